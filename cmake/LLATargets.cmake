@@ -1,0 +1,36 @@
+# lla_library(name SOURCES ... LINKS ... [NO_EXCEPTIONS]): one folder of the tree.
+# lla_executable(name SOURCES ... LINKS ...): a main.
+
+add_library(lla_flags INTERFACE)
+target_compile_options(lla_flags INTERFACE -Wall -Wextra -Wno-unused-parameter -ffunction-sections -fdata-sections)
+target_link_options(lla_flags INTERFACE -Wl,--gc-sections -Wl,--as-needed -static-libstdc++ -static-libgcc)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_link_options(lla_flags INTERFACE -fuse-ld=lld)
+endif()
+if(LLA_SANITIZE)
+  target_compile_options(lla_flags INTERFACE -fsanitize=address,undefined -fno-sanitize=vptr)
+  target_link_options(lla_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+function(lla_configure_target name)
+  cmake_parse_arguments(A "NO_EXCEPTIONS" "" "SOURCES;LINKS" ${ARGN})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+  target_include_directories(${name} SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+  target_compile_options(${name} PUBLIC ${LLA_LLVM_DEFINITIONS})
+  if(A_NO_EXCEPTIONS)
+    target_compile_options(${name} PRIVATE -fno-exceptions)
+  endif()
+  target_link_libraries(${name} PUBLIC ${A_LINKS} PRIVATE lla_flags)
+endfunction()
+
+function(lla_library name)
+  cmake_parse_arguments(A "NO_EXCEPTIONS" "" "SOURCES;LINKS" ${ARGN})
+  add_library(${name} STATIC ${A_SOURCES})
+  lla_configure_target(${name} ${ARGN})
+endfunction()
+
+function(lla_executable name)
+  cmake_parse_arguments(A "NO_EXCEPTIONS" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${A_SOURCES})
+  lla_configure_target(${name} ${ARGN})
+endfunction()

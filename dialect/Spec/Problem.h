@@ -1,0 +1,86 @@
+//===- Problem.h - what is to be computed ---------------------------------===//
+//
+// One attention problem of the local-linear family: shapes, types, mask. A
+// Problem says nothing about how it is computed (Schedule.h) or where
+// (Target.h). Field names are the names of the JSON form and of the CLI flags.
+//
+// Per query row i over its visible keys J(i):
+//     s_j = scale <q_i, k_j>       p = softmax_J(s)
+//     t_j = <r_i, k_j>             (never scaled)
+//     o_i = sum_j p_j (1 + tbar - t_j) v_j,   tbar = sum_j p_j t_j
+// Probe::None leaves r out (softmax attention). A row that sees no key yields 0.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_DIALECT_SPEC_PROBLEM_H
+#define LLA_DIALECT_SPEC_PROBLEM_H
+
+#include "llvm/Support/Error.h"
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace lla {
+
+enum class Mode { Decode, Prefill };
+/// Where the probe r comes from: absent (softmax), an input, or solved for
+/// (exact local linear attention, ridge `lambda`; refused until it lands).
+enum class Probe { None, Given, Solved };
+enum class ElementType { F32, BF16, F16 };
+/// Named stride orders of q, r, k, v, o: (batch, row, head, dim) or (batch, head, row, dim).
+enum class Layout { BSHD, BHSD };
+
+unsigned elementBytes(ElementType type);
+
+struct Problem {
+  Mode mode = Mode::Decode;
+  Probe probe = Probe::Given;
+  double lambda = 0;         ///< Ridge of a solved probe; must be 0 otherwise.
+  int64_t batch = 1;
+  int64_t queryHeads = 1;    ///< Multiple of kvHeads.
+  int64_t kvHeads = 1;
+  int64_t queryLength = 0;   ///< 0 on input: 1 in decode, `context` in prefill. Never 0 after `normalize`.
+  int64_t context = 0;       ///< Keys per sequence.
+  int64_t headDim = 0;       ///< Multiple of 8 in 16..256; the value dim is the same.
+  ElementType dtype = ElementType::BF16;
+  Layout layout = Layout::BSHD;
+  bool causal = false;       ///< End-aligned: row i sees keys j <= context - queryLength + i.
+  int64_t window = 0;        ///< 0: none. W >= 1: each row sees its last W keys, self included; implies causal.
+  std::optional<double> scale; ///< Default 1/sqrt(headDim). Finite.
+
+  int64_t group() const { return queryHeads / kvHeads; }
+  bool hasProbe() const { return probe != Probe::None; }
+  double effectiveScale() const;
+  /// Elements of q (and r, o): batch * queryLength * queryHeads * headDim; of k (and v) alike.
+  int64_t queryElements() const;
+  int64_t keyElements() const;
+  /// Visible (row, key) pairs of one head of one sequence.
+  int64_t visiblePairs() const;
+  /// FLOPs of the algorithm: 8 (4 without probe) * visible pairs * headDim * queryHeads * batch.
+  double flops() const;
+  /// Bytes that must move at least: each input read once, the output written once.
+  double minimumBytes() const;
+  /// Symbol of a kernel for this problem's kind, e.g. lla_decode_d128_g4_bf16_causal_w1024.
+  std::string kernelName() const;
+  bool operator==(const Problem &) const;
+};
+
+/// Fills defaults, then checks every constraint; the message names the field,
+/// what was expected and what came.
+llvm::Error normalize(Problem &problem);
+
+/// JSON text <-> Problem. Unknown fields, wrong types and wrong values are errors that name the field.
+llvm::Expected<Problem> parseProblem(llvm::StringRef json);
+/// Canonical: fixed field order, defaults resolved; equal problems give equal text.
+std::string toJson(const Problem &problem);
+
+llvm::StringRef name(Mode);
+llvm::StringRef name(Probe);
+llvm::StringRef name(ElementType);
+llvm::StringRef name(Layout);
+std::optional<Mode> parseMode(llvm::StringRef);
+std::optional<Probe> parseProbe(llvm::StringRef);
+std::optional<ElementType> parseElementType(llvm::StringRef);
+std::optional<Layout> parseLayout(llvm::StringRef);
+
+} // namespace lla
+#endif

@@ -1,0 +1,47 @@
+//===- Reference.h - the operator in double precision ---------------------===//
+//
+// The oracle of the host tests and of machines without NVRTC: three plain loops,
+// readable rather than fast. Inputs are dense (batch, row, head, dim) doubles.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_DIALECT_SPEC_REFERENCE_H
+#define LLA_DIALECT_SPEC_REFERENCE_H
+
+#include "dialect/Spec/Problem.h"
+#include "llvm/ADT/ArrayRef.h"
+#include <vector>
+
+namespace lla {
+
+/// Keys [begin, end) that query row `row` sees.
+struct KeyRange { int64_t begin, end; };
+KeyRange visibleKeys(const Problem &problem, int64_t row);
+
+/// o[dim] of one row: (sequence, row, query head).
+void referenceRow(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r, llvm::ArrayRef<double> k,
+                  llvm::ArrayRef<double> v, int64_t sequence, int64_t row, int64_t head, llvm::MutableArrayRef<double> o);
+/// The whole output, (batch, row, head, dim).
+std::vector<double> referenceForward(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r,
+                                     llvm::ArrayRef<double> k, llvm::ArrayRef<double> v);
+
+struct Gradients { std::vector<double> q, r, k, v; };
+/// Vector-Jacobian product with `g` = dL/do; formulas as in the Parallax backward:
+///   gl = p (a - T + (tbar - t)(a - b)),  gu = -p (a - b),  a = g.v, T = g.o, b = g.vbar
+Gradients referenceBackward(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r, llvm::ArrayRef<double> k,
+                            llvm::ArrayRef<double> v, llvm::ArrayRef<double> g);
+
+/// The straightforward evaluation that errors are judged against: inputs as given (already rounded to
+/// dtype), fp32 accumulation, p and p(t - tbar) rounded to `dtype` before the value products.
+std::vector<double> baselineForward(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r,
+                                    llvm::ArrayRef<double> k, llvm::ArrayRef<double> v);
+
+/// Rounds to nearest even in `type` and back.
+double roundTo(ElementType type, double value);
+uint16_t toBits16(ElementType type, double value);   ///< bf16 or f16 bits.
+double fromBits16(ElementType type, uint16_t bits);
+
+/// max|a - b| / max|b|; NaN anywhere gives NaN.
+double relativeError(llvm::ArrayRef<double> actual, llvm::ArrayRef<double> expected);
+
+} // namespace lla
+#endif

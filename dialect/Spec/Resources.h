@@ -1,0 +1,56 @@
+//===- Resources.h - what a schedule costs, in closed form ----------------===//
+//
+// The one formula that verifier, search-space pruning, shared-memory
+// allocation, grid computation and launch share.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_DIALECT_SPEC_RESOURCES_H
+#define LLA_DIALECT_SPEC_RESOURCES_H
+
+#include "dialect/Spec/Problem.h"
+#include "dialect/Spec/Schedule.h"
+#include "dialect/Spec/Target.h"
+
+namespace lla {
+
+/// Launch shape. x runs over row tiles of all (sequence, head)s, y over splits.
+struct Grid {
+  int64_t x = 1, y = 1;
+};
+
+struct Resources {
+  int64_t threads = 0;           ///< Per CTA, producer included; 1 on the host.
+  int64_t registersPerThread = 0;///< Estimate of what a computing thread needs live.
+  int64_t sharedBytes = 0;       ///< Dynamic shared memory of one CTA; scratch bytes of one task on the host.
+  int64_t rowsPerHead = 0;       ///< Packed rows that one grid row of tiles covers (see `packsGroup`).
+  int64_t rowTiles = 0;          ///< Tiles of `schedule.rows` that cover them.
+  int64_t keyWarps = 1;          ///< Warps of a CTA that share a row tile and divide its keys.
+  int64_t workspaceBytes = 0;    ///< Split partials and arrival counters; 0 without splits.
+  Grid grid;
+};
+
+/// True if the GQA group's heads are rows of one tile (load = registers, scratch);
+/// false if each query head has its own tiles (load = ring).
+bool packsGroup(const Schedule &schedule);
+/// Row of a block: rows that one m16 accumulator block holds: 8 query rows over
+/// 8 probe rows, or 16 query rows without a probe.
+int64_t rowsPerBlock(const Problem &problem);
+/// headDim rounded up to what the products need (ring: 64; registers: 32 for K, 64 for V; host: 1).
+int64_t paddedKeyDim(const Problem &problem, const Schedule &schedule);
+int64_t paddedValueDim(const Problem &problem, const Schedule &schedule);
+
+/// The costs, whether or not they fit.
+Resources resources(const Problem &problem, const Schedule &schedule, const Target &target);
+
+/// Success if `schedule` can run `problem` on `target`; otherwise why not, with
+/// the field, the limit and the figure.
+llvm::Error checkFeasible(const Problem &problem, const Schedule &schedule, const Target &target);
+
+/// Bytes of one split's partial state of one row: O1, O2 [headDim] and m, d1, d2, c, in fp32.
+int64_t partialRowFloats(const Problem &problem);
+/// Counters (int32, zero-filled once by the caller, self-resetting) stand first in
+/// the workspace, one per row tile of the grid, padded to 256 bytes.
+int64_t counterBytes(const Resources &resources);
+
+} // namespace lla
+#endif
