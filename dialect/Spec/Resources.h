@@ -35,11 +35,13 @@ bool packsGroup(const Schedule &schedule);
 /// Row of a block: rows that one m16 accumulator block holds: 8 query rows over
 /// 8 probe rows, or 16 query rows without a probe.
 int64_t rowsPerBlock(const Problem &problem);
+/// Registers of a thread that `schedule` may use: what the file holds for its CTAs, and what an instruction can name.
+int64_t registerLimit(const Schedule &schedule, const Target &target);
 /// headDim rounded up to what the products need (ring: 64; registers: 32 for K, 64 for V; host: 1).
 int64_t paddedKeyDim(const Problem &problem, const Schedule &schedule);
 int64_t paddedValueDim(const Problem &problem, const Schedule &schedule);
 
-/// The costs, whether or not they fit.
+/// The costs, whether or not they fit, of a normalised problem. Bytes saturate at the largest int64.
 Resources resources(const Problem &problem, const Schedule &schedule, const Target &target);
 
 /// Success if `schedule` can run `problem` on `target`; otherwise why not, with

@@ -1,0 +1,167 @@
+//===- DefaultSchedule.cpp - what an untuned call gets --------------------===//
+//
+// Closed-form rules from bytes, waves and registers; nothing is measured here.
+// Values are candidates of the field table wherever a search may start from
+// them. Four kinds of work:
+//
+//   few rows, CUDA   one block of rows, all warps on keys, splits fill the GPU
+//   prefill, sm_90a  wgmma with a ring, two consumer warpgroups
+//   prefill, CUDA    each warp its own rows
+//   host             a tile per task, splits until every thread has two tasks
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/Spec/Resources.h"
+#include <algorithm>
+
+namespace lla {
+namespace {
+
+constexpr int64_t fewRows = 64;
+
+/// The table's candidates of one field, ascending.
+const std::vector<int64_t> &candidates(llvm::StringRef name) {
+  for (const ScheduleField &field : scheduleFields())
+    if (name == field.name)
+      return field.values;
+  static const std::vector<int64_t> one = {1};
+  return one;
+}
+
+/// The largest candidate that is at most `value`; the smallest if none is.
+int64_t candidateBelow(llvm::StringRef name, int64_t value) {
+  int64_t best = candidates(name).front();
+  for (int64_t candidate : candidates(name))
+    if (candidate <= value)
+      best = candidate;
+  return best;
+}
+
+int64_t packedRows(const Problem &problem) { return problem.queryLength * problem.group(); }
+
+/// Keys that some row of the problem sees.
+int64_t visibleKeySpan(const Problem &problem) {
+  return problem.window ? std::min(problem.context, problem.window + problem.queryLength - 1) : problem.context;
+}
+
+int64_t keysThatMatter(const Problem &problem, int64_t keys) {
+  return std::min(keys, (problem.context + 15) / 16 * 16);
+}
+
+/// Rescaling rarely is exact, but lets p grow to 2^8: too much for p*t in fp16.
+int64_t laziness(const Problem &problem) { return problem.dtype == ElementType::F16 && problem.hasProbe() ? 0 : 8; }
+
+/// Share of the last wave's slots, over all waves, that work when `tasks` run on `slots`.
+double waveEfficiency(int64_t tasks, int64_t slots) {
+  int64_t waves = (tasks + slots - 1) / slots;
+  return static_cast<double>(tasks) / static_cast<double>(waves * slots);
+}
+
+/// The smallest candidate with which the waves are nine tenths full; else the fullest that leaves `leastKeys` each.
+int64_t splitsThatFill(int64_t tiles, int64_t slots, int64_t visible, int64_t leastKeys) {
+  int64_t best = 1;
+  for (int64_t splits : candidates("splits")) {
+    if (splits > 1 && splits * leastKeys > visible)
+      break;
+    if (waveEfficiency(tiles * splits, slots) > waveEfficiency(tiles * best, slots))
+      best = splits;
+    if (waveEfficiency(tiles * best, slots) >= 0.9)
+      break;
+  }
+  return best;
+}
+
+/// Prefetches the next tile where registers allow, and gives up warps until a CTA's merge fits.
+void fitRegisterLoads(const Problem &problem, const Target &target, Schedule &schedule) {
+  schedule.stages = 2;
+  if (resources(problem, schedule, target).registersPerThread > registerLimit(schedule, target))
+    schedule.stages = 1;
+  while (schedule.warps > 1 && resources(problem, schedule, target).sharedBytes > target.sharedBytesPerBlock)
+    schedule.warps /= 2;
+}
+
+Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
+  Schedule schedule;
+  schedule.load = LoadPath::Registers;
+  schedule.rows = rowsPerBlock(problem);
+  schedule.keys = 16;
+  schedule.lazy = laziness(problem);
+  int64_t slots = 2 * target.multiprocessors;
+  int64_t tiles = resources(problem, schedule, target).grid.x;
+  // Many tiles hide latency by CTAs, few by more warps per CTA.
+  schedule.warps = tiles >= slots * 3 / 4 ? 4 : 8;
+  fitRegisterLoads(problem, target, schedule);
+  // A short context is a chain of latencies: one tile per warp. A longer one pays for its merge first.
+  int64_t visible = visibleKeySpan(problem);
+  int64_t tilesPerWarp = visible >= 2048 ? 2 : 1;
+  schedule.splits = splitsThatFill(tiles, slots, visible, schedule.warps * schedule.keys * tilesPerWarp);
+  fitRegisterLoads(problem, target, schedule);
+  return schedule;
+}
+
+Schedule manyRowsOnCuda(const Problem &problem, const Target &target) {
+  Schedule schedule;
+  schedule.load = LoadPath::Registers;
+  schedule.warps = 4;
+  schedule.rows = rowsPerBlock(problem) * schedule.warps;
+  schedule.keys = 16;
+  schedule.lazy = laziness(problem);
+  schedule.peel = problem.causal;
+  fitRegisterLoads(problem, target, schedule);
+  return schedule;
+}
+
+/// Two warpgroups of 64 rows; as many keys per tile as registers hold (80 at D = 128 with a probe).
+Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
+  Schedule schedule;
+  schedule.load = LoadPath::Ring;
+  schedule.warps = 8;
+  schedule.rows = 128;
+  schedule.stages = 3;
+  schedule.lazy = laziness(problem);
+  schedule.peel = true;
+  int64_t most = keysThatMatter(problem, 112);
+  for (int64_t keys : candidates("keys")) {
+    Schedule larger = schedule;
+    larger.keys = keys;
+    if (keys <= most && !llvm::errorToBool(checkFeasible(problem, larger, target)))
+      schedule.keys = keys;
+  }
+  return schedule;
+}
+
+Schedule onHost(const Problem &problem, const Target &target) {
+  Schedule schedule;
+  schedule.load = LoadPath::Scratch;
+  schedule.warps = schedule.stages = schedule.ctas = 1;
+  schedule.lazy = laziness(problem);
+  schedule.peel = problem.causal && problem.mode == Mode::Prefill;
+  schedule.rows = fewRows;
+  for (int64_t rows : candidates("rows"))
+    if (rows >= packedRows(problem)) {
+      schedule.rows = std::min(rows, fewRows);
+      break;
+    }
+  bool memoryBound = schedule.rows < fewRows;
+  schedule.keys = keysThatMatter(problem, memoryBound && problem.headDim <= 128 ? 128 : 64);
+  // Threads take tasks as they become free: two each level out what a mask makes uneven.
+  constexpr int64_t tasksPerThread = 2, leastKeys = 512;
+  int64_t tiles = resources(problem, schedule, target).grid.x;
+  int64_t wanted = (tasksPerThread * target.multiprocessors + tiles - 1) / tiles;
+  schedule.splits = candidateBelow("splits", std::min(wanted, visibleKeySpan(problem) / leastKeys));
+  return schedule;
+}
+
+} // namespace
+
+Schedule defaultSchedule(const Problem &problem, const Target &target) {
+  if (target.isHost())
+    return onHost(problem, target);
+  if (problem.mode == Mode::Decode || packedRows(problem) <= fewRows)
+    return fewRowsOnCuda(problem, target);
+  if (target.hasWarpgroupMma() && problem.headDim <= 128)
+    return manyRowsOnWarpgroups(problem, target);
+  return manyRowsOnCuda(problem, target);
+}
+
+} // namespace lla

@@ -1,0 +1,188 @@
+//===- Feasibility.cpp - may this schedule run this problem here? ---------===//
+//
+// Checks go from the plain to the derived: value ranges first, so that the cost
+// formulas see sane numbers; then the load path's own rules; then the budgets.
+// The message names the field, the limit and the figure.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/Spec/Fields.h"
+#include "dialect/Spec/Resources.h"
+#include <algorithm>
+#include <fmt/format.h>
+#include <limits>
+
+namespace lla {
+namespace {
+
+using Check = llvm::Error (*)(const Problem &, const Schedule &, const Target &);
+
+llvm::Error runAll(llvm::ArrayRef<Check> checks, const Problem &problem, const Schedule &schedule,
+                   const Target &target) {
+  for (Check check : checks)
+    if (llvm::Error error = check(problem, schedule, target))
+      return error;
+  return llvm::Error::success();
+}
+
+llvm::Error expectRange(llvm::StringRef field, int64_t value, int64_t least, int64_t most) {
+  if (value >= least && value <= most)
+    return llvm::Error::success();
+  return fieldError(field, fmt::format("{}..{}", least, most), std::to_string(value));
+}
+
+llvm::Error expectMultiple(llvm::StringRef field, int64_t value, int64_t unit, const char *reason) {
+  if (value % unit == 0)
+    return llvm::Error::success();
+  return fieldError(field, fmt::format("a multiple of {} ({})", unit, reason), std::to_string(value));
+}
+
+llvm::Error expectExactly(llvm::StringRef field, int64_t value, int64_t only, const Schedule &schedule) {
+  if (value == only)
+    return llvm::Error::success();
+  return fieldError(field, fmt::format("{} with load={}", only, name(schedule.load).str()), std::to_string(value));
+}
+
+llvm::Error expectAtMost(const char *what, int64_t value, int64_t most, const std::string &where) {
+  if (value <= most)
+    return llvm::Error::success();
+  return fieldError(what, fmt::format("at most {} ({})", most, where), std::to_string(value));
+}
+
+llvm::Error checkRanges(const Problem &, const Schedule &schedule, const Target &) {
+  struct Range {
+    const char *field;
+    int64_t value, least, most;
+  };
+  const Range ranges[] = {
+      {"rows", schedule.rows, 1, 256},   {"keys", schedule.keys, 1, 1024},      {"warps", schedule.warps, 1, 32},
+      {"stages", schedule.stages, 1, 8}, {"splits", schedule.splits, 1, 65535}, // The grid's y extent on CUDA.
+      {"ctas", schedule.ctas, 1, 8},     {"lazy", schedule.lazy, 0, 15}, // p grows to 2^lazy, which fp16 must hold.
+  };
+  for (const Range &range : ranges)
+    if (llvm::Error error = expectRange(range.field, range.value, range.least, range.most))
+      return error;
+  return expectMultiple("keys", schedule.keys, 16, "the products' step");
+}
+
+/// Where each load path runs at all.
+llvm::Error checkTarget(const Problem &problem, const Schedule &schedule, const Target &target) {
+  auto needs = [&](const char *what) {
+    return llvm::createStringError(
+        fmt::format("load={} needs {}; target is {}", name(schedule.load).str(), what, target.arch));
+  };
+  if (schedule.load == LoadPath::Scratch && !target.isHost())
+    return needs("the host");
+  if (schedule.load == LoadPath::Registers && target.computeCapability() < 80)
+    return needs("sm_80 or newer (mma.sync)");
+  if (schedule.load == LoadPath::Ring && !target.hasWarpgroupMma())
+    return needs("sm_90a (wgmma, bulk tensor copies)");
+  if (problem.dtype == ElementType::F32 && !target.isHost())
+    return llvm::createStringError(fmt::format("dtype fp32 runs on the host only; target is {}", target.arch));
+  return llvm::Error::success();
+}
+
+/// Fields without effect have one spelling, so that no kernel is compiled, timed or stored twice.
+llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule, const Target &) {
+  if (problem.dtype == ElementType::F16 && problem.hasProbe() && schedule.lazy != 0)
+    return fieldError("lazy", "0 for fp16 with a probe (p*t would overflow)", std::to_string(schedule.lazy));
+  bool overlapActs = schedule.load == LoadPath::Ring && problem.hasProbe();
+  if (!overlapActs && !schedule.overlap)
+    return fieldError("overlap", "true where it has no effect (only load=ring with a probe overlaps)", "false");
+  return llvm::Error::success();
+}
+
+llvm::Error checkRegisterLoads(const Problem &problem, const Schedule &schedule, const Target &) {
+  int64_t block = rowsPerBlock(problem);
+  if (llvm::Error error = expectMultiple("rows", schedule.rows, block, "rows of one warp's block"))
+    return error;
+  int64_t rowWarps = schedule.rows / block;
+  if (schedule.warps % rowWarps != 0)
+    return fieldError("warps", fmt::format("a multiple of {} (row blocks of {} rows)", rowWarps, schedule.rows),
+                      std::to_string(schedule.warps));
+  return expectRange("stages", schedule.stages, 1, 2);
+}
+
+llvm::Error checkRing(const Problem &problem, const Schedule &schedule, const Target &) {
+  if (problem.headDim > 128)
+    return fieldError("head_dim", "at most 128 with load=ring", std::to_string(problem.headDim));
+  if (schedule.warps != 4 && schedule.warps != 8 && schedule.warps != 12)
+    return fieldError("warps", "4, 8 or 12 with load=ring (warpgroups)", std::to_string(schedule.warps));
+  int64_t rows = 64 * (schedule.warps / 4);
+  if (schedule.rows != rows)
+    return fieldError("rows", fmt::format("{} with load=ring and {} warps (64 per warpgroup)", rows, schedule.warps),
+                      std::to_string(schedule.rows));
+  if (llvm::Error error = expectRange("keys", schedule.keys, 16, 256))
+    return error;
+  if (llvm::Error error = expectRange("stages", schedule.stages, 2, 6))
+    return error;
+  if (llvm::Error error = expectExactly("splits", schedule.splits, 1, schedule))
+    return error;
+  return expectExactly("ctas", schedule.ctas, 1, schedule);
+}
+
+llvm::Error checkScratch(const Problem &, const Schedule &schedule, const Target &) {
+  if (llvm::Error error = expectMultiple("rows", schedule.rows, 4, "the products' register block"))
+    return error;
+  if (llvm::Error error = expectExactly("warps", schedule.warps, 1, schedule))
+    return error;
+  if (llvm::Error error = expectExactly("stages", schedule.stages, 1, schedule))
+    return error;
+  return expectExactly("ctas", schedule.ctas, 1, schedule);
+}
+
+llvm::Error checkLoadPath(const Problem &problem, const Schedule &schedule, const Target &target) {
+  switch (schedule.load) {
+  case LoadPath::Registers:
+    return checkRegisterLoads(problem, schedule, target);
+  case LoadPath::Ring:
+    return checkRing(problem, schedule, target);
+  case LoadPath::Scratch:
+    return checkScratch(problem, schedule, target);
+  }
+  return fieldError("load", "registers|ring|scratch", std::to_string(static_cast<int>(schedule.load)));
+}
+
+/// The estimate counts everything as live at once, which the assembler beats: so some overshoot is let
+/// through and, at worst, spills. A tuner sees a spill; it never sees what was pruned.
+int64_t toleratedRegisters(const Schedule &schedule, const Target &target) {
+  int64_t limit = registerLimit(schedule, target);
+  return schedule.load == LoadPath::Ring ? limit * 11 / 10 : limit * 5 / 4;
+}
+
+llvm::Error checkBudgets(const Problem &problem, const Schedule &schedule, const Target &target) {
+  Resources costs = resources(problem, schedule, target);
+  constexpr int64_t most = std::numeric_limits<int64_t>::max();
+  if (llvm::Error error = expectAtMost("workspace bytes", costs.workspaceBytes, most - 1, "64 bits"))
+    return error;
+  if (target.isHost())
+    return llvm::Error::success();
+  std::string where = fmt::format("{} CTAs of {} threads on {}", schedule.ctas, costs.threads, target.arch);
+  if (llvm::Error error = expectAtMost("threads per CTA", costs.threads, 1024, target.arch))
+    return error;
+  if (llvm::Error error =
+          expectAtMost("shared bytes per CTA", costs.sharedBytes, target.sharedBytesPerBlock, target.arch))
+    return error;
+  constexpr int64_t reservedBytes = 1024; // Of each CTA, by the system.
+  if (llvm::Error error =
+          expectAtMost("shared bytes per multiprocessor", schedule.ctas * (costs.sharedBytes + reservedBytes),
+                       target.sharedBytesPerMultiprocessor, where))
+    return error;
+  return expectAtMost("registers per thread", costs.registersPerThread, toleratedRegisters(schedule, target), where);
+}
+
+} // namespace
+
+int64_t registerLimit(const Schedule &schedule, const Target &target) {
+  constexpr int64_t nameable = 255, unit = 8;
+  if (schedule.load == LoadPath::Ring) // What setmaxnreg can give beside a producer warpgroup with 24.
+    return schedule.warps > 8 ? 160 : schedule.warps > 4 ? 240 : nameable;
+  int64_t threads = std::max<int64_t>(32 * schedule.warps * schedule.ctas, 32);
+  return std::min(nameable, target.registersPerMultiprocessor / threads / unit * unit);
+}
+
+llvm::Error checkFeasible(const Problem &problem, const Schedule &schedule, const Target &target) {
+  return runAll({checkRanges, checkTarget, checkNumericFields, checkLoadPath, checkBudgets}, problem, schedule, target);
+}
+
+} // namespace lla

@@ -1,0 +1,216 @@
+//===- Problem.cpp - what is to be computed -------------------------------===//
+
+#include "dialect/Spec/Problem.h"
+#include "dialect/Spec/Fields.h"
+#include "llvm/Support/MathExtras.h"
+#include <cmath>
+#include <fmt/format.h>
+#include <limits>
+
+namespace lla {
+namespace {
+
+constexpr NamedValue<Mode> modes[] = {{Mode::Decode, "decode"}, {Mode::Prefill, "prefill"}};
+constexpr NamedValue<Probe> probes[] = {{Probe::None, "none"}, {Probe::Given, "given"}, {Probe::Solved, "solved"}};
+constexpr NamedValue<ElementType> elementTypes[] = {
+    {ElementType::F32, "fp32"}, {ElementType::BF16, "bf16"}, {ElementType::F16, "fp16"}};
+constexpr NamedValue<Layout> layouts[] = {{Layout::BSHD, "bshd"}, {Layout::BHSD, "bhsd"}};
+
+/// The counts, by the name of their JSON field.
+struct SizeField {
+  const char *name;
+  int64_t Problem::*member;
+};
+constexpr SizeField sizeFields[] = {{"batch", &Problem::batch},      {"query_heads", &Problem::queryHeads},
+                                    {"kv_heads", &Problem::kvHeads}, {"query_length", &Problem::queryLength},
+                                    {"context", &Problem::context},  {"head_dim", &Problem::headDim}};
+
+/// The launch record and the grid hold 32-bit counts.
+constexpr int64_t maximumCount = std::numeric_limits<int32_t>::max();
+
+/// The product, or nothing if it leaves 64 bits.
+std::optional<int64_t> product(std::initializer_list<int64_t> factors) {
+  int64_t result = 1;
+  for (int64_t factor : factors)
+    if (llvm::MulOverflow(result, factor, result))
+      return std::nullopt;
+  return result;
+}
+
+void fillDefaults(Problem &problem) {
+  if (problem.queryLength == 0)
+    problem.queryLength = problem.mode == Mode::Decode ? 1 : problem.context;
+  if (problem.window != 0)
+    problem.causal = true;
+  else if (problem.queryLength == 1)
+    problem.causal = false; // The only row sees every key either way: one spelling.
+  if (!problem.scale)
+    problem.scale = problem.effectiveScale();
+}
+
+llvm::Error checkProbe(const Problem &problem) {
+  if (problem.probe == Probe::Solved)
+    return fieldError("probe", "none or given", "solved, which is not supported yet");
+  if (problem.lambda != 0)
+    return fieldError("lambda", "0 unless probe is solved", fmt::format("{}", problem.lambda));
+  return llvm::Error::success();
+}
+
+llvm::Error checkSizes(const Problem &problem) {
+  for (const SizeField &size : sizeFields)
+    if (int64_t count = problem.*size.member; count < 1 || count > maximumCount)
+      return fieldError(size.name, fmt::format("1..{}", maximumCount), std::to_string(count));
+  if (problem.queryHeads % problem.kvHeads != 0)
+    return fieldError("query_heads", fmt::format("a multiple of kv_heads ({})", problem.kvHeads),
+                      std::to_string(problem.queryHeads));
+  if (problem.headDim % 8 != 0 || problem.headDim < 16 || problem.headDim > 256)
+    return fieldError("head_dim", "a multiple of 8 in 16..256", std::to_string(problem.headDim));
+  return llvm::Error::success();
+}
+
+/// Every count that later code forms without looking: rows of the launch, bytes of each tensor.
+llvm::Error checkProducts(const Problem &p) {
+  std::optional<int64_t> rows = product({p.batch, p.queryHeads, p.queryLength});
+  if (!rows || *rows > maximumCount)
+    return fieldError("batch x query_heads x query_length", fmt::format("at most {}", maximumCount),
+                      fmt::format("{} x {} x {}", p.batch, p.queryHeads, p.queryLength));
+  int64_t bytes = elementBytes(p.dtype);
+  if (!product({p.batch, p.kvHeads, p.context, p.headDim, bytes}))
+    return fieldError("batch x kv_heads x context x head_dim", "a byte count within 64 bits",
+                      fmt::format("{} x {} x {} x {} of {} bytes", p.batch, p.kvHeads, p.context, p.headDim, bytes));
+  return llvm::Error::success();
+}
+
+llvm::Error checkMaskAndScale(const Problem &problem) {
+  if (problem.window < 0 || problem.window > maximumCount)
+    return fieldError("window", fmt::format("1..{} (leave it out for none)", maximumCount),
+                      std::to_string(problem.window));
+  if (!std::isfinite(*problem.scale))
+    return fieldError("scale", "a finite number", fmt::format("{}", *problem.scale));
+  return llvm::Error::success();
+}
+
+/// A zero stands for "not given" in the struct; given, it is a fault.
+void readPositive(FieldReader &reader, llvm::StringRef field, int64_t &value, const char *whenLeftOut) {
+  if (reader.integer(field, value) && value < 1)
+    reader.fail(field, fmt::format(">= 1 (leave it out for {})", whenLeftOut), std::to_string(value));
+}
+
+} // namespace
+
+llvm::StringRef name(Mode value) { return nameIn(modes, value); }
+llvm::StringRef name(Probe value) { return nameIn(probes, value); }
+llvm::StringRef name(ElementType value) { return nameIn(elementTypes, value); }
+llvm::StringRef name(Layout value) { return nameIn(layouts, value); }
+std::optional<Mode> parseMode(llvm::StringRef text) { return valueIn(modes, text); }
+std::optional<Probe> parseProbe(llvm::StringRef text) { return valueIn(probes, text); }
+std::optional<ElementType> parseElementType(llvm::StringRef text) { return valueIn(elementTypes, text); }
+std::optional<Layout> parseLayout(llvm::StringRef text) { return valueIn(layouts, text); }
+
+unsigned elementBytes(ElementType type) { return type == ElementType::F32 ? 4 : 2; }
+
+double Problem::effectiveScale() const { return scale ? *scale : 1 / std::sqrt(static_cast<double>(headDim)); }
+
+int64_t Problem::queryElements() const { return batch * queryLength * queryHeads * headDim; }
+
+int64_t Problem::keyElements() const { return batch * context * kvHeads * headDim; }
+
+int64_t Problem::visiblePairs() const {
+  if (!causal)
+    return queryLength * context;
+  // Without a window, successive rows see first, first + 1, ..., context keys.
+  int64_t first = std::max<int64_t>(context - queryLength + 1, 1);
+  int64_t most = window ? std::min(window, context) : context;
+  if (first > most)
+    return (context - first + 1) * most;
+  return (first + most) * (most - first + 1) / 2 + (context - most) * most;
+}
+
+double Problem::flops() const {
+  double perElement = hasProbe() ? 8 : 4;
+  return perElement * static_cast<double>(visiblePairs()) * headDim * queryHeads * batch;
+}
+
+double Problem::minimumBytes() const {
+  // A window hides the keys before the first row's range from every row.
+  int64_t unseen = window ? std::max<int64_t>(context - queryLength + 1 - window, 0) : 0;
+  double querySide = (hasProbe() ? 3.0 : 2.0) * static_cast<double>(queryElements());
+  double keySide = 2.0 * static_cast<double>(context - unseen) * batch * kvHeads * headDim;
+  return (querySide + keySide) * elementBytes(dtype);
+}
+
+std::string Problem::kernelName() const {
+  std::string symbol = fmt::format("lla_{}_d{}_g{}_{}", name(mode).str(), headDim, group(), name(dtype).str());
+  if (causal)
+    symbol += "_causal";
+  if (window)
+    symbol += fmt::format("_w{}", window);
+  if (!hasProbe())
+    symbol += "_softmax";
+  return symbol;
+}
+
+bool Problem::operator==(const Problem &) const = default;
+
+llvm::Error normalize(Problem &problem) {
+  fillDefaults(problem);
+  if (llvm::Error error = checkProbe(problem))
+    return error;
+  if (llvm::Error error = checkSizes(problem))
+    return error;
+  if (llvm::Error error = checkProducts(problem))
+    return error;
+  return checkMaskAndScale(problem);
+}
+
+llvm::Expected<Problem> parseProblem(llvm::StringRef json) {
+  Problem problem;
+  FieldReader reader("problem", json);
+  reader.choice("mode", problem.mode, modes);
+  reader.choice("probe", problem.probe, probes);
+  reader.number("lambda", problem.lambda);
+  reader.integer("batch", problem.batch);
+  reader.integer("query_heads", problem.queryHeads);
+  problem.kvHeads = problem.queryHeads;
+  reader.integer("kv_heads", problem.kvHeads);
+  readPositive(reader, "query_length", problem.queryLength, "1 in decode, context in prefill");
+  if (!reader.integer("context", problem.context))
+    reader.fail("context", "the number of keys per sequence", "nothing");
+  if (!reader.integer("head_dim", problem.headDim))
+    reader.fail("head_dim", "a multiple of 8 in 16..256", "nothing");
+  reader.choice("dtype", problem.dtype, elementTypes);
+  reader.choice("layout", problem.layout, layouts);
+  reader.boolean("causal", problem.causal);
+  readPositive(reader, "window", problem.window, "none");
+  if (double scale; reader.number("scale", scale))
+    problem.scale = scale;
+  if (llvm::Error error = reader.finish())
+    return error;
+  if (llvm::Error error = normalize(problem))
+    return error;
+  return problem;
+}
+
+std::string toJson(const Problem &problem) {
+  nlohmann::ordered_json object = {
+      {"version", 1},
+      {"mode", name(problem.mode).str()},
+      {"probe", name(problem.probe).str()},
+      {"lambda", problem.lambda},
+      {"batch", problem.batch},
+      {"query_heads", problem.queryHeads},
+      {"kv_heads", problem.kvHeads},
+      {"query_length", problem.queryLength},
+      {"context", problem.context},
+      {"head_dim", problem.headDim},
+      {"dtype", name(problem.dtype).str()},
+      {"layout", name(problem.layout).str()},
+      {"causal", problem.causal},
+  };
+  if (problem.window)
+    object["window"] = problem.window;
+  object["scale"] = problem.effectiveScale();
+  return object.dump();
+}
+
+} // namespace lla

@@ -1,0 +1,184 @@
+//===- Resources.cpp - what a schedule costs, in closed form --------------===//
+//
+// One function per figure and load path. The formulas describe the generated
+// kernels: whoever changes one side changes the other.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/Spec/Resources.h"
+#include "llvm/Support/MathExtras.h"
+#include <algorithm>
+#include <limits>
+
+namespace lla {
+namespace {
+
+constexpr int64_t warpLanes = 32;
+constexpr int64_t warpgroupWarps = 4;
+constexpr int64_t floatBytes = 4;
+
+int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+/// Quotient rounded up; a divisor below 1 (a schedule that is infeasible anyway) counts as 1.
+int64_t ceilDivide(int64_t value, int64_t divisor) {
+  divisor = std::max<int64_t>(divisor, 1);
+  return value / divisor + (value % divisor != 0);
+}
+
+/// The operator keeps each of its accumulators once, or twice with a probe (O1 and O2, S and T, P and P*t).
+int64_t strands(const Problem &problem) { return problem.hasProbe() ? 2 : 1; }
+
+int64_t saturatedProduct(std::initializer_list<int64_t> factors) {
+  uint64_t result = 1;
+  for (int64_t factor : factors)
+    result = llvm::SaturatingMultiply(result, static_cast<uint64_t>(std::max<int64_t>(factor, 0)));
+  return std::min<uint64_t>(result, std::numeric_limits<int64_t>::max());
+}
+
+//===--- load = registers ---------------------------------------------------===//
+
+/// Rows of a block are query rows over probe rows, 16 in all, whatever the group; lanes share them evenly.
+/// 32-bit registers of one thread: O, the Q operand, K and V tiles of 16-bit elements (only the larger at a
+/// time without prefetch), the scores, and addresses, row state and loop counters.
+int64_t registersOfRegisterLoads(const Problem &problem, const Schedule &schedule) {
+  constexpr int64_t blockRows = 16, bookkeeping = 40;
+  int64_t keyDim = paddedKeyDim(problem, schedule), valueDim = paddedValueDim(problem, schedule);
+  int64_t output = blockRows * valueDim / warpLanes;
+  int64_t query = blockRows * keyDim / warpLanes / 2;
+  int64_t keyTile = schedule.keys * keyDim / warpLanes / 2;
+  int64_t valueTile = schedule.keys * valueDim / warpLanes / 2;
+  int64_t tiles = schedule.stages > 1 ? keyTile + valueTile : std::max(keyTile, valueTile);
+  int64_t scores = blockRows * schedule.keys / warpLanes;
+  return output + query + tiles + scores + bookkeeping;
+}
+
+/// Warps that fold different keys of one row tile.
+int64_t keyWarpsOfRegisterLoads(const Problem &problem, const Schedule &schedule) {
+  int64_t rowWarps = std::max<int64_t>(schedule.rows / rowsPerBlock(problem), 1);
+  return std::max<int64_t>(schedule.warps / rowWarps, 1);
+}
+
+/// Each warp leaves the partial state of its live rows for the merge (over key warps, then over splits), and
+/// the last CTA to arrive is told so through 16 bytes. Nothing is merged, nothing is shared.
+int64_t sharedBytesOfRegisterLoads(const Problem &problem, const Schedule &schedule, int64_t rowsPerHead,
+                                   int64_t keyWarps) {
+  if (keyWarps == 1 && schedule.splits == 1)
+    return 0;
+  int64_t liveRows = std::min(rowsPerBlock(problem), rowsPerHead);
+  int64_t state = liveRows * partialRowFloats(problem) * floatBytes;
+  constexpr int64_t arrivalBytes = 16;
+  return schedule.warps * state + (schedule.splits > 1 ? arrivalBytes : 0);
+}
+
+//===--- load = ring --------------------------------------------------------===//
+
+/// A warpgroup owns 64 rows: its threads hold O1 and O2, S and T, and the packed operand of one value product
+/// (the other takes the registers of the scores it came from).
+int64_t registersOfRing(const Problem &problem, const Schedule &schedule) {
+  constexpr int64_t bookkeeping = 30;
+  int64_t output = paddedValueDim(problem, schedule) / 2;
+  int64_t scores = schedule.keys / 2;
+  int64_t packed = schedule.keys / 4;
+  return strands(problem) * (output + scores) + packed + bookkeeping;
+}
+
+/// Tiles of 16-bit elements, swizzled, hence aligned to 1024 bytes: Q (and R), then the slots of K and V;
+/// then one barrier for the queries and a full and an empty one per slot.
+int64_t sharedBytesOfRing(const Problem &problem, const Schedule &schedule) {
+  constexpr int64_t elementSize = 2, barrierSize = 8, alignment = 1024;
+  int64_t keyDim = paddedKeyDim(problem, schedule), valueDim = paddedValueDim(problem, schedule);
+  int64_t queries = strands(problem) * schedule.rows * keyDim * elementSize;
+  int64_t slots = schedule.stages * schedule.keys * (keyDim + valueDim) * elementSize;
+  int64_t barriers = roundUp((1 + 2 * schedule.stages) * barrierSize, 16);
+  return queries + slots + barriers + alignment;
+}
+
+//===--- load = scratch -----------------------------------------------------===//
+
+/// One task's arena, all fp32: Q, R, O1, O2 tiles, the transposed K tile and the V tile, S, T, P, P*t, and
+/// eight row vectors; each on its own cache lines.
+int64_t scratchBytes(const Problem &problem, const Schedule &schedule) {
+  constexpr int64_t line = 64, slack = 4096;
+  auto buffer = [](int64_t floats) { return roundUp(floats * floatBytes, line); };
+  int64_t rowTiles = 4 * buffer(schedule.rows * problem.headDim);
+  int64_t keyTiles = 2 * buffer(schedule.keys * problem.headDim);
+  int64_t scores = 4 * buffer(schedule.rows * schedule.keys);
+  int64_t rowVectors = 8 * buffer(schedule.rows);
+  return rowTiles + keyTiles + scores + rowVectors + slack;
+}
+
+/// Row tiles of all heads and sequences times splits.
+Grid gridOf(const Problem &problem, const Schedule &schedule, int64_t rowTiles) {
+  int64_t heads = packsGroup(schedule) ? problem.kvHeads : problem.queryHeads;
+  return {problem.batch * heads * rowTiles, schedule.splits}; // At most 2^31: see `normalize`.
+}
+
+/// Counters, then each split's partial state of every row of every tile.
+int64_t workspaceBytesOf(const Problem &problem, const Schedule &schedule, const Resources &costs) {
+  if (schedule.splits <= 1)
+    return 0;
+  int64_t partials =
+      saturatedProduct({costs.grid.x, schedule.splits, schedule.rows, partialRowFloats(problem), floatBytes});
+  int64_t counters = counterBytes(costs);
+  return std::min(partials, std::numeric_limits<int64_t>::max() - counters) + counters;
+}
+
+} // namespace
+
+bool packsGroup(const Schedule &schedule) { return schedule.load != LoadPath::Ring; }
+
+int64_t rowsPerBlock(const Problem &problem) { return problem.hasProbe() ? 8 : 16; }
+
+int64_t paddedKeyDim(const Problem &problem, const Schedule &schedule) {
+  switch (schedule.load) {
+  case LoadPath::Registers:
+    return roundUp(problem.headDim, 32);
+  case LoadPath::Ring:
+    return roundUp(problem.headDim, 64);
+  case LoadPath::Scratch:
+    return problem.headDim;
+  }
+  return problem.headDim;
+}
+
+int64_t paddedValueDim(const Problem &problem, const Schedule &schedule) {
+  return schedule.load == LoadPath::Scratch ? problem.headDim : roundUp(problem.headDim, 64);
+}
+
+int64_t partialRowFloats(const Problem &problem) {
+  constexpr int64_t scalars = 4; // m, d1, d2, c
+  return strands(problem) * problem.headDim + scalars;
+}
+
+int64_t counterBytes(const Resources &resources) {
+  constexpr int64_t counterSize = 4, padding = 256;
+  return roundUp(resources.grid.x * counterSize, padding);
+}
+
+Resources resources(const Problem &problem, const Schedule &schedule, const Target &target) {
+  Resources costs;
+  costs.rowsPerHead = problem.queryLength * (packsGroup(schedule) ? problem.group() : 1);
+  costs.rowTiles = ceilDivide(costs.rowsPerHead, schedule.rows);
+  costs.grid = gridOf(problem, schedule, costs.rowTiles);
+  switch (schedule.load) {
+  case LoadPath::Registers:
+    costs.threads = warpLanes * schedule.warps;
+    costs.keyWarps = keyWarpsOfRegisterLoads(problem, schedule);
+    costs.registersPerThread = registersOfRegisterLoads(problem, schedule);
+    costs.sharedBytes = sharedBytesOfRegisterLoads(problem, schedule, costs.rowsPerHead, costs.keyWarps);
+    break;
+  case LoadPath::Ring:
+    costs.threads = warpLanes * (schedule.warps + warpgroupWarps);
+    costs.registersPerThread = registersOfRing(problem, schedule);
+    costs.sharedBytes = sharedBytesOfRing(problem, schedule);
+    break;
+  case LoadPath::Scratch:
+    costs.threads = 1;
+    costs.sharedBytes = scratchBytes(problem, schedule);
+    break;
+  }
+  costs.workspaceBytes = workspaceBytesOf(problem, schedule, costs);
+  return costs;
+}
+
+} // namespace lla
