@@ -1,0 +1,2 @@
+include "mlir/IR/OpBase.td"
+include "dialect/LLA/LLAOps.td" // breach

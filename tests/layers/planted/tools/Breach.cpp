@@ -1,0 +1,2 @@
+#include "compiler/Pipelines.h"
+#include <nvrtc.h> // breach
