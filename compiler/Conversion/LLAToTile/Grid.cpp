@@ -1,0 +1,119 @@
+//===- Grid.cpp - which rows and keys a tile kernel works on --------------===//
+//
+// Grid x runs over (sequence, head) fastest and row tiles slowest; with a causal
+// mask the longest row tiles (the last rows) come first, so that the short ones
+// fill the tail. Grid y is the split.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Conversion/LLAToTile/Grid.h"
+
+using namespace mlir;
+using namespace lla;
+
+Value I32::constant(int64_t value) const { return arith::ConstantIntOp::create(b, value, 32); }
+Value I32::add(Value x, Value y) const { return arith::AddIOp::create(b, x, y); }
+Value I32::sub(Value x, Value y) const { return arith::SubIOp::create(b, x, y); }
+Value I32::mul(Value x, Value y) const { return arith::MulIOp::create(b, x, y); }
+Value I32::min(Value x, Value y) const { return arith::MinSIOp::create(b, x, y); }
+Value I32::max(Value x, Value y) const { return arith::MaxSIOp::create(b, x, y); }
+Value I32::div(Value x, Value y) const { return arith::DivUIOp::create(b, x, y); }
+Value I32::rem(Value x, Value y) const { return arith::RemUIOp::create(b, x, y); }
+Value I32::ceilDiv(Value x, int64_t y) const { return div(add(x, constant(y - 1)), constant(y)); }
+Value I32::argument(llvm::StringRef name) const {
+  return tile::ArgumentOp::create(b, b.getI32Type(), b.getStringAttr(name));
+}
+
+/// Key tiles of the row tile and the boundaries between its three ranges.
+static void emitRanges(const I32 &i, const KernelPlan &plan, GridPosition &grid) {
+  const Problem &problem = plan.problem;
+  int64_t keys = plan.schedule.keys;
+  Value zero = i.constant(0), group = i.constant(plan.packedGroup());
+  Value lastRow = i.sub(i.min(i.add(grid.rowBegin, i.constant(plan.schedule.rows)), grid.rowEnd), i.constant(1));
+  // First key the first row no longer sees, first key the last row no longer sees.
+  Value firstEnd = i.add(i.div(grid.rowBegin, group), grid.diagonal);
+  Value lastEnd = i.add(i.div(lastRow, group), grid.diagonal);
+  Value window = i.constant(problem.window);
+
+  grid.keyBegin = problem.window ? i.max(zero, i.sub(firstEnd, window)) : zero;
+  grid.keyEnd = problem.causal ? i.max(grid.keyBegin, i.min(grid.context, lastEnd)) : grid.context;
+  Value visible = i.sub(grid.keyEnd, grid.keyBegin);
+  grid.tiles = i.ceilDiv(visible, keys);
+
+  grid.firstFull = zero;
+  if (problem.window) {
+    Value hidden = i.max(zero, i.sub(i.sub(lastEnd, window), grid.keyBegin));
+    grid.firstFull = i.min(i.ceilDiv(hidden, keys), grid.tiles);
+  }
+  Value fullEnd = problem.causal ? i.min(grid.context, firstEnd) : grid.context;
+  Value full = i.div(i.max(zero, i.sub(fullEnd, grid.keyBegin)), i.constant(keys));
+  grid.endFull = i.min(i.max(full, grid.firstFull), grid.tiles);
+}
+
+GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &plan) {
+  I32 i{b};
+  GridPosition grid;
+  int64_t group = plan.problem.group();
+  bool packs = packsGroup(plan.schedule);
+  Value x = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridX);
+  grid.split = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridY);
+  grid.warp = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::Warp);
+  grid.splits = i.argument("splits");
+  grid.context = i.argument("context");
+  Value queryLength = i.argument("query_length"), kvHeads = i.argument("kv_heads");
+  grid.diagonal = i.add(i.sub(grid.context, queryLength), i.constant(1));
+
+  Value heads = packs ? kvHeads : i.mul(kvHeads, i.constant(group));
+  Value sequences = i.mul(i.argument("batch"), heads);
+  Value head = i.rem(x, sequences), rowTile = i.div(x, sequences);
+  if (plan.problem.causal)
+    rowTile = i.sub(i.sub(i.argument("row_tiles"), i.constant(1)), rowTile);
+  grid.batch = i.div(head, heads);
+  head = i.rem(head, heads);
+  grid.queryHead = packs ? i.mul(head, i.constant(group)) : head;
+  grid.kvHead = packs ? head : i.div(head, i.constant(group));
+
+  grid.rowBegin = i.mul(rowTile, i.constant(plan.schedule.rows));
+  grid.rowEnd = i.mul(queryLength, i.constant(plan.packedGroup()));
+  emitRanges(i, plan, grid);
+  return grid;
+}
+
+TileLoop lla::tileLoop(ImplicitLocOpBuilder &b, const GridPosition &grid, KeyRangeKind range, Value first, Value step,
+                       bool contiguous) {
+  I32 i{b};
+  // The first tile of this warp's stride that is not before `start`.
+  auto from = [&](Value start) -> Value {
+    if (contiguous)
+      return start;
+    Value behind = i.max(i.constant(0), i.sub(start, first));
+    Value steps = i.div(i.sub(i.add(behind, step), i.constant(1)), step);
+    return i.add(first, i.mul(steps, step));
+  };
+  switch (range) {
+  case KeyRangeKind::Whole:
+    return {first, grid.tiles};
+  case KeyRangeKind::WindowEdge:
+    return {first, grid.firstFull};
+  case KeyRangeKind::Interior:
+    return {from(grid.firstFull), grid.endFull};
+  case KeyRangeKind::CausalEdge:
+    return {from(grid.endFull), grid.tiles};
+  }
+  return {};
+}
+
+Value lla::emitVisible(ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid, Value row, Value key) {
+  I32 i{b};
+  auto compare = [&](arith::CmpIPredicate predicate, Value x, Value y) -> Value {
+    return arith::CmpIOp::create(b, predicate, x, y);
+  };
+  if (!plan.problem.causal)
+    return compare(arith::CmpIPredicate::slt, key, grid.context);
+  Value end = i.add(i.div(row, i.constant(plan.packedGroup())), grid.diagonal);
+  Value visible = compare(arith::CmpIPredicate::slt, key, i.min(grid.context, end));
+  if (!plan.problem.window)
+    return visible;
+  Value begin = i.sub(end, i.constant(plan.problem.window));
+  return arith::AndIOp::create(b, visible, compare(arith::CmpIPredicate::sge, key, begin));
+}

@@ -1,0 +1,68 @@
+//===- Grid.h - which rows and keys a tile kernel works on ----------------===//
+#ifndef LLA_COMPILER_CONVERSION_LLATOTILE_GRID_H
+#define LLA_COMPILER_CONVERSION_LLATOTILE_GRID_H
+
+#include "compiler/Transforms/Passes.h"
+#include "dialect/Spec/Resources.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace lla {
+
+/// The decided facts that a kernel is made of.
+struct KernelPlan {
+  Problem problem;
+  Schedule schedule;
+  Target target;
+  Resources resources;
+  Packing packing;
+  mlir::Type elementType;
+
+  /// Heads whose rows interleave in one tile.
+  int64_t packedGroup() const { return packsGroup(schedule) ? problem.group() : 1; }
+  bool hasProbe() const { return packing != Packing::None; }
+};
+
+/// Integer arithmetic on i32 values that reads like the formula.
+struct I32 {
+  mlir::ImplicitLocOpBuilder &b;
+  mlir::Value constant(int64_t value) const;
+  mlir::Value add(mlir::Value x, mlir::Value y) const;
+  mlir::Value sub(mlir::Value x, mlir::Value y) const;
+  mlir::Value mul(mlir::Value x, mlir::Value y) const;
+  mlir::Value min(mlir::Value x, mlir::Value y) const;
+  mlir::Value max(mlir::Value x, mlir::Value y) const;
+  /// Quotients of non-negative values.
+  mlir::Value div(mlir::Value x, mlir::Value y) const;
+  mlir::Value rem(mlir::Value x, mlir::Value y) const;
+  mlir::Value ceilDiv(mlir::Value x, int64_t y) const;
+  mlir::Value argument(llvm::StringRef name) const;
+};
+
+/// Where this CTA's row tile and this warp's rows are, and what they may see (all i32).
+/// Packed row rho is query row rho / packedGroup; it sees key j iff
+///     j < min(context, rho / packedGroup + diagonal)     diagonal = context - query_length + 1
+/// and, with a window W, j >= rho / packedGroup + diagonal - W.
+struct GridPosition {
+  mlir::Value batch, queryHead, kvHead;
+  mlir::Value rowBegin, rowEnd;      ///< Packed rows of the CTA's tile; rowEnd is all rows of the head.
+  mlir::Value warp, split, splits;
+  mlir::Value context, diagonal;
+  /// Visible keys of the whole tile, and tile counts: [0, firstFull) window edge,
+  /// [firstFull, endFull) interior, [endFull, tiles) causal edge.
+  mlir::Value keyBegin, keyEnd, tiles, firstFull, endFull;
+};
+GridPosition emitGridPosition(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan);
+
+/// Bounds of the loop over the key tiles of `range` that start at `first` and step by `step`.
+struct TileLoop {
+  mlir::Value begin, end;
+};
+TileLoop tileLoop(mlir::ImplicitLocOpBuilder &b, const GridPosition &grid, KeyRangeKind range, mlir::Value first,
+                  mlir::Value step, bool contiguous);
+
+/// True (i1) if packed row `row` sees key `key`.
+mlir::Value emitVisible(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid,
+                        mlir::Value row, mlir::Value key);
+
+} // namespace lla
+#endif

@@ -1,0 +1,81 @@
+//===- Placement.cpp - what all load paths share --------------------------===//
+
+#include "compiler/Conversion/LLAToTile/Placement.h"
+
+using namespace mlir;
+using namespace lla;
+
+SmallVector<Value> OnlineState::flatten() const {
+  SmallVector<Value> flat = {m, d1};
+  if (d2)
+    flat.append({d2, c});
+  flat.append(values.begin(), values.end());
+  return flat;
+}
+
+OnlineState OnlineState::unflatten(ValueRange flat, bool probe) {
+  OnlineState state;
+  state.m = flat[0];
+  state.d1 = flat[1];
+  if (probe) {
+    state.d2 = flat[2];
+    state.c = flat[3];
+  }
+  llvm::append_range(state.values, flat.drop_front(probe ? 4 : 2));
+  return state;
+}
+
+tile::FragType Placement::rowType(Type elementType) {
+  tile::FragType score = scoreType();
+  tile::Layout layout = score.getLayout() == tile::Layout::Dense ? tile::Layout::Dense : tile::Layout::Row;
+  return tile::FragType::get(b.getContext(), score.getRows(), 1, elementType ? elementType : b.getF32Type(), layout, 0);
+}
+
+tile::FragType Placement::sumType() {
+  tile::FragType row = rowType();
+  tile::Layout layout = row.getLayout() == tile::Layout::Dense ? tile::Layout::Dense : tile::Layout::PartialRow;
+  return tile::FragType::get(b.getContext(), row.getRows(), 1, b.getF32Type(), layout, 0);
+}
+
+Value Placement::view(tile::Tensor tensor) {
+  auto type = tile::ViewType::get(b.getContext(), plan.problem.headDim, plan.elementType);
+  bool ofKeys = tensor == tile::Tensor::K || tensor == tile::Tensor::V;
+  return tile::ViewOp::create(b, type, tensor, grid.batch, ofKeys ? grid.kvHead : grid.queryHead,
+                              ofKeys ? 1 : plan.packedGroup());
+}
+
+Scores Placement::finalValues(const OnlineState &state) {
+  return {state.values.front(), state.values.size() > 1 ? state.values[1] : Value()};
+}
+
+void Placement::store(Value output) {
+  auto write = [&] { tile::StoreOp::create(b, output, view(tile::Tensor::O), rowBase(), grid.rowEnd); };
+  if (!isLast)
+    return write();
+  auto branch = scf::IfOp::create(b, isLast, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  write();
+}
+
+void Placement::emitMerge(OnlineState &state, bool overGrid, tile::FragType statistics, tile::FragType values) {
+  Scores parts = finalValues(state);
+  SmallVector<Type> types = {statistics, statistics, values};
+  if (state.d2)
+    types.append({statistics, statistics, values});
+  auto merge = tile::MergeOp::create(b, types, b.getI1Type(), state.m, state.d1, parts.s, state.d2, state.c, parts.t,
+                                     overGrid, values.getRows(), plan.problem.headDim, plan.resources.keyWarps,
+                                     /*offset=*/IntegerAttr());
+  OnlineState merged;
+  merged.m = merge.getResults()[0];
+  merged.d1 = merge.getResults()[1];
+  merged.values = {merge.getResults()[2]};
+  if (state.d2) {
+    merged.d2 = merge.getResults()[3];
+    merged.c = merge.getResults()[4];
+    merged.values.push_back(merge.getResults()[5]);
+  }
+  state = merged;
+  if (overGrid)
+    isLast = merge.getLast();
+}

@@ -1,0 +1,81 @@
+//===- Placement.h - where a load path keeps rows, keys and state ---------===//
+//
+// The three load paths differ in where tiles live and how products are formed,
+// and in nothing else: the step function (OnlineStep.h) is written once over
+// this interface.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_COMPILER_CONVERSION_LLATOTILE_PLACEMENT_H
+#define LLA_COMPILER_CONVERSION_LLATOTILE_PLACEMENT_H
+
+#include "compiler/Conversion/LLAToTile/Grid.h"
+
+namespace lla {
+
+/// s and t of one key tile; t is null without a probe.
+struct Scores {
+  mlir::Value s, t;
+};
+
+/// The online state as fragments. `values` is O1 [and O2], or both stacked.
+struct OnlineState {
+  mlir::Value m, d1, d2, c;
+  llvm::SmallVector<mlir::Value, 2> values;
+
+  /// Fixed order m, d1, [d2, c,] values: what loops carry.
+  llvm::SmallVector<mlir::Value> flatten() const;
+  static OnlineState unflatten(mlir::ValueRange flat, bool probe);
+};
+
+class Placement {
+public:
+  Placement(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid)
+      : b(b), plan(plan), grid(grid) {}
+  virtual ~Placement() = default;
+
+  /// Brings the tile's query (and probe) rows to where products read them.
+  virtual void loadRows() = 0;
+  /// Products of the rows with the key tile at `key`.
+  virtual Scores scores(mlir::Value key) = 0;
+  /// values + p V (and (p t) V) for the key tile that `scores` was last called with.
+  virtual void accumulate(mlir::Value p, mlir::Value pt, OnlineState &state) = 0;
+
+  /// First packed row of what this warp holds.
+  virtual mlir::Value rowBase() = 0;
+  /// This warp's first key tile and its stride; `contiguous` if they are 0 and 1.
+  virtual mlir::Value firstTile() = 0;
+  virtual mlir::Value tileStep() = 0;
+  virtual bool contiguous() const = 0;
+
+  virtual tile::FragType scoreType() = 0;
+  virtual tile::FragType valueType() = 0;
+  /// Number of value fragments: 2 with a separate probe, else 1.
+  virtual unsigned valueCount() const { return plan.packing == Packing::Separate ? 2 : 1; }
+  /// Layouts of per-row statistics: complete, and as carried for the sums.
+  tile::FragType rowType(mlir::Type elementType = {});
+  tile::FragType sumType();
+
+  /// Adds the states of `axis`; afterwards statistics and values are in the merged layout.
+  virtual void merge(OnlineState &state, SplitAxis axis) = 0;
+  /// O1 and O2 (null without a probe) for the finalisation.
+  virtual Scores finalValues(const OnlineState &state);
+  /// Writes the output rows.
+  void store(mlir::Value output);
+
+  mlir::ImplicitLocOpBuilder &b;
+  const KernelPlan &plan;
+  const GridPosition &grid;
+  /// Set by a merge over the grid: only the CTA that arrives last stores.
+  mlir::Value isLast;
+
+protected:
+  mlir::Value view(tile::Tensor tensor);
+  void emitMerge(OnlineState &state, bool overGrid, tile::FragType statistics, tile::FragType values);
+};
+
+std::unique_ptr<Placement> makeRegistersPlacement(mlir::ImplicitLocOpBuilder &, const KernelPlan &, const GridPosition &);
+std::unique_ptr<Placement> makeRingPlacement(mlir::ImplicitLocOpBuilder &, const KernelPlan &, const GridPosition &);
+std::unique_ptr<Placement> makeScratchPlacement(mlir::ImplicitLocOpBuilder &, const KernelPlan &, const GridPosition &);
+
+} // namespace lla
+#endif

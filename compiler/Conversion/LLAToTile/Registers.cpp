@@ -1,0 +1,98 @@
+//===- Registers.cpp - load = registers: global memory to mma.sync --------===//
+//
+// Each warp holds one m16 block of rows and takes whole key tiles from global
+// memory into registers, in layouts that need no shuffle (FragmentLayout.h).
+// With a probe the block is 8 query rows over their 8 probe rows. Warps that share
+// a block divide its key tiles; their states merge through shared memory.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Conversion/LLAToTile/Placement.h"
+
+using namespace mlir;
+using namespace lla;
+
+namespace {
+class Registers final : public Placement {
+public:
+  using Placement::Placement;
+
+  void loadRows() override {
+    auto type = frag(16, paddedKeyDim(plan.problem, plan.schedule), plan.elementType, tile::Layout::Rows);
+    Value probe = plan.hasProbe() ? view(tile::Tensor::R) : Value();
+    rows = tile::LoadOp::create(b, type, view(tile::Tensor::Q), probe, rowBase(), grid.rowEnd, /*transposed=*/false);
+    keys = view(tile::Tensor::K);
+    values = view(tile::Tensor::V);
+  }
+
+  Scores scores(Value key) override {
+    keyTile = key;
+    auto type = frag(plan.schedule.keys, paddedKeyDim(plan.problem, plan.schedule), plan.elementType, tile::Layout::Keys);
+    Value k = tile::LoadOp::create(b, type, keys, Value(), key, grid.keyEnd, /*transposed=*/false);
+    Value product = tile::DotOp::create(b, frag(16, plan.schedule.keys, b.getF32Type(), tile::Layout::Accumulator),
+                                        rows, k, Value(), /*transpose_b=*/true);
+    if (!plan.hasProbe())
+      return {product, {}};
+    auto halves = tile::SplitOp::create(b, product);
+    return {halves.getUpper(), halves.getLower()};
+  }
+
+  void accumulate(Value p, Value pt, OnlineState &state) override {
+    if (pt)
+      p = tile::StackOp::create(b, p, pt);
+    Value operand = tile::ConvertOp::create(
+        b, frag(16, plan.schedule.keys, plan.elementType, tile::Layout::Operand), p);
+    auto type = frag(plan.schedule.keys, valueColumns(), plan.elementType, tile::Layout::Values);
+    Value v = tile::LoadOp::create(b, type, values, Value(), keyTile, grid.keyEnd, /*transposed=*/false);
+    state.values[0] = tile::DotOp::create(b, valueType(), operand, v, state.values[0], /*transpose_b=*/false);
+  }
+
+  Value rowBase() override {
+    I32 i{b};
+    if (rowWarps() == 1)
+      return grid.rowBegin;
+    return i.add(grid.rowBegin, i.mul(i.rem(grid.warp, i.constant(rowWarps())), i.constant(rowsPerBlock(plan.problem))));
+  }
+  Value firstTile() override {
+    I32 i{b};
+    Value keyWarp = rowWarps() == 1 ? grid.warp : i.div(grid.warp, i.constant(rowWarps()));
+    return i.add(i.mul(grid.split, i.constant(plan.resources.keyWarps)), keyWarp);
+  }
+  Value tileStep() override { return I32{b}.mul(grid.splits, I32{b}.constant(plan.resources.keyWarps)); }
+  bool contiguous() const override { return false; }
+
+  tile::FragType scoreType() override {
+    return frag(rowsPerBlock(plan.problem), plan.schedule.keys, b.getF32Type(), tile::Layout::Accumulator);
+  }
+  tile::FragType valueType() override { return frag(16, valueColumns(), b.getF32Type(), tile::Layout::Columns); }
+
+  Scores finalValues(const OnlineState &state) override {
+    if (!plan.hasProbe() || state.values.size() > 1)
+      return Placement::finalValues(state);
+    auto halves = tile::SplitOp::create(b, state.values[0]);
+    return {halves.getUpper(), halves.getLower()};
+  }
+
+  void merge(OnlineState &state, SplitAxis axis) override {
+    // Merged elements are the block's live rows, spread over the CTA's threads.
+    int64_t live = std::min(rowsPerBlock(plan.problem), plan.resources.rowsPerHead);
+    auto flat = tile::FragType::get(b.getContext(), live, plan.problem.headDim, b.getF32Type(), tile::Layout::Flat,
+                                    plan.resources.threads);
+    emitMerge(state, axis == SplitAxis::Grid, flat, flat);
+  }
+
+private:
+  tile::FragType frag(int64_t rows, int64_t columns, Type element, tile::Layout layout) {
+    return tile::FragType::get(b.getContext(), rows, columns, element, layout, 0);
+  }
+  int64_t rowWarps() const { return plan.schedule.rows / rowsPerBlock(plan.problem); }
+  int64_t valueColumns() const { return paddedValueDim(plan.problem, plan.schedule); }
+
+  Value rows, keys, values, keyTile;
+};
+} // namespace
+
+std::unique_ptr<Placement> lla::makeRegistersPlacement(ImplicitLocOpBuilder &b, const KernelPlan &plan,
+                                                       const GridPosition &grid) {
+  return std::make_unique<Registers>(b, plan, grid);
+}

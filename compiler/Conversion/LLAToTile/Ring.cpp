@@ -1,0 +1,79 @@
+//===- Ring.cpp - load = ring: bulk tensor copies and wgmma ---------------===//
+//
+// Query, probe, key and value tiles are in shared memory; each computing warpgroup
+// has 64 rows, each of its warps 16. The copies stand where their data is needed;
+// tile-pipeline-copies and tile-specialize-roles move them to the producer.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Conversion/LLAToTile/Placement.h"
+
+using namespace mlir;
+using namespace lla;
+
+namespace {
+class Ring final : public Placement {
+public:
+  using Placement::Placement;
+
+  void loadRows() override {
+    auto type = shared(plan.schedule.rows, paddedKeyDim(plan.problem, plan.schedule));
+    q = tile::CopyOp::create(b, type, view(tile::Tensor::Q), grid.rowBegin);
+    if (plan.hasProbe())
+      r = tile::CopyOp::create(b, type, view(tile::Tensor::R), grid.rowBegin);
+    keys = view(tile::Tensor::K);
+    values = view(tile::Tensor::V);
+  }
+
+  Scores scores(Value key) override {
+    Value k = tile::CopyOp::create(b, shared(plan.schedule.keys, paddedKeyDim(plan.problem, plan.schedule)), keys, key);
+    v = tile::CopyOp::create(b, shared(plan.schedule.keys, paddedValueDim(plan.problem, plan.schedule)), values, key);
+    auto product = [&](Value a) -> Value {
+      return tile::DotOp::create(b, scoreType(), a, k, Value(), /*transpose_b=*/true);
+    };
+    Scores scores{product(q), plan.hasProbe() ? product(r) : Value()};
+    if (plan.schedule.overlap || !plan.hasProbe())
+      return scores;
+    auto wait = tile::WaitOp::create(b, TypeRange{scoreType(), scoreType()}, ValueRange{scores.s, scores.t}, 0);
+    return {wait.getResult(0), wait.getResult(1)};
+  }
+
+  void accumulate(Value p, Value pt, OnlineState &state) override {
+    Value operands[] = {operand(p), pt ? operand(pt) : Value()};
+    for (auto [index, value] : llvm::enumerate(state.values))
+      value = tile::DotOp::create(b, valueType(), operands[index], v, value, /*transpose_b=*/false);
+  }
+
+  Value rowBase() override {
+    I32 i{b};
+    return i.add(grid.rowBegin, i.mul(grid.warp, i.constant(16)));
+  }
+  Value firstTile() override { return I32{b}.constant(0); }
+  Value tileStep() override { return I32{b}.constant(1); }
+  bool contiguous() const override { return true; }
+
+  tile::FragType scoreType() override { return accumulator(plan.schedule.keys); }
+  tile::FragType valueType() override { return accumulator(paddedValueDim(plan.problem, plan.schedule)); }
+
+  void merge(OnlineState &, SplitAxis) override { llvm_unreachable("checkFeasible refuses splits with load = ring"); }
+
+private:
+  tile::SharedType shared(int64_t rows, int64_t columns) {
+    return tile::SharedType::get(b.getContext(), rows, columns, plan.elementType);
+  }
+  tile::FragType accumulator(int64_t columns) {
+    return tile::FragType::get(b.getContext(), 16, columns, b.getF32Type(), tile::Layout::Accumulator, 0);
+  }
+  Value operand(Value p) {
+    auto type = tile::FragType::get(b.getContext(), 16, plan.schedule.keys, plan.elementType, tile::Layout::Operand, 0);
+    return tile::ConvertOp::create(b, type, p);
+  }
+
+  Value q, r, keys, values, v;
+};
+} // namespace
+
+std::unique_ptr<Placement> lla::makeRingPlacement(ImplicitLocOpBuilder &b, const KernelPlan &plan,
+                                                  const GridPosition &grid) {
+  return std::make_unique<Ring>(b, plan, grid);
+}

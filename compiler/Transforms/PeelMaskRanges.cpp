@@ -1,0 +1,64 @@
+//===- PeelMaskRanges.cpp - one step function, three key ranges -----------===//
+//
+// Splits the key range of a fold so that masks cost nothing in the interior:
+//
+//     update range whole                                                (before)
+//       ==>
+//     update range window_edge    (only with a window)
+//     update range interior
+//     update range causal_edge
+//
+// Precondition:  the schedule says peel; otherwise one loop masks throughout.
+// Postcondition: the updates differ in their range only; the boundaries are
+//                computed from row positions when loops are made of them.
+// Why it is right: the ranges partition the visible keys, and the state is a
+// monoid. A key tile is interior iff the tile's LAST row still sees its FIRST key
+// (window) and the tile's FIRST row already sees its LAST key (causal, end).
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Transforms/Passes.h"
+
+namespace lla {
+#define GEN_PASS_DEF_LLAPEELMASKRANGES
+#include "compiler/Transforms/Passes.h.inc"
+} // namespace lla
+
+using namespace mlir;
+using namespace lla;
+
+/// Replaces an update of the whole range by updates of its parts, in key order.
+static void peel(OnlineUpdateOp op) {
+  SmallVector<KeyRangeKind> ranges;
+  if (op.getWindow())
+    ranges.push_back(KeyRangeKind::WindowEdge);
+  ranges.append({KeyRangeKind::Interior, KeyRangeKind::CausalEdge});
+  OpBuilder builder(op);
+  Value state = op.getState();
+  for (KeyRangeKind range : ranges) {
+    auto part = cast<OnlineUpdateOp>(builder.clone(*op));
+    part.getStateMutable().assign(state);
+    part.setRange(range);
+    state = part.getResult();
+  }
+  op.replaceAllUsesWith(state);
+  op.erase();
+}
+
+namespace {
+struct PeelMaskRanges : lla::impl::LLAPeelMaskRangesBase<PeelMaskRanges> {
+  void runOnOperation() override {
+    auto schedule = getOperation()->getAttrOfType<ScheduleAttr>(kScheduleAttr);
+    if (!schedule) {
+      getOperation().emitOpError() << "expected " << kScheduleAttr << " (lla-materialize-schedule)";
+      return signalPassFailure();
+    }
+    if (!schedule.getValue().peel)
+      return;
+    getOperation().walk([](OnlineUpdateOp op) {
+      if (op.getRange() == KeyRangeKind::Whole)
+        peel(op);
+    });
+  }
+};
+} // namespace

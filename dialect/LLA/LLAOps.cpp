@@ -1,0 +1,168 @@
+//===- LLAOps.cpp - one function per numbered constraint ------------------===//
+
+#include "dialect/LLA/LLADialect.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/OpImplementation.h"
+
+using namespace mlir;
+using namespace lla;
+
+//===----------------------------------------------------------------------===//
+// Assembly: `type(q), type(k) -> type(o)`; r has q's type and v has k's
+//===----------------------------------------------------------------------===//
+
+static ParseResult parseAttentionTypes(OpAsmParser &parser, Type &q, Type &r, Type &k, Type &v, Type &o,
+                                       std::optional<OpAsmParser::UnresolvedOperand> probe) {
+  if (parser.parseType(q) || parser.parseComma() || parser.parseType(k) || parser.parseArrow() || parser.parseType(o))
+    return failure();
+  if (probe)
+    r = q;
+  v = k;
+  return success();
+}
+
+static void printAttentionTypes(OpAsmPrinter &printer, Operation *, Type q, Type, Type k, Type, Type o, Value) {
+  printer << q << ", " << k << " -> " << o;
+}
+
+#define GET_OP_CLASSES
+#include "dialect/LLA/LLAOps.cpp.inc"
+
+//===----------------------------------------------------------------------===//
+// Shared constraints
+//===----------------------------------------------------------------------===//
+
+/// window >= 1, and only with causal.
+static LogicalResult verifyWindow(Operation *op, bool causal, std::optional<uint64_t> window, llvm::StringRef constraint) {
+  if (!window)
+    return success();
+  if (static_cast<int64_t>(*window) < 1)
+    return op->emitOpError() << constraint << ": expected window >= 1, got " << static_cast<int64_t>(*window);
+  if (!causal)
+    return op->emitOpError() << constraint << ": expected causal beside window";
+  return success();
+}
+
+static RankedTensorType tensor(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+//===----------------------------------------------------------------------===//
+// lla.attention
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyRanks(AttentionOp op) { // C1
+  for (Value operand : op->getOperands()) {
+    auto type = dyn_cast<RankedTensorType>(operand.getType());
+    if (!type)
+      continue;
+    if (type.getRank() != 4)
+      return op.emitOpError() << "C1: expected rank 4, got " << type;
+    if (type.getElementType() != tensor(op.getQ()).getElementType())
+      return op.emitOpError() << "C1: expected element type " << tensor(op.getQ()).getElementType() << ", got " << type;
+  }
+  return success();
+}
+
+static LogicalResult verifyProbeShape(AttentionOp op) { // C2
+  if (op.getR() && op.getR().getType() != op.getQ().getType())
+    return op.emitOpError() << "C2: expected r of type " << op.getQ().getType() << ", got " << op.getR().getType();
+  if (op.getO().getType() != op.getQ().getType())
+    return op.emitOpError() << "C2: expected a result of type " << op.getQ().getType() << ", got " << op.getO().getType();
+  return success();
+}
+
+static LogicalResult verifyKeyShape(AttentionOp op) { // C3
+  if (op.getK().getType() != op.getV().getType())
+    return op.emitOpError() << "C3: expected v of type " << op.getK().getType() << ", got " << op.getV().getType();
+  RankedTensorType q = tensor(op.getQ()), k = tensor(op.getK());
+  for (unsigned dim : {0u, 3u})
+    if (q.getDimSize(dim) != k.getDimSize(dim))
+      return op.emitOpError() << "C3: expected dimension " << dim << " of k to be that of q, got " << k << " and " << q;
+  return success();
+}
+
+static LogicalResult verifyHeads(AttentionOp op) { // C4
+  RankedTensorType q = tensor(op.getQ()), k = tensor(op.getK());
+  for (RankedTensorType type : {q, k})
+    for (unsigned dim : {2u, 3u})
+      if (type.isDynamicDim(dim))
+        return op.emitOpError() << "C4: expected static heads and dim, got " << type;
+  if (k.getDimSize(2) < 1 || q.getDimSize(2) % k.getDimSize(2) != 0)
+    return op.emitOpError() << "C4: expected query heads to be a multiple of KV heads, got " << q.getDimSize(2)
+                            << " and " << k.getDimSize(2);
+  return success();
+}
+
+static LogicalResult verifyDim(AttentionOp op) { // C5
+  int64_t dim = tensor(op.getQ()).getDimSize(3);
+  if (dim < 16 || dim > 256 || dim % 8 != 0)
+    return op.emitOpError() << "C5: expected dim to be a multiple of 8 in 16..256, got " << dim;
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  return success(succeeded(verifyRanks(*this)) && succeeded(verifyProbeShape(*this)) &&
+                 succeeded(verifyKeyShape(*this)) && succeeded(verifyHeads(*this)) && succeeded(verifyDim(*this)) &&
+                 succeeded(verifyWindow(*this, getCausal(), getWindow(), "C6")));
+}
+
+//===----------------------------------------------------------------------===//
+// lla.pack_rows
+//===----------------------------------------------------------------------===//
+
+LogicalResult PackRowsOp::verify() {
+  RowsType rows = getRows().getType();
+  bool probe = rows.getPacking() != Packing::None;
+  if (probe != bool(getR()) || (getR() && getR().getType() != getQ().getType())) // C1
+    return emitOpError() << "C1: expected a probe of q's type exactly if the packing is not none, got " << rows;
+  RankedTensorType q = tensor(getQ());
+  if (q.getElementType() != rows.getElementType() || q.getDimSize(3) != rows.getDim() || rows.getGroup() < 1 ||
+      q.getDimSize(2) % rows.getGroup() != 0) // C2
+    return emitOpError() << "C2: expected element type, dim and a divisor of the heads of " << q << ", got " << rows;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// lla.online_*
+//===----------------------------------------------------------------------===//
+
+LogicalResult OnlineInitOp::verify() {
+  if (!getState().getType().getUnmerged().empty()) // C1
+    return emitOpError() << "C1: expected a state with nothing unmerged, got " << getState().getType();
+  return success();
+}
+
+LogicalResult OnlineUpdateOp::verify() {
+  if (bool(getQ()) == bool(getRows()) || (getR() && !getQ())) // C1
+    return emitOpError("C1: expected either queries (and a probe) or packed rows");
+  StateType state = getState().getType();
+  bool probe = getRows() ? getRows().getType().getPacking() != Packing::None : bool(getR());
+  if (probe != state.getProbe()) // C2
+    return emitOpError() << "C2: expected a state " << (probe ? "with" : "without") << " a probe, got " << state;
+  int64_t rowDim = getRows() ? getRows().getType().getDim() : tensor(getQ()).getDimSize(3);
+  for (int64_t dim : {rowDim, tensor(getK()).getDimSize(3), tensor(getV()).getDimSize(3)}) // C3
+    if (dim != state.getDim())
+      return emitOpError() << "C3: expected dim " << state.getDim() << " of rows, keys and values, got " << dim;
+  StateType result = getResult().getType();
+  if (result.getDim() != state.getDim() || result.getProbe() != state.getProbe() ||
+      (!state.getUnmerged().empty() && state != result)) // C4
+    return emitOpError() << "C4: expected the result to be " << state << " with its splits unmerged, got " << result;
+  return verifyWindow(*this, getCausal(), getWindow(), "C5");
+}
+
+LogicalResult OnlineMergeOp::verify() {
+  StateType state = getState().getType(), result = getResult().getType();
+  if (state.getUnmerged().empty() || state.getUnmerged().front() != getAxis() ||
+      result != StateType::get(getContext(), state.getDim(), state.getProbe(), state.getUnmerged().drop_front())) // C1
+    return emitOpError() << "C1: expected " << stringifySplitAxis(getAxis()) << " as first unmerged axis of " << state
+                         << " and the others left in " << result;
+  return success();
+}
+
+LogicalResult OnlineFinalizeOp::verify() {
+  StateType state = getState().getType();
+  if (!state.getUnmerged().empty()) // C1
+    return emitOpError() << "C1: expected a merged state, got " << state;
+  if (tensor(getO()).getRank() != 4 || tensor(getO()).getDimSize(3) != state.getDim()) // C2
+    return emitOpError() << "C2: expected rank 4 and dim " << state.getDim() << ", got " << getO().getType();
+  return success();
+}

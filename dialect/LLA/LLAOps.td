@@ -1,0 +1,124 @@
+//===- LLAOps.td - attention and its online algebra -----------*- tablegen -*-===//
+#ifndef LLA_OPS_TD
+#define LLA_OPS_TD
+
+include "dialect/LLA/LLAAttrs.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class LLA_Op<string mnemonic, list<Trait> traits = []> : Op<LLA_Dialect, mnemonic, traits>;
+
+def LLA_Tensor : RankedTensorOf<[F32, BF16, F16]>;
+
+def LLA_AttentionOp : LLA_Op<"attention", [Pure]> {
+  let summary = "attention of the local-linear family";
+  let description = [{
+    Per query row i over its visible keys J(i):
+
+        s_j = scale <q_i, k_j>      p = softmax_J(s)      t_j = <r_i, k_j>
+        o_i = sum_j p_j (1 + tbar - t_j) v_j              tbar = sum_j p_j t_j
+
+    Without a probe r this is softmax attention. A row that sees no key gives 0.
+    With `causal`, row i of Lq sees keys j <= Lk - Lq + i; with `window = W` only
+    the last W of those.
+
+    (C1) q, r, k, v are rank 4, (batch, row, head, dim), of one element type.
+    (C2) r has the shape of q; the result has the shape and type of q.
+    (C3) k and v have the same shape; batch and dim agree with q.
+    (C4) head counts and dim are static; query heads are a multiple of KV heads.
+    (C5) dim is a multiple of 8 in 16..256.
+    (C6) window >= 1 where present, and then causal is present.
+
+    Example:
+    ```mlir
+    %o = lla.attention %q probe %r keys %k values %v scale %scale causal
+      : tensor<?x?x16x128xbf16>, tensor<?x?x8x128xbf16> -> tensor<?x?x16x128xbf16>
+    ```
+  }];
+  let arguments = (ins LLA_Tensor:$q, Optional<LLA_Tensor>:$r, LLA_Tensor:$k, LLA_Tensor:$v, F32:$scale,
+                       UnitAttr:$causal, OptionalAttr<I64Attr>:$window);
+  let results = (outs LLA_Tensor:$o);
+  let assemblyFormat = [{
+    $q (`probe` $r^)? `keys` $k `values` $v `scale` $scale (`causal` $causal^)? (`window` $window^)? attr-dict
+    `:` custom<AttentionTypes>(type($q), type($r), type($k), type($v), type($o), ref($r))
+  }];
+  let hasVerifier = 1;
+}
+
+def LLA_PackRowsOp : LLA_Op<"pack_rows", [Pure]> {
+  let summary = "query and probe rows arranged as rows of tiles";
+  let description = [{
+    (C1) r is present exactly if the packing is not `none`, and has q's type.
+    (C2) element type and dim of the result are q's; group divides q's heads.
+  }];
+  let arguments = (ins LLA_Tensor:$q, Optional<LLA_Tensor>:$r);
+  let results = (outs LLA_RowsType:$rows);
+  let assemblyFormat = "$q (`,` $r^)? attr-dict `:` type($q) (`,` type($r)^)? `->` type($rows)";
+  let hasVerifier = 1;
+}
+
+def LLA_OnlineInitOp : LLA_Op<"online_init", [Pure]> {
+  let summary = "the neutral state: m = -inf, all sums 0";
+  let description = [{ (C1) nothing is unmerged. }];
+  let results = (outs LLA_StateType:$state);
+  let assemblyFormat = "attr-dict `:` type($state)";
+  let hasVerifier = 1;
+}
+
+def LLA_OnlineUpdateOp : LLA_Op<"online_update", [Pure, AttrSizedOperandSegments]> {
+  let summary = "fold a range of keys into the state";
+  let description = [{
+    Adds the keys of `range` to the state of every row. `range` is the part of the
+    row tile's visible keys that this op folds (see lla-peel-mask-ranges): only
+    `whole` and the edges look at `causal`, `window` and the end of the context.
+
+    (C1) rows are given either as q (and r) or packed, not both.
+    (C2) the state carries a probe exactly if the rows do.
+    (C3) dim agrees between rows, keys, values and state.
+    (C4) the result is the operand's state, with `splits` as its unmerged axes.
+    (C5) window >= 1 where present, and then causal is present.
+  }];
+  let arguments = (ins LLA_StateType:$state, Optional<LLA_Tensor>:$q, Optional<LLA_Tensor>:$r,
+                       Optional<LLA_RowsType>:$rows, LLA_Tensor:$k, LLA_Tensor:$v, F32:$scale,
+                       UnitAttr:$causal, OptionalAttr<I64Attr>:$window,
+                       DefaultValuedAttr<LLA_KeyRange, "::lla::KeyRangeKind::Whole">:$range);
+  let results = (outs LLA_StateType:$result);
+  let assemblyFormat = [{
+    $state (`queries` $q^)? (`probe` $r^)? (`rows` $rows^)? `keys` $k `values` $v `scale` $scale
+    (`causal` $causal^)? (`window` $window^)? `range` $range attr-dict
+    `:` type($state) (`,` `queries` type($q)^)? (`,` `probe` type($r)^)? (`,` `rows` type($rows)^)?
+    `,` type($k) `,` type($v) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def LLA_OnlineMergeOp : LLA_Op<"online_merge", [Pure]> {
+  let summary = "add the partial states of one split axis";
+  let description = [{
+    Commutative and associative: with M = max m_i and C = c of the state that has it,
+
+        d1 = sum f_i d1_i      d2 = sum f_i (d2_i + (c_i - C) d1_i)      f_i = e^(m_i - M)
+        O1 = sum f_i O1_i      O2 = sum f_i (O2_i + (c_i - C) O1_i)
+
+    (C1) `axis` is the first unmerged axis; the result has the others.
+  }];
+  let arguments = (ins LLA_StateType:$state, LLA_SplitAxis:$axis);
+  let results = (outs LLA_StateType:$result);
+  let assemblyFormat = "$state `over` $axis attr-dict `:` type($state) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def LLA_OnlineFinalizeOp : LLA_Op<"online_finalize", [Pure]> {
+  let summary = "output rows of a state";
+  let description = [{
+    `O1/d1 (1 + d2/d1) - O2/d1`, `O1/d1` without a probe; 0 where d1 = 0.
+
+    (C1) nothing is unmerged.
+    (C2) the result's dim is the state's.
+  }];
+  let arguments = (ins LLA_StateType:$state);
+  let results = (outs LLA_Tensor:$o);
+  let assemblyFormat = "$state attr-dict `:` type($state) `->` type($o)";
+  let hasVerifier = 1;
+}
+
+#endif

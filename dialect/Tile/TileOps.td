@@ -1,0 +1,316 @@
+//===- TileOps.td - what a warp does --------------------------*- tablegen -*-===//
+#ifndef TILE_OPS_TD
+#define TILE_OPS_TD
+
+include "dialect/Tile/TileTypes.td"
+include "mlir/IR/RegionKindInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Tile_Op<string mnemonic, list<Trait> traits = []> : Op<Tile_Dialect, mnemonic, traits>;
+
+//===----------------------------------------------------------------------===//
+// Kernel and launch
+//===----------------------------------------------------------------------===//
+
+def Tile_KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, SingleBlock, NoTerminator]> {
+  let summary = "one kernel: what a warp of its CTA does";
+  let description = [{
+    (C1) warps >= 1; producer_warps is 0 or 4 (one warpgroup, load = ring).
+    (C2) stages >= 1.
+
+    `shared_limit` is what `Resources` says the kernel needs; allocation must not
+    exceed it. `ctas` is how many CTAs a multiprocessor's registers are divided among.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$warps, DefaultValuedAttr<I64Attr, "0">:$producer_warps,
+                       DefaultValuedAttr<I64Attr, "1">:$stages, DefaultValuedAttr<I64Attr, "1">:$ctas,
+                       DefaultValuedAttr<I64Attr, "0">:$shared_limit, OptionalAttr<I64Attr>:$shared_bytes);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+  let hasVerifier = 1;
+}
+
+def Tile_IndexOp : Tile_Op<"index", [Pure]> {
+  let summary = "position in the grid, or among the CTA's computing warps";
+  let arguments = (ins Tile_Axis:$axis);
+  let results = (outs I32:$result);
+  let assemblyFormat = "$axis attr-dict";
+}
+
+def Tile_ArgumentOp : Tile_Op<"argument", [Pure]> {
+  let summary = "an integer or float field of the launch record";
+  let description = [{ (C1) `name` is a field of KernelArguments.def, not a pointer, of the result's type. }];
+  let arguments = (ins StrAttr:$name);
+  let results = (outs AnyTypeOf<[I32, I64, F32]>:$result);
+  let assemblyFormat = "$name attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_ViewOp : Tile_Op<"view", [Pure]> {
+  let summary = "the rows of one head of one sequence of a launch tensor";
+  let description = [{
+    With `group = G` the rows of G consecutive heads, from `head` on, interleave: view
+    row rho is row rho / G of head `head + rho mod G`.
+
+    (C1) group >= 1.
+  }];
+  let arguments = (ins Tile_Tensor:$tensor, I32:$batch, I32:$head, DefaultValuedAttr<I64Attr, "1">:$group);
+  let results = (outs Tile_ViewType:$result);
+  let assemblyFormat = "$tensor `[` $batch `,` $head `]` attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Movement
+//===----------------------------------------------------------------------===//
+
+def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
+  let summary = "rows of global memory into registers (host: scratch)";
+  let description = [{
+    Reads view rows `row ...` below `limit`; rows at or beyond it are not touched and
+    read as 0. With a second view the fragment's 16 rows are 8 of the first over the
+    same 8 of the second. `transposed` (dense only) swaps rows and columns.
+
+    (C1) the views have one type, and at least the fragment's columns, padding aside.
+    (C2) `stacked` only with layout rows or dense; `transposed` only with dense.
+    (C3) the layout is rows, keys, values or dense.
+  }];
+  let arguments = (ins Tile_ViewType:$view, Optional<Tile_ViewType>:$stacked, I32:$row, I32:$limit, UnitAttr:$transposed);
+  let results = (outs Tile_FragType:$result);
+  let assemblyFormat = [{
+    $view (`over` $stacked^)? `[` $row `]` `until` $limit (`transposed` $transposed^)? attr-dict
+    `:` type($view) (`,` type($stacked)^)? `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_CopyOp : Tile_Op<"copy", [MemoryEffects<[MemRead]>]> {
+  let summary = "rows of global memory into shared memory";
+  let description = [{
+    Rows beyond the tensor are zero. `tile-pipeline-copies` turns copies into rings.
+  }];
+  let arguments = (ins Tile_ViewType:$view, I32:$row);
+  let results = (outs Tile_SharedType:$result);
+  let assemblyFormat = "$view `[` $row `]` attr-dict `:` type($view) `->` type($result)";
+}
+
+def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
+  let summary = "a fragment's rows below `limit` to global memory, in the view's element type";
+  let description = [{
+    (C1) the layout is accumulator, columns, flat or dense.
+  }];
+  let arguments = (ins Tile_FragType:$value, Tile_ViewType:$view, I32:$row, I32:$limit);
+  let assemblyFormat = "$value `,` $view `[` $row `]` `until` $limit attr-dict `:` type($value) `,` type($view)";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Arithmetic
+//===----------------------------------------------------------------------===//
+
+def Tile_FillOp : Tile_Op<"fill", [Pure]> {
+  let summary = "a fragment of one value";
+  let arguments = (ins F32Attr:$value);
+  let results = (outs Tile_FragType:$result);
+  let assemblyFormat = "$value attr-dict `:` type($result)";
+}
+
+def Tile_DotOp : Tile_Op<"dot", [MemoryEffects<[MemRead]>]> {
+  let summary = "matrix product, optionally added to an accumulator";
+  let description = [{
+    `a b` or, with `transpose_b`, `a bT` (queries with keys); fp32 accumulation. The
+    operands' kinds choose the instruction:
+
+    | a               | b            | machine                                   |
+    |-----------------|--------------|-------------------------------------------|
+    | frag rows       | frag keys    | mma.sync, contraction in 8-element chunks |
+    | frag operand    | frag values  | mma.sync, result in layout columns        |
+    | shared          | shared       | wgmma, transpose_b                        |
+    | frag operand    | shared       | wgmma, b read transposed                  |
+    | frag dense      | frag dense   | host vectors                              |
+
+    With wgmma the result is in flight until a `tile.wait`.
+
+    (C1) the operand kinds are a row of the table; transpose_b as it says.
+    (C2) shapes agree; the accumulator has the result's type.
+  }];
+  let arguments = (ins AnyTypeOf<[Tile_FragType, Tile_SharedType]>:$a, AnyTypeOf<[Tile_FragType, Tile_SharedType]>:$b,
+                       Optional<Tile_FragType>:$accumulator, UnitAttr:$transpose_b);
+  let results = (outs Tile_FragType:$result);
+  let assemblyFormat = [{
+    $a `,` $b (`transposed` $transpose_b^)? (`plus` $accumulator^)? attr-dict
+    `:` type($a) `,` type($b) (`,` type($accumulator)^)? `->` type($result)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// True if the result is in flight until waited for (wgmma).
+    bool isAsync();
+  }];
+}
+
+def Tile_WaitOp : Tile_Op<"wait", []> {
+  let summary = "the fragments of dots in flight, once all but `pending` later dots have finished";
+  let description = [{
+    The results stand for the operands from here on; nothing may read the operands
+    after (the accumulators are threaded through, so nothing can be hoisted above).
+  }];
+  let arguments = (ins Variadic<Tile_FragType>:$values, I64Attr:$pending);
+  let results = (outs Variadic<Tile_FragType>:$results);
+  let assemblyFormat = "$pending `of` $values attr-dict `:` functional-type($values, $results)";
+  let hasVerifier = 1;
+}
+
+def Tile_MapOp : Tile_Op<"map", [RecursiveMemoryEffects, SingleBlock, AttrSizedOperandSegments]> {
+  let summary = "elementwise computation over fragments";
+  let description = [{
+    The region is applied to each element; `row` operands are broadcast along the
+    columns. With `at` the region's last two arguments are the element's absolute row
+    and key position (i32): the offsets given plus its place in the fragment.
+
+    (C1) operands have the results' shape and layout, or are row fragments of as many rows.
+    (C2) the region has an argument per operand, two more with `at`, and yields one value per result.
+  }];
+  let arguments = (ins Variadic<Tile_FragType>:$inputs, Variadic<I32>:$at);
+  let regions = (region SizedRegion<1>:$body);
+  let results = (outs Variadic<Tile_FragType>:$results);
+  let assemblyFormat = [{
+    (`(` $inputs^ `:` type($inputs) `)`)? (`at` $at^)? `->` type($results) attr-dict-with-keyword $body
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["MapOp"]>]> {
+  let summary = "the results of one element";
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "$values attr-dict `:` type($values)";
+}
+
+def Tile_RowReduceOp : Tile_Op<"row_reduce", [Pure]> {
+  let summary = "reduction along each row";
+  let description = [{
+    A result of layout `row` is complete; `partial_row` leaves a part in each of a
+    row's lanes, to be completed by a `row_reduce` of its own once at the end.
+
+    (C1) the result is f32, layout row or partial_row (dense: dense), with the operand's rows and one column.
+  }];
+  let arguments = (ins Tile_FragType:$value, Tile_Reduction:$kind);
+  let results = (outs Tile_FragType:$result);
+  let assemblyFormat = "$kind $value attr-dict `:` type($value) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_AnyOp : Tile_Op<"any", [Pure]> {
+  let summary = "true if the condition holds for any row of the warp";
+  let arguments = (ins Tile_FragType:$condition);
+  let results = (outs I1:$result);
+  let assemblyFormat = "$condition attr-dict `:` type($condition)";
+}
+
+def Tile_SplitOp : Tile_Op<"split", [Pure]> {
+  let summary = "upper and lower 8 rows of a 16-row fragment";
+  let description = [{ (C1) the results have half the operand's 16 rows. }];
+  let arguments = (ins Tile_FragType:$value);
+  let results = (outs Tile_FragType:$upper, Tile_FragType:$lower);
+  let assemblyFormat = "$value attr-dict `:` type($value) `->` type($upper) `,` type($lower)";
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$value)>];
+}
+
+def Tile_StackOp : Tile_Op<"stack", [Pure, SameTypeOperands]> {
+  let summary = "a 16-row fragment from two of 8 rows";
+  let description = [{ (C1) the operands have 8 rows, the result 16. }];
+  let arguments = (ins Tile_FragType:$upper, Tile_FragType:$lower);
+  let results = (outs Tile_FragType:$result);
+  let assemblyFormat = "$upper `,` $lower attr-dict `:` type($upper) `->` type($result)";
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$upper, "::mlir::Value":$lower)>];
+}
+
+def Tile_ConvertOp : Tile_Op<"convert", [Pure]> {
+  let summary = "an fp32 accumulator rounded to 16 bits, as the first operand of a product";
+  let description = [{ (C1) from 16 rows, accumulator, f32 to the same shape, operand, bf16 or f16. }];
+  let arguments = (ins Tile_FragType:$value);
+  let results = (outs Tile_FragType:$result);
+  let assemblyFormat = "$value attr-dict `:` type($value) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_MergeOp : Tile_Op<"merge", [MemoryEffects<[MemRead, MemWrite]>, AttrSizedOperandSegments]> {
+  let summary = "add the online states of one row tile's warps, or of the grid's splits";
+  let description = [{
+    The algebra of `lla.online_merge`. `warps`: the key warps of each row tile, through
+    shared memory; the result is spread flat over the tile's threads. `grid`: partial
+    states go to the workspace, and the CTA that arrives last reads them all; `last`
+    tells it apart and only there are the results meaningful. The arrival counter
+    wraps by itself.
+
+    Statistics `m, d1` (and with a probe `d2, c`) are row fragments, `o1` (`o2`) value
+    fragments of the layout columns or dense; merged statistics have one entry per
+    element of the merged `o1`.
+
+    (C1) a probe's d2, c and o2 come together.
+    (C2) `warps` comes from row and columns layouts; `grid` from flat or dense ones.
+  }];
+  let arguments = (ins Tile_FragType:$m, Tile_FragType:$d1, Tile_FragType:$o1, Optional<Tile_FragType>:$d2,
+                       Optional<Tile_FragType>:$c, Optional<Tile_FragType>:$o2, BoolAttr:$grid, I64Attr:$rows,
+                       I64Attr:$columns, I64Attr:$key_warps, OptionalAttr<I64Attr>:$offset);
+  let results = (outs Variadic<Tile_FragType>:$results, I1:$last);
+  let assemblyFormat = [{
+    $m `,` $d1 `,` $o1 (`,` `d2` $d2^)? (`,` `c` $c^)? (`,` `o2` $o2^)? attr-dict
+    `:` type($m) `,` type($d1) `,` type($o1) (`,` type($d2)^)? (`,` type($c)^)? (`,` type($o2)^)? `->` type($results)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Rings and roles
+//===----------------------------------------------------------------------===//
+
+def Tile_RingOp : Tile_Op<"ring", []> {
+  let summary = "slots in shared memory and the barriers that pass them on";
+  let description = [{
+    Each slot has a barrier `full` (one arrival and the bytes of its tiles) and a
+    barrier `empty` (one arrival per computing warp). `offset` is assigned by
+    `tile-allocate-shared`: the slots first, then the barriers.
+  }];
+  let arguments = (ins OptionalAttr<I64Attr>:$offset, OptionalAttr<I64Attr>:$barrier_offset);
+  let results = (outs Tile_RingType:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Tile_RingFillOp : Tile_Op<"ring_fill", [MemoryEffects<[MemRead, MemWrite]>, AttrSizedOperandSegments]> {
+  let summary = "producer: wait until slot n mod slots is free, then copy one tile per view into it";
+  let description = [{ (C1) one view and row per tile of the ring. }];
+  let arguments = (ins Tile_RingType:$ring, I32:$n, Variadic<Tile_ViewType>:$views, Variadic<I32>:$at);
+  let assemblyFormat = "$ring `[` $n `]` `from` $views `at` $at attr-dict `:` type($ring) `,` type($views)";
+  let hasVerifier = 1;
+}
+
+def Tile_RingAcquireOp : Tile_Op<"ring_acquire", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "consumer: wait until fill n has landed; its tiles";
+  let description = [{ (C1) the results are the ring's tiles. }];
+  let arguments = (ins Tile_RingType:$ring, I32:$n);
+  let results = (outs Variadic<Tile_SharedType>:$tiles);
+  let assemblyFormat = "$ring `[` $n `]` attr-dict `:` type($ring) `->` type($tiles)";
+  let hasVerifier = 1;
+}
+
+def Tile_RingReleaseOp : Tile_Op<"ring_release", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "consumer: this warp no longer reads fill n";
+  let arguments = (ins Tile_RingType:$ring, I32:$n);
+  let assemblyFormat = "$ring `[` $n `]` attr-dict `:` type($ring)";
+}
+
+def Tile_RolesOp : Tile_Op<"roles", [NoTerminator, NoRegionArguments]> {
+  let summary = "the producer warpgroup copies, the others compute";
+  let description = [{
+    One elected thread runs `producer`. The register file is divided anew:
+    `producer_registers` and `consumer_registers` per thread.
+  }];
+  let arguments = (ins I64Attr:$producer_registers, I64Attr:$consumer_registers);
+  let regions = (region SizedRegion<1>:$producer, SizedRegion<1>:$consumer);
+  let assemblyFormat = "`producer` $producer `consumer` $consumer attr-dict-with-keyword";
+}
+
+#endif

@@ -1,0 +1,85 @@
+//===- TileTypes.td - fragments, shared tiles, views, rings ---*- tablegen -*-===//
+#ifndef TILE_TYPES_TD
+#define TILE_TYPES_TD
+
+include "dialect/Tile/TileDialect.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+
+def Tile_Layout : I32EnumAttr<"Layout", "how a fragment's elements are spread over lanes", [
+    I32EnumAttrCase<"Accumulator", 0, "accumulator">,
+    I32EnumAttrCase<"Columns", 1, "columns">,
+    I32EnumAttrCase<"Row", 2, "row">,
+    I32EnumAttrCase<"PartialRow", 3, "partial_row">,
+    I32EnumAttrCase<"Operand", 4, "operand">,
+    I32EnumAttrCase<"Rows", 5, "rows">,
+    I32EnumAttrCase<"Keys", 6, "keys">,
+    I32EnumAttrCase<"Values", 7, "values">,
+    I32EnumAttrCase<"Flat", 8, "flat">,
+    I32EnumAttrCase<"Dense", 9, "dense">]> {
+  let cppNamespace = "::lla::tile";
+}
+
+def Tile_Axis : I32EnumAttr<"Axis", "where a warp is", [
+    I32EnumAttrCase<"GridX", 0, "grid_x">,
+    I32EnumAttrCase<"GridY", 1, "grid_y">,
+    I32EnumAttrCase<"Warp", 2, "warp">]> {
+  let cppNamespace = "::lla::tile";
+}
+
+def Tile_Tensor : I32EnumAttr<"Tensor", "a tensor of the launch", [
+    I32EnumAttrCase<"Q", 0, "q">, I32EnumAttrCase<"R", 1, "r">, I32EnumAttrCase<"K", 2, "k">,
+    I32EnumAttrCase<"V", 3, "v">, I32EnumAttrCase<"O", 4, "o">]> {
+  let cppNamespace = "::lla::tile";
+}
+
+def Tile_Reduction : I32EnumAttr<"Reduction", "what a reduction computes", [
+    I32EnumAttrCase<"Max", 0, "max">, I32EnumAttrCase<"Min", 1, "min">, I32EnumAttrCase<"Sum", 2, "sum">]> {
+  let cppNamespace = "::lla::tile";
+}
+
+class Tile_Type<string name, string mnemonic_> : TypeDef<Tile_Dialect, name> {
+  let mnemonic = mnemonic_;
+}
+
+def Tile_FragType : Tile_Type<"Frag", "frag"> {
+  let summary = "a tile in the registers of one warp";
+  let description = [{
+    `!tile.frag<16 x 80 x f32, accumulator>`. `flat` fragments are spread over all
+    `threads` of a CTA; `dense` ones belong to a host task.
+  }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType, "::lla::tile::Layout":$layout,
+                        DefaultValuedParameter<"int64_t", "0">:$threads);
+  let assemblyFormat = "`<` $rows `x` $columns `x` $elementType `,` $layout (`,` `threads` `=` $threads^)? `>`";
+  let genVerifyDecl = 1;
+}
+
+def Tile_SharedType : Tile_Type<"Shared", "shared"> {
+  let summary = "a tile in shared memory, in 64-column panels with a 128-byte swizzle";
+  let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType);
+  let assemblyFormat = "`<` $rows `x` $columns `x` $elementType `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Bytes of a panel of 64 columns, and of the whole tile.
+    int64_t getPanelBytes() const { return getRows() * 128; }
+    int64_t getBytes() const { return getPanelBytes() * (getColumns() / 64); }
+  }];
+}
+
+def Tile_ViewType : Tile_Type<"View", "view"> {
+  let summary = "a matrix in global memory: rows of contiguous columns";
+  let parameters = (ins "int64_t":$columns, "::mlir::Type":$elementType);
+  let assemblyFormat = "`<` $columns `x` $elementType `>`";
+}
+
+def Tile_RingType : Tile_Type<"Ring", "ring"> {
+  let summary = "a queue of slots, each with the same shared tiles";
+  let parameters = (ins "int64_t":$slots, ArrayRefParameter<"::mlir::Type">:$tiles);
+  let assemblyFormat = "`<` $slots `x` `[` $tiles `]` `>`";
+  let extraClassDeclaration = [{
+    /// Bytes of one slot's tiles.
+    int64_t getSlotBytes() const;
+  }];
+}
+
+#endif
