@@ -1,0 +1,32 @@
+# `cmake --install`: bin/, the archives, the headers of the runtime's API, and a
+# package that find_package(lla) takes (target lla::runtime). Included after the
+# product's folders and before the tests, so that it installs no test.
+
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+get_property(executables GLOBAL PROPERTY LLA_EXECUTABLES)
+get_property(libraries GLOBAL PROPERTY LLA_LIBRARIES)
+set(package "${CMAKE_INSTALL_LIBDIR}/cmake/lla")
+
+# The folders have everyday names ("cache"), so the headers get one of their own.
+set(headers "${CMAKE_INSTALL_INCLUDEDIR}/lla")
+foreach(library ${libraries})
+  target_include_directories(${library} INTERFACE "$<INSTALL_INTERFACE:${headers}>")
+endforeach()
+if(TARGET LLARuntime)
+  set_target_properties(LLARuntime PROPERTIES EXPORT_NAME runtime)
+endif()
+
+install(TARGETS ${executables} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+install(TARGETS ${libraries} EXPORT lla ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(EXPORT lla FILE llaTargets.cmake NAMESPACE lla:: DESTINATION "${package}")
+install(DIRECTORY dialect/Spec cache autotune runtime DESTINATION "${headers}" COMPONENT headers
+  FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN runtime/cuda EXCLUDE)
+install(FILES compiler/Artifact.h compiler/Compile.h DESTINATION "${headers}/compiler")
+install(FILES LICENSE THIRD_PARTY_NOTICES.md README.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+
+configure_package_config_file(cmake/llaConfig.cmake.in "${PROJECT_BINARY_DIR}/llaConfig.cmake"
+  INSTALL_DESTINATION "${package}")
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/llaConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/llaConfig.cmake" "${PROJECT_BINARY_DIR}/llaConfigVersion.cmake"
+  cmake/LLAStaticLLVM.cmake DESTINATION "${package}")
