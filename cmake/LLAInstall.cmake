@@ -20,8 +20,9 @@ endif()
 install(TARGETS ${executables} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(TARGETS ${libraries} EXPORT lla ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(EXPORT lla FILE llaTargets.cmake NAMESPACE lla:: DESTINATION "${package}")
-install(DIRECTORY dialect/Spec cache autotune runtime DESTINATION "${headers}" COMPONENT headers
-  FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN runtime/cuda EXCLUDE)
+foreach(folder dialect/Spec cache autotune runtime)
+  install(DIRECTORY ${folder}/ DESTINATION "${headers}/${folder}" FILES_MATCHING PATTERN "*.h" PATTERN "*.def")
+endforeach()
 install(FILES compiler/Artifact.h compiler/Compile.h DESTINATION "${headers}/compiler")
 install(FILES LICENSE THIRD_PARTY_NOTICES.md README.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
