@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Runs the README's snippets, and checks that the files it names exist.
+
+usage: run_snippets.py README ROOT BIN WORK
+
+A ```sh block that follows a line `<!-- test -->` is run by bash, all in order
+and in one empty folder (WORK) with BIN first on PATH; it fails if any command
+does. A path in backticks that starts with a folder of ROOT has to exist.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+SNIPPET = re.compile(r"^<!-- test -->\n+```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`([^`\n]+)`")
+
+
+def missing_paths(text, root):
+    folders = {entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("build")}
+    for code in CODE.findall(re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)):
+        path = code.split()[0]
+        if path.split("/")[0] in folders and "/" in path and not any(root.glob(path.rstrip("/"))):
+            yield path
+
+
+def run(snippet, work, environment):
+    print(f"$ {snippet.rstrip()}", flush=True)
+    result = subprocess.run(["bash", "-euo", "pipefail", "-c", snippet], cwd=work, env=environment,
+                            stdin=subprocess.DEVNULL, timeout=600)
+    return result.returncode
+
+
+def main(arguments):
+    if len(arguments) != 4:
+        print(__doc__, file=sys.stderr)
+        return 2
+    readme, root, binaries, work = (Path(argument).resolve() for argument in arguments)
+    text = readme.read_text(encoding="utf-8")
+    missing = sorted(set(missing_paths(text, root)))
+    for path in missing:
+        print(f"{readme.name} names {path}, which does not exist")
+    snippets = SNIPPET.findall(text)
+    if not snippets:
+        print(f"{readme.name} has no snippet marked <!-- test -->")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
+                   "LLA_CACHE_DIR": str(work / "cache")}
+    for snippet in snippets:
+        status = run(snippet, work, environment)
+        if status != 0:
+            print(f"exit status {status}")
+            return 1
+    return 1 if missing or not snippets else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
