@@ -1,0 +1,92 @@
+//===- Jit.h - from a problem to a kernel that can be launched ------------===//
+//
+//   get(problem) = memory -> schedule -> artifact cache -> compile -> load
+//
+// A problem is first given a schedule (records: exact, nearest; default; or a
+// search, by LLA_TUNE), then looked up as an artifact, whose key holds that
+// schedule. Every answer says where it came from.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_RUNTIME_JIT_H
+#define LLA_RUNTIME_JIT_H
+
+#include "runtime/CompileWorker.h"
+#include "runtime/Executor.h"
+#include "runtime/Knobs.h"
+#include <functional>
+#include <memory>
+#include <mutex>
+
+namespace lla {
+
+class ArtifactStore;
+class RecordStore;
+
+/// How a schedule was found.
+enum class ScheduleSource { Given, Exact, Nearest, Default, Tuned };
+llvm::StringRef name(ScheduleSource);
+
+struct ScheduleAnswer {
+  Schedule schedule;
+  ScheduleSource source = ScheduleSource::Default;
+  std::string layer; ///< Which layer of records, e.g. a folder or "builtin"; empty without a record.
+  std::string why;   ///< One sentence for a reader.
+};
+
+/// Where the code came from.
+enum class CodeSource { Memory, Cache, Compiled };
+llvm::StringRef name(CodeSource);
+
+struct JitAnswer {
+  std::shared_ptr<const LoadedKernel> kernel;
+  ScheduleAnswer schedule;
+  CodeSource code = CodeSource::Memory;
+  AssemblerReport report;         ///< Of the compile, remembered with the artifact.
+  double compileMilliseconds = 0; ///< Spent in this call.
+  double loadMilliseconds = 0;
+};
+
+struct JitStatistics {
+  int64_t memoryHits = 0, artifactHits = 0, compiles = 0, compileFailures = 0, tunes = 0;
+};
+
+/// Searches a schedule for `problem` on this executor and records it.
+using TuneFunction = std::function<llvm::Expected<Schedule>(const Problem &problem)>;
+
+struct JitOptions {
+  TuneMode tune = TuneMode::Cache;
+  bool disableJit = false;
+  bool assertCacheHit = false;
+  CompileOptions compile;
+  CompileFunction compiler;                 ///< How a miss is compiled; see CompileWorkers.
+  TuneFunction tuner;                       ///< Needed with TuneMode::Tune only.
+  std::shared_ptr<RecordStore> records;     ///< May be null: none.
+  std::shared_ptr<ArtifactStore> artifacts; ///< May be null: memory only.
+};
+/// As the environment says: caches opened, compiles in workers, the tuner of KernelEvaluator.
+llvm::Expected<JitOptions> jitOptions(const Knobs &knobs, std::shared_ptr<Executor> executor);
+
+class Jit {
+public:
+  Jit(std::shared_ptr<Executor> executor, JitOptions options);
+  ~Jit();
+
+  /// The schedule that `get` would use. Fails with Miss in strict mode; may search with TuneMode::Tune.
+  llvm::Expected<ScheduleAnswer> decide(const Problem &problem);
+  /// A loaded kernel. Blocks while it compiles; threads that want the same kernel share one compile.
+  llvm::Expected<JitAnswer> get(const Problem &problem);
+  /// Likewise with a schedule of the caller's.
+  llvm::Expected<JitAnswer> get(const Problem &problem, const ScheduleAnswer &schedule);
+
+  JitStatistics statistics() const;
+  Executor &executor() const { return *device; }
+
+private:
+  struct State;
+  std::shared_ptr<Executor> device;
+  JitOptions options;
+  std::unique_ptr<State> state;
+};
+
+} // namespace lla
+#endif

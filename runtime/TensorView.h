@@ -1,0 +1,57 @@
+//===- TensorView.h - tensors of the caller, by address and strides -------===//
+//
+// Every tensor is seen as (batch, row, head, dim); strides are in elements and
+// carry the layout, so BSHD, BHSD, packed QKV and sliced caches are all views.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_RUNTIME_TENSORVIEW_H
+#define LLA_RUNTIME_TENSORVIEW_H
+
+#include "dialect/Spec/Problem.h"
+#include "dialect/Spec/Target.h"
+#include "llvm/Support/Error.h"
+#include <array>
+#include <cstdint>
+
+namespace lla {
+
+struct TensorView {
+  void *data = nullptr;
+  ElementType dtype = ElementType::BF16;
+  std::array<int64_t, 4> sizes = {};   ///< batch, row, head, dim.
+  std::array<int64_t, 4> strides = {}; ///< In elements; the last is 1.
+
+  int64_t elements() const { return sizes[0] * sizes[1] * sizes[2] * sizes[3]; }
+  bool empty() const { return elements() == 0; }
+  /// Bytes from `data` to the end of the last element; 0 if empty.
+  int64_t spanBytes() const;
+};
+
+/// A dense view; `sizes` are (batch, row, head, dim) whatever the layout.
+TensorView denseView(void *data, ElementType dtype, std::array<int64_t, 4> sizes, Layout layout);
+
+/// What one call reads and writes. r is ignored without a probe.
+struct AttentionTensors {
+  TensorView q, r, k, v, o;
+};
+
+/// Dense views of a problem's tensors in its layout, without data.
+AttentionTensors denseTensors(const Problem &problem);
+
+/// The problem that a call on `tensors` solves: `planned` with the batch, query length and context of the
+/// tensors, each at most the planned one (0 is legal). Everything else must agree. Fails naming the tensor
+/// and the size. Never allocates on success.
+llvm::Expected<Problem> problemOf(const Problem &planned, const AttentionTensors &tensors);
+
+/// Addresses of what `problemOf` accepted: non-null, last stride 1, aligned (16 bytes for base and strides on
+/// a GPU, one element on the host), no negative stride, o addressing each element once, o and workspace
+/// overlapping nothing. Inputs may overlap or interleave. Never allocates on success.
+llvm::Error checkAddresses(const Problem &problem, const AttentionTensors &tensors, const void *workspace,
+                           int64_t workspaceBytes, TargetKind target);
+
+/// False only if no byte belongs to both. Exact for views that interleave with a common period (packed
+/// buffers); other interleavings count as overlap.
+bool mayOverlap(const TensorView &a, const TensorView &b);
+
+} // namespace lla
+#endif
