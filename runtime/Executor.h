@@ -11,7 +11,9 @@
 #include "dialect/Spec/KernelArguments.h"
 #include "runtime/TensorView.h"
 #include "llvm/ADT/ArrayRef.h"
+#include <limits>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace lla {
@@ -71,6 +73,8 @@ struct TimingPolicy {
   int64_t warmup = 3;              ///< Rounds that are not counted.
   int64_t rounds = 10;             ///< Samples of each candidate.
   double sampleMicroseconds = 200; ///< Warm launches are repeated until a sample takes about this long.
+  /// A candidate whose first round takes longer gets no further rounds; microseconds.
+  double giveUpAbove = std::numeric_limits<double>::infinity();
 };
 
 /// What the device can do at most; the denominators of rooflines.
@@ -116,11 +120,14 @@ public:
   virtual llvm::Expected<ErrorFigures> compare(const Problem &problem, const AttentionTensors &tensors, int64_t rows,
                                                uint64_t seed);
 
-  /// Times candidates interleaved (A B A B ...): microseconds per launch, [candidate][round]. Each candidate is a
-  /// list of launches of the same work on rotated buffers, at least one. Holds the device for itself meanwhile;
-  /// one thread at a time. Fails on a fault.
+  /// Times candidates interleaved (A B A B ...): microseconds per launch, [candidate][round]; one sample only if
+  /// it was given up. Each candidate is a list of launches of the same work on rotated buffers, at least one.
+  /// Holds the device for itself meanwhile; one thread at a time. Fails on a fault.
   virtual llvm::Expected<std::vector<std::vector<double>>> time(llvm::ArrayRef<std::vector<Launch>> candidates,
                                                                 const TimingPolicy &policy) = 0;
+
+  /// Why times taken now should not be certified (throttled, shared card); empty: nothing seen. Never fails.
+  virtual std::string doubt() const { return ""; }
 
   /// Measured once per (bytes, dtype) and remembered. Fails if memory does not suffice.
   virtual llvm::Expected<Ceilings> ceilings(int64_t bytes, ElementType dtype) = 0;

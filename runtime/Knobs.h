@@ -8,6 +8,7 @@
 #ifndef LLA_RUNTIME_KNOBS_H
 #define LLA_RUNTIME_KNOBS_H
 
+#include "autotune/Effort.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -19,12 +20,9 @@
 namespace lla {
 
 enum class TuneMode { Off, Cache, Tune, Strict };
-enum class EffortLevel { None, Quick, Full };
 enum class LogLevel { Off, Error, Warning, Info, Debug };
 llvm::StringRef name(TuneMode);
-llvm::StringRef name(EffortLevel);
 llvm::StringRef name(LogLevel);
-std::optional<EffortLevel> parseEffortLevel(llvm::StringRef);
 
 using PathList = std::vector<std::string>;
 /// A number of bytes; read with an optional suffix K, M, G or T (powers of 1024).
