@@ -100,6 +100,10 @@ llvm::Error checkRegisterLoads(const Problem &problem, const Schedule &schedule,
   if (schedule.warps % rowWarps != 0)
     return fieldError("warps", fmt::format("a multiple of {} (row blocks of {} rows)", rowWarps, schedule.rows),
                       std::to_string(schedule.warps));
+  // A merge spreads one block's rows over all threads of the CTA.
+  if (rowWarps > 1 && (schedule.warps > rowWarps || schedule.splits > 1))
+    return fieldError("rows", fmt::format("{} where warps or splits divide the keys", block),
+                      std::to_string(schedule.rows));
   return expectRange("stages", schedule.stages, 1, 2);
 }
 

@@ -219,6 +219,8 @@ double roundTo(ElementType type, double value) {
 }
 
 double relativeError(Values actual, Values expected) {
+  if (actual.size() != expected.size())
+    return std::numeric_limits<double>::quiet_NaN();
   double difference = 0, magnitude = 0;
   for (size_t i = 0; i < expected.size(); ++i) {
     double error = std::fabs(actual[i] - expected[i]);

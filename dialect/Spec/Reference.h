@@ -31,7 +31,7 @@ Gradients referenceBackward(const Problem &, llvm::ArrayRef<double> q, llvm::Arr
                             llvm::ArrayRef<double> v, llvm::ArrayRef<double> g);
 
 /// The straightforward evaluation that errors are judged against: inputs as given (already rounded to
-/// dtype), fp32 accumulation, p and p(t - tbar) rounded to `dtype` before the value products.
+/// dtype), fp32 accumulation, p and p(t - tbar) rounded to `dtype` before the value products, o rounded too.
 std::vector<double> baselineForward(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r,
                                     llvm::ArrayRef<double> k, llvm::ArrayRef<double> v);
 
@@ -40,7 +40,7 @@ double roundTo(ElementType type, double value);
 uint16_t toBits16(ElementType type, double value);   ///< bf16 or f16 bits.
 double fromBits16(ElementType type, uint16_t bits);
 
-/// max|a - b| / max|b|; NaN anywhere gives NaN.
+/// max|a - b| / max|b|; NaN anywhere, or sizes that differ, give NaN.
 double relativeError(llvm::ArrayRef<double> actual, llvm::ArrayRef<double> expected);
 
 } // namespace lla

@@ -60,12 +60,10 @@ int64_t keyWarpsOfRegisterLoads(const Problem &problem, const Schedule &schedule
 
 /// Each warp leaves the partial state of its live rows for the merge (over key warps, then over splits), and
 /// the last CTA to arrive is told so through 16 bytes. Nothing is merged, nothing is shared.
-int64_t sharedBytesOfRegisterLoads(const Problem &problem, const Schedule &schedule, int64_t rowsPerHead,
-                                   int64_t keyWarps) {
+int64_t sharedBytesOfRegisterLoads(const Problem &problem, const Schedule &schedule, int64_t keyWarps) {
   if (keyWarps == 1 && schedule.splits == 1)
     return 0;
-  int64_t liveRows = std::min(rowsPerBlock(problem), rowsPerHead);
-  int64_t state = liveRows * partialRowFloats(problem) * floatBytes;
+  int64_t state = liveRows(problem) * partialRowFloats(problem) * floatBytes;
   constexpr int64_t arrivalBytes = 16;
   return schedule.warps * state + (schedule.splits > 1 ? arrivalBytes : 0);
 }
@@ -129,6 +127,11 @@ bool packsGroup(const Schedule &schedule) { return schedule.load != LoadPath::Ri
 
 int64_t rowsPerBlock(const Problem &problem) { return problem.hasProbe() ? 8 : 16; }
 
+int64_t liveRows(const Problem &problem) {
+  int64_t block = rowsPerBlock(problem);
+  return problem.queryLength == 1 ? std::min(block, problem.group()) : block;
+}
+
 int64_t paddedKeyDim(const Problem &problem, const Schedule &schedule) {
   switch (schedule.load) {
   case LoadPath::Registers:
@@ -165,7 +168,7 @@ Resources resources(const Problem &problem, const Schedule &schedule, const Targ
     costs.threads = warpLanes * schedule.warps;
     costs.keyWarps = keyWarpsOfRegisterLoads(problem, schedule);
     costs.registersPerThread = registersOfRegisterLoads(problem, schedule);
-    costs.sharedBytes = sharedBytesOfRegisterLoads(problem, schedule, costs.rowsPerHead, costs.keyWarps);
+    costs.sharedBytes = sharedBytesOfRegisterLoads(problem, schedule, costs.keyWarps);
     break;
   case LoadPath::Ring:
     costs.threads = warpLanes * (schedule.warps + warpgroupWarps);

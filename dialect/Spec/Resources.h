@@ -35,6 +35,9 @@ bool packsGroup(const Schedule &schedule);
 /// Row of a block: rows that one m16 accumulator block holds: 8 query rows over
 /// 8 probe rows, or 16 query rows without a probe.
 int64_t rowsPerBlock(const Problem &problem);
+/// Rows of a block that a merge exchanges: the group's in decode with one query, else all (the query
+/// length is a run-time argument and must not shape the code).
+int64_t liveRows(const Problem &problem);
 /// Registers of a thread that `schedule` may use: what the file holds for its CTAs, and what an instruction can name.
 int64_t registerLimit(const Schedule &schedule, const Target &target);
 /// headDim rounded up to what the products need (ring: 64; registers: 32 for K, 64 for V; host: 1).

@@ -1,0 +1,126 @@
+//===- DefaultScheduleTest.cpp - every valid problem can run untuned ------===//
+
+#include "RandomProblem.h"
+#include "dialect/Spec/Resources.h"
+#include "llvm/ADT/STLExtras.h"
+#include <gtest/gtest.h>
+
+using namespace lla;
+using namespace lla::test;
+
+namespace {
+
+Problem problemOf(Mode mode, int64_t batch, int64_t heads, int64_t context, int64_t headDim) {
+  Problem problem;
+  problem.mode = mode;
+  problem.batch = batch;
+  problem.queryHeads = problem.kvHeads = heads;
+  problem.context = context;
+  problem.headDim = headDim;
+  problem.causal = true;
+  llvm::cantFail(normalize(problem));
+  return problem;
+}
+
+Schedule defaultOn(const char *arch, const Problem &problem) {
+  return defaultSchedule(problem, llvm::cantFail(namedTarget(arch)));
+}
+
+TEST(DefaultSchedule, IsFeasibleForRandomProblemsOnEveryTarget) {
+  RandomProblem random(41);
+  std::vector<Target> targets = allTargets();
+  for (int trial = 0; trial < 4000; ++trial) {
+    Problem problem = random.next();
+    ASSERT_EQ(message(normalize(problem)), "");
+    for (const Target &target : targets) {
+      std::string error = message(checkFeasible(problem, defaultSchedule(problem, target), target));
+      bool refused = problem.dtype == ElementType::F32 && !target.isHost();
+      EXPECT_EQ(error, refused ? "dtype fp32 runs on the host only; target is " + target.arch : "")
+          << toJson(problem) << " " << toText(defaultSchedule(problem, target));
+    }
+  }
+}
+
+/// The corners that a random draw may miss: each head dim, extreme sizes, a sliver of a GPU.
+TEST(DefaultSchedule, IsFeasibleAtTheCorners) {
+  std::vector<Target> targets = allTargets();
+  targets.push_back(llvm::cantFail(namedTarget("sm_90a")));
+  targets.back().multiprocessors = 1;
+  for (Mode mode : {Mode::Decode, Mode::Prefill})
+    for (Probe probe : {Probe::None, Probe::Given})
+      for (ElementType dtype : {ElementType::BF16, ElementType::F16})
+        for (int64_t headDim = 16; headDim <= 256; headDim += 8)
+          for (int64_t context : {1, 2, 15, 17, 2147483647})
+            for (int64_t group : {1, 3, 64, 1024})
+              for (const Target &target : targets) {
+                Problem problem;
+                problem.mode = mode;
+                problem.probe = probe;
+                problem.dtype = dtype;
+                problem.context = context;
+                problem.queryLength = mode == Mode::Prefill ? std::min<int64_t>(context, 100000) : 0;
+                problem.queryHeads = group;
+                problem.headDim = headDim;
+                ASSERT_EQ(message(normalize(problem)), "");
+                EXPECT_EQ(message(checkFeasible(problem, defaultSchedule(problem, target), target)), "")
+                    << toJson(problem) << " " << target.arch;
+              }
+}
+
+/// A search starts from the default, so its values are candidates.
+TEST(DefaultSchedule, ValuesAreCandidates) {
+  RandomProblem random(42);
+  std::vector<Target> targets = allTargets();
+  for (int trial = 0; trial < 1000; ++trial) {
+    Problem problem = random.next();
+    llvm::cantFail(normalize(problem));
+    for (const Target &target : targets) {
+      Schedule schedule = defaultSchedule(problem, target);
+      for (const ScheduleField &field : scheduleFields())
+        EXPECT_TRUE(llvm::is_contained(field.values, field.get(schedule)))
+            << field.name << " of " << toText(schedule) << " for " << toJson(problem);
+    }
+  }
+}
+
+TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
+  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 512, 128)).splits, 4);
+  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 4096, 128)).splits, 16);
+  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 16384, 128)).splits, 32);
+  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 32, 8, 4096, 128)).splits, 1);
+  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 4096, 128)).load, LoadPath::Registers);
+}
+
+TEST(DefaultSchedule, DecodeSplitsFollowTheWindowNotTheCache) {
+  Problem problem = problemOf(Mode::Decode, 1, 8, 131072, 128);
+  problem.window = 512;
+  llvm::cantFail(normalize(problem));
+  EXPECT_EQ(defaultOn("sm_90a", problem).splits, 4);
+}
+
+TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
+  Schedule wide = defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 128));
+  EXPECT_EQ(toText(wide), "load=ring rows=128 keys=80 warps=8 stages=3 splits=1 ctas=1 lazy=8 overlap=true peel=true");
+  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 64)).keys, 112);
+  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 192)).load, LoadPath::Registers);
+  EXPECT_EQ(defaultOn("sm_90", problemOf(Mode::Prefill, 1, 16, 8192, 128)).load, LoadPath::Registers);
+  Problem half = problemOf(Mode::Prefill, 1, 16, 8192, 128);
+  half.dtype = ElementType::F16;
+  EXPECT_EQ(defaultOn("sm_90a", half).lazy, 0);
+}
+
+TEST(DefaultSchedule, HostDecodeSplitsOverThreads) {
+  Problem problem = problemOf(Mode::Decode, 1, 1, 65536, 128);
+  EXPECT_EQ(defaultSchedule(problem, hostTarget(2)).splits, 4);
+  EXPECT_EQ(defaultSchedule(problem, hostTarget(64)).splits, 128);
+  EXPECT_EQ(defaultSchedule(problem, hostTarget(64)).rows, 4);
+  problem = problemOf(Mode::Decode, 1, 1, 2048, 128);
+  EXPECT_EQ(defaultSchedule(problem, hostTarget(64)).splits, 4); // 512 keys each.
+  EXPECT_EQ(defaultSchedule(problemOf(Mode::Decode, 32, 8, 4096, 128), hostTarget(2)).splits, 1);
+  Schedule prefill = defaultSchedule(problemOf(Mode::Prefill, 1, 8, 1024, 64), hostTarget(2));
+  EXPECT_EQ(prefill.rows, 64);
+  EXPECT_EQ(prefill.keys, 64);
+  EXPECT_TRUE(prefill.peel);
+}
+
+} // namespace

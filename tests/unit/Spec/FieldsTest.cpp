@@ -1,0 +1,181 @@
+//===- FieldsTest.cpp - hostile JSON gets an error, never a crash ---------===//
+
+#include "dialect/Spec/Fields.h"
+#include "RandomProblem.h"
+#include "dialect/Spec/Schedule.h"
+#include <gtest/gtest.h>
+
+using namespace lla;
+using namespace lla::test;
+
+namespace {
+
+enum class Colour { Red, Green };
+constexpr NamedValue<Colour> colours[] = {{Colour::Red, "red"}, {Colour::Green, "green"}};
+
+/// Reads one object with a field of each type.
+std::string readSample(llvm::StringRef json) {
+  FieldReader reader("sample", json);
+  int64_t count;
+  bool flag;
+  double ratio;
+  std::string label;
+  Colour colour;
+  reader.integer("count", count);
+  reader.boolean("flag", flag);
+  reader.number("ratio", ratio);
+  reader.text("label", label);
+  reader.choice("colour", colour, colours);
+  return message(reader.finish());
+}
+
+TEST(Fields, ReadsEveryType) {
+  FieldReader reader("sample", R"({"count": -3, "flag": true, "ratio": 0.5, "label": "x", "colour": "green"})");
+  int64_t count = 0;
+  bool flag = false;
+  double ratio = 0;
+  std::string label;
+  Colour colour = Colour::Red;
+  EXPECT_TRUE(reader.integer("count", count));
+  EXPECT_TRUE(reader.boolean("flag", flag));
+  EXPECT_TRUE(reader.number("ratio", ratio));
+  EXPECT_TRUE(reader.text("label", label));
+  EXPECT_TRUE(reader.choice("colour", colour, colours));
+  EXPECT_FALSE(reader.integer("absent", count));
+  EXPECT_EQ(message(reader.finish()), "");
+  EXPECT_EQ(count, -3);
+  EXPECT_TRUE(flag);
+  EXPECT_EQ(ratio, 0.5);
+  EXPECT_EQ(label, "x");
+  EXPECT_EQ(colour, Colour::Green);
+}
+
+TEST(Fields, IntegersAreNumbersToo) { EXPECT_EQ(readSample(R"({"ratio": 2})"), ""); }
+
+TEST(Fields, ErrorsNameTheField) {
+  EXPECT_EQ(readSample(R"({"count": 1.5})"), "count: expected a 64-bit integer, got 1.5");
+  EXPECT_EQ(readSample(R"({"count": 9223372036854775808})"),
+            "count: expected a 64-bit integer, got 9223372036854775808");
+  EXPECT_EQ(readSample(R"({"flag": 1})"), "flag: expected true or false, got 1");
+  EXPECT_EQ(readSample(R"({"ratio": "2"})"), "ratio: expected a finite number, got \"2\"");
+  EXPECT_EQ(readSample(R"({"label": [1]})"), "label: expected a string, got an array");
+  EXPECT_EQ(readSample(R"({"colour": "blue"})"), "colour: expected red|green, got \"blue\"");
+  EXPECT_EQ(readSample(R"({"version": 2})"), "version: expected 1, got 2");
+  EXPECT_EQ(readSample(R"({"version": 1})"), "");
+  EXPECT_EQ(readSample(R"({"size": 1})"),
+            "\"size\": unknown field of a sample; known: version, count, flag, ratio, label, colour");
+  EXPECT_EQ(readSample(R"({"count": 1, "count": 2})"), "count: given twice");
+  EXPECT_EQ(readSample("[1, 2]"), "sample: expected a JSON object, got an array");
+  EXPECT_EQ(readSample("7"), "sample: expected a JSON object, got 7");
+  EXPECT_NE(readSample("{\"count\": ").find("sample: not valid JSON"), std::string::npos);
+  EXPECT_NE(readSample("").find("sample: not valid JSON"), std::string::npos);
+}
+
+TEST(Fields, TheFirstFaultWins) {
+  EXPECT_EQ(readSample(R"({"zeta": 1, "flag": 1, "count": "x"})"), "count: expected a 64-bit integer, got \"x\"");
+}
+
+TEST(Fields, LongValuesAreCutInErrors) {
+  std::string error = readSample(R"({"count": ")" + std::string(5000, 'x') + "\"}");
+  EXPECT_LT(error.size(), 150u);
+}
+
+TEST(Fields, DeepNestingIsAnErrorNotAStackOverflow) {
+  std::string deep = "{\"count\": " + std::string(1000000, '[') + std::string(1000000, ']') + "}";
+  EXPECT_EQ(readSample(deep), "sample: expected at most 64 nested levels");
+  EXPECT_NE(readSample(std::string(1000000, '[')), "");
+}
+
+TEST(Fields, OverflowingNumbersAreErrors) {
+  EXPECT_NE(readSample(R"({"ratio": 1e999})"), "");
+  EXPECT_NE(readSample(R"({"ratio": NaN})"), "");
+}
+
+/// All three parsers of this folder; true if one took the text.
+bool anyParses(const std::string &json) {
+  bool problem = message(parseProblem(json)).empty();
+  bool schedule = message(parseSchedule(json)).empty();
+  bool target = message(parseTarget(json)).empty();
+  return problem || schedule || target;
+}
+
+std::vector<std::string> seeds() {
+  Problem problem;
+  problem.context = 4096;
+  problem.headDim = 128;
+  problem.window = 100;
+  llvm::cantFail(normalize(problem));
+  return {toJson(problem), toJson(Schedule()), toJson(llvm::cantFail(namedTarget("sm_90a"))), toJson(hostTarget(2))};
+}
+
+TEST(FieldsFuzz, RandomBytes) {
+  RandomProblem random(1);
+  for (int trial = 0; trial < 5000; ++trial) {
+    std::string text(random.between(0, 80), '\0');
+    for (char &byte : text)
+      byte = static_cast<char>(random.between(0, 255));
+    EXPECT_FALSE(anyParses(text)) << "a random text that is valid: " << text;
+  }
+}
+
+TEST(FieldsFuzz, EveryTruncation) {
+  for (const std::string &seed : seeds())
+    for (size_t length = 0; length < seed.size(); ++length)
+      EXPECT_FALSE(anyParses(seed.substr(0, length))) << seed.substr(0, length);
+}
+
+TEST(FieldsFuzz, Mutations) {
+  RandomProblem random(2);
+  std::vector<std::string> texts = seeds();
+  const std::string splices[] = {
+      "-",    "0", "99999999999999999999", "1e400", "null", "{}", "[[", "\"", "\\u0", "\xff", ",",
+      "true", "}", "\"context\":"};
+  int rejected = 0;
+  for (int trial = 0; trial < 20000; ++trial) {
+    std::string text = texts[trial % texts.size()];
+    for (int64_t edits = random.between(1, 4); edits > 0; --edits) {
+      size_t at = random.between(0, static_cast<int64_t>(text.size()) - 1);
+      switch (random.between(0, 3)) {
+      case 0:
+        text[at] = static_cast<char>(random.between(0, 255));
+        break;
+      case 1:
+        text.insert(at, splices[random.between(0, std::size(splices) - 1)]);
+        break;
+      case 2:
+        text.erase(at, random.between(1, 3));
+        break;
+      case 3:
+        text += text.substr(at);
+        break;
+      }
+      if (text.empty())
+        text = "{";
+    }
+    rejected += !anyParses(text);
+  }
+  EXPECT_GT(rejected, 15000);
+}
+
+/// What a mutation lets through is a valid problem: it survives its own round trip.
+TEST(FieldsFuzz, AcceptedProblemsAreValid) {
+  RandomProblem random(3);
+  std::string seed = seeds().front();
+  int accepted = 0;
+  for (int trial = 0; trial < 20000; ++trial) {
+    std::string text = seed;
+    text[random.between(0, static_cast<int64_t>(text.size()) - 1)] = static_cast<char>(random.between('0', '9'));
+    llvm::Expected<Problem> problem = parseProblem(text);
+    if (!problem) {
+      llvm::consumeError(problem.takeError());
+      continue;
+    }
+    ++accepted;
+    llvm::Expected<Problem> again = parseProblem(toJson(*problem));
+    ASSERT_TRUE(static_cast<bool>(again)) << text;
+    EXPECT_EQ(*again, *problem) << text;
+  }
+  EXPECT_GT(accepted, 100);
+}
+
+} // namespace

@@ -1,0 +1,272 @@
+//===- ProblemTest.cpp - defaults, constraints, texts, counts -------------===//
+
+#include "RandomProblem.h"
+#include "dialect/Spec/Reference.h"
+#include <gtest/gtest.h>
+#include <limits>
+
+using namespace lla;
+using namespace lla::test;
+
+namespace {
+
+Problem decode() {
+  Problem problem;
+  problem.queryHeads = 32;
+  problem.kvHeads = 8;
+  problem.context = 4096;
+  problem.headDim = 128;
+  return problem;
+}
+
+template <class Change> std::string errorAfter(Change change) {
+  Problem problem = decode();
+  change(problem);
+  return message(normalize(problem));
+}
+
+TEST(Problem, DefaultsInDecodeAndPrefill) {
+  Problem problem = decode();
+  ASSERT_EQ(message(normalize(problem)), "");
+  EXPECT_EQ(problem.queryLength, 1);
+  EXPECT_EQ(problem.scale, 1 / std::sqrt(128.0));
+  problem = decode();
+  problem.mode = Mode::Prefill;
+  ASSERT_EQ(message(normalize(problem)), "");
+  EXPECT_EQ(problem.queryLength, 4096);
+}
+
+TEST(Problem, WindowImpliesCausal) {
+  Problem problem = decode();
+  problem.window = 100;
+  ASSERT_EQ(message(normalize(problem)), "");
+  EXPECT_TRUE(problem.causal);
+}
+
+TEST(Problem, CausalOfOneRowIsVacuous) {
+  Problem causal = decode(), full = decode();
+  causal.causal = true;
+  ASSERT_EQ(message(normalize(causal)), "");
+  ASSERT_EQ(message(normalize(full)), "");
+  EXPECT_EQ(causal, full);
+  causal.queryLength = 2;
+  causal.causal = true;
+  ASSERT_EQ(message(normalize(causal)), "");
+  EXPECT_TRUE(causal.causal);
+}
+
+TEST(Problem, EveryConstraintNamesItsField) {
+  constexpr int64_t huge = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(errorAfter([](Problem &p) { p.queryHeads = 30; }),
+            "query_heads: expected a multiple of kv_heads (8), got 30");
+  EXPECT_EQ(errorAfter([](Problem &p) { p.kvHeads = 64; }),
+            "query_heads: expected a multiple of kv_heads (64), got 32");
+  for (int64_t dim : {8, 12, 100, 257, 264, 1024})
+    EXPECT_EQ(errorAfter([&](Problem &p) { p.headDim = dim; }),
+              "head_dim: expected a multiple of 8 in 16..256, got " + std::to_string(dim));
+  for (int64_t size : {int64_t(0), int64_t(-1), int64_t(1) << 31, huge, -huge - 1}) {
+    std::string tail = ": expected 1..2147483647, got " + std::to_string(size);
+    EXPECT_EQ(errorAfter([&](Problem &p) { p.batch = size; }), "batch" + tail);
+    EXPECT_EQ(errorAfter([&](Problem &p) { p.queryHeads = size; }), "query_heads" + tail);
+    EXPECT_EQ(errorAfter([&](Problem &p) { p.kvHeads = size; }), "kv_heads" + tail);
+    EXPECT_EQ(errorAfter([&](Problem &p) { p.context = size; }), "context" + tail);
+    EXPECT_EQ(errorAfter([&](Problem &p) { p.headDim = size; }), "head_dim" + tail);
+  }
+  EXPECT_EQ(errorAfter([](Problem &p) { p.queryLength = -1; }), "query_length: expected 1..2147483647, got -1");
+  EXPECT_EQ(errorAfter([](Problem &p) { p.window = -1; }),
+            "window: expected 1..2147483647 (leave it out for none), got -1");
+  EXPECT_EQ(errorAfter([](Problem &p) { p.scale = std::nan(""); }), "scale: expected a finite number, got nan");
+  EXPECT_EQ(errorAfter([](Problem &p) { p.scale = -HUGE_VAL; }), "scale: expected a finite number, got -inf");
+  EXPECT_EQ(errorAfter([](Problem &p) { p.probe = Probe::Solved; }),
+            "probe: expected none or given, got solved, which is not supported yet");
+  EXPECT_EQ(errorAfter([](Problem &p) { p.lambda = 0.5; }), "lambda: expected 0 unless probe is solved, got 0.5");
+  EXPECT_EQ(errorAfter([](Problem &p) { p.lambda = std::nan(""); }),
+            "lambda: expected 0 unless probe is solved, got nan");
+}
+
+TEST(Problem, ZeroAndNegativeScaleAreLegal) {
+  EXPECT_EQ(errorAfter([](Problem &p) { p.scale = 0; }), "");
+  EXPECT_EQ(errorAfter([](Problem &p) { p.scale = -1; }), "");
+}
+
+TEST(Problem, OverflowingProductsAreRefused) {
+  constexpr int64_t most = std::numeric_limits<int32_t>::max();
+  std::string rows = errorAfter([](Problem &p) { p.batch = most; });
+  EXPECT_EQ(rows, "batch x query_heads x query_length: expected at most 2147483647, got 2147483647 x 32 x 1");
+  EXPECT_NE(errorAfter([](Problem &p) {
+              p.batch = p.queryHeads = p.kvHeads = p.queryLength = p.context = most;
+            }).find("batch x query_heads"),
+            std::string::npos);
+  std::string bytes = errorAfter([](Problem &p) {
+    p.queryHeads = p.kvHeads = 1;
+    p.batch = p.context = most;
+  });
+  EXPECT_NE(bytes.find("batch x kv_heads x context x head_dim: expected a byte count within 64 bits"),
+            std::string::npos);
+  // 2^55 elements of two bytes do fit: beyond 2^31 elements is no error.
+  EXPECT_EQ(errorAfter([](Problem &p) {
+              p.queryHeads = p.kvHeads = 1;
+              p.batch = 1 << 20;
+              p.context = int64_t(1) << 28;
+            }),
+            "");
+}
+
+TEST(Problem, SequencesTimesHeadsMayExceed65535) {
+  EXPECT_EQ(errorAfter([](Problem &p) { p.batch = 100000; }), "");
+}
+
+TEST(ProblemText, ParsesWithDefaults) {
+  Problem problem = llvm::cantFail(parseProblem(R"({"context": 512, "head_dim": 64, "query_heads": 12})"));
+  EXPECT_EQ(problem.mode, Mode::Decode);
+  EXPECT_EQ(problem.kvHeads, 12);
+  EXPECT_EQ(problem.batch, 1);
+  EXPECT_EQ(problem.queryLength, 1);
+  EXPECT_EQ(problem.dtype, ElementType::BF16);
+}
+
+TEST(ProblemText, ReadsEveryField) {
+  Problem problem = llvm::cantFail(parseProblem(R"({"version": 1, "mode": "prefill", "probe": "none", "lambda": 0,
+    "batch": 2, "query_heads": 8, "kv_heads": 4, "query_length": 100, "context": 200, "head_dim": 80, "dtype": "fp16",
+    "layout": "bhsd", "causal": true, "window": 7, "scale": -0.25})"));
+  Problem expected;
+  expected.mode = Mode::Prefill;
+  expected.probe = Probe::None;
+  expected.batch = 2;
+  expected.queryHeads = 8;
+  expected.kvHeads = 4;
+  expected.queryLength = 100;
+  expected.context = 200;
+  expected.headDim = 80;
+  expected.dtype = ElementType::F16;
+  expected.layout = Layout::BHSD;
+  expected.causal = true;
+  expected.window = 7;
+  expected.scale = -0.25;
+  EXPECT_EQ(problem, expected);
+}
+
+std::string parseError(const std::string &fields) {
+  return message(parseProblem("{\"context\": 512, \"head_dim\": 64" + fields + "}"));
+}
+
+TEST(ProblemText, ErrorsNameTheField) {
+  EXPECT_EQ(parseError(""), "");
+  EXPECT_EQ(message(parseProblem(R"({"head_dim": 64})")),
+            "context: expected the number of keys per sequence, got nothing");
+  EXPECT_EQ(message(parseProblem(R"({"context": 64})")), "head_dim: expected a multiple of 8 in 16..256, got nothing");
+  EXPECT_EQ(parseError(R"(, "window": 0)"), "window: expected >= 1 (leave it out for none), got 0");
+  EXPECT_EQ(parseError(R"(, "window": -4)"), "window: expected >= 1 (leave it out for none), got -4");
+  EXPECT_EQ(parseError(R"(, "query_length": 0)"),
+            "query_length: expected >= 1 (leave it out for 1 in decode, context in prefill), got 0");
+  EXPECT_EQ(parseError(R"(, "mode": "train")"), "mode: expected decode|prefill, got \"train\"");
+  EXPECT_EQ(parseError(R"(, "probe": "learned")"), "probe: expected none|given|solved, got \"learned\"");
+  EXPECT_EQ(parseError(R"(, "dtype": "fp8")"), "dtype: expected fp32|bf16|fp16, got \"fp8\"");
+  EXPECT_EQ(parseError(R"(, "layout": "sbhd")"), "layout: expected bshd|bhsd, got \"sbhd\"");
+  EXPECT_EQ(parseError(R"(, "causal": 1)"), "causal: expected true or false, got 1");
+  EXPECT_EQ(parseError(R"(, "batch": "4")"), "batch: expected a 64-bit integer, got \"4\"");
+  EXPECT_EQ(parseError(R"(, "batch": 0)"), "batch: expected 1..2147483647, got 0");
+  EXPECT_EQ(parseError(R"(, "scale": null)"), "scale: expected a finite number, got null");
+  EXPECT_EQ(parseError(R"(, "version": 2)"), "version: expected 1, got 2");
+  EXPECT_EQ(
+      parseError(R"(, "kv_head": 2)"),
+      "\"kv_head\": unknown field of a problem; known: version, mode, probe, lambda, batch, query_heads, kv_heads, "
+      "query_length, context, head_dim, dtype, layout, causal, window, scale");
+}
+
+TEST(ProblemText, CanonicalTextIsFixed) {
+  EXPECT_EQ(toJson(llvm::cantFail(parseProblem(R"({"head_dim": 64, "context": 512, "window": 3})"))),
+            R"({"version":1,"mode":"decode","probe":"given","lambda":0.0,"batch":1,"query_heads":1,"kv_heads":1,)"
+            R"("query_length":1,"context":512,"head_dim":64,"dtype":"bf16","layout":"bshd","causal":true,"window":3,)"
+            R"("scale":0.125})");
+}
+
+TEST(ProblemText, SpelledDefaultsGiveTheSameText) {
+  Problem implicit = llvm::cantFail(parseProblem(R"({"context": 512, "head_dim": 64})"));
+  Problem spelled = llvm::cantFail(parseProblem(
+      R"({"scale": 0.125, "layout": "bshd", "query_length": 1, "kv_heads": 1, "head_dim": 64, "context": 512})"));
+  EXPECT_EQ(toJson(implicit), toJson(spelled));
+}
+
+TEST(ProblemText, RandomRoundTrips) {
+  RandomProblem random(11);
+  for (int trial = 0; trial < 2000; ++trial) {
+    Problem problem = random.next();
+    ASSERT_EQ(message(normalize(problem)), "");
+    Problem again = llvm::cantFail(parseProblem(toJson(problem)));
+    EXPECT_EQ(again, problem) << toJson(problem);
+    EXPECT_EQ(toJson(again), toJson(problem));
+    ASSERT_EQ(message(normalize(again)), "");
+    EXPECT_EQ(again, problem) << "normalising twice changed it";
+  }
+}
+
+TEST(ProblemText, NamesRoundTrip) {
+  for (Mode mode : {Mode::Decode, Mode::Prefill})
+    EXPECT_EQ(parseMode(name(mode)), mode);
+  for (Probe probe : {Probe::None, Probe::Given, Probe::Solved})
+    EXPECT_EQ(parseProbe(name(probe)), probe);
+  for (ElementType type : {ElementType::F32, ElementType::BF16, ElementType::F16})
+    EXPECT_EQ(parseElementType(name(type)), type);
+  for (Layout layout : {Layout::BSHD, Layout::BHSD})
+    EXPECT_EQ(parseLayout(name(layout)), layout);
+  EXPECT_EQ(parseMode("Decode"), std::nullopt);
+}
+
+TEST(Problem, KernelNameSpellsTheKind) {
+  Problem problem = decode();
+  problem.window = 1024;
+  llvm::cantFail(normalize(problem));
+  EXPECT_EQ(problem.kernelName(), "lla_decode_d128_g4_bf16_causal_w1024");
+  problem = decode();
+  problem.mode = Mode::Prefill;
+  problem.probe = Probe::None;
+  problem.dtype = ElementType::F16;
+  problem.causal = true;
+  llvm::cantFail(normalize(problem));
+  EXPECT_EQ(problem.kernelName(), "lla_prefill_d128_g4_fp16_causal_softmax");
+  problem = decode();
+  problem.causal = true;
+  problem.kvHeads = 32;
+  llvm::cantFail(normalize(problem));
+  EXPECT_EQ(problem.kernelName(), "lla_decode_d128_g1_bf16");
+}
+
+TEST(Problem, CountsOfElementsFlopsAndBytes) {
+  Problem problem = decode();
+  problem.batch = 3;
+  llvm::cantFail(normalize(problem));
+  EXPECT_EQ(problem.queryElements(), 3 * 1 * 32 * 128);
+  EXPECT_EQ(problem.keyElements(), int64_t(3) * 4096 * 8 * 128);
+  EXPECT_EQ(problem.flops(), 8.0 * 4096 * 128 * 32 * 3);
+  EXPECT_EQ(problem.minimumBytes(), 2.0 * (3 * 3 * 32 * 128 + 2.0 * 3 * 4096 * 8 * 128));
+  problem.probe = Probe::None;
+  EXPECT_EQ(problem.flops(), 4.0 * 4096 * 128 * 32 * 3);
+  problem.window = 64;
+  problem.causal = true;
+  EXPECT_EQ(problem.minimumBytes(), 2.0 * (2 * 3 * 32 * 128 + 2.0 * 3 * 64 * 8 * 128));
+}
+
+TEST(Problem, VisiblePairsAgainstBruteForce) {
+  RandomProblem random(12);
+  for (int trial = 0; trial < 3000; ++trial) {
+    Problem problem = decode();
+    problem.queryLength = random.between(1, 40);
+    problem.context = random.between(1, 40);
+    problem.causal = random.between(0, 1);
+    problem.window = random.between(0, 1) ? random.between(1, 50) : 0;
+    ASSERT_EQ(message(normalize(problem)), "");
+    int64_t pairs = 0;
+    for (int64_t row = 0; row < problem.queryLength; ++row)
+      for (int64_t key = 0; key < problem.context; ++key) {
+        int64_t last = problem.context - problem.queryLength + row;
+        bool seen = !problem.causal || (key <= last && (problem.window == 0 || key > last - problem.window));
+        pairs += seen;
+        KeyRange range = visibleKeys(problem, row);
+        EXPECT_EQ(seen, range.begin <= key && key < range.end) << toJson(problem) << " row " << row << " key " << key;
+      }
+    EXPECT_EQ(problem.visiblePairs(), pairs) << toJson(problem);
+  }
+}
+
+} // namespace

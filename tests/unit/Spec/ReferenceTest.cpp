@@ -1,0 +1,272 @@
+//===- ReferenceTest.cpp - the oracle against definitions and differences -===//
+
+#include "dialect/Spec/Reference.h"
+#include <cmath>
+#include <gtest/gtest.h>
+#include <numeric>
+#include <random>
+
+using namespace lla;
+
+namespace {
+
+using Vector = std::vector<double>;
+
+struct Inputs {
+  Vector q, r, k, v;
+};
+
+struct Case {
+  const char *name;
+  int64_t queryLength, context;
+  bool causal;
+  int64_t window;
+  int64_t kvHeads;
+  Probe probe;
+};
+
+void PrintTo(const Case &c, std::ostream *out) { *out << c.name; }
+
+/// Masks, GQA groups and both probes; `empty_rows` has rows that see nothing.
+const Case cases[] = {
+    {"full", 3, 5, false, 0, 4, Probe::Given},         {"causal", 4, 4, true, 0, 2, Probe::Given},
+    {"causal_offset", 3, 7, true, 0, 1, Probe::Given}, {"window", 5, 6, true, 3, 2, Probe::Given},
+    {"window_of_one", 3, 4, true, 1, 4, Probe::Given}, {"empty_rows", 6, 3, true, 0, 2, Probe::Given},
+    {"softmax", 3, 5, true, 0, 2, Probe::None},        {"decode", 1, 9, false, 0, 1, Probe::Given},
+};
+
+Problem problemOf(const Case &c) {
+  Problem problem;
+  problem.mode = Mode::Prefill;
+  problem.probe = c.probe;
+  problem.batch = 2;
+  problem.queryHeads = 4;
+  problem.kvHeads = c.kvHeads;
+  problem.queryLength = c.queryLength;
+  problem.context = c.context;
+  problem.headDim = 16;
+  problem.causal = c.causal;
+  problem.window = c.window;
+  problem.scale = 0.3;
+  llvm::cantFail(normalize(problem));
+  return problem;
+}
+
+Vector randomVector(size_t count, std::mt19937_64 &engine) {
+  std::normal_distribution<double> normal;
+  Vector values(count);
+  for (double &value : values)
+    value = normal(engine);
+  return values;
+}
+
+Inputs randomInputs(const Problem &problem, uint64_t seed) {
+  std::mt19937_64 engine(seed);
+  Inputs inputs;
+  inputs.q = randomVector(problem.queryElements(), engine);
+  inputs.r = randomVector(problem.hasProbe() ? problem.queryElements() : 0, engine);
+  inputs.k = randomVector(problem.keyElements(), engine);
+  inputs.v = randomVector(problem.keyElements(), engine);
+  return inputs;
+}
+
+Vector forward(const Problem &problem, const Inputs &x) { return referenceForward(problem, x.q, x.r, x.k, x.v); }
+
+double inner(const Vector &a, const Vector &b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
+
+/// o = vbar - Sigma_KV r, with the covariance written out: the definition, not the implementation's formula.
+Vector covarianceForm(const Problem &p, const Inputs &x, int64_t sequence, int64_t row, int64_t head) {
+  int64_t dim = p.headDim, kvHead = head / (p.queryHeads / p.kvHeads);
+  const double *q = &x.q[((sequence * p.queryLength + row) * p.queryHeads + head) * dim];
+  auto keyAt = [&](const Vector &tensor, int64_t j) {
+    return &tensor[((sequence * p.context + j) * p.kvHeads + kvHead) * dim];
+  };
+  Vector weights, meanKey(dim), meanValue(dim), o(dim);
+  std::vector<int64_t> seen;
+  double sum = 0;
+  for (int64_t j = 0; j < p.context; ++j) {
+    int64_t last = p.causal ? p.context - p.queryLength + row : p.context - 1;
+    if (j > last || (p.window && j <= last - p.window))
+      continue;
+    seen.push_back(j);
+    weights.push_back(std::exp(p.effectiveScale() * std::inner_product(q, q + dim, keyAt(x.k, j), 0.0)));
+    sum += weights.back();
+  }
+  for (size_t n = 0; n < seen.size(); ++n)
+    for (int64_t i = 0; i < dim; ++i) {
+      meanKey[i] += weights[n] / sum * keyAt(x.k, seen[n])[i];
+      meanValue[i] += weights[n] / sum * keyAt(x.v, seen[n])[i];
+    }
+  o = meanValue;
+  if (!p.hasProbe())
+    return o;
+  const double *r = &x.r[((sequence * p.queryLength + row) * p.queryHeads + head) * dim];
+  for (int64_t a = 0; a < dim; ++a)
+    for (int64_t b = 0; b < dim; ++b) {
+      double covariance = 0;
+      for (size_t n = 0; n < seen.size(); ++n)
+        covariance +=
+            weights[n] / sum * (keyAt(x.v, seen[n])[a] - meanValue[a]) * (keyAt(x.k, seen[n])[b] - meanKey[b]);
+      o[a] -= covariance * r[b];
+    }
+  return o;
+}
+
+class Reference : public testing::TestWithParam<Case> {};
+
+TEST_P(Reference, IsTheLocalLinearCorrectionOfTheMean) {
+  Problem problem = problemOf(GetParam());
+  Inputs x = randomInputs(problem, 1);
+  Vector o = forward(problem, x), expected;
+  for (int64_t sequence = 0; sequence < problem.batch; ++sequence)
+    for (int64_t row = 0; row < problem.queryLength; ++row)
+      for (int64_t head = 0; head < problem.queryHeads; ++head)
+        for (double value : covarianceForm(problem, x, sequence, row, head))
+          expected.push_back(value);
+  EXPECT_LT(relativeError(o, expected), 1e-12);
+}
+
+TEST_P(Reference, RowsAreThoseOfTheWhole) {
+  Problem problem = problemOf(GetParam());
+  Inputs x = randomInputs(problem, 2);
+  Vector whole = forward(problem, x), row(problem.headDim, 7.0);
+  referenceRow(problem, x.q, x.r, x.k, x.v, 1, problem.queryLength - 1, 3, row);
+  EXPECT_TRUE(std::equal(row.begin(), row.end(), whole.end() - problem.headDim));
+}
+
+TEST_P(Reference, GradientsMatchCentralDifferences) {
+  Problem problem = problemOf(GetParam());
+  Inputs x = randomInputs(problem, 3);
+  std::mt19937_64 engine(4);
+  Vector g = randomVector(problem.queryElements(), engine);
+  Gradients gradients = referenceBackward(problem, x.q, x.r, x.k, x.v, g);
+  auto expectMatch = [&](Vector &input, const Vector &gradient, const char *which) {
+    ASSERT_EQ(gradient.size(), input.size()) << which;
+    Vector differences;
+    constexpr double step = 1e-5;
+    for (double &entry : input) {
+      double kept = entry;
+      entry = kept + step;
+      double above = inner(g, forward(problem, x));
+      entry = kept - step;
+      double below = inner(g, forward(problem, x));
+      entry = kept;
+      differences.push_back((above - below) / (2 * step));
+    }
+    for (size_t i = 0; i < input.size(); ++i)
+      EXPECT_NEAR(gradient[i], differences[i], 1e-7 * std::max(1.0, std::fabs(differences[i])))
+          << which << "[" << i << "]";
+  };
+  expectMatch(x.q, gradients.q, "q");
+  expectMatch(x.r, gradients.r, "r");
+  expectMatch(x.k, gradients.k, "k");
+  expectMatch(x.v, gradients.v, "v");
+}
+
+TEST_P(Reference, BaselineInFp32IsClose) {
+  Problem problem = problemOf(GetParam());
+  problem.dtype = ElementType::F32;
+  Inputs x = randomInputs(problem, 5);
+  for (Vector *tensor : {&x.q, &x.r, &x.k, &x.v})
+    for (double &value : *tensor)
+      value = roundTo(problem.dtype, value);
+  double error = relativeError(baselineForward(problem, x.q, x.r, x.k, x.v), forward(problem, x));
+  EXPECT_LT(error, 5e-6);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Reference, testing::ValuesIn(cases),
+                         [](const auto &test) { return std::string(test.param.name); });
+
+TEST(ReferenceForward, AZeroProbeIsSoftmaxAttention) {
+  Problem given = problemOf(cases[1]);
+  Problem none = given;
+  none.probe = Probe::None;
+  Inputs x = randomInputs(given, 6);
+  std::fill(x.r.begin(), x.r.end(), 0.0);
+  Vector withZero = forward(given, x);
+  x.r.clear();
+  EXPECT_EQ(withZero, forward(none, x));
+}
+
+/// Shifting every t_j of a row by a constant (here: moving all keys along a direction that q does not see)
+/// leaves o unchanged.
+TEST(ReferenceForward, IsInvariantToAShiftOfT) {
+  Problem problem = problemOf(cases[0]);
+  Inputs x = randomInputs(problem, 7);
+  for (size_t i = 0; i < x.q.size(); i += problem.headDim)
+    x.q[i] = 0;
+  Vector before = forward(problem, x);
+  for (size_t i = 0; i < x.k.size(); i += problem.headDim)
+    x.k[i] += 50;
+  EXPECT_LT(relativeError(forward(problem, x), before), 1e-11);
+}
+
+/// The probe's product is not scaled: with scale 0 the weights are uniform and t still counts.
+TEST(ReferenceForward, ScaleMultipliesScoresOnly) {
+  Problem problem = problemOf(cases[0]);
+  problem.scale = 0;
+  Inputs x = randomInputs(problem, 8);
+  Vector plain = forward(problem, x);
+  for (double &value : x.q)
+    value *= 3;
+  EXPECT_EQ(forward(problem, x), plain);
+  for (double &value : x.r)
+    value *= 3;
+  EXPECT_GT(relativeError(forward(problem, x), plain), 0.1);
+}
+
+TEST(ReferenceForward, RowsThatSeeNothingYieldZero) {
+  Problem problem = problemOf(cases[5]);
+  Inputs x = randomInputs(problem, 9);
+  Vector o = forward(problem, x), baseline = baselineForward(problem, x.q, x.r, x.k, x.v);
+  int64_t rowSize = problem.queryHeads * problem.headDim;
+  int64_t emptyRows = problem.queryLength - problem.context;
+  for (int64_t i = 0; i < rowSize * problem.queryLength; ++i) {
+    EXPECT_EQ(o[i] == 0, i < emptyRows * rowSize) << i;
+    EXPECT_EQ(baseline[i] == 0, i < emptyRows * rowSize) << i;
+  }
+}
+
+/// NaN in keys and values that no row sees goes nowhere.
+TEST(ReferenceForward, UnseenKeysDoNotLeak) {
+  Problem problem = problemOf(cases[3]);
+  problem.queryLength = 1; // Sees the last 3 of 6 keys.
+  Inputs x = randomInputs(problem, 10);
+  Vector before = forward(problem, x);
+  int64_t keySize = problem.kvHeads * problem.headDim;
+  for (int64_t sequence = 0; sequence < problem.batch; ++sequence)
+    for (int64_t i = 0; i < 3 * keySize; ++i)
+      x.k[sequence * problem.context * keySize + i] = x.v[sequence * problem.context * keySize + i] = std::nan("");
+  EXPECT_EQ(forward(problem, x), before);
+}
+
+TEST(ReferenceForward, LargeScoresDoNotOverflow) {
+  Problem problem = problemOf(cases[0]);
+  problem.scale = 1e4;
+  Inputs x = randomInputs(problem, 11);
+  for (double value : forward(problem, x))
+    EXPECT_TRUE(std::isfinite(value));
+}
+
+/// At 16 bits the baseline errs as much as its roundings must, and no more.
+TEST(Baseline, ErrsByARoundingOfItsType) {
+  for (auto [dtype, unit] : {std::pair(ElementType::BF16, 0x1p-9), {ElementType::F16, 0x1p-12}}) {
+    Problem problem = problemOf(cases[0]);
+    problem.dtype = dtype;
+    problem.queryLength = 8;
+    problem.context = 256;
+    problem.headDim = 64;
+    Inputs x = randomInputs(problem, 12);
+    for (Vector *tensor : {&x.q, &x.r, &x.k, &x.v})
+      for (double &value : *tensor)
+        value = roundTo(dtype, value);
+    Vector baseline = baselineForward(problem, x.q, x.r, x.k, x.v);
+    double error = relativeError(baseline, forward(problem, x));
+    EXPECT_GT(error, unit / 4) << name(dtype).str();
+    EXPECT_LT(error, unit * 8) << name(dtype).str();
+    for (double value : baseline)
+      EXPECT_EQ(value, roundTo(dtype, value));
+  }
+}
+
+} // namespace

@@ -1,0 +1,274 @@
+//===- ResourcesTest.cpp - cost formulas and feasibility ------------------===//
+
+#include "dialect/Spec/Resources.h"
+#include "RandomProblem.h"
+#include <gtest/gtest.h>
+#include <limits>
+#include <map>
+
+using namespace lla;
+using namespace lla::test;
+
+namespace {
+
+Problem problemOf(Mode mode, int64_t headDim, Probe probe = Probe::Given, ElementType dtype = ElementType::BF16) {
+  Problem problem;
+  problem.mode = mode;
+  problem.probe = probe;
+  problem.dtype = dtype;
+  problem.batch = 2;
+  problem.queryHeads = 16;
+  problem.kvHeads = 8;
+  problem.context = 2048;
+  problem.headDim = headDim;
+  llvm::cantFail(normalize(problem));
+  return problem;
+}
+
+Schedule scheduleOf(const char *text) { return llvm::cantFail(parseScheduleText(text)); }
+
+const char *const ringSchedule = "load=ring rows=128 keys=80 warps=8 stages=3 peel=true";
+const char *const scratchSchedule = "load=scratch rows=64 keys=64 warps=1 stages=1";
+
+std::string infeasibility(const Problem &problem, const char *schedule, const char *arch) {
+  return message(checkFeasible(problem, scheduleOf(schedule), llvm::cantFail(namedTarget(arch))));
+}
+
+TEST(Resources, DecodeWithRegisterLoads) {
+  Problem problem = problemOf(Mode::Decode, 128);
+  Target target = llvm::cantFail(namedTarget("sm_90a"));
+  Schedule schedule = scheduleOf("load=registers rows=8 keys=16 warps=8 stages=2 splits=4");
+  Resources costs = resources(problem, schedule, target);
+  EXPECT_EQ(costs.threads, 256);
+  EXPECT_EQ(costs.rowsPerHead, 2); // Two query heads share a KV head.
+  EXPECT_EQ(costs.rowTiles, 1);
+  EXPECT_EQ(costs.keyWarps, 8);
+  EXPECT_EQ(costs.grid.x, 2 * 8);
+  EXPECT_EQ(costs.grid.y, 4);
+  EXPECT_EQ(costs.registersPerThread, 64 + 32 + 2 * 32 + 8 + 40);
+  EXPECT_EQ(costs.sharedBytes, 8 * 2 * (2 * 128 + 4) * 4 + 16);
+  EXPECT_EQ(costs.workspaceBytes, 256 + 16 * 4 * 8 * (2 * 128 + 4) * 4);
+  EXPECT_EQ(message(checkFeasible(problem, schedule, target)), "");
+}
+
+TEST(Resources, RegisterLoadsShareNothingWithoutAMerge) {
+  Problem problem = problemOf(Mode::Prefill, 64);
+  Schedule schedule = scheduleOf("load=registers rows=32 keys=16 warps=4 stages=1");
+  Resources costs = resources(problem, schedule, llvm::cantFail(namedTarget("sm_80")));
+  EXPECT_EQ(costs.keyWarps, 1);
+  EXPECT_EQ(costs.sharedBytes, 0);
+  EXPECT_EQ(costs.workspaceBytes, 0);
+  EXPECT_EQ(costs.rowsPerHead, 2 * 2048);
+  EXPECT_EQ(costs.rowTiles, 128);
+  schedule.splits = 2;
+  EXPECT_EQ(resources(problem, schedule, llvm::cantFail(namedTarget("sm_80"))).sharedBytes,
+            4 * 8 * (2 * 64 + 4) * 4 + 16);
+}
+
+TEST(Resources, PrefillWithARing) {
+  Problem problem = problemOf(Mode::Prefill, 128);
+  Target target = llvm::cantFail(namedTarget("sm_90a"));
+  Resources costs = resources(problem, scheduleOf(ringSchedule), target);
+  EXPECT_EQ(costs.threads, 384);
+  EXPECT_EQ(costs.rowsPerHead, 2048); // Each query head has its own tiles.
+  EXPECT_EQ(costs.grid.x, 2 * 16 * 16);
+  EXPECT_EQ(costs.registersPerThread, 2 * 64 + 2 * 40 + 20 + 30);
+  EXPECT_EQ(costs.sharedBytes, 2 * 128 * 128 * 2 + 3 * 80 * 256 * 2 + 64 + 1024);
+  EXPECT_EQ(infeasibility(problem, ringSchedule, "sm_90a"), "");
+  // The probes: 80 keys fit the registers at D = 128, 96 do not.
+  EXPECT_NE(
+      infeasibility(problem, "load=ring rows=128 keys=96 warps=8 stages=2", "sm_90a").find("registers per thread"),
+      std::string::npos);
+}
+
+TEST(Resources, HostScratchIsBounded) {
+  Problem problem = problemOf(Mode::Prefill, 64, Probe::Given, ElementType::F32);
+  Resources costs = resources(problem, scheduleOf(scratchSchedule), hostTarget(1));
+  int64_t floats = 4 * 64 * 64 + 2 * 64 * 64 + 4 * 64 * 64 + 8 * 64;
+  EXPECT_EQ(costs.sharedBytes, floats * 4 + 4096);
+  EXPECT_EQ(costs.threads, 1);
+  EXPECT_EQ(costs.grid.x, 2 * 8 * 64);
+}
+
+TEST(Resources, PaddingFollowsTheProducts) {
+  Problem problem = problemOf(Mode::Decode, 72);
+  EXPECT_EQ(paddedKeyDim(problem, scheduleOf("load=registers")), 96);
+  EXPECT_EQ(paddedValueDim(problem, scheduleOf("load=registers")), 128);
+  EXPECT_EQ(paddedKeyDim(problem, scheduleOf("load=ring")), 128);
+  EXPECT_EQ(paddedValueDim(problem, scheduleOf("load=ring")), 128);
+  EXPECT_EQ(paddedKeyDim(problem, scheduleOf("load=scratch")), 72);
+  EXPECT_EQ(paddedValueDim(problem, scheduleOf("load=scratch")), 72);
+  EXPECT_EQ(rowsPerBlock(problem), 8);
+  EXPECT_EQ(rowsPerBlock(problemOf(Mode::Decode, 72, Probe::None)), 16);
+}
+
+TEST(Resources, HugeWorkspacesSaturateAndAreRefused) {
+  Problem problem = problemOf(Mode::Decode, 256);
+  problem.batch = 1 << 20;
+  problem.queryHeads = problem.kvHeads = 1 << 10;
+  llvm::cantFail(normalize(problem));
+  Schedule schedule = scheduleOf("load=scratch rows=256 keys=16 warps=1 stages=1 splits=65535");
+  EXPECT_EQ(resources(problem, schedule, hostTarget(1)).workspaceBytes, std::numeric_limits<int64_t>::max());
+  EXPECT_NE(message(checkFeasible(problem, schedule, hostTarget(1))).find("workspace bytes"), std::string::npos);
+}
+
+TEST(Feasibility, LoadPathsNameTheTargetTheyNeed) {
+  Problem prefill = problemOf(Mode::Prefill, 128);
+  for (const char *arch : {"sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120", "host"})
+    EXPECT_EQ(infeasibility(prefill, ringSchedule, arch),
+              std::string("load=ring needs sm_90a (wgmma, bulk tensor copies); target is ") + arch);
+  EXPECT_EQ(infeasibility(prefill, scratchSchedule, "sm_80"), "load=scratch needs the host; target is sm_80");
+  EXPECT_EQ(infeasibility(prefill, "load=registers", "host"),
+            "load=registers needs sm_80 or newer (mma.sync); target is host");
+  Target old = llvm::cantFail(namedTarget("sm_80"));
+  old.arch = "sm_75";
+  EXPECT_EQ(message(checkFeasible(prefill, scheduleOf("load=registers"), old)),
+            "load=registers needs sm_80 or newer (mma.sync); target is sm_75");
+}
+
+TEST(Feasibility, Fp32RunsOnTheHostOnly) {
+  Problem problem = problemOf(Mode::Decode, 64, Probe::Given, ElementType::F32);
+  EXPECT_EQ(infeasibility(problem, "load=registers", "sm_90a"), "dtype fp32 runs on the host only; target is sm_90a");
+  EXPECT_EQ(infeasibility(problem, scratchSchedule, "host"), "");
+}
+
+TEST(Feasibility, RulesOfEachLoadPathNameTheirField) {
+  struct Case {
+    const char *schedule, *arch, *error;
+  };
+  const Case cases[] = {
+      {"rows=0", "sm_80", "rows: expected 1..256, got 0"},
+      {"rows=512", "sm_80", "rows: expected 1..256, got 512"},
+      {"keys=9223372036854775807", "sm_80", "keys: expected 1..1024, got 9223372036854775807"},
+      {"keys=24", "sm_80", "keys: expected a multiple of 16 (the products' step), got 24"},
+      {"warps=0", "sm_80", "warps: expected 1..32, got 0"},
+      {"stages=-1", "sm_80", "stages: expected 1..8, got -1"},
+      {"splits=65536", "sm_80", "splits: expected 1..65535, got 65536"},
+      {"ctas=0", "sm_80", "ctas: expected 1..8, got 0"},
+      {"lazy=16", "sm_80", "lazy: expected 0..15, got 16"},
+      {"rows=12", "sm_80", "rows: expected a multiple of 8 (rows of one warp's block), got 12"},
+      {"rows=32 warps=2", "sm_80", "warps: expected a multiple of 4 (row blocks of 32 rows), got 2"},
+      {"stages=3", "sm_80", "stages: expected 1..2, got 3"},
+      {"overlap=false", "sm_80",
+       "overlap: expected true where it has no effect (only load=ring with a probe overlaps), got false"},
+      {"keys=128", "sm_80", "registers per thread: expected at most 318 (1 CTAs of 128 threads on sm_80), got 712"},
+      {"rows=64 warps=8 ctas=3", "sm_80",
+       "registers per thread: expected at most 100 (3 CTAs of 256 threads on sm_80), got 208"},
+      {"load=ring rows=128 keys=64 warps=6", "sm_90a", "warps: expected 4, 8 or 12 with load=ring (warpgroups), got 6"},
+      {"load=ring rows=64 keys=64 warps=8", "sm_90a",
+       "rows: expected 128 with load=ring and 8 warps (64 per warpgroup), got 64"},
+      {"load=ring rows=128 keys=272 warps=8", "sm_90a", "keys: expected 16..256, got 272"},
+      {"load=ring rows=128 keys=64 warps=8 stages=1", "sm_90a", "stages: expected 2..6, got 1"},
+      {"load=ring rows=128 keys=64 warps=8 splits=2", "sm_90a", "splits: expected 1 with load=ring, got 2"},
+      {"load=ring rows=128 keys=64 warps=8 ctas=2", "sm_90a", "ctas: expected 1 with load=ring, got 2"},
+      {"load=ring rows=128 keys=80 warps=8 stages=5", "sm_90a",
+       "shared bytes per CTA: expected at most 232448 (sm_90a), got 271456"},
+      {"load=scratch rows=6 warps=1 stages=1", "host",
+       "rows: expected a multiple of 4 (the products' register block), got 6"},
+      {"load=scratch rows=8 warps=2 stages=1", "host", "warps: expected 1 with load=scratch, got 2"},
+      {"load=scratch rows=8 warps=1 stages=2", "host", "stages: expected 1 with load=scratch, got 2"},
+      {"load=scratch rows=8 warps=1 stages=1 ctas=2", "host", "ctas: expected 1 with load=scratch, got 2"},
+  };
+  Problem problem = problemOf(Mode::Prefill, 128);
+  for (const Case &c : cases)
+    EXPECT_EQ(infeasibility(problem, c.schedule, c.arch), c.error) << c.schedule;
+}
+
+TEST(Feasibility, RingNeedsAHeadOfAtMost128) {
+  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 136), ringSchedule, "sm_90a"),
+            "head_dim: expected at most 128 with load=ring, got 136");
+}
+
+TEST(Feasibility, RescalingLazilyWouldOverflowFp16) {
+  Problem given = problemOf(Mode::Decode, 64, Probe::Given, ElementType::F16);
+  EXPECT_EQ(infeasibility(given, "lazy=8", "sm_80"),
+            "lazy: expected 0 for fp16 with a probe (p*t would overflow), got 8");
+  EXPECT_EQ(infeasibility(given, "lazy=0", "sm_80"), "");
+  EXPECT_EQ(infeasibility(problemOf(Mode::Decode, 64, Probe::None, ElementType::F16), "rows=16 lazy=8", "sm_80"), "");
+}
+
+TEST(Feasibility, SharedMemoryIsCountedPerMultiprocessorToo) {
+  Problem problem = problemOf(Mode::Decode, 256);
+  problem.queryHeads = 64;
+  llvm::cantFail(normalize(problem));
+  EXPECT_EQ(infeasibility(problem, "rows=8 stages=1 warps=8", "sm_120"),
+            "shared bytes per CTA: expected at most 101376 (sm_120), got 132096");
+  EXPECT_EQ(infeasibility(problem, "rows=8 stages=1 warps=4", "sm_120"), "");
+  EXPECT_NE(infeasibility(problem, "rows=8 stages=1 warps=4 ctas=2", "sm_120").find("shared bytes per multiprocessor"),
+            std::string::npos);
+}
+
+/// Candidates of the field table, bent to what `load` needs: chance alone seldom hits it.
+Schedule plausibleSchedule(RandomProblem &random, LoadPath load, const Problem &problem) {
+  Schedule schedule;
+  for (const ScheduleField &field : scheduleFields())
+    field.set(schedule, field.values[random.between(0, static_cast<int64_t>(field.values.size()) - 1)]);
+  schedule.load = load;
+  if (load == LoadPath::Ring) {
+    schedule.warps = 4 * random.between(1, 3);
+    schedule.rows = 16 * schedule.warps;
+    schedule.splits = schedule.ctas = 1;
+    return schedule;
+  }
+  schedule.overlap = true;
+  if (load == LoadPath::Scratch) {
+    schedule.warps = schedule.stages = schedule.ctas = 1;
+    return schedule;
+  }
+  int64_t rowWarps = int64_t(1) << random.between(0, 2);
+  schedule.rows = rowsPerBlock(problem) * rowWarps;
+  schedule.warps = rowWarps * random.between(1, 4);
+  schedule.keys = 16 * random.between(1, 2);
+  schedule.stages = random.between(1, 2);
+  return schedule;
+}
+
+/// What is feasible keeps every promise that kernels and launches rely on.
+TEST(Feasibility, FeasibleSchedulesKeepTheInvariants) {
+  RandomProblem random(31);
+  std::vector<Target> targets = allTargets();
+  std::map<LoadPath, int> feasible;
+  for (int trial = 0; trial < 200000; ++trial) {
+    Problem problem = random.next();
+    ASSERT_EQ(message(normalize(problem)), "");
+    LoadPath load = random.pick({LoadPath::Registers, LoadPath::Ring, LoadPath::Scratch});
+    Schedule schedule = plausibleSchedule(random, load, problem);
+    const Target &target = targets[random.between(0, static_cast<int64_t>(targets.size()) - 1)];
+    if (llvm::errorToBool(checkFeasible(problem, schedule, target)))
+      continue;
+    ++feasible[schedule.load];
+    std::string what = toJson(problem) + " " + toText(schedule) + " " + target.arch;
+    Resources costs = resources(problem, schedule, target);
+    int64_t heads = packsGroup(schedule) ? problem.kvHeads : problem.queryHeads;
+    EXPECT_EQ(costs.rowsPerHead * heads, problem.queryLength * problem.queryHeads) << what;
+    EXPECT_GE(costs.rowTiles * schedule.rows, costs.rowsPerHead) << what;
+    EXPECT_LT((costs.rowTiles - 1) * schedule.rows, costs.rowsPerHead) << what;
+    EXPECT_EQ(costs.grid.x, problem.batch * heads * costs.rowTiles) << what;
+    EXPECT_LE(costs.grid.x, std::numeric_limits<int32_t>::max()) << what;
+    EXPECT_EQ(costs.grid.y, schedule.splits) << what;
+    EXPECT_EQ(costs.workspaceBytes > 0, schedule.splits > 1) << what;
+    if (schedule.splits > 1) {
+      EXPECT_EQ(costs.workspaceBytes - counterBytes(costs),
+                costs.grid.x * costs.grid.y * schedule.rows * partialRowFloats(problem) * 4)
+          << what;
+      EXPECT_GE(counterBytes(costs), 4 * costs.grid.x) << what;
+      EXPECT_EQ(counterBytes(costs) % 256, 0) << what;
+    }
+    EXPECT_EQ(target.isHost(), schedule.load == LoadPath::Scratch) << what;
+    if (target.isHost())
+      continue;
+    EXPECT_NE(problem.dtype, ElementType::F32) << what;
+    EXPECT_LE(costs.threads, 1024) << what;
+    EXPECT_LE(costs.sharedBytes, target.sharedBytesPerBlock) << what;
+    EXPECT_LE(schedule.ctas * costs.sharedBytes, target.sharedBytesPerMultiprocessor) << what;
+    if (schedule.load == LoadPath::Registers)
+      EXPECT_EQ(costs.keyWarps * (schedule.rows / rowsPerBlock(problem)), schedule.warps) << what;
+    else
+      EXPECT_EQ(target.arch, "sm_90a") << what;
+  }
+  EXPECT_GT(feasible[LoadPath::Registers], 300);
+  EXPECT_GT(feasible[LoadPath::Ring], 300);
+  EXPECT_GT(feasible[LoadPath::Scratch], 300);
+}
+
+} // namespace
