@@ -5,7 +5,8 @@ usage: run_snippets.py README ROOT BIN WORK
 
 A ```sh block that follows a line `<!-- test -->` is run by bash, all in order
 and in one empty folder (WORK) with BIN first on PATH; it fails if any command
-does. A path in backticks that starts with a folder of ROOT has to exist.
+does. A path in backticks that starts with a folder of ROOT has to exist, and the
+table of environment variables has to have the rows of runtime/Knobs.def.
 """
 
 import os
@@ -27,6 +28,15 @@ def missing_paths(text, root):
             yield path
 
 
+def environment_differences(text, root):
+    documented = set(re.findall(r"^\| `(LLA_\w+)` \|", text, re.MULTILINE))
+    knobs = set(re.findall(r'"(LLA_\w+)"', (root / "runtime/Knobs.def").read_text(encoding="utf-8")))
+    for name in sorted(knobs - documented):
+        yield f"does not document {name}"
+    for name in sorted(documented - knobs):
+        yield f"documents {name}, which nothing reads"
+
+
 def run(snippet, work, environment):
     print(f"$ {snippet.rstrip()}", flush=True)
     result = subprocess.run(["bash", "-euo", "pipefail", "-c", snippet], cwd=work, env=environment,
@@ -40,9 +50,10 @@ def main(arguments):
         return 2
     readme, root, binaries, work = (Path(argument).resolve() for argument in arguments)
     text = readme.read_text(encoding="utf-8")
-    missing = sorted(set(missing_paths(text, root)))
-    for path in missing:
-        print(f"{readme.name} names {path}, which does not exist")
+    faults = [f"names {path}, which does not exist" for path in sorted(set(missing_paths(text, root)))]
+    faults += environment_differences(text, root)
+    for fault in faults:
+        print(f"{readme.name} {fault}")
     snippets = SNIPPET.findall(text)
     if not snippets:
         print(f"{readme.name} has no snippet marked <!-- test -->")
@@ -55,7 +66,7 @@ def main(arguments):
         if status != 0:
             print(f"exit status {status}")
             return 1
-    return 1 if missing or not snippets else 0
+    return 1 if faults or not snippets else 0
 
 
 if __name__ == "__main__":
