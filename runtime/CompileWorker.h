@@ -57,8 +57,8 @@ class CompileWorkers {
 public:
   explicit CompileWorkers(WorkerOptions options) : options(std::move(options)) {}
 
-  /// One compile in one child. Fails with Compile (the compiler's message) or Worker (exit, signal or timeout,
-  /// with the tail of its stderr). Thread-safe.
+  /// One compile in one child. Fails with Compile (the compiler's message) or Worker (exit or signal) or
+  /// Timeout, both with the tail of its stderr. Thread-safe.
   llvm::Expected<Artifact> compile(const CompileRequest &request) const;
 
   /// All of them, `jobs` at a time; results in the order of `requests`. `done` (may be null) is called with the

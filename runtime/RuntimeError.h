@@ -15,7 +15,8 @@ namespace lla {
 enum class FailureKind {
   Usage,        ///< A bad file, field, tensor or environment variable.
   Compile,      ///< The compiler refused, or the schedule is infeasible.
-  Worker,       ///< A compile worker crashed, hung or wrote garbage.
+  Worker,       ///< A compile worker crashed or wrote garbage.
+  Timeout,      ///< A compile worker hung.
   Verification, ///< A kernel computed something wrong.
   NoDevice,     ///< No such device, no driver, or a driver too old.
   Miss,         ///< Strict mode, and no record or artifact.

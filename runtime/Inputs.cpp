@@ -1,0 +1,89 @@
+//===- Inputs.cpp - seeded random tensors ---------------------------------===//
+
+#include "runtime/Inputs.h"
+#include "dialect/Spec/Reference.h"
+#include <cmath>
+#include <cstring>
+
+namespace lla {
+namespace {
+
+constexpr int64_t mostDims = 256;
+
+/// splitmix64: every seed gives an independent stream, which is all that is needed of it.
+struct Generator {
+  uint64_t state;
+
+  uint64_t next() {
+    uint64_t z = state += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+  }
+
+  /// Two independent standard normals (Box and Muller); the first uniform is in (0, 1].
+  void normalPair(double &a, double &b) {
+    uint64_t bits = next();
+    float u = (static_cast<float>(bits >> 40) + 1.0f) * 0x1p-24f;
+    float angle = static_cast<float>(bits & 0xffffff) * (0x1p-24f * 6.2831853f);
+    float radius = std::sqrt(-2.0f * std::log(u));
+    a = radius * std::cos(angle);
+    b = radius * std::sin(angle);
+  }
+};
+
+Generator generatorOf(uint64_t seed, InputTensor which, int64_t row) {
+  Generator outer{seed * 4 + static_cast<uint64_t>(which)};
+  return {outer.next() ^ Generator{static_cast<uint64_t>(row)}.next()};
+}
+
+void normaliseRms(double *values, int64_t dims, double rms) {
+  double squares = 0;
+  for (int64_t i = 0; i < dims; ++i)
+    squares += values[i] * values[i];
+  double factor = squares > 0 ? rms / std::sqrt(squares / static_cast<double>(dims)) : 0;
+  for (int64_t i = 0; i < dims; ++i)
+    values[i] *= factor;
+}
+
+} // namespace
+
+int64_t rowCount(const TensorView &view) { return view.sizes[0] * view.sizes[1] * view.sizes[2]; }
+
+void *rowAddress(const TensorView &view, int64_t row) {
+  int64_t head = row % view.sizes[2];
+  int64_t position = row / view.sizes[2] % view.sizes[1];
+  int64_t sequence = row / view.sizes[2] / view.sizes[1];
+  int64_t offset = sequence * view.strides[0] + position * view.strides[1] + head * view.strides[2];
+  return static_cast<char *>(view.data) + offset * elementBytes(view.dtype);
+}
+
+void fillInputRow(const TensorView &view, InputTensor which, uint64_t seed, int64_t row) {
+  Generator generator = generatorOf(seed, which, row);
+  double values[mostDims];
+  int64_t dims = std::min(view.sizes[3], mostDims);
+  double odd;
+  for (int64_t i = 0; i < dims; i += 2)
+    generator.normalPair(values[i], i + 1 < dims ? values[i + 1] : odd);
+  if (which != InputTensor::V)
+    normaliseRms(values, dims, which == InputTensor::R ? 0.5 : 1.0);
+  writeRow(view, row, values);
+}
+
+void readRow(const TensorView &view, int64_t row, double *values) {
+  const void *address = rowAddress(view, row);
+  for (int64_t i = 0; i < view.sizes[3]; ++i)
+    values[i] = view.dtype == ElementType::F32 ? static_cast<const float *>(address)[i]
+                                               : fromBits16(view.dtype, static_cast<const uint16_t *>(address)[i]);
+}
+
+void writeRow(const TensorView &view, int64_t row, const double *values) {
+  void *address = rowAddress(view, row);
+  for (int64_t i = 0; i < view.sizes[3]; ++i)
+    if (view.dtype == ElementType::F32)
+      static_cast<float *>(address)[i] = static_cast<float>(values[i]);
+    else
+      static_cast<uint16_t *>(address)[i] = toBits16(view.dtype, values[i]);
+}
+
+} // namespace lla

@@ -1,0 +1,31 @@
+//===- Inputs.h - seeded random tensors -----------------------------------===//
+//
+// The inputs that the operator's authors measure on: q, r and k RMS-normalised
+// per row (r then halved), v standard normal, rounded to dtype. Each row has a
+// generator of its own, so the values depend on (seed, tensor, row index) only,
+// not on layout or on who fills in which order.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_RUNTIME_INPUTS_H
+#define LLA_RUNTIME_INPUTS_H
+
+#include "runtime/TensorView.h"
+
+namespace lla {
+
+enum class InputTensor { Q, R, K, V };
+
+/// Rows of a view, numbered over (batch, row, head).
+int64_t rowCount(const TensorView &view);
+/// Address of element 0 of a numbered row.
+void *rowAddress(const TensorView &view, int64_t row);
+
+/// Fills one row of host memory; `dim` at most 256.
+void fillInputRow(const TensorView &view, InputTensor which, uint64_t seed, int64_t row);
+
+/// Reads or writes one row of host memory as doubles (writing rounds to nearest even).
+void readRow(const TensorView &view, int64_t row, double *values);
+void writeRow(const TensorView &view, int64_t row, const double *values);
+
+} // namespace lla
+#endif

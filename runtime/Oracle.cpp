@@ -1,0 +1,166 @@
+//===- Oracle.cpp - judging an output on the host -------------------------===//
+
+#include "runtime/Oracle.h"
+#include "dialect/Spec/Reference.h"
+#include "runtime/Inputs.h"
+#include "runtime/RuntimeError.h"
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <random>
+
+namespace lla {
+namespace {
+
+/// What one row adds to the figures.
+struct RowErrors {
+  double maximum = 0, squares = 0;                 ///< Of o - ref; NaN spreads.
+  double baselineMaximum = 0, baselineSquares = 0; ///< Of the straightforward evaluation.
+  double referenceMaximum = 0, referenceSquares = 0;
+};
+
+/// The larger one, or NaN.
+double worse(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : std::max(a, b); }
+
+struct RowIndex {
+  int64_t sequence, position, head;
+};
+
+RowIndex indexOf(const Problem &problem, int64_t row) {
+  return {row / problem.queryHeads / problem.queryLength, row / problem.queryHeads % problem.queryLength,
+          row % problem.queryHeads};
+}
+
+/// Keys (or values) [range) of one KV head as dense doubles.
+std::vector<double> gather(const TensorView &view, int64_t sequence, KeyRange range, int64_t kvHead) {
+  int64_t dims = view.sizes[3];
+  std::vector<double> values((range.end - range.begin) * dims);
+  for (int64_t key = range.begin; key < range.end; ++key)
+    readRow(view, (sequence * view.sizes[1] + key) * view.sizes[2] + kvHead, &values[(key - range.begin) * dims]);
+  return values;
+}
+
+/// One query over the keys it sees, nothing masked.
+Problem problemOfRow(const Problem &problem, KeyRange range) {
+  Problem single = problem;
+  single.mode = Mode::Decode;
+  single.batch = single.queryHeads = single.kvHeads = single.queryLength = 1;
+  single.context = range.end - range.begin;
+  single.layout = Layout::BSHD;
+  single.causal = false;
+  single.window = 0;
+  single.scale = problem.effectiveScale();
+  return single;
+}
+
+RowErrors compareRow(const Problem &problem, const AttentionTensors &tensors, int64_t row) {
+  RowIndex index = indexOf(problem, row);
+  int64_t dims = problem.headDim;
+  KeyRange range = visibleKeys(problem, index.position);
+  std::vector<double> actual(dims), expected(dims, 0.0), baseline(dims, 0.0);
+  readRow(tensors.o, row, actual.data());
+  if (range.begin < range.end) {
+    std::vector<double> q(dims), r(problem.hasProbe() ? dims : 0);
+    readRow(tensors.q, row, q.data());
+    if (problem.hasProbe())
+      readRow(tensors.r, row, r.data());
+    int64_t kvHead = index.head / problem.group();
+    std::vector<double> k = gather(tensors.k, index.sequence, range, kvHead);
+    std::vector<double> v = gather(tensors.v, index.sequence, range, kvHead);
+    Problem single = problemOfRow(problem, range);
+    referenceRow(single, q, r, k, v, 0, 0, 0, expected);
+    baseline = baselineForward(single, q, r, k, v);
+  }
+  RowErrors errors;
+  for (int64_t i = 0; i < dims; ++i) {
+    double difference = std::abs(actual[i] - expected[i]);
+    double straightforward = std::abs(roundTo(problem.dtype, baseline[i]) - expected[i]);
+    errors.maximum = worse(errors.maximum, difference);
+    errors.squares += difference * difference;
+    errors.baselineMaximum = worse(errors.baselineMaximum, straightforward);
+    errors.baselineSquares += straightforward * straightforward;
+    errors.referenceMaximum = worse(errors.referenceMaximum, std::abs(expected[i]));
+    errors.referenceSquares += expected[i] * expected[i];
+  }
+  return errors;
+}
+
+/// An error over a reference; where the reference is all zero, any error at all is infinite.
+double ratio(double error, double reference) {
+  if (reference == 0)
+    return error == 0 ? 0 : std::isnan(error) ? NAN : std::numeric_limits<double>::infinity();
+  return error / reference;
+}
+
+/// Distance of neighbouring values of `type` at `magnitude`, relative to it.
+double relativeUlp(ElementType type, double magnitude) {
+  int fractionBits = type == ElementType::F32 ? 23 : type == ElementType::F16 ? 10 : 7;
+  return magnitude > 0 ? std::exp2(std::floor(std::log2(magnitude)) - fractionBits) / magnitude : 0;
+}
+
+} // namespace
+
+void inSequence(int64_t count, llvm::function_ref<void(int64_t)> body) {
+  for (int64_t i = 0; i < count; ++i)
+    body(i);
+}
+
+std::vector<int64_t> sampleRows(const Problem &problem, int64_t rows, uint64_t seed) {
+  int64_t all = problem.batch * problem.queryLength * problem.queryHeads;
+  std::vector<int64_t> chosen;
+  if (rows <= 0 || rows >= all) {
+    chosen.resize(all);
+    for (int64_t row = 0; row < all; ++row)
+      chosen[row] = row;
+    return chosen;
+  }
+  for (int64_t sequence : {int64_t(0), problem.batch - 1})
+    for (int64_t position : {int64_t(0), problem.queryLength - 1})
+      for (int64_t head : {int64_t(0), problem.queryHeads - 1})
+        chosen.push_back((sequence * problem.queryLength + position) * problem.queryHeads + head);
+  std::mt19937_64 random(seed);
+  while (static_cast<int64_t>(chosen.size()) < rows)
+    chosen.push_back(static_cast<int64_t>(random() % static_cast<uint64_t>(all)));
+  chosen.resize(rows);
+  std::sort(chosen.begin(), chosen.end());
+  chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
+  return chosen;
+}
+
+ErrorFigures compareWithReference(const Problem &problem, const AttentionTensors &tensors, llvm::ArrayRef<int64_t> rows,
+                                  ParallelFor parallel) {
+  std::vector<RowErrors> perRow(rows.size());
+  parallel(rows.size(), [&](int64_t i) { perRow[i] = compareRow(problem, tensors, rows[i]); });
+  RowErrors total;
+  for (const RowErrors &row : perRow) { // In order, so that sums do not depend on threads.
+    total.maximum = worse(total.maximum, row.maximum);
+    total.squares += row.squares;
+    total.baselineMaximum = worse(total.baselineMaximum, row.baselineMaximum);
+    total.baselineSquares += row.baselineSquares;
+    total.referenceMaximum = worse(total.referenceMaximum, row.referenceMaximum);
+    total.referenceSquares += row.referenceSquares;
+  }
+  ErrorFigures figures;
+  figures.relative = ratio(total.maximum, total.referenceMaximum);
+  figures.rms = ratio(std::sqrt(total.squares), std::sqrt(total.referenceSquares));
+  figures.baselineRelative = ratio(total.baselineMaximum, total.referenceMaximum);
+  figures.baselineRms = ratio(std::sqrt(total.baselineSquares), std::sqrt(total.referenceSquares));
+  figures.maxReference = total.referenceMaximum;
+  figures.rows = rows.size();
+  figures.allRows = figures.rows == problem.batch * problem.queryLength * problem.queryHeads;
+  figures.oracle = "host reference";
+  return figures;
+}
+
+llvm::Error checkTolerance(const ErrorFigures &figures, ElementType dtype) {
+  double limit = 2e-5;
+  if (dtype != ElementType::F32)
+    limit = std::max(1e-2, 1.5 * figures.baselineRelative + 2 * relativeUlp(dtype, figures.maxReference));
+  if (figures.relative <= limit) // False for NaN.
+    return llvm::Error::success();
+  return failure(FailureKind::Verification,
+                 fmt::format("output: expected an error of at most {:.2e} of max|reference|, got {:.2e} ({} rows, {})",
+                             limit, figures.relative, figures.rows, figures.oracle));
+}
+
+} // namespace lla

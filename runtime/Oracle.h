@@ -1,0 +1,34 @@
+//===- Oracle.h - judging an output on the host ---------------------------===//
+//
+// Compares rows of an output with Reference.h in double precision. Every row is
+// a problem of its own (one query over the keys it sees), so sampled rows of a
+// large problem cost only themselves.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_RUNTIME_ORACLE_H
+#define LLA_RUNTIME_ORACLE_H
+
+#include "runtime/Executor.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+namespace lla {
+
+/// Calls its second argument with 0 .. count-1, from any threads, and returns when all are done.
+using ParallelFor = llvm::function_ref<void(int64_t count, llvm::function_ref<void(int64_t)> body)>;
+void inSequence(int64_t count, llvm::function_ref<void(int64_t)> body);
+
+/// Numbers of up to `rows` rows (0: all) over (sequence, row, head), ascending: the corners of the problem, then
+/// random ones from `seed`.
+std::vector<int64_t> sampleRows(const Problem &problem, int64_t rows, uint64_t seed);
+
+/// Compares rows of o; all tensors in host memory.
+ErrorFigures compareWithReference(const Problem &problem, const AttentionTensors &tensors, llvm::ArrayRef<int64_t> rows,
+                                  ParallelFor parallel = inSequence);
+
+/// Success if an output with these figures counts as right: no NaN; fp32 within 2e-5 of max|ref|; 16 bits within
+/// 1e-2, or (cancellation may cost the straightforward evaluation more than that) within 1.5 times its error and
+/// two output ulp. Fails with Verification.
+llvm::Error checkTolerance(const ErrorFigures &figures, ElementType dtype);
+
+} // namespace lla
+#endif

@@ -1,0 +1,142 @@
+//===- Device.cpp - one GPU of this process -------------------------------===//
+
+#include "runtime/cuda/Device.h"
+#include "runtime/RuntimeError.h"
+#include <fmt/format.h>
+
+namespace lla::cuda {
+
+llvm::Error toError(const DeviceFault &fault) {
+  switch (fault.kind) {
+  case FaultKind::None:
+    return llvm::Error::success();
+  case FaultKind::NoDriver:
+  case FaultKind::DriverTooOld:
+  case FaultKind::NoDevice:
+    return failure(FailureKind::NoDevice, fault.message);
+  case FaultKind::OutOfMemory:
+  case FaultKind::CallFailed:
+  case FaultKind::ContextLost:
+    return failure(FailureKind::Execution, fault.message);
+  }
+  return failure(FailureKind::Execution, fault.message);
+}
+
+llvm::Error Device::check(CUresult result, const char *call) const {
+  return result == CUDA_SUCCESS ? llvm::Error::success() : toError(table.explain(result, call));
+}
+
+llvm::Expected<int> Device::count() {
+  DeviceFault fault;
+  const Driver *driver = Driver::get(fault);
+  if (!driver)
+    return toError(fault);
+  int devices = 0;
+  if (llvm::Error error = toError(driver->explain(driver->cuDeviceGetCount(&devices), "cuDeviceGetCount")))
+    return std::move(error);
+  return devices;
+}
+
+llvm::Expected<std::shared_ptr<const Device>> Device::open(int ordinal) {
+  llvm::Expected<int> devices = count();
+  if (!devices)
+    return devices.takeError();
+  if (ordinal < 0 || ordinal >= *devices)
+    return failure(FailureKind::NoDevice,
+                   fmt::format("target: expected the number of a GPU below {}, got cuda:{}", *devices, ordinal));
+  DeviceFault fault;
+  const Driver &driver = *Driver::get(fault);
+  CUdevice handle;
+  if (llvm::Error error = toError(driver.explain(driver.cuDeviceGet(&handle, ordinal), "cuDeviceGet")))
+    return std::move(error);
+  std::shared_ptr<Device> device(new Device(driver, handle));
+  if (llvm::Error error = device->readFacts())
+    return std::move(error);
+  if (llvm::Error error =
+          device->check(driver.cuDevicePrimaryCtxRetain(&device->primary, handle), "cuDevicePrimaryCtxRetain"))
+    return std::move(error);
+  return device;
+}
+
+Device::~Device() {
+  if (primary)
+    table.cuDevicePrimaryCtxRelease(handle);
+}
+
+llvm::Expected<int64_t> Device::attribute(CUdevice_attribute which) const {
+  int value = 0;
+  if (llvm::Error error = check(table.cuDeviceGetAttribute(&value, which, handle), "cuDeviceGetAttribute"))
+    return std::move(error);
+  return value;
+}
+
+llvm::Error Device::readFacts() {
+  int64_t major = 0, minor = 0;
+  const std::pair<CUdevice_attribute, int64_t *> attributes[] = {
+      {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, &major},
+      {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, &minor},
+      {CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, &facts.multiprocessors},
+      {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, &facts.sharedBytesPerBlock},
+      {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR, &facts.sharedBytesPerMultiprocessor},
+      {CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR, &facts.registersPerMultiprocessor},
+      {CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE, &facts.l2Bytes},
+      {CU_DEVICE_ATTRIBUTE_CLOCK_RATE, &about.clockKilohertz},
+      {CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE, &about.memoryClockKilohertz},
+      {CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH, &about.memoryBusBits},
+  };
+  for (auto [which, value] : attributes) {
+    llvm::Expected<int64_t> read = attribute(which);
+    if (!read)
+      return read.takeError();
+    *value = *read;
+  }
+  // Only sm_90 has features of its own that its kernels use; the name must be one that Target knows.
+  std::string arch = fmt::format("sm_{}{}", 10 * major + minor, major == 9 && minor == 0 ? "a" : "");
+  if (llvm::Expected<Target> known = namedTarget(arch); !known)
+    return failure(FailureKind::NoDevice, "GPU: " + llvm::toString(known.takeError()));
+  facts.kind = TargetKind::Cuda;
+  facts.arch = arch;
+
+  char name[256] = "";
+  size_t bytes = 0;
+  if (llvm::Error error = check(table.cuDeviceGetName(name, sizeof name, handle), "cuDeviceGetName"))
+    return error;
+  if (llvm::Error error = check(table.cuDeviceTotalMem(&bytes, handle), "cuDeviceTotalMem"))
+    return error;
+  facts.deviceName = about.name = name;
+  about.memoryBytes = bytes;
+  about.driverVersion = table.version;
+  return llvm::Error::success();
+}
+
+ContextScope::ContextScope(const Device &device)
+    : device(device), pushed(device.driver().cuCtxPushCurrent(device.context()) == CUDA_SUCCESS) {}
+
+ContextScope::~ContextScope() {
+  // A failed push shows in the next call that needs the context.
+  CUcontext popped;
+  if (pushed)
+    device.driver().cuCtxPopCurrent(&popped);
+}
+
+llvm::Expected<Memory> Memory::allocate(std::shared_ptr<const Device> device, int64_t bytes) {
+  CUdeviceptr pointer = 0;
+  if (bytes > 0) {
+    ContextScope scope(*device);
+    if (CUresult result = device->driver().cuMemAlloc(&pointer, bytes)) {
+      DeviceFault fault = device->driver().explain(result, "cuMemAlloc");
+      fault.message += fmt::format(" for {} bytes", bytes);
+      return toError(fault);
+    }
+  }
+  return Memory(std::move(device), pointer);
+}
+
+Memory::~Memory() {
+  if (!pointer)
+    return;
+  ContextScope scope(*device);
+  device->driver().cuMemFree(pointer);
+}
+
+} // namespace lla::cuda
