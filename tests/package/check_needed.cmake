@@ -1,5 +1,6 @@
 # cmake -DREADELF=... -DFILE=... -P check_needed.cmake: the file needs nothing but
 # the C library, so it runs on any machine with a glibc as new as the builder's.
+cmake_minimum_required(VERSION 3.25)
 execute_process(COMMAND "${READELF}" --needed-libs "${FILE}" OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "[A-Za-z0-9_+-]+\\.so[.0-9]*" needed "${text}")
 message("${FILE} needs ${needed}")
