@@ -62,7 +62,7 @@ llvm::Error fieldError(llvm::StringRef field, const std::string &expected, const
 }
 
 FieldReader::FieldReader(llvm::StringRef what, llvm::StringRef text)
-    : what(what), object(parseObject(what, text, failure)) {
+    : what(what), fields(parseObject(what, text, failure)) {
   int64_t version = 1;
   if (integer("version", version) && version != 1)
     fail("version", "1", std::to_string(version));
@@ -72,8 +72,8 @@ const json *FieldReader::find(llvm::StringRef field) {
   known.push_back(field.str());
   if (!failure.empty())
     return nullptr;
-  auto entry = object.find(known.back());
-  return entry == object.end() ? nullptr : &*entry;
+  auto entry = fields.find(known.back());
+  return entry == fields.end() ? nullptr : &*entry;
 }
 
 bool FieldReader::integer(llvm::StringRef field, int64_t &value) {
@@ -127,6 +127,30 @@ bool FieldReader::text(llvm::StringRef field, std::string &value) {
   return true;
 }
 
+bool FieldReader::object(llvm::StringRef field, std::string &json) {
+  const nlohmann::json *found = find(field);
+  if (!found)
+    return false;
+  if (!found->is_object()) {
+    fail(field, "an object", describe(*found));
+    return false;
+  }
+  json = found->dump();
+  return true;
+}
+
+bool FieldReader::nested(llvm::StringRef field, std::string &value) {
+  const json *found = find(field);
+  if (!found)
+    return false;
+  if (!found->is_object()) {
+    fail(field, "a JSON object", describe(*found));
+    return false;
+  }
+  value = found->dump();
+  return true;
+}
+
 void FieldReader::fail(llvm::StringRef field, const std::string &expected, const std::string &got) {
   if (failure.empty())
     failure = faultText(field, expected, got);
@@ -134,7 +158,7 @@ void FieldReader::fail(llvm::StringRef field, const std::string &expected, const
 
 llvm::Error FieldReader::finish() {
   if (failure.empty())
-    for (const auto &[field, value] : object.items())
+    for (const auto &[field, value] : fields.items())
       if (!llvm::is_contained(known, field)) {
         failure =
             fmt::format("{}: unknown field of a {}; known: {}", describe(json(field)), what, llvm::join(known, ", "));

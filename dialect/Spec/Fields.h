@@ -63,6 +63,10 @@ public:
   /// A finite number; integers are numbers too.
   bool number(llvm::StringRef field, double &value);
   bool text(llvm::StringRef field, std::string &value);
+  /// A nested object, as JSON text for a reader of its own.
+  bool nested(llvm::StringRef field, std::string &json);
+  /// A nested object, as JSON text for its own reader.
+  bool object(llvm::StringRef field, std::string &json);
   template <class Enum, size_t N> bool choice(llvm::StringRef field, Enum &value, const NamedValue<Enum> (&table)[N]) {
     std::string spelling;
     if (!text(field, spelling))
@@ -86,8 +90,8 @@ private:
 
   std::string what;
   std::vector<std::string> known; ///< Fields asked for, in order.
-  std::string failure;            ///< First fault; empty: none. Parsing `object` writes it.
-  nlohmann::json object;
+  std::string failure;            ///< First fault; empty: none. Parsing `fields` writes it.
+  nlohmann::json fields;
 };
 
 } // namespace lla
