@@ -5,6 +5,29 @@
 #include <fmt/format.h>
 
 namespace lla::cuda {
+namespace {
+
+/// The best known architecture whose code runs on this compute capability: code runs on later minors too, but for
+/// sm_90a's, whose instructions exist on 9.0 alone.
+llvm::Expected<std::string> architectureOf(int64_t major, int64_t minor) {
+  if (major == 9 && minor == 0)
+    return "sm_90a";
+  llvm::Error unknown = llvm::Error::success();
+  for (int64_t known = minor; known >= 0; --known) {
+    std::string arch = fmt::format("sm_{}{}", major, known);
+    llvm::Expected<Target> target = namedTarget(arch);
+    if (target) {
+      llvm::consumeError(std::move(unknown));
+      return arch;
+    }
+    llvm::consumeError(std::move(unknown));
+    unknown = target.takeError();
+  }
+  return failure(FailureKind::NoDevice,
+                 fmt::format("GPU of compute capability {}.{}: {}", major, minor, llvm::toString(std::move(unknown))));
+}
+
+} // namespace
 
 llvm::Error toError(const DeviceFault &fault) {
   switch (fault.kind) {
@@ -90,12 +113,11 @@ llvm::Error Device::readFacts() {
       return read.takeError();
     *value = *read;
   }
-  // Only sm_90 has features of its own that its kernels use; the name must be one that Target knows.
-  std::string arch = fmt::format("sm_{}{}", 10 * major + minor, major == 9 && minor == 0 ? "a" : "");
-  if (llvm::Expected<Target> known = namedTarget(arch); !known)
-    return failure(FailureKind::NoDevice, "GPU: " + llvm::toString(known.takeError()));
+  llvm::Expected<std::string> arch = architectureOf(major, minor);
+  if (!arch)
+    return arch.takeError();
   facts.kind = TargetKind::Cuda;
-  facts.arch = arch;
+  facts.arch = *arch;
 
   char name[256] = "";
   size_t bytes = 0;

@@ -12,12 +12,12 @@ namespace lla {
 
 enum class FaultKind {
   None,
-  NoDriver,      ///< No libcuda, or it is broken.
-  DriverTooOld,  ///< For us, or for the kernel's PTX or cubin.
-  NoDevice,      ///< A driver, but no such GPU.
-  OutOfMemory,   ///< Device memory.
-  CallFailed,    ///< A driver call was refused; the context lives on.
-  ContextLost,   ///< A kernel faulted: every later call in this process fails too.
+  NoDriver,     ///< No libcuda, or it is broken.
+  DriverTooOld, ///< For us, or for the kernel's PTX or cubin.
+  NoDevice,     ///< A driver, but no such GPU.
+  OutOfMemory,  ///< Device memory.
+  CallFailed,   ///< A driver call was refused; the context lives on.
+  ContextLost,  ///< A kernel faulted: every later call in this process fails too.
 };
 
 struct DeviceFault {

@@ -40,8 +40,9 @@ llvm::Expected<std::unique_ptr<Module>> Module::load(std::shared_ptr<const Devic
                    fmt::format("CUDA driver: too old for this PTX: expected one that serves CUDA {} or newer, got {}",
                                versionText(needed), versionText(driver.version)));
   // A cubin is told from PTX by its ELF header, whose length is inside; PTX ends at its NUL.
-  if (kind == ArtifactKind::Cubin && image.compare(0, 4, "\x7f"
-                                                         "ELF") != 0)
+  if (kind == ArtifactKind::Cubin && image.compare(0, 4,
+                                                   "\x7f"
+                                                   "ELF") != 0)
     return failure(FailureKind::Usage, "artifact: expected a cubin, got something without an ELF header");
 
   std::vector<char> log(16384, '\0');
@@ -78,9 +79,9 @@ llvm::Expected<CUfunction> Module::kernel(const std::string &name, int64_t threa
   ContextScope scope(*device);
   const Driver &driver = device->driver();
   int mostThreads = 0, staticBytes = 0;
-  if (llvm::Error error = device->check(
-          driver.cuFuncGetAttribute(&mostThreads, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, *entry),
-          "cuFuncGetAttribute"))
+  if (llvm::Error error =
+          device->check(driver.cuFuncGetAttribute(&mostThreads, CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK, *entry),
+                        "cuFuncGetAttribute"))
     return std::move(error);
   if (llvm::Error error = device->check(
           driver.cuFuncGetAttribute(&staticBytes, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, *entry), "cuFuncGetAttribute"))

@@ -1,0 +1,52 @@
+//===- OracleArguments.h - what the oracle's kernels are given ------------===//
+//
+// Compiled twice: into this program, and by NVRTC in front of OracleKernels.cu.
+// Hence no include, and only types whose size both compilers agree on.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_RUNTIME_CUDA_ORACLEARGUMENTS_H
+#define LLA_RUNTIME_CUDA_ORACLEARGUMENTS_H
+
+namespace lla::oracle {
+
+enum Element { F32 = 0, BF16 = 1, F16 = 2 };
+
+/// A (sequence, row, head, dim) tensor; strides in elements.
+struct Tensor {
+  void *data;
+  long long batchStride, rowStride, headStride;
+};
+
+struct Attention {
+  Tensor q, r, k, v, o;
+  long long batch, queryLength, queryHeads, kvHeads, context, headDim;
+  long long window; ///< 0: none.
+  double scale;
+  int element, causal, hasProbe, padding;
+};
+
+/// The rows looked at: numbers over (sequence, row, head).
+struct Rows {
+  const long long *numbers;
+  long long count;
+};
+
+/// What fills a tensor of `rows` rows per sequence and head.
+struct Fill {
+  Tensor tensor;
+  long long batch, rows, heads, headDim;
+  unsigned long long seed;
+  float scale;
+  int normalise; ///< Rows have RMS 1 before `scale`.
+  int element, padding;
+};
+
+struct Differences {
+  double maxDifference, squaredDifference; ///< Of the output against the exact result; maximum, sum of squares.
+  double maxBaseline, squaredBaseline;     ///< Of the straightforward evaluation against the exact result.
+  double maxReference, squaredReference;   ///< Of the exact result itself.
+  unsigned long long nans;                 ///< Outputs or results that are no number.
+};
+
+} // namespace lla::oracle
+#endif

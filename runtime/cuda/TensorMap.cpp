@@ -1,0 +1,103 @@
+//===- TensorMap.cpp - how the copy engine sees q, r, k and v -------------===//
+
+#include "runtime/cuda/TensorMap.h"
+#include "runtime/RuntimeError.h"
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace lla::cuda {
+namespace {
+
+static_assert(sizeof(CUtensorMap) == 128 && alignof(CUtensorMap) % 64 == 0, "as kernels take them");
+
+constexpr int64_t alignmentBytes = 16;
+constexpr int64_t strideLimitBytes = int64_t(1) << 40;
+constexpr int64_t boxRowLimit = 256;
+constexpr cuuint32_t boxBytes = 128; ///< Inner extent of a box: one swizzled line.
+
+/// One tensor in elements, as the launch record has it.
+struct Source {
+  const char *name;
+  void *base;
+  int64_t rows, heads;
+  int64_t rowStride, headStride, batchStride;
+  int64_t tileRows;
+};
+
+llvm::Error outOfRange(const Source &source, const char *what, const std::string &expected, int64_t got) {
+  return failure(FailureKind::Usage, fmt::format("{}: {}: expected {}, got {}", source.name, what, expected, got));
+}
+
+llvm::Expected<cuuint64_t> strideBytes(const Source &source, const char *what, int64_t elements, int64_t elementSize) {
+  int64_t bytes = elements * elementSize;
+  if (bytes < 0 || bytes >= strideLimitBytes || bytes % alignmentBytes)
+    return outOfRange(source, what, fmt::format("a multiple of {} below 2^40", alignmentBytes), bytes);
+  return bytes;
+}
+
+llvm::Expected<TensorMapGeometry> geometryOf(const Problem &problem, const Source &source, int64_t batch) {
+  TensorMapGeometry map;
+  int64_t elementSize = elementBytes(problem.dtype);
+  if (int64_t misplaced = reinterpret_cast<uintptr_t>(source.base) % alignmentBytes)
+    return outOfRange(source, "address", fmt::format("a multiple of {}", alignmentBytes), misplaced);
+  if (source.tileRows < 1 || source.tileRows > boxRowLimit)
+    return outOfRange(source, "rows of a tile", fmt::format("1..{}", boxRowLimit), source.tileRows);
+  // An empty dimension has no map: a kernel that finds no key issues no copy.
+  int64_t sizes[] = {problem.headDim, source.rows, source.heads, batch};
+  std::transform(std::begin(sizes), std::end(sizes), map.sizes,
+                 [](int64_t size) { return std::max<int64_t>(size, 1); });
+
+  // A dimension of one element is never stepped over: its stride may be anything, so a legal one stands in for it.
+  int64_t rowStride = source.rows > 1 ? source.rowStride : problem.headDim;
+  const std::pair<const char *, int64_t> strides[] = {
+      {"row stride in bytes", rowStride},
+      {"head stride in bytes", source.heads > 1 ? source.headStride : rowStride},
+      {"batch stride in bytes", batch > 1 ? source.batchStride : rowStride}};
+  for (int i = 0; i < 3; ++i) {
+    llvm::Expected<cuuint64_t> bytes = strideBytes(source, strides[i].first, strides[i].second, elementSize);
+    if (!bytes)
+      return bytes.takeError();
+    map.strideBytes[i] = *bytes;
+  }
+  map.base = source.base;
+  map.dtype = problem.dtype;
+  map.box[0] = boxBytes / elementSize;
+  map.box[1] = source.tileRows;
+  map.box[2] = map.box[3] = 1;
+  return map;
+}
+
+} // namespace
+
+llvm::Expected<llvm::SmallVector<TensorMapGeometry, 4>>
+tensorMapGeometry(const Problem &problem, const Schedule &schedule, const KernelArguments &a) {
+  const Source sources[] = {
+      {"q", a.q, a.query_length, problem.queryHeads, a.q_row_stride, a.q_head_stride, a.q_batch_stride, schedule.rows},
+      {"r", a.r, a.query_length, problem.queryHeads, a.r_row_stride, a.r_head_stride, a.r_batch_stride, schedule.rows},
+      {"k", a.k, a.context, problem.kvHeads, a.k_row_stride, a.k_head_stride, a.k_batch_stride, schedule.keys},
+      {"v", a.v, a.context, problem.kvHeads, a.v_row_stride, a.v_head_stride, a.v_batch_stride, schedule.keys}};
+  llvm::SmallVector<TensorMapGeometry, 4> maps;
+  for (const Source &source : sources) {
+    if (source.name[0] == 'r' && !problem.hasProbe())
+      continue;
+    llvm::Expected<TensorMapGeometry> map = geometryOf(problem, source, a.batch);
+    if (!map)
+      return map.takeError();
+    maps.push_back(*map);
+  }
+  return maps;
+}
+
+DeviceFault encode(const Driver &driver, const TensorMapGeometry &geometry, CUtensorMap &map) {
+  CUtensorMapDataType type = geometry.dtype == ElementType::F32   ? CU_TENSOR_MAP_DATA_TYPE_FLOAT32
+                             : geometry.dtype == ElementType::F16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
+                                                                  : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+  const cuuint32_t elementStrides[] = {1, 1, 1, 1};
+  return driver.explain(
+      driver.cuTensorMapEncodeTiled(&map, type, 4, geometry.base, geometry.sizes, geometry.strideBytes, geometry.box,
+                                    elementStrides, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+                                    CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
+      "cuTensorMapEncodeTiled");
+}
+
+} // namespace lla::cuda

@@ -1,0 +1,38 @@
+//===- TensorMap.h - how the copy engine sees q, r, k and v ---------------===//
+//
+// A kernel with load = ring takes its inputs as tensor maps. Their geometry is a
+// pure function of the launch; encoding is host arithmetic, so it is legal under
+// graph capture.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_RUNTIME_CUDA_TENSORMAP_H
+#define LLA_RUNTIME_CUDA_TENSORMAP_H
+
+#include "dialect/Spec/KernelArguments.h"
+#include "dialect/Spec/Problem.h"
+#include "dialect/Spec/Schedule.h"
+#include "runtime/cuda/Driver.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/Support/Error.h"
+
+namespace lla::cuda {
+
+/// One map, as cuTensorMapEncodeTiled takes it: dimensions are (dim, row, head, sequence).
+struct TensorMapGeometry {
+  void *base = nullptr;
+  ElementType dtype = ElementType::BF16;
+  cuuint64_t sizes[4] = {};
+  cuuint64_t strideBytes[3] = {}; ///< Of row, head, sequence.
+  cuuint32_t box[4] = {};
+};
+
+/// The maps of a launch in the order of the kernel's parameters: q, r (with a probe), k, v. Fails with the tensor's
+/// name if an address or a stride is no multiple of 16 bytes or out of the copy engine's range.
+llvm::Expected<llvm::SmallVector<TensorMapGeometry, 4>>
+tensorMapGeometry(const Problem &problem, const Schedule &schedule, const KernelArguments &arguments);
+
+/// 128-byte swizzle, zeros beyond the edges, L2 promotion of 128 bytes.
+DeviceFault encode(const Driver &driver, const TensorMapGeometry &geometry, CUtensorMap &map);
+
+} // namespace lla::cuda
+#endif

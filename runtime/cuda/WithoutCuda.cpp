@@ -1,0 +1,24 @@
+//===- WithoutCuda.cpp - the executor of a build that saw no cuda.h -------===//
+//
+// Takes the place of everything else in this folder: kernels are still compiled
+// for GPUs, but this build cannot run them.
+//
+//===----------------------------------------------------------------------===//
+#include "runtime/RuntimeError.h"
+#include "runtime/cuda/CudaExecutor.h"
+
+namespace lla {
+namespace {
+
+llvm::Error builtWithoutCuda() {
+  return failure(FailureKind::NoDevice,
+                 "cuda: this lla was built without cuda.h and nvrtc.h; `tools/setup` fetches them, then build again");
+}
+
+} // namespace
+
+llvm::Expected<std::unique_ptr<Executor>> openCudaExecutor(int, const Knobs &) { return builtWithoutCuda(); }
+
+llvm::Expected<int> cudaDeviceCount() { return builtWithoutCuda(); }
+
+} // namespace lla
