@@ -187,6 +187,13 @@ TEST(Feasibility, RescalingLazilyWouldOverflowFp16) {
   EXPECT_EQ(infeasibility(problemOf(Mode::Decode, 64, Probe::None, ElementType::F16), "rows=16 lazy=8", "sm_80"), "");
 }
 
+TEST(Feasibility, OverlapActsOnlyOnARingWithAProbe) {
+  const char *apart = "load=ring rows=128 keys=64 warps=8 stages=2 overlap=false";
+  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 64), apart, "sm_90a"), "");
+  EXPECT_NE(infeasibility(problemOf(Mode::Prefill, 64, Probe::None), apart, "sm_90a").find("overlap: expected true"),
+            std::string::npos);
+}
+
 TEST(Feasibility, SharedMemoryIsCountedPerMultiprocessorToo) {
   Problem problem = problemOf(Mode::Decode, 256);
   problem.queryHeads = 64;
