@@ -14,8 +14,6 @@ find_package(fmt REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Threads REQUIRED)
-# cuda.h and nvrtc.h are read for their types only; nothing of CUDA is linked.
+# cuda.h is read for its types only; nothing of CUDA is linked.
 find_path(LLA_CUDA_INCLUDE cuda.h
-  HINTS ${LLA_CUDA_ROOT} ENV CUDA_HOME PATHS /usr/local/cuda PATH_SUFFIXES include)
-find_path(LLA_NVRTC_INCLUDE nvrtc.h
   HINTS ${LLA_CUDA_ROOT} ENV CUDA_HOME PATHS /usr/local/cuda PATH_SUFFIXES include)

@@ -12,7 +12,7 @@ namespace {
 
 llvm::Error builtWithoutCuda() {
   return failure(FailureKind::NoDevice,
-                 "cuda: this lla was built without cuda.h and nvrtc.h; `tools/setup` fetches them, then build again");
+                 "cuda: this lla was built without cuda.h; tools/setup fetches it, then build again");
 }
 
 } // namespace
