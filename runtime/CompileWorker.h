@@ -13,6 +13,7 @@
 #ifndef LLA_RUNTIME_COMPILEWORKER_H
 #define LLA_RUNTIME_COMPILEWORKER_H
 
+#include "cache/StoredArtifact.h"
 #include "compiler/Compile.h"
 #include "runtime/Knobs.h"
 #include "llvm/ADT/ArrayRef.h"
@@ -36,12 +37,19 @@ using CompileFunction = std::function<llvm::Expected<Artifact>(const CompileRequ
 /// compile() of compiler/Compile.h, in this process.
 llvm::Expected<Artifact> compileInProcess(const CompileRequest &request);
 
-/// The child's side, `lla worker`: reads the request, compiles, writes the answer into `directory`. Returns the
-/// exit code; never throws.
+/// The child's side, `lla worker`: reads the request ("-": standard input), compiles, writes the answer into
+/// `directory`. Returns the exit code.
 int serveCompileRequest(llvm::StringRef requestPath, llvm::StringRef directory, const CompileFunction &compile);
-/// An artifact as files artifact.json and kernel of a directory.
+/// All of an artifact but its bytes, as JSON; `parseArtifact` checks that the bytes are as many as were described.
+std::string describeArtifact(const Artifact &artifact);
+llvm::Expected<Artifact> parseArtifact(llvm::StringRef description, std::string bytes);
+/// An artifact as the cache keeps it.
+StoredArtifact toStored(const Artifact &artifact);
+llvm::Expected<Artifact> fromStored(StoredArtifact stored);
+/// An artifact as files artifact.json and kernel of a directory; and what stands there in its stead.
 llvm::Error writeArtifact(const Artifact &artifact, llvm::StringRef directory);
 llvm::Expected<Artifact> readArtifact(llvm::StringRef directory);
+llvm::Expected<std::string> readCompileError(llvm::StringRef directory);
 
 struct WorkerOptions {
   std::string executable; ///< Empty: compile in this process.

@@ -7,6 +7,7 @@
 #ifndef LLA_RUNTIME_EXECUTOR_H
 #define LLA_RUNTIME_EXECUTOR_H
 
+#include "autotune/CostModel.h"
 #include "compiler/Artifact.h"
 #include "dialect/Spec/KernelArguments.h"
 #include "runtime/TensorView.h"
@@ -77,12 +78,6 @@ struct TimingPolicy {
   double giveUpAbove = std::numeric_limits<double>::infinity();
 };
 
-/// What the device can do at most; the denominators of rooflines.
-struct Ceilings {
-  double readBytesPerSecond = 0; ///< Streaming read of as many bytes as asked for.
-  double flopsPerSecond = 0;     ///< Multiply-adds (two FLOPs each) of the type asked for.
-};
-
 class Executor {
 public:
   virtual ~Executor() = default;
@@ -129,7 +124,8 @@ public:
   /// Why times taken now should not be certified (throttled, shared card); empty: nothing seen. Never fails.
   virtual std::string doubt() const { return ""; }
 
-  /// Measured once per (bytes, dtype) and remembered. Fails if memory does not suffice.
+  /// What the device does at most, the denominators of rooflines: a streaming read of `bytes`, multiply-adds of
+  /// `dtype`. Measured once per argument and remembered. Fails if memory does not suffice.
   virtual llvm::Expected<Ceilings> ceilings(int64_t bytes, ElementType dtype) = 0;
 };
 

@@ -13,25 +13,11 @@
 #include "runtime/CompileWorker.h"
 #include "runtime/Executor.h"
 #include "runtime/Knobs.h"
+#include "runtime/ScheduleChoice.h"
 #include <functional>
 #include <memory>
-#include <mutex>
 
 namespace lla {
-
-class ArtifactStore;
-class RecordStore;
-
-/// How a schedule was found.
-enum class ScheduleSource { Given, Exact, Nearest, Default, Tuned };
-llvm::StringRef name(ScheduleSource);
-
-struct ScheduleAnswer {
-  Schedule schedule;
-  ScheduleSource source = ScheduleSource::Default;
-  std::string layer; ///< Which layer of records, e.g. a folder or "builtin"; empty without a record.
-  std::string why;   ///< One sentence for a reader.
-};
 
 /// Where the code came from.
 enum class CodeSource { Memory, Cache, Compiled };
@@ -44,6 +30,7 @@ struct JitAnswer {
   AssemblerReport report;         ///< Of the compile, remembered with the artifact.
   double compileMilliseconds = 0; ///< Spent in this call.
   double loadMilliseconds = 0;
+  std::string notice; ///< What went wrong without doing harm, e.g. that the cache is full.
 };
 
 struct JitStatistics {
@@ -72,6 +59,7 @@ public:
   ~Jit();
 
   /// The schedule that `get` would use. Fails with Miss in strict mode; may search with TuneMode::Tune.
+  /// Remembers what it said.
   llvm::Expected<ScheduleAnswer> decide(const Problem &problem);
   /// A loaded kernel. Blocks while it compiles; threads that want the same kernel share one compile.
   llvm::Expected<JitAnswer> get(const Problem &problem);
@@ -82,7 +70,13 @@ public:
   Executor &executor() const { return *device; }
 
 private:
+  struct Slot;
   struct State;
+  /// From the cache, or compiled; fills in what the answer says of it.
+  llvm::Expected<Artifact> obtain(const Problem &problem, const Schedule &schedule, JitAnswer &answer);
+  llvm::Expected<StoredArtifact> make(const Problem &problem, const Schedule &schedule, const Key &key,
+                                      JitAnswer &answer);
+
   std::shared_ptr<Executor> device;
   JitOptions options;
   std::unique_ptr<State> state;

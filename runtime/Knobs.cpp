@@ -12,17 +12,15 @@
 namespace lla {
 namespace {
 
-constexpr NamedValue<TuneMode> tuneModes[] = {{TuneMode::Off, "off"},
-                                              {TuneMode::Cache, "cache"},
-                                              {TuneMode::Tune, "tune"},
-                                              {TuneMode::Strict, "strict"}};
+constexpr NamedValue<TuneMode> tuneModes[] = {
+    {TuneMode::Off, "off"}, {TuneMode::Cache, "cache"}, {TuneMode::Tune, "tune"}, {TuneMode::Strict, "strict"}};
 constexpr NamedValue<LogLevel> logLevels[] = {{LogLevel::Off, "off"},
                                               {LogLevel::Error, "error"},
                                               {LogLevel::Warning, "warning"},
                                               {LogLevel::Info, "info"},
                                               {LogLevel::Debug, "debug"}};
-constexpr NamedValue<bool> switches[] = {{false, "0"},   {true, "1"},  {false, "off"}, {true, "on"},
-                                         {false, "false"}, {true, "true"}, {false, "no"}, {true, "yes"}};
+constexpr NamedValue<bool> switches[] = {{false, "0"},     {true, "1"},    {false, "off"}, {true, "on"},
+                                         {false, "false"}, {true, "true"}, {false, "no"},  {true, "yes"}};
 
 /// How a type of the table is called, parsed and shown. `parse` returns what was expected, or null.
 template <class Type> struct Reading;
@@ -167,16 +165,8 @@ llvm::Expected<Knobs> Knobs::fromEnvironment() {
   return from([](const char *variable) -> const char * { return std::getenv(variable); });
 }
 
-PathList Knobs::cacheFolders() const {
-  if (!cacheDirectories.empty())
-    return cacheDirectories;
-  PathList folders;
-  if (!xdgCacheHome.empty())
-    folders.push_back(xdgCacheHome + "/lla");
-  else if (!home.empty())
-    folders.push_back(home + "/.cache/lla");
-  folders.push_back(fmt::format("{}/lla-{}", temporary, getuid()));
-  return folders;
+CacheEnvironment Knobs::cacheEnvironment() const {
+  return {llvm::join(cacheDirectories, ":"), xdgCacheHome, home, temporary};
 }
 
 std::vector<KnobLine> describe(const Knobs &knobs) {

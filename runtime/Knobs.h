@@ -9,6 +9,7 @@
 #define LLA_RUNTIME_KNOBS_H
 
 #include "autotune/Effort.h"
+#include "cache/Location.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -39,9 +40,8 @@ struct Knobs {
   /// Reads what `lookup` says a variable holds; null: not set.
   static llvm::Expected<Knobs> from(llvm::function_ref<const char *(const char *variable)> lookup);
 
-  /// Folders to try for caches, in order: LLA_CACHE_DIR's, else $XDG_CACHE_HOME/lla, ~/.cache/lla, and a
-  /// folder of this user in the temporary folder.
-  PathList cacheFolders() const;
+  /// What decides where the caches are.
+  CacheEnvironment cacheEnvironment() const;
 };
 
 /// One line of `lla config`.

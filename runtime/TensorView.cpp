@@ -183,8 +183,8 @@ llvm::Error checkWorkspace(const Problem &problem, const AttentionTensors &tenso
     return usage(fmt::format("workspace: expected {} bytes, got null", bytes));
   constexpr uintptr_t alignment = 256;
   if (reinterpret_cast<uintptr_t>(workspace) % alignment)
-    return usage(fmt::format("workspace: expected an address aligned to {} bytes, got {}", alignment,
-                             fmt::ptr(workspace)));
+    return usage(
+        fmt::format("workspace: expected an address aligned to {} bytes, got {}", alignment, fmt::ptr(workspace)));
   auto check = [&](NamedView tensor) {
     bool disjoint =
         tensor.view->empty() || spansDisjoint(workspace, bytes, tensor.view->data, tensor.view->spanBytes());
@@ -217,8 +217,9 @@ TensorView denseView(void *data, ElementType dtype, std::array<int64_t, 4> sizes
 }
 
 AttentionTensors denseTensors(const Problem &problem) {
-  TensorView query = denseView(nullptr, problem.dtype,
-                               {problem.batch, problem.queryLength, problem.queryHeads, problem.headDim}, problem.layout);
+  TensorView query =
+      denseView(nullptr, problem.dtype, {problem.batch, problem.queryLength, problem.queryHeads, problem.headDim},
+                problem.layout);
   TensorView key = denseView(nullptr, problem.dtype, {problem.batch, problem.context, problem.kvHeads, problem.headDim},
                              problem.layout);
   return {query, query, key, key, query};

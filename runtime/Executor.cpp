@@ -1,0 +1,136 @@
+//===- Executor.cpp - what all devices have in common ---------------------===//
+
+#include "runtime/Executor.h"
+#include "runtime/Inputs.h"
+#include "runtime/Knobs.h"
+#include "runtime/Oracle.h"
+#include "runtime/RuntimeError.h"
+#include "runtime/cuda/CudaExecutor.h"
+#include "runtime/host/HostExecutor.h"
+#include <fmt/format.h>
+#include <numbers>
+
+namespace lla {
+namespace {
+
+/// A host tensor of the same strides, over `memory`, which it sizes.
+TensorView mirror(const TensorView &view, std::vector<char> &memory) {
+  memory.resize(view.spanBytes());
+  TensorView copy = view;
+  copy.data = memory.data();
+  return copy;
+}
+
+llvm::Expected<int64_t> readIndex(llvm::StringRef target, llvm::StringRef digits, int64_t least) {
+  int64_t index = 0;
+  if (digits.getAsInteger(10, index) || index < least || index > 4096)
+    return failure(FailureKind::Usage,
+                   fmt::format("target: expected a number from {} to 4096 after ':', got \"{}\"", least, target.str()));
+  return index;
+}
+
+} // namespace
+
+llvm::Error Executor::fillInputs(const Problem &problem, const AttentionTensors &tensors, uint64_t seed) {
+  auto fillTensor = [&](const TensorView &view, InputTensor which) -> llvm::Error {
+    std::vector<char> memory;
+    TensorView copy = mirror(view, memory);
+    // Whatever lies between the rows is the caller's and stays.
+    if (llvm::Error error = copyOut(memory.data(), view.data, view.spanBytes(), nullptr))
+      return error;
+    for (int64_t row = 0, rows = rowCount(copy); row < rows; ++row)
+      fillInputRow(copy, which, seed, row);
+    return copyIn(view.data, memory.data(), view.spanBytes(), nullptr);
+  };
+  if (llvm::Error error = fillTensor(tensors.q, InputTensor::Q))
+    return error;
+  if (problem.hasProbe())
+    if (llvm::Error error = fillTensor(tensors.r, InputTensor::R))
+      return error;
+  if (llvm::Error error = fillTensor(tensors.k, InputTensor::K))
+    return error;
+  return fillTensor(tensors.v, InputTensor::V);
+}
+
+llvm::Expected<ErrorFigures> Executor::compare(const Problem &problem, const AttentionTensors &tensors, int64_t rows,
+                                               uint64_t seed) {
+  AttentionTensors copies = tensors;
+  std::vector<char> memory[5];
+  size_t used = 0;
+  for (TensorView AttentionTensors::*member :
+       {&AttentionTensors::q, &AttentionTensors::r, &AttentionTensors::k, &AttentionTensors::v, &AttentionTensors::o}) {
+    if (member == &AttentionTensors::r && !problem.hasProbe())
+      continue;
+    const TensorView &view = tensors.*member;
+    std::vector<char> &bytes = memory[used++];
+    copies.*member = mirror(view, bytes);
+    if (llvm::Error error = copyOut(bytes.data(), view.data, view.spanBytes(), nullptr))
+      return error;
+  }
+  return compareWithReference(problem, copies, sampleRows(problem, rows, seed));
+}
+
+Launch makeLaunch(const LoadedKernel &kernel, const Problem &problem, const AttentionTensors &tensors, void *workspace,
+                  const Target &target) {
+  Resources costs = resources(problem, kernel.schedule, target);
+  Launch launch;
+  launch.kernel = &kernel;
+  launch.grid = costs.grid;
+  KernelArguments &arguments = launch.arguments;
+#define LLA_SET_TENSOR(tensor)                                                                                         \
+  arguments.tensor = tensors.tensor.data;                                                                              \
+  arguments.tensor##_batch_stride = tensors.tensor.strides[0];                                                         \
+  arguments.tensor##_row_stride = tensors.tensor.strides[1];                                                           \
+  arguments.tensor##_head_stride = tensors.tensor.strides[2];
+  LLA_SET_TENSOR(q)
+  LLA_SET_TENSOR(k)
+  LLA_SET_TENSOR(v)
+  LLA_SET_TENSOR(o)
+  if (problem.hasProbe()) {
+    LLA_SET_TENSOR(r)
+  }
+#undef LLA_SET_TENSOR
+  arguments.workspace = costs.workspaceBytes ? workspace : nullptr;
+  // The plan's offset, not this call's: else one call's partials would lie on another's counters.
+  arguments.partials_offset = counterBytes(kernel.costs);
+  arguments.batch = static_cast<int32_t>(problem.batch);
+  arguments.query_length = static_cast<int32_t>(problem.queryLength);
+  arguments.context = static_cast<int32_t>(problem.context);
+  arguments.kv_heads = static_cast<int32_t>(problem.kvHeads);
+  arguments.row_tiles = static_cast<int32_t>(costs.rowTiles);
+  arguments.splits = static_cast<int32_t>(costs.grid.y);
+  arguments.scale_log2 = static_cast<float>(problem.effectiveScale() * std::numbers::log2e);
+  return launch;
+}
+
+llvm::Expected<std::unique_ptr<Executor>> openExecutor(llvm::StringRef target, const Knobs &knobs) {
+  auto [kind, digits] = target.split(':');
+  bool isIndexed = target.contains(':');
+  if (kind == "host") {
+    llvm::Expected<int64_t> threads = isIndexed ? readIndex(target, digits, 1) : llvm::Expected<int64_t>(0);
+    if (!threads)
+      return threads.takeError();
+    return std::make_unique<HostExecutor>(hostTarget(*threads));
+  }
+  if (kind == "cuda") {
+    llvm::Expected<int64_t> device = isIndexed ? readIndex(target, digits, 0) : llvm::Expected<int64_t>(0);
+    if (!device)
+      return device.takeError();
+    return openCudaExecutor(static_cast<int>(*device), knobs);
+  }
+  llvm::Expected<Target> named = namedTarget(target);
+  if (!named)
+    return withKind(FailureKind::Usage, named.takeError());
+  return failure(FailureKind::NoDevice,
+                 fmt::format("target: expected a device (host, cuda, cuda:N), got the architecture {}", target.str()));
+}
+
+std::string bestTarget(const Knobs &knobs) {
+  llvm::Expected<std::unique_ptr<Executor>> cuda = openCudaExecutor(0, knobs);
+  if (cuda)
+    return "cuda";
+  llvm::consumeError(cuda.takeError());
+  return "host";
+}
+
+} // namespace lla

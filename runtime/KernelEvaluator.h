@@ -1,0 +1,71 @@
+//===- KernelEvaluator.h - the tuner's candidates, on a device ------------===//
+//
+// Compiles candidates in workers, verifies each on fresh random inputs against
+// the oracle, and times them interleaved, all on one executor. Red zones around
+// the output and the workspace catch writes out of bounds.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_RUNTIME_KERNELEVALUATOR_H
+#define LLA_RUNTIME_KERNELEVALUATOR_H
+
+#include "autotune/Evaluator.h"
+#include "runtime/CompileWorker.h"
+#include "runtime/Executor.h"
+#include <atomic>
+#include <map>
+
+namespace lla {
+
+/// Artifacts of many requests, in order.
+using BatchCompileFunction =
+    std::function<std::vector<llvm::Expected<Artifact>>(llvm::ArrayRef<CompileRequest> requests)>;
+
+struct EvaluatorOptions {
+  BatchCompileFunction compileAll;
+  CompileOptions compile;
+  bool graphReplay = true; ///< CUDA; the host has none.
+  bool coldCache = false;
+  int64_t verifiedRows = 64; ///< Rows compared with the host's oracle; a device's own looks at all it can.
+  uint64_t seed = 0;
+  const std::atomic<bool> *cancelled = nullptr;
+};
+
+class KernelEvaluator : public Evaluator {
+public:
+  /// `problem` is normalised; memory for it is allocated with the first candidate that runs.
+  KernelEvaluator(const Problem &problem, std::shared_ptr<Executor> executor, EvaluatorOptions options);
+  ~KernelEvaluator() override;
+
+  llvm::Expected<std::vector<Preparation>> prepare(llvm::ArrayRef<Schedule> candidates) override;
+  llvm::Expected<Verification> verify(const Schedule &candidate) override;
+  llvm::Expected<std::vector<Timing>> measure(llvm::ArrayRef<Schedule> candidates,
+                                              const MeasureRequest &request) override;
+  Conditions conditions() const override;
+
+  /// All figures of a candidate's comparison, for whoever wants more than `verify` tells.
+  llvm::Expected<ErrorFigures> compare(const Schedule &candidate);
+
+private:
+  struct Memory;
+  struct Candidate {
+    Preparation preparation;
+    std::optional<Artifact> artifact;
+    std::unique_ptr<LoadedKernel> kernel; ///< Loaded when it first runs.
+  };
+
+  Preparation outcomeOf(llvm::Expected<Artifact> artifact, Candidate &candidate);
+  llvm::Expected<LoadedKernel *> loaded(const Schedule &candidate);
+  /// Inputs, output and workspace of at least `workspaceBytes`.
+  llvm::Error reserve(int64_t workspaceBytes);
+  llvm::Expected<Launch> launchOf(const Schedule &candidate);
+  bool isCancelled() const { return options.cancelled && options.cancelled->load(std::memory_order_relaxed); }
+
+  Problem problem;
+  std::shared_ptr<Executor> executor;
+  EvaluatorOptions options;
+  std::map<Schedule, Candidate> candidates;
+  std::unique_ptr<Memory> memory;
+};
+
+} // namespace lla
+#endif

@@ -1,0 +1,37 @@
+//===- ScheduleChoice.h - the schedule of an untimed call -----------------===//
+//
+// Records first, exact or near; else the default schedule. The answer says which,
+// so that a user sees whether a kernel was tuned for the problem.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_RUNTIME_SCHEDULECHOICE_H
+#define LLA_RUNTIME_SCHEDULECHOICE_H
+
+#include "cache/Cache.h"
+
+namespace lla {
+
+/// How a schedule was found.
+enum class ScheduleSource { Given, Exact, Nearest, Default, Tuned };
+llvm::StringRef name(ScheduleSource);
+
+struct ScheduleAnswer {
+  Schedule schedule;
+  ScheduleSource source = ScheduleSource::Default;
+  std::string layer;          ///< Which layer of records, e.g. a folder or "shipped"; empty without a record.
+  std::string why;            ///< One sentence for a reader.
+  bool needsNoTuning = false; ///< A record of this very problem, or of one in its bucket.
+};
+
+/// `problem` is normalised; `cache` may be null. Never fails.
+ScheduleAnswer chooseSchedule(const Cache *cache, const Problem &problem, const Target &target,
+                              const MeasurementPolicy &policy);
+
+/// How records of a target are measured unless somebody says otherwise: warm; graph replay on a GPU.
+MeasurementPolicy defaultPolicy(const Target &target);
+
+/// A neighbour's schedule with the splits that give about as many tasks as the neighbour had.
+Schedule withSplitsFor(const Problem &problem, const Record &neighbour, const Target &target);
+
+} // namespace lla
+#endif

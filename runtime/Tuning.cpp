@@ -1,0 +1,136 @@
+//===- Tuning.cpp - a search on a device, and its record ------------------===//
+
+#include "runtime/Tuning.h"
+#include "runtime/RuntimeError.h"
+#include "runtime/ScheduleChoice.h"
+#include "runtime/Toolkit.h"
+#include <algorithm>
+#include <chrono>
+#include <fmt/format.h>
+
+namespace lla {
+namespace {
+
+constexpr const char *toolName = "lla 0.1.0";
+
+/// Least time of the problem at these ceilings, over the time seen.
+double shareOfRoofline(const Problem &problem, const Ceilings &ceilings, double microseconds) {
+  double least = 1e6 * std::max(ceilings.bytesPerSecond > 0 ? problem.minimumBytes() / ceilings.bytesPerSecond : 0,
+                                ceilings.flopsPerSecond > 0 ? problem.flops() / ceilings.flopsPerSecond : 0);
+  return std::clamp(least / microseconds, 0.0, 1.0);
+}
+
+llvm::Expected<Artifact> keep(Cache &cache, const Key &key, const Artifact &artifact) {
+  llvm::Expected<StoredArtifact> stored = cache.artifacts.store(key, toStored(artifact));
+  if (stored)
+    return fromStored(std::move(*stored));
+  llvm::consumeError(stored.takeError()); // A full cache costs the next process a compile, nothing else.
+  return artifact;
+}
+
+} // namespace
+
+BatchCompileFunction cachedBatchCompiler(std::shared_ptr<CompileWorkers> workers, std::shared_ptr<Cache> cache) {
+  return [workers, cache](llvm::ArrayRef<CompileRequest> requests) {
+    if (!cache || requests.empty())
+      return workers->compileAll(requests);
+    Toolchain toolchain = toolchainOf(requests.front().options);
+    std::vector<std::optional<llvm::Expected<Artifact>>> slots(requests.size());
+    std::vector<CompileRequest> missing;
+    std::vector<size_t> places;
+    std::vector<Key> keys;
+    for (size_t i = 0; i < requests.size(); ++i) {
+      const CompileRequest &request = requests[i];
+      keys.push_back(artifactKey(request.problem, request.schedule, request.target, toolchain));
+      ArtifactLoad load = cache->artifacts.load(keys.back());
+      llvm::Expected<Artifact> artifact =
+          load.artifact ? fromStored(std::move(*load.artifact)) : failure(FailureKind::Miss, load.reason);
+      if (artifact) {
+        artifact->compileMilliseconds = artifact->assembleMilliseconds = 0; // Nothing was spent on it now.
+        slots[i].emplace(std::move(artifact));
+        continue;
+      }
+      llvm::consumeError(artifact.takeError());
+      missing.push_back(request);
+      places.push_back(i);
+    }
+    std::vector<llvm::Expected<Artifact>> compiled = workers->compileAll(missing);
+    for (size_t i = 0; i < places.size(); ++i)
+      if (compiled[i])
+        slots[places[i]].emplace(keep(*cache, keys[places[i]], *compiled[i]));
+      else
+        slots[places[i]].emplace(compiled[i].takeError());
+    std::vector<llvm::Expected<Artifact>> results;
+    for (std::optional<llvm::Expected<Artifact>> &slot : slots)
+      results.push_back(std::move(*slot));
+    return results;
+  };
+}
+
+EvaluatorOptions evaluatorOptions(const Knobs &knobs, const Target &target, std::shared_ptr<Cache> cache) {
+  EvaluatorOptions options;
+  options.compileAll = cachedBatchCompiler(std::make_shared<CompileWorkers>(workerOptions(knobs)), std::move(cache));
+  options.compile = compileOptions(knobs, target);
+  MeasurementPolicy policy = defaultPolicy(target);
+  options.graphReplay = policy.graphReplay;
+  options.coldCache = policy.coldCache;
+  options.seed = knobs.seed;
+  return options;
+}
+
+llvm::Expected<TuneResult> tune(const Problem &problem, const Target &target, const Ceilings &ceilings,
+                                Evaluator &evaluator, TuneOptions options, uint64_t seed) {
+  SearchSpace space = SearchSpace::enumerate(problem, target);
+  options.incumbent = defaultSchedule(problem, target);
+  std::unique_ptr<Strategy> strategy =
+      makeStrategy(options.effort.strategy, space, predictorOf(problem, target, ceilings), seed);
+  return Tuner(space, *strategy, evaluator, std::move(options)).run();
+}
+
+Record recordOf(const Problem &problem, const Target &target, const Ceilings &ceilings, const TuneResult &result) {
+  Record record;
+  record.problem = problem;
+  record.deviceClass = deviceClass(target);
+  record.policy = {result.conditions.graphReplay, result.conditions.coldCache};
+  record.schedule = result.winner->schedule;
+  record.microseconds = result.winnerTime.median;
+  record.low = result.winnerTime.low;
+  record.high = result.winnerTime.high;
+  record.defaultMicroseconds = result.incumbentTime ? result.incumbentTime->median : 0;
+  record.error = result.winner->error;
+  record.roofline = shareOfRoofline(problem, ceilings, record.microseconds);
+  record.trials = result.trials.size();
+  record.device = target.deviceName;
+  record.doubt = result.conditions.doubt;
+  record.when =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  record.tool = toolName;
+  return record;
+}
+
+llvm::Expected<Schedule> tuneAndRecord(const Problem &problem, std::shared_ptr<Executor> executor,
+                                       std::shared_ptr<Cache> cache, const Knobs &knobs) {
+  const Target &target = executor->target();
+  llvm::Expected<Ceilings> ceilings = executor->ceilings(static_cast<int64_t>(problem.minimumBytes()), problem.dtype);
+  if (!ceilings)
+    return ceilings.takeError();
+  KernelEvaluator evaluator(problem, executor, evaluatorOptions(knobs, target, cache));
+  TuneOptions options;
+  options.effort = presetOf(knobs.effort);
+  if (knobs.budgetSeconds > 0)
+    options.effort.limits.seconds = knobs.budgetSeconds;
+  llvm::Expected<TuneResult> result = tune(problem, target, *ceilings, evaluator, std::move(options), knobs.seed);
+  if (!result)
+    return result.takeError();
+  if (!result->winner)
+    return failure(FailureKind::Compile,
+                   fmt::format("tuning: expected a candidate that works, got none of {}", result->counts.tried));
+  if (cache) {
+    llvm::Expected<bool> kept = cache->records.put(recordOf(problem, target, *ceilings, *result));
+    if (!kept) // The winner is right all the same.
+      llvm::consumeError(kept.takeError());
+  }
+  return result->winner->schedule;
+}
+
+} // namespace lla
