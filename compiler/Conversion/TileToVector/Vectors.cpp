@@ -1,0 +1,228 @@
+//===- Vectors.cpp - code on vectors of one register ----------------------===//
+
+#include "compiler/Conversion/TileToVector/Vectors.h"
+
+using namespace mlir;
+using namespace lla;
+
+//===----------------------------------------------------------------------===//
+// Scalars and addresses
+//===----------------------------------------------------------------------===//
+
+Value Vectors::index(int64_t value) { return arith::ConstantIntOp::create(b, value, 64); }
+Value Vectors::i32(int64_t value) { return arith::ConstantIntOp::create(b, value, 32); }
+Value Vectors::f32(double value) { return constant(b.getF32Type(), value); }
+Value Vectors::add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
+Value Vectors::mul(Value x, Value y) { return arith::MulIOp::create(b, x, y); }
+
+Value Vectors::toIndex(Value integer) {
+  return integer.getType().isInteger(64) ? integer : arith::ExtSIOp::create(b, b.getI64Type(), integer).getResult();
+}
+
+Value Vectors::at(Value pointer, OpFoldResult elements, Type element) {
+  Value count = dyn_cast<Value>(elements);
+  if (!count)
+    count = index(cast<IntegerAttr>(cast<Attribute>(elements)).getInt());
+  return LLVM::GEPOp::create(b, pointer.getType(), element, pointer, ArrayRef<LLVM::GEPArg>{count});
+}
+
+/// A float, or a vector of floats, of one value.
+Value Vectors::constant(Type type, double value) {
+  TypedAttr attr = b.getF32FloatAttr(static_cast<float>(value));
+  if (auto vector = dyn_cast<VectorType>(type))
+    attr = DenseElementsAttr::get(vector, attr);
+  return arith::ConstantOp::create(b, type, attr);
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+/// What an element is in memory: i1 takes 32 bits.
+static Type memoryType(Type element) {
+  return element.isInteger(1) ? IntegerType::get(element.getContext(), 32) : element;
+}
+
+/// Memory representation to computing representation, of scalars and vectors alike.
+static Value widen(ImplicitLocOpBuilder &b, Value value, Type element) {
+  auto as = [&](Type type) -> Type {
+    auto vector = dyn_cast<VectorType>(value.getType());
+    return vector ? vector.clone(type) : type;
+  };
+  if (element.isInteger(1))
+    return arith::TruncIOp::create(b, as(element), value);
+  if (element.isF32() || element.isInteger(32))
+    return value;
+  return arith::ExtFOp::create(b, as(b.getF32Type()), value);
+}
+
+static Value narrow(ImplicitLocOpBuilder &b, Value value, Type element) {
+  auto vector = dyn_cast<VectorType>(value.getType());
+  Type type = vector ? Type(vector.clone(memoryType(element))) : memoryType(element);
+  if (element.isInteger(1))
+    return arith::ExtSIOp::create(b, type, value);
+  if (element.isF32() || element.isInteger(32))
+    return value;
+  return arith::TruncFOp::create(b, type, value);
+}
+
+static unsigned alignmentOf(Type element) { return memoryType(element).getIntOrFloatBitWidth() / 8; }
+
+Value Vectors::load(Value pointer, Type element, int64_t live) {
+  auto stored = VectorType::get({live}, memoryType(element));
+  Value vector = widen(b, LLVM::LoadOp::create(b, stored, pointer, alignmentOf(element)), element);
+  if (live == lanes)
+    return vector;
+  // Widened to a register with zeros from a vector of the same type.
+  SmallVector<int64_t> mask;
+  for (int64_t i = 0; i < lanes; ++i)
+    mask.push_back(std::min(i, live));
+  auto type = cast<VectorType>(vector.getType());
+  Value zeros = arith::ConstantOp::create(b, type, b.getZeroAttr(type));
+  return shuffle(vector, zeros, mask);
+}
+
+void Vectors::store(Value vector, Value pointer, Type element, int64_t live) {
+  if (live < lanes)
+    vector = shuffle(vector, vector, llvm::to_vector(llvm::seq<int64_t>(live)));
+  LLVM::StoreOp::create(b, narrow(b, vector, element), pointer, alignmentOf(element));
+}
+
+Value Vectors::loadScalar(Value pointer, Type element) {
+  return widen(b, LLVM::LoadOp::create(b, memoryType(element), pointer, alignmentOf(element)), element);
+}
+
+void Vectors::storeScalar(Value scalar, Value pointer, Type element) {
+  LLVM::StoreOp::create(b, narrow(b, scalar, element), pointer, alignmentOf(element));
+}
+
+//===----------------------------------------------------------------------===//
+// Arithmetic
+//===----------------------------------------------------------------------===//
+
+Value Vectors::splat(Value scalar) { return vector::BroadcastOp::create(b, type(scalar.getType()), scalar); }
+Value Vectors::zero() { return constant(type(b.getF32Type()), 0); }
+
+Value Vectors::lane() {
+  SmallVector<int32_t> values = llvm::to_vector(llvm::seq<int32_t>(lanes));
+  return arith::ConstantOp::create(b, DenseIntElementsAttr::get(type(b.getI32Type()), values));
+}
+
+Value Vectors::firstLanes(int64_t live) {
+  SmallVector<bool> values;
+  for (int64_t i = 0; i < lanes; ++i)
+    values.push_back(i < live);
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(type(b.getI1Type()), values));
+}
+
+Value Vectors::fma(Value x, Value y, Value z) { return LLVM::FMulAddOp::create(b, x, y, z); }
+
+/// 2^x = 2^n 2^f with n = x rounded to an integer and |f| <= 1/2. The polynomial interpolates 2^f at
+/// seven Chebyshev nodes; 8.2e-8 is the largest relative error seen, rounding included. Adding 1.5 * 2^23
+/// rounds x to an integer and leaves n in the low bits, where a shift makes it the exponent of 2^n.
+///
+/// Exactly 0 below -126.5 (-inf too), +inf from 127.5 on; NaN stays NaN, since both clamps keep it and
+/// the last step multiplies.
+Value Vectors::exp2(Value x) {
+  constexpr double coefficients[] = {0.0001546144469856913, 0.0013400428177615838, 0.009618056678524637,
+                                     0.05550327226670302,   0.24022650922288757,   0.6931472067028326, 1.0};
+  Type floats = x.getType(), integers = b.getI32Type();
+  if (auto vector = dyn_cast<VectorType>(floats))
+    integers = vector.clone(integers);
+  auto clamp = [&](arith::CmpFPredicate beyond, double limit) {
+    Value bound = constant(floats, limit);
+    x = arith::SelectOp::create(b, arith::CmpFOp::create(b, beyond, x, bound), bound, x);
+  };
+  clamp(arith::CmpFPredicate::OLT, -127);
+  clamp(arith::CmpFPredicate::OGT, 128);
+  Value rounder = constant(floats, 12582912.0);
+  Value shifted = arith::AddFOp::create(b, x, rounder);
+  Value fraction = arith::SubFOp::create(b, x, arith::SubFOp::create(b, shifted, rounder));
+  Value power = constant(floats, coefficients[0]);
+  for (double coefficient : llvm::ArrayRef(coefficients).drop_front())
+    power = fma(power, fraction, constant(floats, coefficient));
+
+  auto integer = [&](int64_t value) -> Value {
+    TypedAttr attr = b.getI32IntegerAttr(value);
+    if (auto vector = dyn_cast<VectorType>(integers))
+      attr = DenseElementsAttr::get(vector, attr);
+    return arith::ConstantOp::create(b, integers, attr);
+  };
+  Value bits = arith::BitcastOp::create(b, integers, shifted);
+  Value exponent = arith::AddIOp::create(b, arith::ShLIOp::create(b, bits, integer(23)), integer(0x3f800000));
+  return arith::MulFOp::create(b, power, arith::BitcastOp::create(b, floats, exponent));
+}
+
+Value Vectors::shuffle(Value x, Value y, ArrayRef<int64_t> mask) { return vector::ShuffleOp::create(b, x, y, mask); }
+
+std::pair<Value, Value> Vectors::exchange(Value x, Value y, int64_t stride) {
+  SmallVector<int64_t> low, high;
+  for (int64_t i = 0; i < lanes; ++i) {
+    bool ofY = i & stride;
+    low.push_back(ofY ? lanes + i - stride : i);
+    high.push_back(ofY ? lanes + i : i + stride);
+  }
+  return {shuffle(x, y, low), shuffle(x, y, high)};
+}
+
+Vectors::Values Vectors::transpose(Values rows) {
+  for (int64_t stride = 1; stride < lanes; stride *= 2)
+    for (int64_t i = 0; i < lanes; ++i)
+      if (!(i & stride))
+        std::tie(rows[i], rows[i + stride]) = exchange(rows[i], rows[i + stride], stride);
+  return rows;
+}
+
+Value Vectors::reduceEach(Values vectors, Combine combine) {
+  for (int64_t stride = 1; stride < lanes; stride *= 2) {
+    Values halved;
+    size_t step = vectors.size() > 1 ? 2 : 1;
+    for (size_t i = 0; i < vectors.size(); i += step) {
+      auto [low, high] = exchange(vectors[i], vectors[i + step - 1], stride);
+      halved.push_back(combine(low, high));
+    }
+    vectors = std::move(halved);
+  }
+  return vectors.front();
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+Vectors::Values Vectors::loop(int64_t end, int64_t step, ValueRange carried, Body body) {
+  if (end <= step)
+    return end > 0 ? body(index(0), carried) : Values(carried);
+  auto loop = scf::ForOp::create(b, index(0), index(end), index(step), carried);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Values next = body(loop.getInductionVar(), loop.getRegionIterArgs());
+  if (!carried.empty())
+    scf::YieldOp::create(b, next);
+  return Values(loop.getResults());
+}
+
+void Vectors::loop(int64_t end, int64_t step, llvm::function_ref<void(Value)> body) {
+  loop(end, step, ValueRange(), [&](Value iv, ValueRange) -> Values {
+    body(iv);
+    return {};
+  });
+}
+
+void Vectors::loop(Value begin, Value end, llvm::function_ref<void(Value)> body) {
+  auto loop = scf::ForOp::create(b, begin, end, index(1));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVar());
+}
+
+void Vectors::branch(Value condition, llvm::function_ref<void()> then, llvm::function_ref<void()> otherwise) {
+  auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/bool(otherwise));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  then();
+  if (!otherwise)
+    return;
+  b.setInsertionPointToStart(branch.elseBlock());
+  otherwise();
+}
