@@ -1,0 +1,30 @@
+//===- Cache.cpp - both caches of one location ----------------------------===//
+
+#include "cache/Cache.h"
+#include "llvm/ADT/STLExtras.h"
+
+namespace lla {
+
+Cache::Cache(const CacheLocation &where, int64_t artifactLimit)
+    : location(where), records(where), artifacts(where, artifactLimit) {}
+
+CacheFaults Cache::verify() const {
+  CacheFaults faults;
+  for (const std::unique_ptr<RecordLayer> &layer : records.layers())
+    llvm::append_range(faults.records, layer->all().faults);
+  for (const ArtifactDirectory &directory : artifacts.layers())
+    llvm::append_range(faults.artifacts, directory.verify());
+  return faults;
+}
+
+llvm::Expected<Cache::MergeReport> Cache::merge(const std::string &directory) {
+  llvm::Expected<ImportReport> imported = records.merge(directory);
+  if (!imported)
+    return imported.takeError();
+  llvm::Expected<int64_t> added = artifacts.merge(directory);
+  if (!added)
+    return added.takeError();
+  return MergeReport{std::move(*imported), *added};
+}
+
+} // namespace lla

@@ -1,0 +1,146 @@
+//===- Key.cpp - what a cached thing depends on ---------------------------===//
+
+#include "cache/Key.h"
+#include "dialect/Spec/Fields.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/SHA256.h"
+#include <cmath>
+#include <fmt/format.h>
+
+using nlohmann::json;
+
+namespace lla {
+namespace {
+
+constexpr NamedValue<bool> launches[] = {{true, "graph"}, {false, "eager"}};
+constexpr NamedValue<bool> caches[] = {{true, "cold"}, {false, "warm"}};
+
+const char *truth(bool value) { return value ? "true" : "false"; }
+
+/// What generated code bakes in of a problem.
+void addCode(Key &key, const Problem &problem) {
+  key.add("mode", name(problem.mode));
+  key.add("probe", name(problem.probe));
+  key.add("lambda", fmt::format("{}", problem.lambda));
+  key.add("group", std::to_string(problem.group()));
+  key.add("head_dim", std::to_string(problem.headDim));
+  key.add("dtype", name(problem.dtype));
+  key.add("causal", truth(problem.causal));
+  key.add("window", std::to_string(problem.window));
+  key.add("single_query", truth(problem.queryLength == 1));
+}
+
+/// The schedule field by field; the number of splits is an argument of the launch.
+void addSchedule(Key &key, const Schedule &schedule) {
+  Schedule compiled = schedule;
+  compiled.splits = 1;
+  std::string text = toText(compiled);
+  llvm::SmallVector<llvm::StringRef> tokens;
+  llvm::SplitString(text, tokens);
+  for (llvm::StringRef token : tokens) {
+    auto [name, value] = token.split('=');
+    if (name != "splits")
+      key.add(("schedule." + name).str(), value);
+  }
+  key.add("schedule.several_splits", truth(schedule.splits > 1));
+}
+
+/// No tie exists: a power of two times sqrt(2) is no integer.
+int64_t nearestPowerOfTwo(int64_t value) {
+  return int64_t(1) << std::lround(std::log2(static_cast<double>(std::max<int64_t>(value, 1))));
+}
+
+} // namespace
+
+std::string sha256(llvm::StringRef bytes) {
+  return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true);
+}
+
+std::string Key::text() const {
+  return json(values).dump(-1, ' ', /*ensure_ascii=*/false, json::error_handler_t::replace);
+}
+
+llvm::Expected<Key> Key::parse(llvm::StringRef text) {
+  json object = json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  if (!object.is_object())
+    return fieldError("key", "a JSON object", object.is_discarded() ? "no JSON" : object.type_name());
+  Key key;
+  for (const auto &[name, value] : object.items()) {
+    if (!value.is_string())
+      return fieldError("key." + name, "a string", value.type_name());
+    key.add(name, value.get_ref<const std::string &>());
+  }
+  return key;
+}
+
+std::vector<Key::Difference> Key::differences(const Key &theirs) const {
+  std::map<std::string, Difference> all;
+  for (const auto &[name, value] : values)
+    all[name] = {name, value, ""};
+  for (const auto &[name, value] : theirs.values) {
+    all[name].name = name;
+    all[name].theirs = value;
+  }
+  std::vector<Difference> result;
+  for (const auto &[name, difference] : all)
+    if (difference.ours != difference.theirs)
+      result.push_back(difference);
+  return result;
+}
+
+std::string toText(const MeasurementPolicy &policy) {
+  return fmt::format("{},{}", nameIn(launches, policy.graphReplay).str(), nameIn(caches, policy.coldCache).str());
+}
+
+llvm::Expected<MeasurementPolicy> parseMeasurementPolicy(llvm::StringRef text) {
+  auto [launch, cache] = text.split(',');
+  std::optional<bool> graphReplay = valueIn(launches, launch), coldCache = valueIn(caches, cache);
+  if (!graphReplay || !coldCache)
+    return fieldError("policy", fmt::format("{},{}", namesIn(launches), namesIn(caches)), '"' + text.str() + '"');
+  return MeasurementPolicy{*graphReplay, *coldCache};
+}
+
+Key artifactKey(const Problem &problem, const Schedule &schedule, const Target &target, const Toolchain &toolchain) {
+  Key key;
+  key.add("artifact_schema", std::to_string(cacheSchema));
+  key.add("arch", target.arch);
+  key.add("vector_bits", std::to_string(target.isHost() ? target.vectorBits : 0));
+  addCode(key, problem);
+  addSchedule(key, schedule);
+  key.add("options", toolchain.options);
+  key.add("compiler", toolchain.fingerprint);
+  key.add("llvm", toolchain.llvmVersion);
+  key.add("ptxas", toolchain.ptxasVersion);
+  return key;
+}
+
+Key recordKindKey(const Problem &problem, const MeasurementPolicy &policy, int64_t family) {
+  Key key;
+  key.add("record_schema", std::to_string(cacheSchema));
+  key.add("family", std::to_string(family));
+  key.add("policy", toText(policy));
+  addCode(key, problem);
+  return key;
+}
+
+Key recordKey(const Problem &problem, llvm::StringRef deviceClass, const MeasurementPolicy &policy, int64_t family) {
+  Key key = recordKindKey(problem, policy, family);
+  key.add("device_class", deviceClass);
+  key.add("layout", name(problem.layout));
+  key.add("heads", std::to_string(problem.batch * problem.kvHeads));
+  key.add("context", std::to_string(problem.context));
+  key.add("query_length", std::to_string(problem.queryLength));
+  return key;
+}
+
+Problem bucketed(Problem problem) {
+  int64_t group = problem.group();
+  problem.kvHeads = nearestPowerOfTwo(problem.batch * problem.kvHeads);
+  problem.queryHeads = problem.kvHeads * group;
+  problem.batch = 1;
+  problem.context = nearestPowerOfTwo(problem.context);
+  problem.queryLength = nearestPowerOfTwo(problem.queryLength);
+  return problem;
+}
+
+} // namespace lla

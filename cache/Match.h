@@ -1,0 +1,39 @@
+//===- Match.h - the best that is known for a problem ---------------------===//
+//
+// Answers with a grade, never a bare schedule. Exact records of all layers come
+// first, in the order of the layers; then the nearest shape on this class of device;
+// then the nearest shape on another one. Only a schedule that is feasible for the
+// asked problem and target is an answer. Splits stay as they were recorded: rescaling
+// them to the shape is the caller's decision.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_CACHE_MATCH_H
+#define LLA_CACHE_MATCH_H
+
+#include "cache/RecordStore.h"
+
+namespace lla {
+
+enum class MatchGrade { Exact, NearbyShape, OtherDevice, None };
+/// "exact", "nearby shape", "other device", "none".
+llvm::StringRef name(MatchGrade);
+
+struct Match {
+  MatchGrade grade = MatchGrade::None;
+  Record record;                   ///< Meaningless with None.
+  std::string layer;               ///< `RecordLayer::name()` of where it came from.
+  double distance = 0;             ///< Between the shapes, see `shapeDistance`; 0 with Exact.
+  bool sameBucket = false;         ///< Near enough that the asked problem needs no tuning of its own.
+  std::string reason;              ///< One sentence for people.
+  std::vector<EntryFault> skipped; ///< Bad or infeasible entries met on the way.
+};
+
+/// Euclidean, in octaves of batch * kv_heads, context and query_length; another layout counts a quarter octave.
+double shapeDistance(const Problem &a, const Problem &b);
+
+/// Never fails: what cannot be read is skipped. `problem` is normalised.
+Match lookup(const RecordStore &store, const Problem &problem, const Target &target, const MeasurementPolicy &policy,
+             int64_t family = kernelFamilyVersion);
+
+} // namespace lla
+#endif
