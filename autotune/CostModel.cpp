@@ -1,0 +1,174 @@
+//===- CostModel.cpp - a first guess, in closed form ----------------------===//
+
+#include "autotune/CostModel.h"
+#include <algorithm>
+#include <cmath>
+
+namespace lla {
+namespace {
+
+constexpr double microsecondsPerSecond = 1e6;
+
+/// Figures of a kind of device that no schedule changes.
+struct DeviceRates {
+  double clock;                   ///< Cycles per second.
+  double exponentialsPerCycle;    ///< Of one multiprocessor (host: one core).
+  double loadLatency;             ///< Seconds until a load from memory arrives.
+  double tileLatency;             ///< Seconds of one tile's dependent steps, its data being there.
+  double synchroniseMicroseconds; ///< Last CTA to arrive: fence, atomic, read back.
+};
+
+DeviceRates ratesOf(const Target &target) {
+  if (target.isHost()) // Own exp2: about ten vector instructions; tasks are handed out under one atomic.
+    return {2.5e9, target.vectorBits / 32.0 / 10.0, 90e-9, 0.2e-6, 5.0};
+  return {1.7e9, 16, 0.8e-6, 0.45e-6, 1.3};
+}
+
+/// Share of the GEMM rate that a load path's instructions reach.
+double productEfficiency(LoadPath load) {
+  switch (load) {
+  case LoadPath::Registers: // mma.sync on an architecture with wgmma
+    return 0.55;
+  case LoadPath::Ring:
+    return 0.9;
+  case LoadPath::Scratch:
+    return 0.7;
+  }
+  return 1;
+}
+
+int64_t ceilDivide(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
+
+/// What one task does, in means over all tasks.
+struct TaskShape {
+  double keyTiles;     ///< Key tiles that one warp (host: task) folds.
+  double longestTiles; ///< The same for the task with most keys.
+  double tasks;        ///< Chains of key tiles over the whole grid.
+};
+
+TaskShape shapeOf(const Problem &problem, const Schedule &schedule, const Resources &costs) {
+  double rows = static_cast<double>(std::min(schedule.rows, std::max(problem.queryLength, int64_t(1))));
+  double meanKeys = static_cast<double>(problem.visiblePairs()) / static_cast<double>(problem.queryLength);
+  double longest =
+      static_cast<double>(problem.window ? std::min(problem.context, problem.window + schedule.rows) : problem.context);
+  // A causal edge costs half a tile of rows; its masked half is computed too.
+  double touched = std::min(longest, meanKeys + (problem.causal ? rows / 2 : 0));
+  double sharers = static_cast<double>(costs.keyWarps * schedule.splits);
+  auto tiles = [&](double keys) {
+    return std::max(1.0, std::ceil(keys / sharers / static_cast<double>(schedule.keys)));
+  };
+  return {tiles(touched), tiles(longest), static_cast<double>(costs.grid.x) * sharers};
+}
+
+/// Microseconds for all reads, given how many bytes are in flight at once.
+double memoryTime(const Problem &problem, const Schedule &schedule, const Ceilings &ceilings, const DeviceRates &rates,
+                  double activeCtas, const Resources &costs) {
+  double tileBytes = static_cast<double>(2 * schedule.keys * problem.headDim * elementBytes(problem.dtype));
+  double loaders = schedule.load == LoadPath::Registers ? static_cast<double>(schedule.warps) : 1;
+  double ahead = schedule.load == LoadPath::Ring ? static_cast<double>(schedule.stages - 1)
+                                                 : 0.5 * static_cast<double>(schedule.stages);
+  double inFlight = activeCtas * loaders * ahead * tileBytes;
+  double wanted = ceilings.bytesPerSecond * rates.loadLatency;
+  double reached = ceilings.bytesPerSecond * std::clamp(inFlight / wanted, 0.01, 1.0);
+  // Row tiles of one head read the same keys: from the cache at about three times the memory's rate.
+  double reread = static_cast<double>(costs.rowTiles - 1) / static_cast<double>(costs.rowTiles);
+  double keyBytes = static_cast<double>(costs.rowTiles) * static_cast<double>(problem.keyElements()) * 2 *
+                    elementBytes(problem.dtype);
+  double seconds = problem.minimumBytes() / reached + reread * keyBytes / (3 * ceilings.bytesPerSecond);
+  return seconds * microsecondsPerSecond;
+}
+
+double mergeTime(const Problem &problem, const Schedule &schedule, const Ceilings &ceilings, const DeviceRates &rates,
+                 const Resources &costs) {
+  double time = costs.keyWarps > 1 ? 0.15 * std::log2(static_cast<double>(costs.keyWarps)) : 0;
+  if (schedule.splits == 1)
+    return time;
+  // The last CTA of each row tile reads all splits' partials by itself, about 50 GB/s each.
+  constexpr double oneCtaBytesPerSecond = 50e9;
+  double perTile =
+      static_cast<double>(schedule.splits * std::min(schedule.rows, costs.rowsPerHead) * partialRowFloats(problem) * 4);
+  double traffic = 2 * static_cast<double>(costs.workspaceBytes) / ceilings.bytesPerSecond;
+  return time + rates.synchroniseMicroseconds + (perTile / oneCtaBytesPerSecond + traffic) * microsecondsPerSecond;
+}
+
+} // namespace
+
+Ceilings nominalCeilings(const Target &target) {
+  if (target.isHost()) { // Two fused multiply-adds per cycle and core.
+    double cores = static_cast<double>(target.multiprocessors);
+    return {std::min(12e9 * cores, 200e9), 2 * 2 * 2.5e9 * target.vectorBits / 32.0 * cores, 1.0};
+  }
+  switch (target.computeCapability()) {
+  case 80:
+    return {1.9e12, 280e12, 2.5};
+  case 86:
+    return {0.65e12, 140e12, 2.5};
+  case 89:
+    return {0.8e12, 330e12, 2.5};
+  case 100:
+    return {7.4e12, 1700e12, 2.0};
+  case 120:
+    return {1.6e12, 450e12, 2.5};
+  default:
+    return {4.7e12, 700e12, 0.6};
+  }
+}
+
+int64_t residentCtas(const Problem &problem, const Schedule &schedule, const Target &target) {
+  if (target.isHost())
+    return 1;
+  Resources costs = resources(problem, schedule, target);
+  constexpr int64_t reservedBytes = 1024, mostThreads = 2048, registerUnit = 8;
+  int64_t byShared = target.sharedBytesPerMultiprocessor / (costs.sharedBytes + reservedBytes);
+  int64_t registers = std::min(costs.registersPerThread, registerLimit(schedule, target));
+  registers = ceilDivide(std::max(registers, registerUnit), registerUnit) * registerUnit;
+  int64_t byRegisters = target.registersPerMultiprocessor / (registers * costs.threads);
+  return std::max<int64_t>(std::min({byShared, byRegisters, mostThreads / costs.threads}), 1);
+}
+
+const char *Prediction::bound() const {
+  double largest = std::max({memory, products, exponentials, chain});
+  return largest == memory ? "memory" : largest == products ? "products" : largest == chain ? "chain" : "exponentials";
+}
+
+Prediction predict(const Problem &problem, const Schedule &schedule, const Target &target, const Ceilings &ceilings) {
+  Resources costs = resources(problem, schedule, target);
+  DeviceRates rates = ratesOf(target);
+  TaskShape shape = shapeOf(problem, schedule, costs);
+  Prediction result;
+  result.residentCtas = residentCtas(problem, schedule, target);
+
+  double slots = static_cast<double>(target.multiprocessors * result.residentCtas);
+  double ctas = static_cast<double>(costs.grid.x) * static_cast<double>(costs.grid.y);
+  double waves = std::ceil(ctas / slots);
+  result.waves = static_cast<int64_t>(std::min(waves, 1e18));
+  // A grid smaller than the slots loses only the multiprocessors that get no CTA at all.
+  double spread =
+      std::min(ctas, static_cast<double>(target.multiprocessors)) / static_cast<double>(target.multiprocessors);
+  result.fill = waves > 1 ? ctas / (waves * slots) : spread;
+
+  double pairs = shape.tasks * shape.keyTiles * static_cast<double>(schedule.keys * schedule.rows);
+  double strands = problem.hasProbe() ? 2 : 1;
+  double flops =
+      2 * strands * pairs * static_cast<double>(paddedKeyDim(problem, schedule) + paddedValueDim(problem, schedule));
+  double exponentialRate = rates.clock * rates.exponentialsPerCycle * static_cast<double>(target.multiprocessors);
+  double chainStep = std::max(rates.tileLatency, (rates.tileLatency + rates.loadLatency) /
+                                                     static_cast<double>(std::max<int64_t>(schedule.stages, 1)));
+
+  result.memory = memoryTime(problem, schedule, ceilings, rates, std::min(ctas, slots), costs);
+  double productRate = ceilings.flopsPerSecond * productEfficiency(schedule.load);
+  result.products = flops / productRate / result.fill * microsecondsPerSecond;
+  result.exponentials = pairs / exponentialRate / result.fill * microsecondsPerSecond;
+  result.chain = shape.longestTiles * chainStep * waves * microsecondsPerSecond;
+  result.launch = ceilings.launchMicroseconds;
+  result.merge = mergeTime(problem, schedule, ceilings, rates, costs);
+  double longest = std::max({result.memory, result.products, result.exponentials, result.chain});
+  result.total = result.launch + longest + result.merge;
+  return result;
+}
+
+Predictor predictorOf(const Problem &problem, const Target &target, const Ceilings &ceilings) {
+  return [=](const Schedule &schedule) { return predict(problem, schedule, target, ceilings).total; };
+}
+
+} // namespace lla
