@@ -91,9 +91,9 @@ llvm::Expected<CompileRequest> parseCompileRequest(llvm::StringRef json) {
   std::string fingerprint, problem, target, schedule, options = "{}";
   reader.text("fingerprint", fingerprint);
   for (auto [field, text] : {std::pair{"problem", &problem}, {"target", &target}, {"schedule", &schedule}})
-    if (!reader.nested(field, *text))
+    if (!reader.object(field, *text))
       reader.fail(field, "a JSON object", "nothing");
-  reader.nested("options", options);
+  reader.object("options", options);
   if (llvm::Error error = reader.finish())
     return error;
   // Another build's code must not get into the cache under this build's key.

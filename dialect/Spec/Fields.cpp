@@ -132,22 +132,10 @@ bool FieldReader::object(llvm::StringRef field, std::string &json) {
   if (!found)
     return false;
   if (!found->is_object()) {
-    fail(field, "an object", describe(*found));
-    return false;
-  }
-  json = found->dump();
-  return true;
-}
-
-bool FieldReader::nested(llvm::StringRef field, std::string &value) {
-  const json *found = find(field);
-  if (!found)
-    return false;
-  if (!found->is_object()) {
     fail(field, "a JSON object", describe(*found));
     return false;
   }
-  value = found->dump();
+  json = found->dump();
   return true;
 }
 

@@ -63,8 +63,6 @@ public:
   /// A finite number; integers are numbers too.
   bool number(llvm::StringRef field, double &value);
   bool text(llvm::StringRef field, std::string &value);
-  /// A nested object, as JSON text for a reader of its own.
-  bool nested(llvm::StringRef field, std::string &json);
   /// A nested object, as JSON text for its own reader.
   bool object(llvm::StringRef field, std::string &json);
   template <class Enum, size_t N> bool choice(llvm::StringRef field, Enum &value, const NamedValue<Enum> (&table)[N]) {

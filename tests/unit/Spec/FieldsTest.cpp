@@ -50,6 +50,15 @@ TEST(Fields, ReadsEveryType) {
   EXPECT_EQ(colour, Colour::Green);
 }
 
+TEST(Fields, NestedObjectsAreTextForTheirOwnReader) {
+  FieldReader outer("outer", R"({"inner": {"count": 5}, "flat": 3})");
+  std::string inner, flat;
+  ASSERT_TRUE(outer.object("inner", inner));
+  EXPECT_FALSE(outer.object("flat", flat));
+  EXPECT_EQ(message(outer.finish()), "flat: expected a JSON object, got 3");
+  EXPECT_EQ(readSample(inner), "");
+}
+
 TEST(Fields, IntegersAreNumbersToo) { EXPECT_EQ(readSample(R"({"ratio": 2})"), ""); }
 
 TEST(Fields, ErrorsNameTheField) {
