@@ -29,7 +29,7 @@ struct LowerAttention : OpRewritePattern<AttentionOp> {
     auto stateType = StateType::get(getContext(), dim, bool(op.getR()), {});
     Value state = OnlineInitOp::create(rewriter, op.getLoc(), stateType);
     state = OnlineUpdateOp::create(rewriter, op.getLoc(), stateType, state, op.getQ(), op.getR(), /*rows=*/Value(),
-                                   op.getK(), op.getV(), op.getScale(), op.getCausalAttr(), op.getWindowAttr(),
+                                   op.getK(), op.getV(), op.getScale(), op.getCausal(), op.getWindowAttr(),
                                    KeyRangeKind::Whole);
     rewriter.replaceOpWithNewOp<OnlineFinalizeOp>(op, op.getO().getType(), state);
     return success();

@@ -75,8 +75,7 @@ public:
 
   void merge(OnlineState &state, SplitAxis axis) override {
     // Merged elements are the block's live rows, spread over the CTA's threads.
-    int64_t live = std::min(rowsPerBlock(plan.problem), plan.resources.rowsPerHead);
-    auto flat = tile::FragType::get(b.getContext(), live, plan.problem.headDim, b.getF32Type(), tile::Layout::Flat,
+    auto flat = tile::FragType::get(b.getContext(), liveRows(plan.problem), plan.problem.headDim, b.getF32Type(), tile::Layout::Flat,
                                     plan.resources.threads);
     emitMerge(state, axis == SplitAxis::Grid, flat, flat);
   }

@@ -1,0 +1,53 @@
+//===- BuildModule.cpp - a problem as a module ----------------------------===//
+
+#include "compiler/BuildModule.h"
+#include "compiler/Transforms/Passes.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+using namespace mlir;
+using namespace lla;
+
+static Type elementType(OpBuilder &b, ElementType type) {
+  switch (type) {
+  case ElementType::F32:
+    return b.getF32Type();
+  case ElementType::BF16:
+    return b.getBF16Type();
+  case ElementType::F16:
+    return b.getF16Type();
+  }
+  return {};
+}
+
+OwningOpRef<ModuleOp> lla::buildModule(MLIRContext &context, const Problem &problem, const Target &target,
+                                       const Schedule *schedule) {
+  context.loadDialect<LLADialect, func::FuncDialect>();
+  ImplicitLocOpBuilder b(NameLoc::get(StringAttr::get(&context, problem.kernelName())), &context);
+  OwningOpRef<ModuleOp> module = ModuleOp::create(b.getLoc());
+  b.setInsertionPointToStart(module->getBody());
+
+  Type element = elementType(b, problem.dtype);
+  int64_t dynamic = ShapedType::kDynamic;
+  auto queries = RankedTensorType::get({dynamic, dynamic, problem.queryHeads, problem.headDim}, element);
+  auto keys = RankedTensorType::get({dynamic, dynamic, problem.kvHeads, problem.headDim}, element);
+  SmallVector<Type> inputs = {queries};
+  if (problem.hasProbe())
+    inputs.push_back(queries);
+  inputs.append({keys, keys, b.getF32Type()});
+
+  auto function = func::FuncOp::create(b, problem.kernelName(), b.getFunctionType(inputs, {queries}));
+  function->setAttr(kProblemAttr, ProblemAttr::get(&context, problem));
+  function->setAttr(kTargetAttr, TargetAttr::get(&context, target));
+  if (schedule)
+    function->setAttr(kScheduleAttr, ScheduleAttr::get(&context, *schedule));
+
+  Block *entry = function.addEntryBlock();
+  b.setInsertionPointToStart(entry);
+  unsigned next = 0;
+  auto argument = [&] { return entry->getArgument(next++); };
+  Value q = argument(), r = problem.hasProbe() ? argument() : Value(), k = argument(), v = argument(), scale = argument();
+  Value o = AttentionOp::create(b, queries, q, r, k, v, scale, problem.causal,
+                                problem.window ? b.getI64IntegerAttr(problem.window) : IntegerAttr());
+  func::ReturnOp::create(b, o);
+  return module;
+}

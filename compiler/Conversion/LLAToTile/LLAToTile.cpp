@@ -1,0 +1,129 @@
+//===- LLAToTile.cpp - tiles, memory spaces and positions -----------------===//
+//
+// Makes one kernel of the online form, in the order of its ops:
+//
+//     pack_rows            the tile's rows are loaded once
+//     online_init          the neutral state in fragments
+//     online_update        scf.for over key tiles around OnlineStep::fold
+//     online_merge         tile.merge
+//     online_finalize      the output rows, stored
+//
+// Precondition:  one attention per function, rows packed, a schedule attached.
+// Postcondition: `tile.kernel`; no lla op is left.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Conversion/LLAToTile/OnlineStep.h"
+
+namespace lla {
+#define GEN_PASS_DEF_CONVERTLLATOTILE
+#include "compiler/Transforms/Passes.h.inc"
+} // namespace lla
+
+using namespace mlir;
+using namespace lla;
+
+static std::unique_ptr<Placement> makePlacement(ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid) {
+  switch (plan.schedule.load) {
+  case LoadPath::Registers:
+    return makeRegistersPlacement(b, plan, grid);
+  case LoadPath::Ring:
+    return makeRingPlacement(b, plan, grid);
+  case LoadPath::Scratch:
+    return makeScratchPlacement(b, plan, grid);
+  }
+  return nullptr;
+}
+
+/// A loop over the key tiles of one range.
+static OnlineState emitFold(OnlineStep &step, Placement &place, const OnlineState &state, KeyRangeKind range) {
+  ImplicitLocOpBuilder &b = place.b;
+  I32 i{b};
+  Value stride = place.tileStep();
+  TileLoop bounds = tileLoop(b, place.grid, range, place.firstTile(), stride, place.contiguous());
+  auto loop = scf::ForOp::create(b, bounds.begin, bounds.end, stride, state.flatten());
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value key = i.add(place.grid.keyBegin, i.mul(loop.getInductionVar(), i.constant(place.plan.schedule.keys)));
+  bool probe = place.plan.hasProbe();
+  OnlineState next =
+      step.fold(OnlineState::unflatten(loop.getRegionIterArgs(), probe), key, range != KeyRangeKind::Interior);
+  scf::YieldOp::create(b, next.flatten());
+  return OnlineState::unflatten(loop.getResults(), probe);
+}
+
+/// Everything the kernel is made of, from the function's attributes and its packing.
+static FailureOr<KernelPlan> makePlan(func::FuncOp function) {
+  auto problem = function->getAttrOfType<ProblemAttr>(kProblemAttr);
+  auto target = function->getAttrOfType<TargetAttr>(kTargetAttr);
+  auto schedule = function->getAttrOfType<ScheduleAttr>(kScheduleAttr);
+  if (!problem || !target || !schedule)
+    return function.emitOpError() << "expected " << kProblemAttr << ", " << kTargetAttr << " and " << kScheduleAttr;
+  KernelPlan plan{problem.getValue(), schedule.getValue(), target.getValue(), {}, Packing::None, {}};
+  plan.resources = resources(plan.problem, plan.schedule, plan.target);
+  PackRowsOp rows;
+  function.walk([&](PackRowsOp op) { rows = op; });
+  if (!rows)
+    return function.emitOpError("expected packed rows (lla-pack-rows)");
+  plan.packing = rows.getRows().getType().getPacking();
+  plan.elementType = rows.getRows().getType().getElementType();
+  return plan;
+}
+
+static tile::KernelOp createKernel(func::FuncOp function, const KernelPlan &plan) {
+  OpBuilder builder(function);
+  const Schedule &schedule = plan.schedule;
+  int64_t producers = schedule.load == LoadPath::Ring ? 4 : 0;
+  auto kernel = tile::KernelOp::create(builder, function.getLoc(), function.getSymName(), schedule.warps, producers,
+                                       schedule.stages, schedule.ctas, plan.resources.sharedBytes, IntegerAttr());
+  kernel.getBody().emplaceBlock();
+  for (llvm::StringRef name : {kProblemAttr, kTargetAttr, kScheduleAttr})
+    kernel->setAttr(name, function->getAttr(name));
+  return kernel;
+}
+
+static LogicalResult convert(func::FuncOp function) {
+  FailureOr<KernelPlan> plan = makePlan(function);
+  if (failed(plan))
+    return failure();
+  tile::KernelOp kernel = createKernel(function, *plan);
+  ImplicitLocOpBuilder b(function.getLoc(), function.getContext());
+  b.setInsertionPointToStart(&kernel.getBody().front());
+
+  GridPosition grid = emitGridPosition(b, *plan);
+  std::unique_ptr<Placement> place = makePlacement(b, *plan, grid);
+  place->loadRows();
+  OnlineStep step(*place, tile::ArgumentOp::create(b, b.getF32Type(), b.getStringAttr("scale_log2")));
+
+  OnlineState state;
+  bool sumsComplete = false;
+  auto completeSums = [&] {
+    if (!std::exchange(sumsComplete, true))
+      step.completeSums(state);
+  };
+  for (Operation &op : function.getBody().front()) {
+    if (isa<OnlineInitOp>(op)) {
+      state = step.initialState();
+    } else if (auto update = dyn_cast<OnlineUpdateOp>(op)) {
+      state = emitFold(step, *place, state, update.getRange());
+    } else if (auto merge = dyn_cast<OnlineMergeOp>(op)) {
+      completeSums();
+      place->merge(state, merge.getAxis());
+    } else if (isa<OnlineFinalizeOp>(op)) {
+      completeSums();
+      place->store(step.finalize(state));
+    }
+  }
+  function.erase();
+  return success();
+}
+
+namespace {
+struct ConvertLLAToTile : lla::impl::ConvertLLAToTileBase<ConvertLLAToTile> {
+  void runOnOperation() override {
+    for (auto function : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>()))
+      if (failed(convert(function)))
+        return signalPassFailure();
+  }
+};
+} // namespace

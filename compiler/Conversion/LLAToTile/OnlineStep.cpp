@@ -1,0 +1,248 @@
+//===- OnlineStep.cpp - folding one key tile into the state ---------------===//
+//
+//     s = q kT, t = r kT                    (products; t may stay in flight)
+//     M = max(m, scale max s)               rescale by e^(m - M) where M grew
+//     p = e^(scale s - m)                   d1 += sum p
+//     c = mean t over the first keys seen   (once per row)
+//     u = p (t - c)                         d2 += sum u
+//     O1 += p v, O2 += u v
+//
+// Masks are selects on p and u, never -inf into an exponential: a scale of any
+// sign is right, and garbage in keys that a row does not see cannot reach it
+// (0 * NaN is never formed).
+//
+// The rescale is lazy: m may lag behind the true maximum by `lazy` powers of two.
+// That is exact algebra (any m is), p <= 2^lazy, and the branch is rarely taken.
+// c is any per-row constant; the mean over the first tile keeps t - c small where
+// keys share an offset, which O1 (1 + d2/d1) - O2 would otherwise cancel.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Conversion/LLAToTile/OnlineStep.h"
+#include <limits>
+
+using namespace mlir;
+using namespace lla;
+
+static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+OnlineStep::OnlineStep(Placement &placement, Value scale) : place(placement), b(placement.b), scale(scale) {
+  negativeScale = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, scale, constant(0));
+}
+
+Value OnlineStep::constant(double value) {
+  return arith::ConstantFloatOp::create(b, b.getF32Type(), llvm::APFloat(static_cast<float>(value)));
+}
+
+/// Builds a tile.map whose region is `body`, with `at` as position offsets.
+static Value emitMap(ImplicitLocOpBuilder &b, tile::FragType type, ValueRange inputs, ValueRange at,
+                     llvm::function_ref<Value(ImplicitLocOpBuilder &, ValueRange)> body) {
+  auto op = tile::MapOp::create(b, TypeRange{type}, inputs, at);
+  Block &block = op.getBody().emplaceBlock();
+  for (Value input : inputs)
+    block.addArgument(cast<tile::FragType>(input.getType()).getElementType(), b.getLoc());
+  for (Value offset : at)
+    block.addArgument(offset.getType(), b.getLoc());
+  auto inner = ImplicitLocOpBuilder::atBlockBegin(b.getLoc(), &block);
+  Value result = body(inner, block.getArguments());
+  tile::YieldOp::create(inner, ValueRange{result});
+  return op.getResult(0);
+}
+
+Value OnlineStep::map(tile::FragType type, ValueRange inputs, Body body) { return emitMap(b, type, inputs, {}, body); }
+
+Value OnlineStep::mapVisible(tile::FragType type, ValueRange inputs, Value key, Body body) {
+  Value rowBase = place.rowBase();
+  return emitMap(b, type, inputs, {rowBase, key}, [&](ImplicitLocOpBuilder &inner, ValueRange arguments) {
+    Value row = arguments[inputs.size()], column = arguments[inputs.size() + 1];
+    SmallVector<Value> values(arguments.take_front(inputs.size()));
+    values.push_back(emitVisible(inner, place.plan, place.grid, row, column));
+    return body(inner, values);
+  });
+}
+
+OnlineState OnlineStep::initialState() {
+  auto fill = [&](tile::FragType type, double value) -> Value {
+    return tile::FillOp::create(b, type, b.getF32FloatAttr(static_cast<float>(value)));
+  };
+  OnlineState state;
+  state.m = fill(place.rowType(), -kInfinity);
+  state.d1 = fill(place.sumType(), 0);
+  if (place.plan.hasProbe()) {
+    state.d2 = fill(place.sumType(), 0);
+    state.c = fill(place.rowType(), 0);
+  }
+  for (unsigned i = 0; i < place.valueCount(); ++i)
+    state.values.push_back(fill(place.valueType(), 0));
+  return state;
+}
+
+//===----------------------------------------------------------------------===//
+// The step
+//===----------------------------------------------------------------------===//
+
+OnlineState OnlineStep::fold(const OnlineState &state, Value key, bool masked) {
+  tile::FragType type = place.scoreType();
+  Scores scores = place.scores(key);
+  Value maximum = tileMaximum(scores.s, key, masked);
+  OnlineState next = rescale(state, maximum);
+
+  auto exponential = [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    Value x = math::FmaOp::create(in, a[0], scale, arith::NegFOp::create(in, a[1]));
+    Value p = math::Exp2Op::create(in, x);
+    return masked ? arith::SelectOp::create(in, a[2], p, constant(0)) : p;
+  };
+  Value p = masked ? mapVisible(type, {scores.s, next.m}, key, exponential) : map(type, {scores.s, next.m}, exponential);
+  next.d1 = addRowSum(next.d1, p);
+  if (!scores.t) {
+    place.accumulate(p, {}, next);
+    return next;
+  }
+
+  next.c = centre(state, maximum, scores.t, key, masked);
+  auto probed = [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    Value u = arith::MulFOp::create(in, a[0], arith::SubFOp::create(in, a[1], a[2]));
+    return masked ? arith::SelectOp::create(in, a[3], u, constant(0)) : u;
+  };
+  Value u = masked ? mapVisible(type, {p, scores.t, next.c}, key, probed) : map(type, {p, scores.t, next.c}, probed);
+  next.d2 = addRowSum(next.d2, u);
+  place.accumulate(p, u, next);
+  return next;
+}
+
+/// Row maxima of scale * s over the visible keys; -inf for a row that sees none.
+Value OnlineStep::tileMaximum(Value s, Value key, bool masked) {
+  Value hidden;
+  if (masked) {
+    hidden = arith::SelectOp::create(b, negativeScale, constant(kInfinity), constant(-kInfinity));
+    s = mapVisible(place.scoreType(), {s}, key, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+      return arith::SelectOp::create(in, a[1], a[0], hidden);
+    });
+  }
+  // A negative scale turns the order around.
+  auto extremum = scf::IfOp::create(b, TypeRange{place.rowType()}, negativeScale, /*withElseRegion=*/true);
+  for (auto [block, kind] : {std::pair(extremum.thenBlock(), tile::Reduction::Min),
+                             std::pair(extremum.elseBlock(), tile::Reduction::Max)}) {
+    auto inner = ImplicitLocOpBuilder::atBlockBegin(b.getLoc(), block);
+    Value reduced = tile::RowReduceOp::create(inner, place.rowType(), s, kind);
+    scf::YieldOp::create(inner, reduced);
+  }
+  return map(place.rowType(), {extremum.getResult(0)}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    Value scaled = arith::MulFOp::create(in, a[0], scale);
+    if (!masked)
+      return scaled;
+    Value none = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], hidden);
+    return arith::SelectOp::create(in, none, constant(-kInfinity), scaled);
+  });
+}
+
+/// The state relative to a maximum that has grown, or as it was if no row's has grown by more than `lazy`.
+OnlineState OnlineStep::rescale(const OnlineState &state, Value maximum) {
+  Value threshold = constant(static_cast<double>(place.plan.schedule.lazy));
+  Value grew = map(place.rowType(b.getI1Type()), {maximum, state.m}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    return arith::CmpFOp::create(in, arith::CmpFPredicate::OGT, arith::SubFOp::create(in, a[0], a[1]), threshold);
+  });
+  Value any = tile::AnyOp::create(b, b.getI1Type(), grew);
+  SmallVector<Value> before = state.flatten();
+  auto branch = scf::IfOp::create(b, TypeRange(ValueRange(before)), any, /*withElseRegion=*/true);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    OnlineState scaled = state;
+    scaled.m = map(place.rowType(), {state.m, maximum}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+      return arith::MaxNumFOp::create(in, a[0], a[1]);
+    });
+    Value factor = map(place.rowType(), {state.m, scaled.m}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+      Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(-kInfinity));
+      Value shrink = math::Exp2Op::create(in, arith::SubFOp::create(in, a[0], a[1]));
+      return arith::SelectOp::create(in, empty, constant(0), shrink);
+    });
+    auto times = [](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::MulFOp::create(in, a[0], a[1]); };
+    scaled.d1 = map(place.sumType(), {state.d1, factor}, times);
+    if (state.d2)
+      scaled.d2 = map(place.sumType(), {state.d2, factor}, times);
+    // A stacked block's probe rows are scaled as their query rows.
+    if (place.valueType().getRows() != place.scoreType().getRows())
+      factor = tile::StackOp::create(b, factor, factor);
+    for (Value &value : scaled.values)
+      value = map(place.valueType(), {value, factor}, times);
+    scf::YieldOp::create(b, scaled.flatten());
+    b.setInsertionPointToStart(branch.elseBlock());
+    scf::YieldOp::create(b, before);
+  }
+  return OnlineState::unflatten(branch.getResults(), place.plan.hasProbe());
+}
+
+/// The rows' centres: for a row that sees its first keys here, the mean of their t.
+Value OnlineStep::centre(const OnlineState &state, Value maximum, Value t, Value key, bool masked) {
+  Value first = map(place.rowType(b.getI1Type()), {state.m, maximum}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(-kInfinity));
+    Value sees = arith::CmpFOp::create(in, arith::CmpFPredicate::ONE, a[1], constant(-kInfinity));
+    return arith::AndIOp::create(in, empty, sees);
+  });
+  Value any = tile::AnyOp::create(b, b.getI1Type(), first);
+  auto branch = scf::IfOp::create(b, TypeRange{place.rowType()}, any, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  auto rowSum = [&](Value elements) -> Value {
+    return tile::RowReduceOp::create(b, place.rowType(), elements, tile::Reduction::Sum);
+  };
+  SmallVector<Value> inputs = {first, state.c};
+  if (masked) {
+    auto visibleOr0 = [&](Value one) {
+      return mapVisible(place.scoreType(), {t}, key, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+        return arith::SelectOp::create(in, a[1], one ? one : a[0], constant(0));
+      });
+    };
+    inputs.append({rowSum(visibleOr0({})), rowSum(visibleOr0(constant(1)))});
+  } else {
+    inputs.push_back(rowSum(t));
+  }
+  Value centre = map(place.rowType(), inputs, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    Value count = masked ? a[3] : constant(static_cast<double>(place.plan.schedule.keys));
+    Value mean = arith::DivFOp::create(in, a[2], count, arith::FastMathFlags::arcp | arith::FastMathFlags::afn);
+    return arith::SelectOp::create(in, a[0], mean, a[1]);
+  });
+  scf::YieldOp::create(b, centre);
+  b.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(b, state.c);
+  return branch.getResult(0);
+}
+
+Value OnlineStep::addRowSum(Value sum, Value elements) {
+  Value part = tile::RowReduceOp::create(b, place.sumType(), elements, tile::Reduction::Sum);
+  return map(place.sumType(), {sum, part},
+             [](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::AddFOp::create(in, a[0], a[1]); });
+}
+
+//===----------------------------------------------------------------------===//
+// After the last key
+//===----------------------------------------------------------------------===//
+
+void OnlineStep::completeSums(OnlineState &state) {
+  if (place.sumType() == place.rowType())
+    return;
+  for (Value *sum : {&state.d1, &state.d2})
+    if (*sum)
+      *sum = tile::RowReduceOp::create(b, place.rowType(), *sum, tile::Reduction::Sum);
+}
+
+Value OnlineStep::finalize(const OnlineState &state) {
+  Scores values = place.finalValues(state);
+  auto type = cast<tile::FragType>(values.s.getType());
+  SmallVector<Value> inputs = {values.s, state.d1};
+  if (values.t)
+    inputs.append({values.t, state.d2});
+  return map(type, inputs, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    auto flags = arith::FastMathFlags::arcp | arith::FastMathFlags::afn;
+    Value inverse = arith::DivFOp::create(in, constant(1), a[1], flags);
+    Value output = arith::MulFOp::create(in, a[0], inverse);
+    if (values.t) {
+      Value shift = math::FmaOp::create(in, a[3], inverse, constant(1)); // 1 + d2/d1
+      Value probe = arith::MulFOp::create(in, a[2], inverse);
+      output = arith::SubFOp::create(in, arith::MulFOp::create(in, output, shift), probe);
+    }
+    Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[1], constant(0));
+    return arith::SelectOp::create(in, empty, constant(0), output);
+  });
+}

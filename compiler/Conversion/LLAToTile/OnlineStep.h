@@ -1,0 +1,42 @@
+//===- OnlineStep.h - folding one key tile into the state -----------------===//
+#ifndef LLA_COMPILER_CONVERSION_LLATOTILE_ONLINESTEP_H
+#define LLA_COMPILER_CONVERSION_LLATOTILE_ONLINESTEP_H
+
+#include "compiler/Conversion/LLAToTile/Placement.h"
+
+namespace lla {
+
+/// The one step function; loops, ranges and placements are arguments around it.
+class OnlineStep {
+public:
+  /// `scale` is the launch's softmax scale times log2(e), f32.
+  OnlineStep(Placement &placement, mlir::Value scale);
+
+  /// m = -inf, sums 0.
+  OnlineState initialState();
+  /// The state after the keys of the tile at `key`; `masked` if a row may not see all of them.
+  OnlineState fold(const OnlineState &state, mlir::Value key, bool masked);
+  /// Completes the sums that lanes carry in part.
+  void completeSums(OnlineState &state);
+  /// O1/d1 (1 + d2/d1) - O2/d1, or 0 where d1 = 0.
+  mlir::Value finalize(const OnlineState &state);
+
+private:
+  using Body = llvm::function_ref<mlir::Value(mlir::ImplicitLocOpBuilder &, mlir::ValueRange)>;
+  mlir::Value map(tile::FragType type, mlir::ValueRange inputs, Body body);
+  /// As `map`, with the predicate "the element's row sees its key" after the inputs.
+  mlir::Value mapVisible(tile::FragType type, mlir::ValueRange inputs, mlir::Value key, Body body);
+  mlir::Value constant(double value);
+
+  mlir::Value tileMaximum(mlir::Value s, mlir::Value key, bool masked);
+  OnlineState rescale(const OnlineState &state, mlir::Value maximum);
+  mlir::Value centre(const OnlineState &state, mlir::Value maximum, mlir::Value t, mlir::Value key, bool masked);
+  mlir::Value addRowSum(mlir::Value sum, mlir::Value elements);
+
+  Placement &place;
+  mlir::ImplicitLocOpBuilder &b;
+  mlir::Value scale, negativeScale;
+};
+
+} // namespace lla
+#endif

@@ -1,0 +1,166 @@
+//===- Elementwise.cpp - fragments element by element ---------------------===//
+//
+// A fragment is the registers of one lane, in the order of FragmentLayout.h; a
+// map clones its region for each of them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Conversion/TileToNVVM/Lane.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace lla;
+using tile::FragType;
+using tile::Layout;
+
+namespace {
+
+struct FillPattern : LanePattern<tile::FillOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::FillOp op, Adaptor, ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value value = arith::ConstantFloatOp::create(b, b.getF32Type(), op.getValue());
+    rewriter.replaceOpWithMultiple(op, {Values(tile::registersPerLane(op.getResult().getType()), value)});
+    return success();
+  }
+};
+
+struct MapPattern : LanePattern<tile::MapOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::MapOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    auto type = cast<FragType>(op.getResult(0).getType());
+    Block &body = op.getBody().front();
+    Value row, column;
+    if (!op.getAt().empty()) {
+      row = lane.add(adaptor.getAt()[0].front(), lane.g());
+      column = adaptor.getAt()[1].front();
+    }
+    SmallVector<Values> results(op.getNumResults());
+    for (int64_t i = 0, e = tile::registersPerLane(type); i < e; ++i) {
+      IRMapping mapping;
+      for (auto [index, input] : llvm::enumerate(op.getInputs())) {
+        auto inputType = cast<FragType>(input.getType());
+        bool broadcast = inputType.getLayout() == Layout::Row && type.getLayout() != Layout::Row;
+        mapping.map(body.getArgument(index), adaptor.getInputs()[index][broadcast ? tile::rowIndex(type, i) : i]);
+      }
+      if (row) {
+        tile::ElementPosition at = tile::elementPosition(type, i);
+        unsigned first = op.getInputs().size();
+        mapping.map(body.getArgument(first), lane.add(row, at.row));
+        mapping.map(body.getArgument(first + 1), lane.add(lane.add(column, lane.mul(lane.c(), at.cFactor)), at.column));
+      }
+      for (Operation &inner : body.without_terminator())
+        b.clone(inner, mapping);
+      for (auto [result, value] : llvm::zip(results, cast<tile::YieldOp>(body.getTerminator()).getValues()))
+        result.push_back(mapping.lookupOrDefault(value));
+    }
+    rewriter.replaceOpWithMultiple(op, std::move(results));
+    return success();
+  }
+};
+
+struct RowReducePattern : LanePattern<tile::RowReduceOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::RowReduceOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    auto combine = [&](Value x, Value y) -> Value {
+      switch (op.getKind()) {
+      case tile::Reduction::Max:
+        return arith::MaxNumFOp::create(b, x, y);
+      case tile::Reduction::Min:
+        return arith::MinNumFOp::create(b, x, y);
+      case tile::Reduction::Sum:
+        return arith::AddFOp::create(b, x, y);
+      }
+      return {};
+    };
+    FragType type = op.getValue().getType();
+    Values rows(op.getResult().getType().getRows() / 8);
+    for (auto [i, value] : llvm::enumerate(adaptor.getValue())) {
+      Value &row = rows[tile::rowIndex(type, i)];
+      row = row ? combine(row, value) : value;
+    }
+    if (op.getResult().getType().getLayout() == Layout::Row)
+      for (Value &row : rows) // A row is spread over the four lanes of one g.
+        for (int64_t mask : {1, 2})
+          row = combine(row, lane.exchange(row, mask));
+    rewriter.replaceOpWithMultiple(op, {rows});
+    return success();
+  }
+};
+
+struct AnyPattern : LanePattern<tile::AnyOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::AnyOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value any = adaptor.getCondition().front();
+    for (Value condition : adaptor.getCondition().drop_front())
+      any = arith::OrIOp::create(b, any, condition);
+    Value everyLane = Lane(b, facts).i32(-1);
+    rewriter.replaceOpWithNewOp<NVVM::VoteSyncOp>(op, b.getI1Type(), everyLane, any, NVVM::VoteSyncKind::any);
+    return success();
+  }
+};
+
+/// Registers of 16-row fragments come in pairs (accumulator, columns) or singly (row) per half.
+struct SplitPattern : LanePattern<tile::SplitOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::SplitOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    Values halves[2];
+    for (auto [i, value] : llvm::enumerate(adaptor.getValue()))
+      halves[tile::rowIndex(op.getValue().getType(), i)].push_back(value);
+    rewriter.replaceOpWithMultiple(op, {halves[0], halves[1]});
+    return success();
+  }
+};
+
+struct StackPattern : LanePattern<tile::StackOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::StackOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    FragType type = op.getResult().getType();
+    ValueRange halves[2] = {adaptor.getUpper(), adaptor.getLower()};
+    Values stacked;
+    size_t next[2] = {0, 0};
+    for (int64_t i = 0, e = tile::registersPerLane(type); i < e; ++i) {
+      int64_t half = tile::rowIndex(type, i);
+      stacked.push_back(halves[half][next[half]++]);
+    }
+    rewriter.replaceOpWithMultiple(op, {stacked});
+    return success();
+  }
+};
+
+struct ConvertPattern : LanePattern<tile::ConvertOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::ConvertOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Type element = op.getResult().getType().getElementType();
+    ValueRange x = adaptor.getValue();
+    Values pairs;
+    // Neighbouring columns are neighbouring registers: the accumulator's order is the operand's.
+    for (size_t i = 0; i < x.size(); i += 2)
+      pairs.push_back(pack(b, element, x[i], x[i + 1]));
+    rewriter.replaceOpWithMultiple(op, {pairs});
+    return success();
+  }
+
+  static Value pack(ImplicitLocOpBuilder &b, Type element, Value low, Value high) {
+    auto pair = VectorType::get(2, element);
+    Value packed;
+    if (element.isBF16())
+      packed = NVVM::ConvertF32x2ToBF16x2Op::create(b, pair, high, low, Value(), NVVM::FPRoundingMode::RN);
+    else
+      packed = NVVM::ConvertF32x2ToF16x2Op::create(b, pair, high, low, Value(), NVVM::FPRoundingMode::RN);
+    return LLVM::BitcastOp::create(b, b.getI32Type(), packed);
+  }
+};
+
+} // namespace
+
+void lla::populateElementwisePatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
+  patterns.add<FillPattern, MapPattern, RowReducePattern, AnyPattern, SplitPattern, StackPattern, ConvertPattern>(
+      converter, patterns.getContext(), facts);
+}

@@ -1,0 +1,102 @@
+//===- Lane.cpp - one lane's share of a kernel ----------------------------===//
+
+#include "compiler/Conversion/TileToNVVM/Lane.h"
+#include "dialect/Spec/KernelArguments.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/StringSwitch.h"
+#include <cstddef>
+
+using namespace mlir;
+using namespace lla;
+
+SmallVector<Type> ViewValues::types(MLIRContext *context) {
+  Builder b(context);
+  return {LLVM::LLVMPointerType::get(context, 1), b.getI64Type(), b.getI64Type(), b.getI32Type(),
+          b.getI32Type(), b.getI32Type(), LLVM::LLVMPointerType::get(context)};
+}
+
+ViewValues ViewValues::of(ValueRange v) { return {v[0], v[1], v[2], v[3], v[4], v[5], v[6]}; }
+
+Value Lane::i32(int64_t value) { return arith::ConstantIntOp::create(b, value, 32); }
+Value Lane::i64(int64_t value) { return arith::ConstantIntOp::create(b, value, 64); }
+Value Lane::f32(double value) {
+  return arith::ConstantFloatOp::create(b, b.getF32Type(), llvm::APFloat(static_cast<float>(value)));
+}
+Value Lane::add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
+Value Lane::mul(Value x, Value y) { return arith::MulIOp::create(b, x, y); }
+Value Lane::add(Value x, int64_t y) {
+  return y == 0 ? x : add(x, arith::ConstantIntOp::create(b, x.getType(), y));
+}
+Value Lane::mul(Value x, int64_t y) {
+  return y == 1 ? x : mul(x, arith::ConstantIntOp::create(b, x.getType(), y));
+}
+Value Lane::div(Value x, int64_t y) { return y == 1 ? x : Value(arith::DivUIOp::create(b, x, i32(y))); }
+Value Lane::rem(Value x, int64_t y) { return y == 1 ? i32(0) : Value(arith::RemUIOp::create(b, x, i32(y))); }
+Value Lane::less(Value x, Value y) { return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, x, y); }
+Value Lane::both(Value x, Value y) { return arith::AndIOp::create(b, x, y); }
+Value Lane::equal(Value x, int64_t y) { return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, i32(y)); }
+Value Lane::extend(Value value) { return arith::ExtSIOp::create(b, b.getI64Type(), value); }
+
+Value Lane::thread() { return NVVM::ThreadIdXOp::create(b, b.getI32Type()); }
+Value Lane::lane() { return arith::AndIOp::create(b, thread(), i32(31)); }
+Value Lane::g() { return arith::ShRUIOp::create(b, lane(), i32(2)); }
+Value Lane::c() { return arith::AndIOp::create(b, lane(), i32(3)); }
+Value Lane::warp() {
+  Value own = arith::ShRUIOp::create(b, thread(), i32(5));
+  return NVVM::ShflOp::create(b, b.getI32Type(), i32(-1), own, i32(0), i32(31), NVVM::ShflKind::idx, UnitAttr());
+}
+
+Value Lane::sharedAddress(int64_t offset) {
+  Value base = LLVM::AddressOfOp::create(b, facts.sharedMemory);
+  return add(LLVM::PtrToIntOp::create(b, b.getI32Type(), base), offset);
+}
+Value Lane::sharedPointer(Value address) {
+  return LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 3), address);
+}
+
+Value Lane::field(llvm::StringRef name) {
+  struct Field {
+    int64_t offset;
+    Type type;
+  };
+  Type pointer = b.getI64Type(); // Read as an integer, so that it can become a global pointer.
+  Field field = llvm::StringSwitch<Field>(name)
+#define LLA_POINTER(name, what) .Case(#name, {offsetof(KernelArguments, name), pointer})
+#define LLA_I64(name, what) .Case(#name, {offsetof(KernelArguments, name), b.getI64Type()})
+#define LLA_I32(name, what) .Case(#name, {offsetof(KernelArguments, name), b.getI32Type()})
+#define LLA_F32(name, what) .Case(#name, {offsetof(KernelArguments, name), b.getF32Type()})
+#include "dialect/Spec/KernelArguments.def"
+                    .Default({0, Type()});
+  Value address = LLVM::GEPOp::create(b, facts.record.getType(), b.getI8Type(), facts.record,
+                                      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(field.offset)});
+  auto load = LLVM::LoadOp::create(b, field.type, address);
+  load.setInvariant(true);
+  return load;
+}
+
+Value Lane::offset(Value pointer, Value bytes) {
+  return LLVM::GEPOp::create(b, pointer.getType(), b.getI8Type(), pointer, ValueRange{bytes});
+}
+
+Value Lane::element(const ViewValues &view, Value row, Value column, int64_t elementBytes) {
+  llvm::APInt group;
+  Value elements;
+  if (matchPattern(view.group, m_ConstantInt(&group)) && group == 1) {
+    elements = mul(extend(row), view.rowStride);
+  } else {
+    Value of = arith::DivUIOp::create(b, row, view.group), head = arith::RemUIOp::create(b, row, view.group);
+    elements = add(mul(extend(of), view.rowStride), mul(extend(head), view.headStride));
+  }
+  return offset(view.base, mul(add(elements, extend(column)), elementBytes));
+}
+
+Value Lane::exchange(Value x, int64_t mask) {
+  return NVVM::ShflOp::create(b, x.getType(), i32(-1), x, i32(mask), i32(31), NVVM::ShflKind::bfly, UnitAttr());
+}
+
+void Lane::when(Value condition, llvm::function_ref<void()> then) {
+  auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  then();
+}

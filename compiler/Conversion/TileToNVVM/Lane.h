@@ -1,0 +1,111 @@
+//===- Lane.h - one lane's share of a kernel ------------------------------===//
+//
+// What the patterns of this conversion share: the facts of the kernel, the values
+// that views and rings become, and arithmetic that reads like the formula.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_COMPILER_CONVERSION_TILETONVVM_LANE_H
+#define LLA_COMPILER_CONVERSION_TILETONVVM_LANE_H
+
+#include "compiler/Transforms/Passes.h"
+#include "dialect/Tile/FragmentLayout.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Transforms/DialectConversion.h"
+
+namespace lla {
+
+using mlir::ImplicitLocOpBuilder;
+using mlir::Value;
+using mlir::ValueRange;
+using Values = llvm::SmallVector<Value>;
+
+/// What is fixed for the kernel being converted.
+struct KernelFacts {
+  mlir::Value record;                          ///< Pointer to the launch record.
+  llvm::DenseMap<tile::Tensor, Value> maps;    ///< Tensor maps, where rings need them.
+  mlir::LLVM::GlobalOp sharedMemory;
+  int64_t warps = 0, producerWarps = 0;        ///< Computing and copying warps.
+  int64_t threads() const { return 32 * (warps + producerWarps); }
+};
+
+/// A view's values, in the order of its 1:N conversion.
+struct ViewValues {
+  Value base;                  ///< First element of (batch, row 0, head), ptr<1>.
+  Value rowStride, headStride; ///< Elements, i64.
+  Value group, batch, head;    ///< i32; group is a constant.
+  Value map;                   ///< Tensor map, or null pointer.
+
+  static llvm::SmallVector<mlir::Type> types(mlir::MLIRContext *context);
+  static ViewValues of(ValueRange values);
+  Values flatten() const { return {base, rowStride, headStride, group, batch, head, map}; }
+};
+
+/// Arithmetic and positions of a lane.
+class Lane {
+public:
+  Lane(ImplicitLocOpBuilder &b, const KernelFacts &facts) : b(b), facts(facts) {}
+
+  Value i32(int64_t value);
+  Value i64(int64_t value);
+  Value f32(double value);
+  Value add(Value x, Value y);
+  Value add(Value x, int64_t y);
+  Value mul(Value x, Value y);
+  Value mul(Value x, int64_t y);
+  Value div(Value x, int64_t y);
+  Value rem(Value x, int64_t y);
+  Value less(Value x, Value y);
+  Value both(Value x, Value y);
+  Value equal(Value x, int64_t y);
+  Value extend(Value i32);
+
+  /// lane / 4 and lane mod 4.
+  Value g();
+  Value c();
+  Value lane();
+  Value thread();
+  /// Index of the warp, the same in all its lanes, producers included.
+  Value warp();
+
+  /// Byte address in shared memory, i32, and as a pointer.
+  Value sharedAddress(int64_t offset);
+  Value sharedPointer(Value address);
+  /// A field of the launch record.
+  Value field(llvm::StringRef name);
+  /// Pointer to (row, column) of a view with `elementBytes`.
+  Value element(const ViewValues &view, Value row, Value column, int64_t elementBytes);
+  Value offset(Value pointer, Value bytes);
+
+  /// x of the lane whose number differs by `mask`.
+  Value exchange(Value x, int64_t mask);
+  /// Runs `then` where `condition` holds.
+  void when(Value condition, llvm::function_ref<void()> then);
+
+  ImplicitLocOpBuilder &b;
+  const KernelFacts &facts;
+
+private:
+  Value specialRegister(llvm::StringRef kind);
+};
+
+/// Pattern of this conversion: knows the kernel's facts.
+template <typename OpT> class LanePattern : public mlir::OpConversionPattern<OpT> {
+public:
+  LanePattern(const mlir::TypeConverter &converter, mlir::MLIRContext *context, const KernelFacts &facts)
+      : mlir::OpConversionPattern<OpT>(converter, context), facts(facts) {}
+  using Adaptor = typename mlir::OpConversionPattern<OpT>::OneToNOpAdaptor;
+
+protected:
+  const KernelFacts &facts;
+};
+
+using Patterns = mlir::RewritePatternSet;
+void populateKernelPatterns(const mlir::TypeConverter &, Patterns &, const KernelFacts &);
+void populateCopyPatterns(const mlir::TypeConverter &, Patterns &, const KernelFacts &);
+void populateDotPatterns(const mlir::TypeConverter &, Patterns &, const KernelFacts &);
+void populateElementwisePatterns(const mlir::TypeConverter &, Patterns &, const KernelFacts &);
+void populateRingPatterns(const mlir::TypeConverter &, Patterns &, const KernelFacts &);
+void populateMergePatterns(const mlir::TypeConverter &, Patterns &, const KernelFacts &);
+
+} // namespace lla
+#endif

@@ -1,0 +1,112 @@
+//===- Ptx.cpp - instructions that no upstream op expresses ---------------===//
+
+#include "compiler/Conversion/TileToNVVM/Ptx.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace lla;
+using lla::ptx::Values;
+
+/// Inline assembly with `count` results of `type`; a struct is unpacked.
+static Values assemble(ImplicitLocOpBuilder &b, const std::string &code, const std::string &constraints,
+                       ValueRange operands, Type type, unsigned count, bool sideEffects = true) {
+  MLIRContext *context = b.getContext();
+  auto dialect = LLVM::AsmDialectAttr::get(context, LLVM::AsmDialect::AD_ATT);
+  Type result = count == 1 ? type : LLVM::LLVMStructType::getLiteral(context, SmallVector<Type>(count, type));
+  auto op = LLVM::InlineAsmOp::create(b, result, operands, code, constraints, sideEffects,
+                                      /*is_align_stack=*/false, LLVM::TailCallKind::None, dialect, ArrayAttr());
+  if (count == 1)
+    return {op.getResult(0)};
+  Values values;
+  for (unsigned i = 0; i < count; ++i)
+    values.push_back(LLVM::ExtractValueOp::create(b, op.getResult(0), i));
+  return values;
+}
+
+/// "x,x,x": `count` times.
+static std::string repeat(llvm::StringRef text, unsigned count) {
+  std::string joined;
+  for (unsigned i = 0; i < count; ++i)
+    joined += (i ? "," : "") + text.str();
+  return joined;
+}
+
+/// "$first, $first+1, ...": operand numbers of a register list.
+static std::string numbers(unsigned first, unsigned count) {
+  std::string joined;
+  for (unsigned i = 0; i < count; ++i)
+    joined += (i ? ", $" : "$") + std::to_string(first + i);
+  return joined;
+}
+
+/// "0,1,2": constraints that tie inputs to the first outputs.
+static std::string ties(unsigned count) {
+  std::string joined;
+  for (unsigned i = 0; i < count; ++i)
+    joined += (i ? "," : "") + std::to_string(i);
+  return joined;
+}
+
+// PTX ISA 9.7.9.9, ld.global.nc.
+Values ptx::loadReadOnly(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
+  Value flag = arith::ExtUIOp::create(b, b.getI32Type(), predicate);
+  return assemble(b,
+                  "{\n.reg .pred p;\nsetp.ne.b32 p, $5, 0;\nmov.b32 $0, 0;\nmov.b32 $1, 0;\nmov.b32 $2, 0;\n"
+                  "mov.b32 $3, 0;\n@p ld.global.nc.L1::no_allocate.v4.b32 {$0, $1, $2, $3}, [$4];\n}",
+                  "=&r,=&r,=&r,=&r,l,r", {pointer, flag}, b.getI32Type(), 4);
+}
+
+// PTX ISA 9.7.9.8, ld with cache operator cg.
+Values ptx::loadShared4(ImplicitLocOpBuilder &b, Value pointer) {
+  return assemble(b, "ld.global.cg.v4.f32 {$0, $1, $2, $3}, [$4];", "=f,=f,=f,=f,l,~{memory}", pointer, b.getF32Type(), 4);
+}
+Value ptx::loadShared1(ImplicitLocOpBuilder &b, Value pointer) {
+  return assemble(b, "ld.global.cg.f32 $0, [$1];", "=f,l,~{memory}", pointer, b.getF32Type(), 1)[0];
+}
+
+// PTX ISA 9.7.13.5, atom; 9.7.13.4, fence.
+Value ptx::arriveWrapping(ImplicitLocOpBuilder &b, Value pointer, Value last) {
+  return assemble(b, "fence.acq_rel.gpu;\natom.global.inc.u32 $0, [$1], $2;\nfence.acq_rel.gpu;", "=r,l,r,~{memory}",
+                  {pointer, last}, b.getI32Type(), 1)[0];
+}
+
+static llvm::StringRef mmaType(Type element) { return element.isBF16() ? "bf16" : "f16"; }
+
+// PTX ISA 9.7.15.5, wgmma.mma_async; immediates: scale-d, imm-scale-a, imm-scale-b, imm-trans-a, imm-trans-b.
+Values ptx::wgmmaShared(ImplicitLocOpBuilder &b, Type element, int64_t n, Value a, Value bDescriptor,
+                        ArrayRef<int64_t> aOffsets, ArrayRef<int64_t> bOffsets) {
+  unsigned count = n / 2;
+  std::string code = "{\n.reg .b64 da, db;\nwgmma.fence.sync.aligned;\n";
+  for (auto [step, offsets] : llvm::enumerate(llvm::zip(aOffsets, bOffsets)))
+    code += llvm::formatv("add.s64 da, ${0}, {2};\nadd.s64 db, ${1}, {3};\n"
+                          "wgmma.mma_async.sync.aligned.m64n{4}k16.f32.{5}.{5} {{{6}}, da, db, {7}, 1, 1, 0, 0;\n",
+                          count, count + 1, std::get<0>(offsets), std::get<1>(offsets), n, mmaType(element),
+                          numbers(0, count), step == 0 ? 0 : 1)
+                .str();
+  code += "wgmma.commit_group.sync.aligned;\n}";
+  return assemble(b, code, repeat("=&f", count) + ",l,l", {a, bDescriptor}, b.getF32Type(), count);
+}
+
+Values ptx::wgmmaRegisters(ImplicitLocOpBuilder &b, Type element, int64_t n, ValueRange a, Value bDescriptor,
+                           ArrayRef<int64_t> bOffsets, ValueRange accumulators) {
+  unsigned count = n / 2, firstA = 2 * count, descriptor = firstA + a.size();
+  std::string code = "{\n.reg .b64 db;\nwgmma.fence.sync.aligned;\n";
+  for (auto [step, offset] : llvm::enumerate(bOffsets))
+    code += llvm::formatv("add.s64 db, ${0}, {1};\n"
+                          "wgmma.mma_async.sync.aligned.m64n{2}k16.f32.{3}.{3} {{{4}}, {{{5}}, db, 1, 1, 1, 1;\n",
+                          descriptor, offset, n, mmaType(element), numbers(0, count), numbers(firstA + 4 * step, 4))
+                .str();
+  code += "wgmma.commit_group.sync.aligned;\n}";
+  Values operands(accumulators);
+  llvm::append_range(operands, a);
+  operands.push_back(bDescriptor);
+  std::string constraints = repeat("=f", count) + "," + ties(count) + "," + repeat("r", a.size()) + ",l";
+  return assemble(b, code, constraints, operands, b.getF32Type(), count);
+}
+
+// PTX ISA 9.7.15.7, wgmma.wait_group.
+Values ptx::wgmmaWait(ImplicitLocOpBuilder &b, int64_t pending, ValueRange accumulators) {
+  unsigned count = accumulators.size();
+  return assemble(b, "wgmma.wait_group.sync.aligned " + std::to_string(pending) + ";",
+                  repeat("=f", count) + "," + ties(count), accumulators, b.getF32Type(), count);
+}

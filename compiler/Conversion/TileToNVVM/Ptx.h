@@ -1,0 +1,44 @@
+//===- Ptx.h - instructions that no upstream op expresses -----------------===//
+//
+// The only place with PTX text: one named emitter per instruction, each with the
+// PTX ISA section it follows.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_COMPILER_CONVERSION_TILETONVVM_PTX_H
+#define LLA_COMPILER_CONVERSION_TILETONVVM_PTX_H
+
+#include "compiler/Transforms/Passes.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace lla::ptx {
+
+using mlir::ImplicitLocOpBuilder;
+using mlir::Value;
+using mlir::ValueRange;
+using Values = llvm::SmallVector<Value>;
+
+/// 16 bytes of global memory that nothing writes during the kernel, past L1; four i32, 0 where
+/// `predicate` is false. (ld.global.nc)
+Values loadReadOnly(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
+
+/// 16 bytes, or 4, from L2: another CTA wrote them in this launch. (ld.global.cg)
+Values loadShared4(ImplicitLocOpBuilder &b, Value pointer);
+Value loadShared1(ImplicitLocOpBuilder &b, Value pointer);
+
+/// The old value; the new one is 0 where the old was `last`, else one more. Releases this thread's
+/// writes and acquires those of earlier arrivals at device scope. (atom.inc, fence.acq_rel)
+Value arriveWrapping(ImplicitLocOpBuilder &b, Value pointer, Value last);
+
+/// D = A B over `aOffsets.size()` steps of 16, both from shared memory (descriptors plus offsets in units
+/// of 16 bytes), in flight on return. m64nNk16, fp32 accumulators. (wgmma.mma_async, fence, commit_group)
+Values wgmmaShared(ImplicitLocOpBuilder &b, mlir::Type element, int64_t n, Value a, Value bDescriptor,
+                   llvm::ArrayRef<int64_t> aOffsets, llvm::ArrayRef<int64_t> bOffsets);
+/// D += A B with A in registers (four i32 a step) and B column-major in shared memory.
+Values wgmmaRegisters(ImplicitLocOpBuilder &b, mlir::Type element, int64_t n, ValueRange a, Value bDescriptor,
+                      llvm::ArrayRef<int64_t> bOffsets, ValueRange accumulators);
+/// At most `pending` groups are in flight after it. The accumulators are threaded through, so that no
+/// read of them can be moved above. (wgmma.wait_group)
+Values wgmmaWait(ImplicitLocOpBuilder &b, int64_t pending, ValueRange accumulators);
+
+} // namespace lla::ptx
+#endif

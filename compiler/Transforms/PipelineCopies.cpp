@@ -1,0 +1,163 @@
+//===- PipelineCopies.cpp - loads ahead of their use ----------------------===//
+//
+// Shared memory: the copies of all key loops become one ring, the copies outside
+// loops a ring of one slot.
+//
+//     for %i { %k = copy K[..]; %v = copy V[..]; ... }                  (before)
+//       ==>
+//     %ring = ring : <stages x [k, v]>
+//     for %i { ring_fill %ring[%i] from K, V; %k, %v = ring_acquire %ring[%i]; ...; ring_release %ring[%i] }
+//
+// Registers (stages = 2): a load moves one iteration ahead, right behind the last
+// reader of the tile it replaces.
+//
+//     for %i { %k = load K[f(%i)]; use %k }                             (before)
+//       ==>
+//     %k0 = load K[f(begin)]
+//     for %i iter(%k = %k0) { use %k; %next = load K[f(%i + step)]; yield %next }
+//
+// Precondition:  key loops with copies count tiles 0, 1, 2, ... without gaps over
+//                all of a kernel's loops (the induction variable is the fill number).
+// Why it is right: a load past the end touches nothing (its rows are at or beyond
+// `limit`); fill n and acquire n pair up by number.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Transforms/Passes.h"
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
+
+namespace lla {
+#define GEN_PASS_DEF_TILEPIPELINECOPIES
+#include "compiler/Transforms/Passes.h.inc"
+} // namespace lla
+
+using namespace mlir;
+using namespace lla;
+using namespace lla::tile;
+
+//===----------------------------------------------------------------------===//
+// Shared memory: rings
+//===----------------------------------------------------------------------===//
+
+/// Replaces `copies` (all in one block) by fill `n` of `ring` at the first of them.
+static void fillAndAcquire(SmallVectorImpl<CopyOp> &copies, Value ring, Value n) {
+  // The fill stands at the last copy, below all of its operands.
+  ImplicitLocOpBuilder b(copies.back().getLoc(), copies.back());
+  SmallVector<Value> views, rows;
+  SmallVector<Type> types;
+  for (CopyOp copy : copies) {
+    views.push_back(copy.getView());
+    rows.push_back(copy.getRow());
+    types.push_back(copy.getType());
+  }
+  RingFillOp::create(b, ring, n, views, rows);
+  auto acquire = RingAcquireOp::create(b, types, ring, n);
+  for (auto [copy, tile] : llvm::zip(copies, acquire.getTiles())) {
+    copy.replaceAllUsesWith(tile);
+    copy.erase();
+  }
+}
+
+static SmallVector<CopyOp> copiesIn(Block &block) { return llvm::to_vector(block.getOps<CopyOp>()); }
+
+static Value createRing(KernelOp kernel, ArrayRef<CopyOp> copies, int64_t slots) {
+  auto b = ImplicitLocOpBuilder::atBlockBegin(kernel.getLoc(), &kernel.getBody().front());
+  SmallVector<Type> tiles;
+  for (CopyOp copy : copies)
+    tiles.push_back(copy.getType());
+  return RingOp::create(b, RingType::get(b.getContext(), slots, tiles), IntegerAttr(), IntegerAttr());
+}
+
+static void makeRings(KernelOp kernel) {
+  Block &body = kernel.getBody().front();
+  SmallVector<CopyOp> rows = copiesIn(body);
+  Value ring;
+  for (auto loop : llvm::make_early_inc_range(body.getOps<scf::ForOp>())) {
+    SmallVector<CopyOp> copies = copiesIn(*loop.getBody());
+    if (copies.empty())
+      continue;
+    if (!ring)
+      ring = createRing(kernel, copies, kernel.getStages());
+    fillAndAcquire(copies, ring, loop.getInductionVar());
+    OpBuilder end(loop.getBody()->getTerminator());
+    RingReleaseOp::create(end, loop.getLoc(), ring, loop.getInductionVar());
+  }
+  if (rows.empty())
+    return;
+  // Created last, hence first in the kernel and in shared memory.
+  Value once = createRing(kernel, rows, 1);
+  ImplicitLocOpBuilder b(kernel.getLoc(), rows.front());
+  fillAndAcquire(rows, once, arith::ConstantIntOp::create(b, 0, 32));
+}
+
+//===----------------------------------------------------------------------===//
+// Registers: one iteration ahead
+//===----------------------------------------------------------------------===//
+
+/// Clones `load` and what it needs from the loop's body, for the iteration `iteration`.
+static Value cloneForIteration(OpBuilder &b, LoadOp load, scf::ForOp loop, Value iteration) {
+  IRMapping mapping;
+  mapping.map(loop.getInductionVar(), iteration);
+  SetVector<Operation *> slice;
+  BackwardSliceOptions options;
+  options.filter = [&](Operation *op) { return op->getBlock() == loop.getBody(); };
+  (void)getBackwardSlice(load.getOperation(), &slice, options);
+  for (Operation *op : slice)
+    b.clone(*op, mapping);
+  return cast<LoadOp>(b.clone(*load, mapping)).getResult();
+}
+
+/// The last op of `block` that reads `value`, itself or in a region.
+static Operation *lastReader(Value value, Block *block) {
+  Operation *last = value.getDefiningOp();
+  for (Operation *user : value.getUsers()) {
+    Operation *ancestor = block->findAncestorOpInBlock(*user);
+    if (ancestor && last->isBeforeInBlock(ancestor))
+      last = ancestor;
+  }
+  return last;
+}
+
+static void prefetch(scf::ForOp loop) {
+  SmallVector<LoadOp> loads = llvm::to_vector(loop.getBody()->getOps<LoadOp>());
+  if (loads.empty())
+    return;
+  OpBuilder before(loop);
+  SmallVector<Value> firsts;
+  for (LoadOp load : loads)
+    firsts.push_back(cloneForIteration(before, load, loop, loop.getLowerBound()));
+
+  SmallVector<Value> nexts;
+  for (LoadOp load : loads) {
+    OpBuilder after(loop.getContext());
+    after.setInsertionPointAfter(lastReader(load.getResult(), loop.getBody()));
+    Value iteration = arith::AddIOp::create(after, load.getLoc(), loop.getInductionVar(), loop.getStep());
+    nexts.push_back(cloneForIteration(after, load, loop, iteration));
+  }
+  auto yieldNexts = [&](OpBuilder &, Location, ArrayRef<BlockArgument>) { return SmallVector<Value>(nexts); };
+  IRRewriter rewriter(loop.getContext());
+  FailureOr<LoopLikeOpInterface> rotated =
+      loop.replaceWithAdditionalYields(rewriter, firsts, /*replaceInitOperandUsesInLoop=*/false, yieldNexts);
+  auto newLoop = cast<scf::ForOp>(rotated->getOperation());
+  ValueRange carried = newLoop.getRegionIterArgs().take_back(loads.size());
+  for (auto [load, tile] : llvm::zip(loads, carried)) {
+    load.getResult().replaceAllUsesWith(tile);
+    load.erase();
+  }
+}
+
+namespace {
+struct PipelineCopies : lla::impl::TilePipelineCopiesBase<PipelineCopies> {
+  void runOnOperation() override {
+    KernelOp kernel = getOperation();
+    makeRings(kernel);
+    if (kernel.getStages() < 2)
+      return;
+    for (auto loop : llvm::make_early_inc_range(kernel.getBody().front().getOps<scf::ForOp>()))
+      prefetch(loop);
+  }
+};
+} // namespace

@@ -1,0 +1,85 @@
+//===- SpecializeRoles.cpp - who copies and who computes ------------------===//
+//
+// Divides a kernel with rings among a producer warpgroup and the computing warps.
+//
+//     ring_fill %once[0]; acquire ...                                   (before)
+//     for %i { ring_fill %ring[%i]; acquire; compute; release }
+//       ==>
+//     roles producer { ring_fill %once[0]; for %i { ring_fill %ring[%i] } }
+//           consumer { acquire ...; for %i { acquire; compute; release } }
+//
+// Ops above the first fill (positions, ranges, views) stay common to both.
+//
+// Why it is right: fills and acquires pair up by number, a fill waits for the
+// release of the slot's previous tile, and in program order every acquire comes
+// after its fill, so the two sides cannot wait for each other.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Transforms/Passes.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace lla {
+#define GEN_PASS_DEF_TILESPECIALIZEROLES
+#include "compiler/Transforms/Passes.h.inc"
+} // namespace lla
+
+using namespace mlir;
+using namespace lla;
+using namespace lla::tile;
+
+/// Registers per thread of producer and consumers: multiples of 8 that the 64 K registers allow.
+static std::pair<int64_t, int64_t> registerSplit(int64_t warps) {
+  return warps > 8 ? std::pair<int64_t, int64_t>(32, 160) : std::pair<int64_t, int64_t>(24, 240);
+}
+
+static bool fills(Operation &op) {
+  return op.walk([](RingFillOp) { return WalkResult::interrupt(); }).wasInterrupted();
+}
+
+/// Copies to the producer the fills of `block`, the loops around them, and the arithmetic they need.
+static void cloneFills(OpBuilder &b, Block &block, IRMapping &mapping) {
+  for (Operation &op : block) {
+    if (auto loop = dyn_cast<scf::ForOp>(op); loop && fills(op)) {
+      auto copy = scf::ForOp::create(b, loop.getLoc(), mapping.lookupOrDefault(loop.getLowerBound()),
+                                     mapping.lookupOrDefault(loop.getUpperBound()),
+                                     mapping.lookupOrDefault(loop.getStep()));
+      mapping.map(loop.getInductionVar(), copy.getInductionVar());
+      OpBuilder inner(copy.getBody()->getTerminator());
+      cloneFills(inner, *loop.getBody(), mapping);
+    } else if (isa<RingFillOp>(op) || (isMemoryEffectFree(&op) && op.getNumRegions() == 0 &&
+                                       !op.hasTrait<OpTrait::IsTerminator>() && llvm::all_of(op.getResultTypes(), [](Type type) {
+                                         return type.isIntOrIndex() || isa<ViewType>(type);
+                                       }) && llvm::none_of(op.getOperandTypes(), llvm::IsaPred<FragType>))) {
+      b.clone(op, mapping);
+    }
+  }
+}
+
+static void specialize(KernelOp kernel) {
+  Block &body = kernel.getBody().front();
+  auto firstFill = llvm::find_if(body, [](Operation &op) { return isa<RingFillOp>(op); });
+  if (firstFill == body.end())
+    return;
+  auto [producer, consumer] = registerSplit(kernel.getWarps());
+  Block *rest = body.splitBlock(firstFill);
+  auto b = ImplicitLocOpBuilder::atBlockEnd(kernel.getLoc(), &body);
+  auto roles = RolesOp::create(b, producer, consumer);
+  Block &copies = roles.getProducer().emplaceBlock();
+  rest->moveBefore(&roles.getConsumer(), roles.getConsumer().end());
+
+  IRMapping mapping;
+  auto inner = OpBuilder::atBlockBegin(&copies);
+  cloneFills(inner, *rest, mapping);
+  roles.getConsumer().walk([](RingFillOp fill) { fill.erase(); });
+}
+
+namespace {
+struct SpecializeRoles : lla::impl::TileSpecializeRolesBase<SpecializeRoles> {
+  void runOnOperation() override {
+    if (getOperation().getProducerWarps() > 0)
+      specialize(getOperation());
+  }
+};
+} // namespace
