@@ -19,7 +19,6 @@ def Tile_Dialect : Dialect {
     lane rows g and g + 8 (row g); see FragmentLayout.h for all layouts.
   }];
   let useDefaultTypePrinterParser = 1;
-  let useDefaultAttributePrinterParser = 1;
 }
 
 #endif
