@@ -180,8 +180,11 @@ llvm::Expected<std::vector<std::vector<double>>> Timer::time(const std::vector<C
   }
 
   std::vector<std::vector<double>> samples(candidates.size());
+  auto isGivenUp = [&](size_t i) { return !samples[i].empty() && samples[i].front() > policy.giveUpAbove; };
   for (int64_t round = -policy.warmup; round < policy.rounds; ++round) {
     for (size_t i = 0; i < candidates.size(); ++i) {
+      if (isGivenUp(i))
+        continue;
       llvm::Expected<double> milliseconds = elapsed(*timed[i]);
       if (!milliseconds)
         return milliseconds.takeError();

@@ -28,8 +28,8 @@ public:
   Timer(const Timer &) = delete;
   Timer &operator=(const Timer &) = delete;
 
-  /// Microseconds per launch, [candidate][round]. A cold sample is the time of launches with an eviction before each,
-  /// less that of the evictions alone.
+  /// Microseconds per launch, [candidate][round]; one round only if it is given up. A cold sample is the time of
+  /// launches with an eviction before each, less that of the evictions alone.
   llvm::Expected<std::vector<std::vector<double>>> time(const std::vector<Candidate> &candidates,
                                                         const TimingPolicy &policy);
 

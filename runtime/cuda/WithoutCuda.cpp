@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/RuntimeError.h"
 #include "runtime/cuda/CudaExecutor.h"
+#include "runtime/cuda/SelfTest.h"
 
 namespace lla {
 namespace {
@@ -20,5 +21,9 @@ llvm::Error builtWithoutCuda() {
 llvm::Expected<std::unique_ptr<Executor>> openCudaExecutor(int, const Knobs &) { return builtWithoutCuda(); }
 
 llvm::Expected<int> cudaDeviceCount() { return builtWithoutCuda(); }
+
+std::vector<Check> cudaChecks(const Knobs &) { return {{"CUDA", false, llvm::toString(builtWithoutCuda())}}; }
+
+llvm::Error plantFault(int, const std::string &, const Knobs &) { return builtWithoutCuda(); }
 
 } // namespace lla

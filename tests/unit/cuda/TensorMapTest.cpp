@@ -1,0 +1,148 @@
+//===- TensorMapTest.cpp - geometry of tensor maps ------------------------===//
+
+#include "runtime/cuda/TensorMap.h"
+#include "runtime/Executor.h"
+#include "runtime/RuntimeError.h"
+#include <gtest/gtest.h>
+
+using namespace lla;
+using namespace lla::cuda;
+
+// Generated kernels read the record at these offsets.
+static_assert(offsetof(KernelArguments, q) == 0 && offsetof(KernelArguments, workspace) == 40);
+static_assert(offsetof(KernelArguments, q_batch_stride) == 48 && offsetof(KernelArguments, partials_offset) == 168);
+static_assert(offsetof(KernelArguments, batch) == 176 && offsetof(KernelArguments, scale_log2) == 200);
+static_assert(sizeof(KernelArguments) == 208 && alignof(KernelArguments) == 8);
+
+namespace {
+
+Problem prefill(Layout layout) {
+  Problem problem;
+  problem.mode = Mode::Prefill;
+  problem.batch = 2;
+  problem.queryHeads = 8;
+  problem.kvHeads = 2;
+  problem.queryLength = problem.context = 512;
+  problem.headDim = 128;
+  problem.layout = layout;
+  return problem;
+}
+
+/// The launch record of dense tensors at made-up addresses.
+KernelArguments argumentsOf(const Problem &problem) {
+  AttentionTensors tensors = denseTensors(problem);
+  KernelArguments arguments;
+  uintptr_t address = 0x10000;
+#define SET(tensor)                                                                                                    \
+  arguments.tensor = reinterpret_cast<void *>(address);                                                                \
+  address += 0x1000000;                                                                                                \
+  arguments.tensor##_batch_stride = tensors.tensor.strides[0];                                                         \
+  arguments.tensor##_row_stride = tensors.tensor.strides[1];                                                           \
+  arguments.tensor##_head_stride = tensors.tensor.strides[2];
+  SET(q)
+  SET(r) SET(k) SET(v) SET(o)
+#undef SET
+      arguments.batch = problem.batch;
+  arguments.query_length = problem.queryLength;
+  arguments.context = problem.context;
+  arguments.kv_heads = problem.kvHeads;
+  return arguments;
+}
+
+Schedule ring() {
+  Schedule schedule;
+  schedule.load = LoadPath::Ring;
+  schedule.rows = 128;
+  schedule.keys = 80;
+  return schedule;
+}
+
+std::string errorOf(const Problem &problem, const KernelArguments &arguments, const Schedule &schedule = ring()) {
+  auto maps = tensorMapGeometry(problem, schedule, arguments);
+  if (maps)
+    return "";
+  auto [kind, text] = describe(maps.takeError());
+  EXPECT_EQ(kind, FailureKind::Usage);
+  return text;
+}
+
+TEST(TensorMap, InterleavedHeads) {
+  Problem problem = prefill(Layout::BSHD);
+  auto maps = tensorMapGeometry(problem, ring(), argumentsOf(problem));
+  ASSERT_TRUE(bool(maps)) << llvm::toString(maps.takeError());
+  ASSERT_EQ(maps->size(), 4u);
+  const TensorMapGeometry &q = (*maps)[0], &k = (*maps)[2];
+  const cuuint64_t sizes[] = {128, 512, 8, 2}, strides[] = {8 * 256, 256, 512 * 8 * 256};
+  EXPECT_TRUE(std::equal(sizes, sizes + 4, q.sizes));
+  EXPECT_TRUE(std::equal(strides, strides + 3, q.strideBytes));
+  const cuuint32_t box[] = {64, 128, 1, 1};
+  EXPECT_TRUE(std::equal(box, box + 4, q.box));
+  EXPECT_EQ(k.sizes[2], 2u);
+  EXPECT_EQ(k.strideBytes[0], 2u * 256);
+  EXPECT_EQ(k.box[1], 80u);
+}
+
+TEST(TensorMap, SeparateHeads) {
+  Problem problem = prefill(Layout::BHSD);
+  auto maps = tensorMapGeometry(problem, ring(), argumentsOf(problem));
+  ASSERT_TRUE(bool(maps)) << llvm::toString(maps.takeError());
+  const cuuint64_t strides[] = {256, 512 * 256, 8 * 512 * 256};
+  EXPECT_TRUE(std::equal(strides, strides + 3, (*maps)[0].strideBytes));
+}
+
+TEST(TensorMap, NoProbeNoMap) {
+  Problem problem = prefill(Layout::BSHD);
+  problem.probe = Probe::None;
+  KernelArguments arguments = argumentsOf(problem);
+  auto maps = tensorMapGeometry(problem, ring(), arguments);
+  ASSERT_TRUE(bool(maps)) << llvm::toString(maps.takeError());
+  ASSERT_EQ(maps->size(), 3u);
+  EXPECT_EQ((*maps)[1].base, arguments.k);
+}
+
+TEST(TensorMap, MisplacedAddressNamesTheTensor) {
+  Problem problem = prefill(Layout::BSHD);
+  KernelArguments arguments = argumentsOf(problem);
+  arguments.k = static_cast<char *>(arguments.k) + 2;
+  EXPECT_EQ(errorOf(problem, arguments), "k: address: expected a multiple of 16, got 2");
+}
+
+TEST(TensorMap, OddStrideNamesTheTensor) {
+  Problem problem = prefill(Layout::BSHD);
+  KernelArguments arguments = argumentsOf(problem);
+  arguments.v_row_stride = 257;
+  EXPECT_EQ(errorOf(problem, arguments), "v: row stride in bytes: expected a multiple of 16 below 2^40, got 514");
+}
+
+TEST(TensorMap, HugeStrideIsRefused) {
+  Problem problem = prefill(Layout::BSHD);
+  KernelArguments arguments = argumentsOf(problem);
+  arguments.q_batch_stride = int64_t(1) << 39;
+  EXPECT_NE(errorOf(problem, arguments).find("q: batch stride in bytes"), std::string::npos);
+}
+
+TEST(TensorMap, StrideOfASingleElementDoesNotMatter) {
+  Problem problem = prefill(Layout::BSHD);
+  KernelArguments arguments = argumentsOf(problem);
+  arguments.batch = 1;
+  arguments.q_batch_stride = 3;
+  EXPECT_EQ(errorOf(problem, arguments), "");
+}
+
+TEST(TensorMap, EmptyContextStillEncodes) {
+  Problem problem = prefill(Layout::BSHD);
+  KernelArguments arguments = argumentsOf(problem);
+  arguments.context = 0;
+  auto maps = tensorMapGeometry(problem, ring(), arguments);
+  ASSERT_TRUE(bool(maps)) << llvm::toString(maps.takeError());
+  EXPECT_EQ((*maps)[2].sizes[1], 1u);
+}
+
+TEST(TensorMap, TooTallABoxIsRefused) {
+  Problem problem = prefill(Layout::BSHD);
+  Schedule schedule = ring();
+  schedule.keys = 512;
+  EXPECT_NE(errorOf(problem, argumentsOf(problem), schedule).find("k: rows of a tile"), std::string::npos);
+}
+
+} // namespace
