@@ -17,9 +17,9 @@ namespace lla {
 
 /// Absent: unlimited. Several: their union, the first one reached stops.
 struct BudgetLimits {
-  std::optional<int64_t> trials;     ///< Candidates tried, failed and resumed ones included.
-  std::optional<double> seconds;     ///< Wall clock, racing included.
-  std::optional<int64_t> stagnation; ///< Trials in a row that did not improve on the best.
+  std::optional<int64_t> trials = {};     ///< Candidates tried, failed and resumed ones included.
+  std::optional<double> seconds = {};     ///< Wall clock, racing included.
+  std::optional<int64_t> stagnation = {}; ///< Trials in a row that did not improve on the best.
 };
 
 enum class StopReason { SpaceExhausted, Trials, Seconds, Stagnation, Cancelled };

@@ -121,7 +121,7 @@ void Heat::dropSlower() {
   if (!leader)
     return;
   for (size_t index : challengers())
-    if (Estimate gap = slowdown(*leader, index); index != *leader && gap.low > 0)
+    if (Estimate gap = slowdown(*leader, index); index != *leader && gap.low > rules.equivalence)
       leave(index, fmt::format("{:.1f} % slower than the leader (at least {:.1f} %)", 100 * gap.median, 100 * gap.low));
 }
 

@@ -1,8 +1,8 @@
 //===- Race.h - the final, by interleaved rounds --------------------------===//
 //
 // Finalists are timed in rungs of doubling length (8, 8, 16, 32 ... rounds). After
-// each rung every contender that is slower than the leader beyond doubt, by the
-// interval of the paired differences, leaves. What then remains is the tie set;
+// each rung every contender that is slower than the leader beyond doubt (the interval
+// of the paired differences lies above what counts for nothing) leaves. What then remains is the tie set;
 // of it the winner is the one with least workspace, fewest registers, lowest
 // schedule, so that a re-run ends the same. The incumbent (the default schedule)
 // stays until it is decided whether the gain over it excludes the margin.
@@ -23,6 +23,7 @@ struct RaceRules {
   unsigned firstRounds = 8;
   unsigned mostRounds = 64;    ///< Of one contender.
   double confidence = 0.99;    ///< Of each comparison.
+  double equivalence = 0.005;  ///< Slowdowns below this count for nothing: nobody leaves for less.
   double tieMargin = 0.01;     ///< Tied contenders were seen at most this much slower than the leader.
   double replaceMargin = 0.01; ///< The incumbent is replaced only if the gain surely exceeds this.
 };

@@ -85,6 +85,23 @@ llvm::Error readLine(TrialLog &log, llvm::StringRef text) {
   return llvm::Error::success();
 }
 
+llvm::Error fileError(llvm::StringRef path, std::error_code failure) {
+  return llvm::createStringError(failure, fmt::format("{}: {}", path.str(), failure.message()));
+}
+
+/// True for an empty file too.
+llvm::Expected<bool> endsInNewline(llvm::StringRef path) {
+  uint64_t size = 0;
+  if (std::error_code failure = llvm::sys::fs::file_size(path, size))
+    return fileError(path, failure);
+  if (size == 0)
+    return true;
+  auto last = llvm::MemoryBuffer::getFileSlice(path, 1, size - 1);
+  if (!last)
+    return fileError(path, last.getError());
+  return (*last)->getBuffer() == "\n";
+}
+
 /// Runs `read`, which may throw as nlohmann/json does.
 template <class Read> llvm::Error guarded(Read read) {
   try {
@@ -125,7 +142,7 @@ llvm::Expected<TrialLog> parseTrialLog(llvm::StringRef text) {
 llvm::Expected<TrialLog> readTrialLog(llvm::StringRef path) {
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!buffer)
-    return llvm::createStringError(buffer.getError(), fmt::format("{}: {}", path.str(), buffer.getError().message()));
+    return fileError(path, buffer.getError());
   llvm::Expected<TrialLog> log = parseTrialLog((*buffer)->getBuffer());
   if (!log)
     return llvm::createStringError(fmt::format("{}: {}", path.str(), llvm::toString(log.takeError())));
@@ -162,7 +179,7 @@ llvm::Expected<TrialLogWriter> TrialLogWriter::create(llvm::StringRef path, cons
   std::error_code failure;
   auto stream = std::make_unique<llvm::raw_fd_ostream>(path, failure, llvm::sys::fs::CD_CreateNew);
   if (failure)
-    return llvm::createStringError(failure, fmt::format("{}: {}", path.str(), failure.message()));
+    return fileError(path, failure);
   TrialLogWriter writer(std::move(stream));
   if (llvm::Error error = writer.writeLine(headerLine(header)))
     return error;
@@ -170,16 +187,16 @@ llvm::Expected<TrialLogWriter> TrialLogWriter::create(llvm::StringRef path, cons
 }
 
 llvm::Expected<TrialLogWriter> TrialLogWriter::append(llvm::StringRef path) {
-  auto before = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  std::error_code failure = before.getError();
-  if (failure)
-    return llvm::createStringError(failure, fmt::format("{}: {}", path.str(), failure.message()));
+  llvm::Expected<bool> complete = endsInNewline(path);
+  if (!complete)
+    return complete.takeError();
+  std::error_code failure;
   auto stream = std::make_unique<llvm::raw_fd_ostream>(path, failure, llvm::sys::fs::CD_OpenExisting,
                                                        llvm::sys::fs::FA_Write, llvm::sys::fs::OF_Append);
   if (failure)
-    return llvm::createStringError(failure, fmt::format("{}: {}", path.str(), failure.message()));
+    return fileError(path, failure);
   TrialLogWriter writer(std::move(stream));
-  if (llvm::StringRef text = (*before)->getBuffer(); !text.empty() && !text.ends_with("\n"))
+  if (!*complete)
     if (llvm::Error error = writer.writeLine(""))
       return error;
   return writer;

@@ -21,7 +21,8 @@ TEST(CostModel, NeverBelowTheFloorOfBytes) {
       Target where = target(arch);
       Ceilings ceilings = nominalCeilings(where);
       double floor = problem.minimumBytes() / ceilings.bytesPerSecond * 1e6;
-      for (const Schedule &schedule : SearchSpace::enumerate(problem, where).schedules()) {
+      SearchSpace space = SearchSpace::enumerate(problem, where);
+      for (const Schedule &schedule : space.schedules()) {
         Prediction guess = predict(problem, schedule, where, ceilings);
         ASSERT_TRUE(std::isfinite(guess.total)) << toText(schedule);
         ASSERT_GE(guess.total, floor) << toText(schedule);
