@@ -11,7 +11,6 @@
 using namespace mlir;
 using namespace lla;
 using tile::FragType;
-using tile::Layout;
 
 namespace {
 
@@ -42,7 +41,7 @@ struct MapPattern : LanePattern<tile::MapOp> {
       IRMapping mapping;
       for (auto [index, input] : llvm::enumerate(op.getInputs())) {
         auto inputType = cast<FragType>(input.getType());
-        bool broadcast = inputType.getLayout() == Layout::Row && type.getLayout() != Layout::Row;
+        bool broadcast = inputType.getLayout() == tile::Layout::Row && type.getLayout() != tile::Layout::Row;
         mapping.map(body.getArgument(index), adaptor.getInputs()[index][broadcast ? tile::rowIndex(type, i) : i]);
       }
       if (row) {
@@ -83,7 +82,7 @@ struct RowReducePattern : LanePattern<tile::RowReduceOp> {
       Value &row = rows[tile::rowIndex(type, i)];
       row = row ? combine(row, value) : value;
     }
-    if (op.getResult().getType().getLayout() == Layout::Row)
+    if (op.getResult().getType().getLayout() == tile::Layout::Row)
       for (Value &row : rows) // A row is spread over the four lanes of one g.
         for (int64_t mask : {1, 2})
           row = combine(row, lane.exchange(row, mask));

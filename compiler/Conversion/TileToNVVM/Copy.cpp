@@ -1,0 +1,156 @@
+//===- Copy.cpp - global memory to registers and back ---------------------===//
+//
+// Loads are 16 bytes a lane: 8 neighbouring 16-bit columns of one row. Rows at or
+// beyond the limit and columns beyond the view's are not touched and read as 0.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Conversion/TileToNVVM/Lane.h"
+#include "compiler/Conversion/TileToNVVM/Ptx.h"
+
+using namespace mlir;
+using namespace lla;
+using tile::FragType;
+
+namespace {
+
+/// One view's 16-byte chunks.
+struct ChunkLoader {
+  Lane &lane;
+  ViewValues view;
+  Value limit;
+  int64_t columns;
+
+  /// The chunk at (row, column), where `column` is `first` plus at most `spread` columns.
+  Values load(Value row, Value column, int64_t first, int64_t spread) const {
+    Value inside = lane.less(row, limit);
+    if (first + spread + 8 > columns)
+      inside = lane.both(inside, lane.less(column, lane.i32(columns)));
+    return ptx::loadReadOnly(lane.b, lane.element(view, row, column, 2), inside);
+  }
+};
+
+struct LoadPattern : LanePattern<tile::LoadOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::LoadOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    FragType type = op.getResult().getType();
+    if (type.getElementType().getIntOrFloatBitWidth() != 16)
+      return rewriter.notifyMatchFailure(op, "expected 16-bit elements");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    int64_t columns = op.getView().getType().getColumns();
+    ChunkLoader loader{lane, ViewValues::of(adaptor.getView()), adaptor.getLimit().front(), columns};
+    Value row = adaptor.getRow().front();
+    Values registers;
+    switch (type.getLayout()) {
+    case tile::Layout::Rows: {
+      ChunkLoader lower = loader;
+      if (op.getStacked())
+        lower.view = ViewValues::of(adaptor.getStacked());
+      Value upperRow = lane.add(row, lane.g());
+      Value lowerRow = op.getStacked() ? upperRow : lane.add(upperRow, 8);
+      for (int64_t j = 0; j < type.getColumns(); j += 32) {
+        Value column = lane.add(lane.mul(lane.c(), 8), j);
+        Values u = loader.load(upperRow, column, j, 24), l = lower.load(lowerRow, column, j, 24);
+        for (int pair : {0, 2})
+          registers.append({u[pair], l[pair], u[pair + 1], l[pair + 1]});
+      }
+      break;
+    }
+    case tile::Layout::Keys:
+      for (int64_t n = 0; n < type.getRows(); n += 8)
+        for (int64_t j = 0; j < type.getColumns(); j += 32)
+          llvm::append_range(registers, loader.load(lane.add(lane.add(row, lane.g()), n),
+                                                    lane.add(lane.mul(lane.c(), 8), j), j, 24));
+      break;
+    case tile::Layout::Values:
+      for (int64_t u = 0; u < type.getRows(); u += 16)
+        for (int64_t i = 0; i < 4; ++i)
+          for (int64_t j = 0; j < type.getColumns(); j += 64)
+            llvm::append_range(registers,
+                               loader.load(lane.add(lane.add(row, lane.mul(lane.c(), 2)), u + i % 2 + 8 * (i / 2)),
+                                           lane.add(lane.mul(lane.g(), 8), j), j, 56));
+      break;
+    default:
+      return rewriter.notifyMatchFailure(op, "expected layout rows, keys or values");
+    }
+    rewriter.replaceOpWithMultiple(op, {registers});
+    return success();
+  }
+};
+
+struct StorePattern : LanePattern<tile::StoreOp> {
+  using LanePattern::LanePattern;
+
+  LogicalResult matchAndRewrite(tile::StoreOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    FragType type = op.getValue().getType();
+    ViewValues view = ViewValues::of(adaptor.getView());
+    tile::ViewType viewType = op.getView().getType();
+    Value row = adaptor.getRow().front(), limit = adaptor.getLimit().front();
+    if (type.getLayout() == tile::Layout::Flat)
+      storeFlat(lane, type, adaptor.getValue(), view, viewType, row, limit);
+    else
+      storeRuns(lane, type, adaptor.getValue(), view, viewType, row, limit);
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  /// Columns of a lane that lie side by side: 2 in an accumulator, 8 in layout columns.
+  void storeRuns(Lane &lane, FragType type, ValueRange values, const ViewValues &view, tile::ViewType viewType,
+                 Value rowBase, Value limit) const {
+    bool wide = type.getLayout() == tile::Layout::Columns;
+    int64_t halves = type.getRows() / 8, run = wide ? 8 : 2, blocks = wide ? 8 : 1;
+    for (int64_t half = 0; half < halves; ++half) {
+      Value row = lane.add(lane.add(rowBase, lane.g()), 8 * half);
+      lane.when(lane.less(row, limit), [&] {
+        for (int64_t block = 0; block < type.getColumns() / 8; block += blocks)
+          for (int64_t e = 0; e < (wide ? 2 : 1); ++e) {
+            Values elements;
+            for (int64_t x = 0; x < run; ++x)
+              elements.push_back(values[((block + (wide ? x : 0)) * halves + half) * 2 + (wide ? e : x)]);
+            int64_t first = 8 * block + 8 * e, spread = wide ? 48 : 6;
+            if (first >= viewType.getColumns())
+              continue;
+            Value column = lane.add(lane.mul(lane.c(), wide ? 16 : 2), first);
+            auto write = [&] { storeRun(lane, elements, lane.element(view, row, column, 2), viewType.getElementType()); };
+            if (first + spread + run > viewType.getColumns())
+              lane.when(lane.less(column, lane.i32(viewType.getColumns())), write);
+            else
+              write();
+          }
+      });
+    }
+  }
+
+  static void storeRun(Lane &lane, ValueRange elements, Value pointer, Type element) {
+    ImplicitLocOpBuilder &b = lane.b;
+    auto vector = VectorType::get(elements.size(), element);
+    Value run = LLVM::PoisonOp::create(b, vector);
+    for (auto [i, value] : llvm::enumerate(elements))
+      run = LLVM::InsertElementOp::create(b, run, arith::TruncFOp::create(b, element, value), lane.i32(i));
+    LLVM::StoreOp::create(b, run, pointer, /*alignment=*/2 * elements.size());
+  }
+
+  void storeFlat(Lane &lane, FragType type, ValueRange values, const ViewValues &view, tile::ViewType viewType,
+                 Value rowBase, Value limit) const {
+    int64_t total = type.getRows() * type.getColumns();
+    for (auto [i, value] : llvm::enumerate(values)) {
+      Value index = lane.add(lane.thread(), i * type.getThreads());
+      Value row = lane.add(rowBase, lane.div(index, type.getColumns())), column = lane.rem(index, type.getColumns());
+      Value inside = lane.both(lane.less(index, lane.i32(total)), lane.less(row, limit));
+      lane.when(inside, [&, value = value] {
+        Value narrow = arith::TruncFOp::create(lane.b, viewType.getElementType(), value);
+        LLVM::StoreOp::create(lane.b, narrow, lane.element(view, row, column, 2), /*alignment=*/2);
+      });
+    }
+  }
+};
+
+} // namespace
+
+void lla::populateCopyPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
+  patterns.add<LoadPattern, StorePattern>(converter, patterns.getContext(), facts);
+}

@@ -1,0 +1,163 @@
+//===- Dot.cpp - mma.sync and wgmma ---------------------------------------===//
+
+#include "compiler/Conversion/TileToNVVM/Lane.h"
+#include "compiler/Conversion/TileToNVVM/Ptx.h"
+
+using namespace mlir;
+using namespace lla;
+using tile::FragType;
+
+//===----------------------------------------------------------------------===//
+// mma.sync m16n8k16
+//===----------------------------------------------------------------------===//
+
+/// c + a b for one block of 16 x 8, four fp32 registers a lane.
+static Values mma(Lane &lane, Type element, ValueRange a, ValueRange bOperand, ValueRange accumulator) {
+  ImplicitLocOpBuilder &b = lane.b;
+  auto operand = [&](ValueRange pairs) {
+    Values values;
+    for (Value pair : pairs) // bf16 pairs are i32 operands, f16 pairs vectors.
+      values.push_back(element.isBF16() ? pair
+                                        : Value(LLVM::BitcastOp::create(b, VectorType::get(2, element), pair)));
+    return values;
+  };
+  NVVM::MMATypes type = element.isBF16() ? NVVM::MMATypes::bf16 : NVVM::MMATypes::f16;
+  auto result = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(4, b.getF32Type()));
+  Value product = NVVM::MmaOp::create(b, result, operand(a), operand(bOperand), accumulator,
+                                      ArrayRef<int64_t>{16, 8, 16}, std::nullopt, std::nullopt,
+                                      std::array<NVVM::MMATypes, 2>{type, type},
+                                      std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row, NVVM::MMALayout::col});
+  Values values;
+  for (int64_t i = 0; i < 4; ++i)
+    values.push_back(LLVM::ExtractValueOp::create(b, product, i));
+  return values;
+}
+
+/// rows x keys, transposed. Two accumulator chains, since the steps of one would wait for each other.
+static Values rowsTimesKeys(Lane &lane, FragType aType, FragType bType, ValueRange a, ValueRange keys) {
+  int64_t steps = aType.getColumns() / 32;
+  Values result;
+  for (int64_t n = 0; n < bType.getRows() / 8; ++n) {
+    Values even(4, lane.f32(0)), odd(4, lane.f32(0));
+    for (int64_t j = 0; j < steps; ++j) {
+      ValueRange k = keys.slice((n * steps + j) * 4, 4), rows = a.slice(8 * j, 8);
+      even = mma(lane, aType.getElementType(), rows.take_front(4), k.take_front(2), even);
+      odd = mma(lane, aType.getElementType(), rows.drop_front(4), k.drop_front(2), odd);
+    }
+    for (auto [x, y] : llvm::zip(even, odd))
+      result.push_back(arith::AddFOp::create(lane.b, x, y));
+  }
+  return result;
+}
+
+/// Low (or high) halves of two pairs: the same column of two neighbouring keys.
+static Value pairKeys(Lane &lane, Value first, Value second, bool high) {
+  return LLVM::CallIntrinsicOp::create(lane.b, lane.b.getI32Type(), lane.b.getStringAttr("llvm.nvvm.prmt"),
+                                       ValueRange{first, second, lane.i32(high ? 0x7632 : 0x5410)})
+      .getResult(0);
+}
+
+/// accumulator + operand x values, in layout columns.
+static Values operandTimesValues(Lane &lane, FragType bType, ValueRange a, ValueRange values, ValueRange accumulator) {
+  int64_t panels = bType.getColumns() / 64;
+  Values result(accumulator);
+  for (int64_t u = 0; u < bType.getRows() / 16; ++u)
+    for (int64_t j = 0; j < panels; ++j)
+      for (int64_t e = 0; e < 4; ++e) {
+        auto row = [&](int64_t i) { return values[((u * 4 + i) * panels + j) * 4 + e]; };
+        for (bool high : {false, true}) {
+          Values b = {pairKeys(lane, row(0), row(1), high), pairKeys(lane, row(2), row(3), high)};
+          int64_t block = (8 * j + 2 * e + high) * 4;
+          Values sum = mma(lane, bType.getElementType(), a.slice(4 * u, 4), b, ValueRange(result).slice(block, 4));
+          llvm::copy(sum, result.begin() + block);
+        }
+      }
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// wgmma
+//===----------------------------------------------------------------------===//
+
+/// Matrix descriptor of a 128-byte-swizzled tile at shared address `address`: start, leading-dimension and
+/// stride offsets in units of 16 bytes (PTX ISA 9.7.15.5.1).
+static Value descriptor(Lane &lane, Value address, int64_t leadingBytes) {
+  ImplicitLocOpBuilder &b = lane.b;
+  constexpr int64_t strideBytes = 1024, swizzle128 = int64_t(1) << 62;
+  Value start = arith::ShRUIOp::create(b, arith::AndIOp::create(b, address, lane.i32(0x3ffff)), lane.i32(4));
+  Value wide = arith::ExtUIOp::create(b, b.getI64Type(), start);
+  return arith::OrIOp::create(b, wide, lane.i64((leadingBytes / 16) << 16 | (strideBytes / 16) << 32 | swizzle128));
+}
+
+/// Offsets, in units of 16 bytes, of the 16-column steps of a tile in panels of 64 columns.
+static SmallVector<int64_t> stepOffsets(tile::SharedType type) {
+  SmallVector<int64_t> offsets;
+  for (int64_t column = 0; column < type.getColumns(); column += 16)
+    offsets.push_back((column / 64) * (type.getPanelBytes() / 16) + (column % 64) / 8);
+  return offsets;
+}
+
+static Values sharedTimesShared(Lane &lane, tile::SharedType aType, tile::SharedType bType, Value a, Value bTile) {
+  // This warpgroup's 64 rows of the first operand.
+  Value warpgroup = arith::ShRUIOp::create(lane.b, lane.add(lane.warp(), -lane.facts.producerWarps), lane.i32(2));
+  Value rows = lane.add(a, lane.mul(warpgroup, 64 * 128));
+  constexpr int64_t unusedLeading = 16;
+  return ptx::wgmmaShared(lane.b, aType.getElementType(), bType.getRows(), descriptor(lane, rows, unusedLeading),
+                          descriptor(lane, bTile, unusedLeading), stepOffsets(aType), stepOffsets(bType));
+}
+
+static Values operandTimesShared(Lane &lane, tile::SharedType bType, ValueRange a, Value bTile, ValueRange accumulator) {
+  SmallVector<int64_t> offsets; // 16 rows of 128 bytes a step.
+  for (int64_t row = 0; row < bType.getRows(); row += 16)
+    offsets.push_back(row * 128 / 16);
+  int64_t leading = bType.getColumns() > 64 ? bType.getPanelBytes() : 16;
+  return ptx::wgmmaRegisters(lane.b, bType.getElementType(), bType.getColumns(), a, descriptor(lane, bTile, leading),
+                             offsets, accumulator);
+}
+
+namespace {
+
+struct DotPattern : LanePattern<tile::DotOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::DotOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    auto aFrag = dyn_cast<FragType>(op.getA().getType()), bFrag = dyn_cast<FragType>(op.getB().getType());
+    auto aShared = dyn_cast<tile::SharedType>(op.getA().getType()), bShared = dyn_cast<tile::SharedType>(op.getB().getType());
+    ValueRange a = adaptor.getA(), second = adaptor.getB();
+    Values accumulator(adaptor.getAccumulator());
+    if (accumulator.empty() && !aShared)
+      accumulator.assign(tile::registersPerLane(op.getResult().getType()), lane.f32(0));
+    Values result;
+    if (aShared && !op.getAccumulator())
+      result = sharedTimesShared(lane, aShared, bShared, a.front(), second.front());
+    else if (aFrag && bShared)
+      result = operandTimesShared(lane, bShared, a, second.front(), accumulator);
+    else if (aFrag && bFrag.getLayout() == tile::Layout::Values)
+      result = operandTimesValues(lane, bFrag, a, second, accumulator);
+    else if (aFrag && bFrag.getLayout() == tile::Layout::Keys && !op.getAccumulator())
+      result = rowsTimesKeys(lane, aFrag, bFrag, a, second);
+    else
+      return rewriter.notifyMatchFailure(op, "expected a product of this machine");
+    rewriter.replaceOpWithMultiple(op, {result});
+    return success();
+  }
+};
+
+struct WaitPattern : LanePattern<tile::WaitOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::WaitOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    SmallVector<Values> results;
+    for (ValueRange value : adaptor.getValues())
+      results.push_back(ptx::wgmmaWait(b, op.getPending(), value));
+    rewriter.replaceOpWithMultiple(op, std::move(results));
+    return success();
+  }
+};
+
+} // namespace
+
+void lla::populateDotPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
+  patterns.add<DotPattern, WaitPattern>(converter, patterns.getContext(), facts);
+}
