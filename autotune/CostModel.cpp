@@ -13,15 +13,17 @@ constexpr double microsecondsPerSecond = 1e6;
 struct DeviceRates {
   double clock;                   ///< Cycles per second.
   double exponentialsPerCycle;    ///< Of one multiprocessor (host: one core).
+  double simplePerCycle;          ///< Likewise, multiplications and comparisons.
   double loadLatency;             ///< Seconds until a load from memory arrives.
   double tileLatency;             ///< Seconds of one tile's dependent steps, its data being there.
   double synchroniseMicroseconds; ///< Last CTA to arrive: fence, atomic, read back.
+  double exposed;                 ///< Share of what hides behind the longest term that shows all the same.
 };
 
 DeviceRates ratesOf(const Target &target) {
   if (target.isHost()) // Own exp2: about ten vector instructions; tasks are handed out under one atomic.
-    return {2.5e9, target.vectorBits / 32.0 / 10.0, 90e-9, 0.2e-6, 5.0};
-  return {1.7e9, 16, 0.8e-6, 0.45e-6, 1.3};
+    return {2.5e9, target.vectorBits / 32.0 / 10.0, target.vectorBits / 32.0, 90e-9, 0.2e-6, 5.0, 0.5};
+  return {1.7e9, 16, 128, 0.8e-6, 0.45e-6, 1.3, 0.1};
 }
 
 /// Share of the GEMM rate that a load path's instructions reach.
@@ -62,20 +64,31 @@ TaskShape shapeOf(const Problem &problem, const Schedule &schedule, const Resour
 
 /// Microseconds for all reads, given how many bytes are in flight at once.
 double memoryTime(const Problem &problem, const Schedule &schedule, const Ceilings &ceilings, const DeviceRates &rates,
-                  double activeCtas, const Resources &costs) {
+                  double activeCtas, double spread, const Resources &costs) {
   double tileBytes = static_cast<double>(2 * schedule.keys * problem.headDim * elementBytes(problem.dtype));
   double loaders = schedule.load == LoadPath::Registers ? static_cast<double>(schedule.warps) : 1;
   double ahead = schedule.load == LoadPath::Ring ? static_cast<double>(schedule.stages - 1)
                                                  : 0.5 * static_cast<double>(schedule.stages);
   double inFlight = activeCtas * loaders * ahead * tileBytes;
   double wanted = ceilings.bytesPerSecond * rates.loadLatency;
-  double reached = ceilings.bytesPerSecond * std::clamp(inFlight / wanted, 0.01, 1.0);
+  // One multiprocessor alone draws at most about half more than its even share.
+  double reached = ceilings.bytesPerSecond * std::clamp(std::min(inFlight / wanted, 1.5 * spread), 0.01, 1.0);
   // Row tiles of one head read the same keys: from the cache at about three times the memory's rate.
   double reread = static_cast<double>(costs.rowTiles - 1) / static_cast<double>(costs.rowTiles);
   double keyBytes = static_cast<double>(costs.rowTiles) * static_cast<double>(problem.keyElements()) * 2 *
                     elementBytes(problem.dtype);
   double seconds = problem.minimumBytes() / reached + reread * keyBytes / (3 * ceilings.bytesPerSecond);
   return seconds * microsecondsPerSecond;
+}
+
+/// Cycles of one multiprocessor for all that is neither copy nor product: exponentials, the rescaling of the
+/// accumulators at each key tile (seldom if lazy), and masking where it is not peeled.
+double elementwiseCycles(const Problem &problem, const Schedule &schedule, const DeviceRates &rates, double pairs) {
+  constexpr double seldom = 0.1, maskSteps = 2;
+  double accumulators = (problem.hasProbe() ? 2.0 : 1.0) * static_cast<double>(paddedValueDim(problem, schedule));
+  double rescales = pairs / static_cast<double>(schedule.keys) * accumulators * (schedule.lazy ? seldom : 1);
+  double masks = pairs * maskSteps * (problem.causal && !schedule.peel ? 1 : 0);
+  return pairs / rates.exponentialsPerCycle + (rescales + masks) / rates.simplePerCycle;
 }
 
 double mergeTime(const Problem &problem, const Schedule &schedule, const Ceilings &ceilings, const DeviceRates &rates,
@@ -127,8 +140,8 @@ int64_t residentCtas(const Problem &problem, const Schedule &schedule, const Tar
 }
 
 const char *Prediction::bound() const {
-  double largest = std::max({memory, products, exponentials, chain});
-  return largest == memory ? "memory" : largest == products ? "products" : largest == chain ? "chain" : "exponentials";
+  double largest = std::max({memory, products, elementwise, chain});
+  return largest == memory ? "memory" : largest == products ? "products" : largest == chain ? "chain" : "elementwise";
 }
 
 Prediction predict(const Problem &problem, const Schedule &schedule, const Target &target, const Ceilings &ceilings) {
@@ -136,34 +149,37 @@ Prediction predict(const Problem &problem, const Schedule &schedule, const Targe
   DeviceRates rates = ratesOf(target);
   TaskShape shape = shapeOf(problem, schedule, costs);
   Prediction result;
-  result.residentCtas = residentCtas(problem, schedule, target);
 
-  double slots = static_cast<double>(target.multiprocessors * result.residentCtas);
+  result.residentCtas = residentCtas(problem, schedule, target);
+  double multiprocessors = static_cast<double>(target.multiprocessors);
+  double slots = multiprocessors * static_cast<double>(result.residentCtas);
   double ctas = static_cast<double>(costs.grid.x) * static_cast<double>(costs.grid.y);
   double waves = std::ceil(ctas / slots);
   result.waves = static_cast<int64_t>(std::min(waves, 1e18));
   // A grid smaller than the slots loses only the multiprocessors that get no CTA at all.
-  double spread =
-      std::min(ctas, static_cast<double>(target.multiprocessors)) / static_cast<double>(target.multiprocessors);
+  double spread = std::min(ctas, multiprocessors) / multiprocessors;
   result.fill = waves > 1 ? ctas / (waves * slots) : spread;
 
   double pairs = shape.tasks * shape.keyTiles * static_cast<double>(schedule.keys * schedule.rows);
-  double strands = problem.hasProbe() ? 2 : 1;
-  double flops =
-      2 * strands * pairs * static_cast<double>(paddedKeyDim(problem, schedule) + paddedValueDim(problem, schedule));
-  double exponentialRate = rates.clock * rates.exponentialsPerCycle * static_cast<double>(target.multiprocessors);
-  double chainStep = std::max(rates.tileLatency, (rates.tileLatency + rates.loadLatency) /
-                                                     static_cast<double>(std::max<int64_t>(schedule.stages, 1)));
+  double dims = static_cast<double>(paddedKeyDim(problem, schedule) + paddedValueDim(problem, schedule));
+  double flops = 2 * (problem.hasProbe() ? 2 : 1) * pairs * dims;
+  double productRate = ceilings.flopsPerSecond * productEfficiency(schedule.load) * result.fill;
+  double cycleRate = rates.clock * multiprocessors * result.fill;
+  double tileSeconds =
+      std::max(rates.tileLatency, (rates.tileLatency + rates.loadLatency) / static_cast<double>(schedule.stages));
 
-  result.memory = memoryTime(problem, schedule, ceilings, rates, std::min(ctas, slots), costs);
-  double productRate = ceilings.flopsPerSecond * productEfficiency(schedule.load);
-  result.products = flops / productRate / result.fill * microsecondsPerSecond;
-  result.exponentials = pairs / exponentialRate / result.fill * microsecondsPerSecond;
-  result.chain = shape.longestTiles * chainStep * waves * microsecondsPerSecond;
   result.launch = ceilings.launchMicroseconds;
+  result.memory = memoryTime(problem, schedule, ceilings, rates, std::min(ctas, slots), spread, costs);
+  result.products = flops / productRate * microsecondsPerSecond;
+  result.elementwise = elementwiseCycles(problem, schedule, rates, pairs) / cycleRate * microsecondsPerSecond;
+  result.chain = shape.longestTiles * tileSeconds * waves * microsecondsPerSecond;
   result.merge = mergeTime(problem, schedule, ceilings, rates, costs);
-  double longest = std::max({result.memory, result.products, result.exponentials, result.chain});
-  result.total = result.launch + longest + result.merge;
+
+  double sum = result.memory + result.products + result.elementwise + result.chain;
+  double longest = std::max({result.memory, result.products, result.elementwise, result.chain});
+  // Without overlap the exponentials wait for both score products and are waited for.
+  double serial = schedule.load == LoadPath::Ring && !schedule.overlap ? 0.2 * result.elementwise : 0;
+  result.total = result.launch + longest + rates.exposed * (sum - longest) + serial + result.merge;
   return result;
 }
 

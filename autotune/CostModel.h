@@ -4,13 +4,14 @@
 // that a search starts where it is likely to end, and it explains ("bound by
 // memory, 92 % of the slots filled"). Nothing is fitted to a measurement of ours.
 //
-//   total = launch + max(memory, products, exponentials, chain) + merge
+//   total = launch + longest + exposed * (the other three) + merge,   longest of
+//     memory, products, elementwise, chain;  exposed: what does not hide (0.1; host 0.5)
 //
-//   memory        bytes that must move / (bandwidth * min(1, bytes in flight / (bandwidth * latency)))
+//   memory        bytes that must move / (bandwidth * share that is reached); the share is the bytes in flight over
+//                 bandwidth * latency, at most 1.5 times the share of multiprocessors that work, at most 1
 //   products      padded FLOPs / (FLOP rate of the load path * fill)
-//   exponentials  padded pairs / (exponentials per second * fill)
-//   chain         key tiles one task folds one after the other * latency of a tile / (tiles in flight)
-//                 * waves
+//   elementwise   cycles for exponentials, rescales and masks / (clock * multiprocessors * fill)
+//   chain         key tiles one task folds one after the other * latency of a tile * waves
 //   fill          share of the slots that work: grid / (waves * slots), slots = multiprocessors * resident CTAs
 //   merge         states of key warps and splits: written, waited for, read
 //
@@ -34,14 +35,14 @@ struct Ceilings {
 Ceilings nominalCeilings(const Target &target);
 
 struct Prediction {
-  double memory = 0, products = 0, exponentials = 0, chain = 0; ///< Microseconds; they overlap.
-  double launch = 0, merge = 0;                                 ///< Microseconds.
-  double fill = 1;                                              ///< Share of the slots that work, over all waves.
-  int64_t residentCtas = 1;                                     ///< Per multiprocessor.
+  double memory = 0, products = 0, elementwise = 0, chain = 0; ///< Microseconds; they overlap.
+  double launch = 0, merge = 0;                                ///< Microseconds.
+  double fill = 1;                                             ///< Share of the slots that work, over all waves.
+  int64_t residentCtas = 1;                                    ///< Per multiprocessor.
   int64_t waves = 1;
   double total = 0; ///< Microseconds.
 
-  /// "memory", "products", "exponentials" or "chain": the largest.
+  /// "memory", "products", "elementwise" or "chain": the largest.
   const char *bound() const;
 };
 
