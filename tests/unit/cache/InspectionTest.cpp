@@ -1,0 +1,90 @@
+//===- InspectionTest.cpp - what people are told --------------------------===//
+
+#include "cache/Inspection.h"
+#include "tests/unit/cache/Samples.h"
+
+using namespace lla;
+using namespace lla::samples;
+
+namespace {
+
+bool has(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }
+
+/// A cache with one record and two artifacts.
+struct Filled : testing::Test {
+  Filled() : cache(CacheLocation{scratch.path, {}, {}}) {
+    must(cache.records.put(record()));
+    for (int number : {0, 1})
+      must(cache.artifacts.store(key(number), artifact(key(number))));
+  }
+  ScratchDirectory scratch;
+  Cache cache;
+};
+
+TEST_F(Filled, ListsEverything) {
+  std::vector<CacheItem> items = listCache(cache);
+  ASSERT_EQ(items.size(), 3u);
+  EXPECT_EQ(name(items[0].kind), "record");
+  EXPECT_EQ(items[0].digest, record().key().digest());
+  EXPECT_TRUE(has(items[0].what, "context=8192")) << items[0].what;
+  EXPECT_EQ(name(items[1].kind), "artifact");
+  EXPECT_GT(items[1].bytes, 20000);
+  EXPECT_TRUE(has(toJson(items[1]), "\"kind\":\"artifact\""));
+}
+
+TEST_F(Filled, ShowsOneByItsPrefix) {
+  std::string text = must(showEntry(cache, key().digest().substr(0, 12)));
+  EXPECT_TRUE(has(text, "\"registers\": 168") && has(text, "\"llvm\": \"22.1.8\"")) << text;
+  EXPECT_TRUE(has(must(showEntry(cache, record().key().digest())), "\"microseconds\": 12.375"));
+  EXPECT_EQ(message(showEntry(cache, "xyz")),
+            "digest: expected the start of an entry's digest, got \"xyz\", which none starts with");
+  EXPECT_EQ(message(showEntry(cache, "")),
+            "digest: expected the start of one entry's digest, got \"\", which 3 entries start with");
+}
+
+TEST_F(Filled, WhyAnArtifactIsMissed) {
+  EXPECT_EQ(whyArtifact(cache.artifacts, key()), "hit: " + key().digest() + "\n");
+  Toolchain newer = toolchain();
+  newer.ptxasVersion = "release 13.1";
+  Key asked = artifactKey(decode(), defaultSchedule(decode(), hopper()), hopper(), newer);
+  std::string text = whyArtifact(cache.artifacts, asked);
+  EXPECT_EQ(text.rfind("miss: " + asked.digest(), 0), 0u) << text;
+  EXPECT_TRUE(has(text, "nearest: " + key().digest())) << text;
+  EXPECT_TRUE(has(text, "  ptxas: asked \"release 13.1\", has \"release 13.0, V13.0.48\"\n")) << text;
+  EXPECT_LT(text.find(key(0).digest()), text.find(key(1).digest())) << "the nearer one first";
+}
+
+TEST_F(Filled, WhyARecordAnswers) {
+  MeasurementPolicy policy = record().policy;
+  EXPECT_EQ(whyRecord(cache.records, decode(), hopper(), policy).rfind("exact: ", 0), 0u);
+  std::string text = whyRecord(cache.records, decode(4096), hopper(), policy);
+  EXPECT_EQ(text.rfind("nearby shape: ", 0), 0u) << text;
+  EXPECT_TRUE(has(text, "  context: asked \"4096\", has \"8192\"\n")) << text;
+  policy.coldCache = true;
+  text = whyRecord(cache.records, decode(), hopper(), policy);
+  EXPECT_EQ(text.rfind("none: ", 0), 0u) << text;
+  EXPECT_TRUE(has(text, "  policy: asked \"graph,cold\", has \"graph,warm\"\n")) << text;
+}
+
+TEST_F(Filled, VerifyAndMerge) {
+  EXPECT_FALSE(cache.verify().any());
+  ScratchDirectory elsewhere;
+  Cache copy(CacheLocation{elsewhere.path, {}, {}});
+  Cache::MergeReport report = must(copy.merge(scratch.path));
+  EXPECT_EQ(report.records.kept, 1);
+  EXPECT_EQ(report.newArtifacts, 2);
+  EXPECT_EQ(listCache(copy).size(), 3u);
+  writeText(scratch / ("v1/artifacts/" + key().digest() + "/kernel.cubin"), "x");
+  CacheFaults faults = cache.verify();
+  EXPECT_TRUE(faults.records.empty());
+  ASSERT_EQ(faults.artifacts.size(), 1u);
+  EXPECT_TRUE(has(faults.artifacts[0].reason, "expected 20000 bytes, got 1")) << faults.artifacts[0].reason;
+}
+
+TEST(Inspection, AnEmptyCacheSaysSo) {
+  Cache cache((CacheLocation()));
+  EXPECT_TRUE(has(whyArtifact(cache.artifacts, key()), "not in memory"));
+  EXPECT_FALSE(cache.verify().any());
+}
+
+} // namespace

@@ -1,0 +1,157 @@
+//===- KeyTest.cpp - what is in a key and what is not ---------------------===//
+
+#include "tests/unit/cache/Samples.h"
+
+using namespace lla;
+using namespace lla::samples;
+
+namespace {
+
+Key keyOf(const Problem &problem, const Schedule &schedule, const Target &target = hopper()) {
+  return artifactKey(problem, schedule, target, toolchain());
+}
+
+TEST(Sha256, KnownAnswer) {
+  EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+TEST(ArtifactKey, LeavesOutWhatAKernelTakesAsArguments) {
+  Problem problem = decode();
+  Schedule schedule = defaultSchedule(problem, hopper());
+  Key base = keyOf(problem, schedule);
+  Problem other = problem;
+  other.batch = 7;
+  other.context = 1000;
+  other.kvHeads = 2;
+  other.queryHeads = 8;
+  other.layout = Layout::BHSD;
+  other.scale = 0.5;
+  EXPECT_EQ(keyOf(other, schedule).text(), base.text());
+}
+
+TEST(ArtifactKey, HoldsAllThatCodeDependsOn) {
+  Problem problem = decode();
+  Schedule schedule = defaultSchedule(problem, hopper());
+  Key base = keyOf(problem, schedule);
+  auto differs = [&](const char *field, auto &&change) {
+    Problem p = problem;
+    Schedule s = schedule;
+    Target t = hopper();
+    Toolchain tools = toolchain();
+    change(p, s, t, tools);
+    std::vector<Key::Difference> differences = base.differences(artifactKey(p, s, t, tools));
+    ASSERT_EQ(differences.size(), 1u) << field;
+    EXPECT_EQ(differences[0].name, field);
+  };
+  differs("mode", [](Problem &p, auto &, auto &, auto &) { p.mode = Mode::Prefill; });
+  differs("probe", [](Problem &p, auto &, auto &, auto &) { p.probe = Probe::None; });
+  differs("group", [](Problem &p, auto &, auto &, auto &) { p.queryHeads = 16; });
+  differs("head_dim", [](Problem &p, auto &, auto &, auto &) { p.headDim = 64; });
+  differs("dtype", [](Problem &p, auto &, auto &, auto &) { p.dtype = ElementType::F16; });
+  differs("causal", [](Problem &p, auto &, auto &, auto &) { p.causal = !p.causal; });
+  differs("window", [](Problem &p, auto &, auto &, auto &) { p.window = 512; });
+  differs("single_query", [](Problem &p, auto &, auto &, auto &) { p.queryLength = 2; });
+  differs("arch", [](auto &, auto &, Target &t, auto &) { t.arch = "sm_100"; });
+  differs("compiler", [](auto &, auto &, auto &, Toolchain &t) { t.fingerprint = "x"; });
+  differs("llvm", [](auto &, auto &, auto &, Toolchain &t) { t.llvmVersion = "x"; });
+  differs("ptxas", [](auto &, auto &, auto &, Toolchain &t) { t.ptxasVersion = ""; });
+  differs("options", [](auto &, auto &, auto &, Toolchain &t) { t.options = "x"; });
+}
+
+TEST(ArtifactKey, HoldsEveryScheduleFieldButTheNumberOfSplits) {
+  Problem problem = decode();
+  Schedule schedule;
+  schedule.splits = 4;
+  Key base = keyOf(problem, schedule);
+  for (const ScheduleField &field : scheduleFields()) {
+    Schedule other = schedule;
+    field.set(other, field.get(other) ? field.get(other) - 1 : 1);
+    bool isSplits = std::string(field.name) == "splits";
+    EXPECT_EQ(keyOf(problem, other) == base, isSplits) << field.name;
+  }
+  schedule.splits = 1;
+  EXPECT_FALSE(keyOf(problem, schedule) == base) << "one split is other code";
+}
+
+TEST(ArtifactKey, OnTheHostTheVectorWidthCounts) {
+  Target narrow = hostTarget(4), wide = narrow, more = narrow;
+  narrow.vectorBits = 256;
+  wide.vectorBits = 512;
+  more.vectorBits = 256;
+  more.multiprocessors = 64;
+  more.deviceName = "another";
+  EXPECT_FALSE(keyOf(decode(), Schedule(), narrow) == keyOf(decode(), Schedule(), wide));
+  EXPECT_TRUE(keyOf(decode(), Schedule(), narrow) == keyOf(decode(), Schedule(), more));
+}
+
+TEST(RecordKey, SeparatesDevicesPoliciesSizesAndFamilies) {
+  MeasurementPolicy warm{true, false}, cold{true, true}, eager{false, false};
+  std::vector<Key> keys = {recordKey(decode(), "a", warm),     recordKey(decode(), "b", warm),
+                           recordKey(decode(), "a", cold),     recordKey(decode(), "a", eager),
+                           recordKey(decode(4096), "a", warm), recordKey(decode(), "a", warm, kernelFamilyVersion + 1)};
+  for (size_t i = 0; i < keys.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      EXPECT_NE(keys[i].digest(), keys[j].digest()) << i << " " << j;
+  EXPECT_TRUE(recordKindKey(decode(), warm) == recordKindKey(decode(77, 3), warm));
+}
+
+TEST(RecordKey, ScaleAndTheSplitOfHeadsOverSequencesDoNotCount) {
+  Problem one = decode(), other = decode();
+  other.batch = 4;
+  other.kvHeads = 2;
+  other.queryHeads = 8;
+  other.scale = 1.0;
+  EXPECT_TRUE(recordKey(one, "a", {}) == recordKey(other, "a", {}));
+}
+
+TEST(Bucket, RoundsToTheNearestPowerOfTwo) {
+  auto contextOf = [](int64_t context) { return bucketed(decode(context)).context; };
+  EXPECT_EQ(contextOf(1), 1);
+  EXPECT_EQ(contextOf(8192), 8192);
+  EXPECT_EQ(contextOf(11585), 8192);
+  EXPECT_EQ(contextOf(11586), 16384);
+  EXPECT_EQ(contextOf(5793), 8192);
+  EXPECT_EQ(contextOf(5792), 4096);
+  EXPECT_EQ(bucketed(decode(8192, 3)).kvHeads, 32); // 24 heads.
+  EXPECT_EQ(bucketed(decode(8192, 3)).group(), 4);
+}
+
+TEST(Key, TextIsParsedBack) {
+  Key odd;
+  odd.add("quote", "a \"b\"\n\\ü");
+  for (const Key &key : {key(), odd, Key()})
+    EXPECT_TRUE(must(Key::parse(key.text())) == key);
+  EXPECT_NE(message(Key::parse("[]")).find("expected a JSON object, got array"), std::string::npos);
+  EXPECT_NE(message(Key::parse("{\"a\":1}")).find("key.a: expected a string"), std::string::npos);
+  EXPECT_NE(message(Key::parse("{\"a\"")).find("no JSON"), std::string::npos);
+}
+
+TEST(Key, TextDoesNotDependOnTheOrderOfAdding) {
+  Key one, other;
+  one.add("a", "1");
+  one.add("b", "2");
+  other.add("b", "2");
+  other.add("a", "1");
+  EXPECT_EQ(one.text(), other.text());
+}
+
+TEST(Key, DifferencesNameAbsentFields) {
+  Key ours, theirs;
+  ours.add("both", "x");
+  theirs.add("both", "y");
+  theirs.add("theirs", "z");
+  std::vector<Key::Difference> differences = ours.differences(theirs);
+  ASSERT_EQ(differences.size(), 2u);
+  EXPECT_EQ(differences[0].theirs, "y");
+  EXPECT_EQ(differences[1].name, "theirs");
+  EXPECT_EQ(differences[1].ours, "");
+}
+
+TEST(MeasurementPolicy, TextIsParsedBack) {
+  for (const char *text : {"graph,warm", "graph,cold", "eager,warm", "eager,cold"})
+    EXPECT_EQ(toText(must(parseMeasurementPolicy(text))), text);
+  EXPECT_EQ(message(parseMeasurementPolicy("graph")), "policy: expected graph|eager,cold|warm, got \"graph\"");
+}
+
+} // namespace

@@ -1,0 +1,132 @@
+//===- MatchTest.cpp - grades of an answer --------------------------------===//
+
+#include "cache/Match.h"
+#include "tests/unit/cache/Samples.h"
+
+using namespace lla;
+using namespace lla::samples;
+
+namespace {
+
+constexpr MeasurementPolicy graphWarm{/*graphReplay=*/true, /*coldCache=*/false};
+
+/// A store in memory that holds `records`.
+RecordStore holding(std::initializer_list<Record> records) {
+  RecordStore store(CacheLocation(), {});
+  for (const Record &record : records)
+    must(store.put(record));
+  return store;
+}
+
+Match ask(const RecordStore &store, const Problem &problem, const Target &target = hopper()) {
+  return lookup(store, problem, target, graphWarm);
+}
+
+TEST(Match, ExactBeatsEverything) {
+  Match match = ask(holding({record(), record(decode(8191)), record(decode(), blackwell())}), decode());
+  EXPECT_EQ(match.grade, MatchGrade::Exact);
+  EXPECT_TRUE(match.record == record());
+  EXPECT_EQ(match.distance, 0);
+  EXPECT_EQ(match.layer, "memory");
+  EXPECT_TRUE(match.sameBucket);
+}
+
+TEST(Match, NearestShapeByOctaves) {
+  RecordStore store = holding({record(decode(1024)), record(decode(4096)), record(decode(65536))});
+  Match match = ask(store, decode(6000));
+  EXPECT_EQ(match.grade, MatchGrade::NearbyShape);
+  EXPECT_EQ(match.record.problem.context, 4096);
+  EXPECT_NEAR(match.distance, std::log2(6000 / 4096.0), 1e-12);
+  EXPECT_FALSE(match.sameBucket) << "6000 is nearer to 8192";
+  EXPECT_TRUE(ask(store, decode(5000)).sameBucket);
+  EXPECT_NE(match.reason.find("context 4096"), std::string::npos) << match.reason;
+}
+
+TEST(Match, DistanceCountsHeadsContextRowsAndLayout) {
+  Problem base = decode();
+  auto distanceTo = [&](auto &&change) {
+    Problem other = base;
+    change(other);
+    return shapeDistance(base, other);
+  };
+  EXPECT_EQ(distanceTo([](Problem &) {}), 0);
+  EXPECT_DOUBLE_EQ(distanceTo([](Problem &p) { p.context *= 4; }), 2);
+  EXPECT_DOUBLE_EQ(distanceTo([](Problem &p) { p.batch = 8; }), 3);
+  EXPECT_DOUBLE_EQ(distanceTo([](Problem &p) { p.queryLength = 2; }), 1);
+  EXPECT_DOUBLE_EQ(distanceTo([](Problem &p) { p.layout = Layout::BHSD; }), 0.25);
+  EXPECT_DOUBLE_EQ(distanceTo([](Problem &p) { p.batch = 8, p.context *= 16; }), 5);
+}
+
+TEST(Match, OnlyThisKindAnswers) {
+  Problem causal = decode();
+  causal.mode = Mode::Prefill;
+  causal.causal = true;
+  causal.queryLength = causal.context;
+  Problem softmax = decode();
+  softmax.probe = Probe::None;
+  Record eager = record();
+  eager.policy.graphReplay = false;
+  Record old = record();
+  old.family = kernelFamilyVersion + 1;
+  RecordStore store = holding({record(causal), record(softmax), eager, old});
+  Match match = ask(store, decode());
+  EXPECT_EQ(match.grade, MatchGrade::None);
+  EXPECT_EQ(match.reason, "no record of this kind of problem");
+}
+
+TEST(Match, AnotherDeviceIsBetterThanNothing) {
+  Match match = ask(holding({record(decode(), blackwell())}), decode());
+  EXPECT_EQ(match.grade, MatchGrade::OtherDevice);
+  EXPECT_FALSE(match.sameBucket) << "tuning here is worth while";
+  EXPECT_NE(match.reason.find("sm_100"), std::string::npos) << match.reason;
+  match = ask(holding({record(decode(), blackwell()), record(decode(512))}), decode());
+  EXPECT_EQ(match.grade, MatchGrade::NearbyShape) << "this device, though further";
+}
+
+TEST(Match, InfeasibleSchedulesAreSkippedAndReported) {
+  Record nearest = record(decode(8000)), next = record(decode(2048)), exact = record();
+  nearest.schedule.rows = 7;
+  exact.schedule.load = LoadPath::Scratch; // The host's.
+  Match match = ask(holding({nearest, next, exact}), decode());
+  EXPECT_EQ(match.grade, MatchGrade::NearbyShape);
+  EXPECT_EQ(match.record.problem.context, 2048);
+  EXPECT_EQ(match.skipped.size(), 2u);
+  match = ask(holding({nearest}), decode());
+  EXPECT_EQ(match.grade, MatchGrade::None);
+  EXPECT_EQ(match.reason, "none of 1 records of this kind is feasible here");
+}
+
+TEST(Match, SplitsStayAsRecorded) {
+  Record wide = record(decode(65536));
+  wide.schedule.splits = 64;
+  EXPECT_EQ(ask(holding({wide}), decode(512)).record.schedule.splits, 64);
+}
+
+TEST(Match, LayersInOrderAndFaultsReported) {
+  ScratchDirectory user, site;
+  CacheLocation location{user.path, {site.path}, {}};
+  Record below = record(decode(4096));
+  below.device = "site";
+  RecordStore siteStore({site.path, {}, {}}, {});
+  must(siteStore.put(below));
+  RecordStore store(location, {});
+  Match match = ask(store, decode(4096));
+  EXPECT_EQ(match.grade, MatchGrade::Exact);
+  EXPECT_EQ(match.layer, site.path);
+  // A nearer shape in the lower layer beats a further one above; a tie goes to the upper layer.
+  must(store.put(record(decode(1024))));
+  EXPECT_EQ(ask(store, decode(3000)).layer, site.path);
+  Record above = below;
+  above.device = "user";
+  must(store.put(above));
+  EXPECT_EQ(ask(store, decode(3000)).record.device, "user");
+}
+
+TEST(Match, EveryGradeHasAName) {
+  EXPECT_EQ(name(MatchGrade::Exact), "exact");
+  EXPECT_EQ(name(MatchGrade::NearbyShape), "nearby shape");
+  EXPECT_EQ(name(MatchGrade::OtherDevice), "other device");
+  EXPECT_EQ(name(MatchGrade::None), "none");
+}
+
+} // namespace
