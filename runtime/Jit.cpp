@@ -5,6 +5,7 @@
 #include "runtime/RuntimeError.h"
 #include "runtime/Toolkit.h"
 #include "runtime/Tuning.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
 #include <atomic>
 #include <chrono>

@@ -44,14 +44,17 @@ struct JitOptions {
   TuneMode tune = TuneMode::Cache;
   bool disableJit = false;
   bool assertCacheHit = false;
+  MeasurementPolicy policy; ///< Of the records that are looked at.
   CompileOptions compile;
-  CompileFunction compiler;                 ///< How a miss is compiled; see CompileWorkers.
-  TuneFunction tuner;                       ///< Needed with TuneMode::Tune only.
-  std::shared_ptr<RecordStore> records;     ///< May be null: none.
-  std::shared_ptr<ArtifactStore> artifacts; ///< May be null: memory only.
+  CompileFunction compiler;     ///< How a miss is compiled; see CompileWorkers.
+  TuneFunction tuner;           ///< Needed with TuneMode::Tune only.
+  std::shared_ptr<Cache> cache; ///< May be null: no records, and kernels in memory only.
+  std::string capture;          ///< File that gets the problems asked for and how often; empty: none.
 };
-/// As the environment says: caches opened, compiles in workers, the tuner of KernelEvaluator.
-llvm::Expected<JitOptions> jitOptions(const Knobs &knobs, std::shared_ptr<Executor> executor);
+/// As the environment says: cache opened, compiles in workers, tuning as in Tuning.h.
+JitOptions jitOptions(const Knobs &knobs, std::shared_ptr<Executor> executor);
+/// The environment's caches; tells notices on stderr once, as LLA_LOG has it.
+std::shared_ptr<Cache> openCache(const Knobs &knobs);
 
 class Jit {
 public:

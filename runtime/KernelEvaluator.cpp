@@ -1,6 +1,7 @@
 //===- KernelEvaluator.cpp - the tuner's candidates, on a device ----------===//
 
 #include "runtime/KernelEvaluator.h"
+#include "runtime/Oracle.h"
 #include "runtime/RuntimeError.h"
 #include <algorithm>
 #include <cmath>

@@ -95,7 +95,7 @@ llvm::Expected<int64_t> Device::attribute(CUdevice_attribute which) const {
 
 llvm::Error Device::readFacts() {
   int64_t major = 0, minor = 0;
-  const std::pair<CUdevice_attribute, int64_t *> attributes[] = {
+  const std::pair<CUdevice_attribute, int64_t *> deciding[] = {
       {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, &major},
       {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, &minor},
       {CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, &facts.multiprocessors},
@@ -103,15 +103,23 @@ llvm::Error Device::readFacts() {
       {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR, &facts.sharedBytesPerMultiprocessor},
       {CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR, &facts.registersPerMultiprocessor},
       {CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE, &facts.l2Bytes},
-      {CU_DEVICE_ATTRIBUTE_CLOCK_RATE, &about.clockKilohertz},
-      {CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE, &about.memoryClockKilohertz},
-      {CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH, &about.memoryBusBits},
   };
-  for (auto [which, value] : attributes) {
+  for (auto [which, value] : deciding) {
     llvm::Expected<int64_t> read = attribute(which);
     if (!read)
       return read.takeError();
     *value = *read;
+  }
+  // A driver may stop telling these: then they are 0.
+  const std::pair<CUdevice_attribute, int64_t *> informing[] = {
+      {CU_DEVICE_ATTRIBUTE_CLOCK_RATE, &about.clockKilohertz},
+      {CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE, &about.memoryClockKilohertz},
+      {CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH, &about.memoryBusBits},
+  };
+  for (auto [which, value] : informing) {
+    int read = 0;
+    if (table.cuDeviceGetAttribute(&read, which, handle) == CUDA_SUCCESS)
+      *value = read;
   }
   llvm::Expected<std::string> arch = architectureOf(major, minor);
   if (!arch)
