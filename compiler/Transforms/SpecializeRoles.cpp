@@ -38,21 +38,32 @@ static bool fills(Operation &op) {
   return op.walk([](RingFillOp) { return WalkResult::interrupt(); }).wasInterrupted();
 }
 
-/// Copies to the producer the fills of `block`, the loops around them, and the arithmetic they need.
-static void cloneFills(OpBuilder &b, Block &block, IRMapping &mapping) {
+/// Clones to the producer what `values` need of the ops that the roles do not share.
+static void cloneOperands(OpBuilder &b, ValueRange values, Region &scope, IRMapping &mapping) {
+  for (Value value : values) {
+    Operation *op = value.getDefiningOp();
+    if (!op || mapping.contains(value) || !scope.isAncestor(op->getParentRegion()))
+      continue;
+    cloneOperands(b, op->getOperands(), scope, mapping);
+    b.clone(*op, mapping);
+  }
+}
+
+/// Clones to the producer the fills of `block`, the loops around them, and the arithmetic they need.
+static void cloneFills(OpBuilder &b, Block &block, Region &scope, IRMapping &mapping) {
   for (Operation &op : block) {
-    if (auto loop = dyn_cast<scf::ForOp>(op); loop && fills(op)) {
+    if (isa<RingFillOp>(op)) {
+      cloneOperands(b, op.getOperands(), scope, mapping);
+      b.clone(op, mapping);
+    } else if (auto loop = dyn_cast<scf::ForOp>(op); loop && fills(op)) {
+      cloneOperands(b, {loop.getLowerBound(), loop.getUpperBound(), loop.getStep()}, scope, mapping);
       auto copy = scf::ForOp::create(b, loop.getLoc(), mapping.lookupOrDefault(loop.getLowerBound()),
                                      mapping.lookupOrDefault(loop.getUpperBound()),
                                      mapping.lookupOrDefault(loop.getStep()));
-      mapping.map(loop.getInductionVar(), copy.getInductionVar());
+      IRMapping inside = mapping; // What is cloned in one loop is not seen by the next.
+      inside.map(loop.getInductionVar(), copy.getInductionVar());
       OpBuilder inner(copy.getBody()->getTerminator());
-      cloneFills(inner, *loop.getBody(), mapping);
-    } else if (isa<RingFillOp>(op) || (isMemoryEffectFree(&op) && op.getNumRegions() == 0 &&
-                                       !op.hasTrait<OpTrait::IsTerminator>() && llvm::all_of(op.getResultTypes(), [](Type type) {
-                                         return type.isIntOrIndex() || isa<ViewType>(type);
-                                       }) && llvm::none_of(op.getOperandTypes(), llvm::IsaPred<FragType>))) {
-      b.clone(op, mapping);
+      cloneFills(inner, *loop.getBody(), scope, inside);
     }
   }
 }
@@ -71,7 +82,7 @@ static void specialize(KernelOp kernel) {
 
   IRMapping mapping;
   auto inner = OpBuilder::atBlockBegin(&copies);
-  cloneFills(inner, *rest, mapping);
+  cloneFills(inner, *rest, roles.getConsumer(), mapping);
   roles.getConsumer().walk([](RingFillOp fill) { fill.erase(); });
 }
 

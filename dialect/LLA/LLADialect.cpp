@@ -60,15 +60,14 @@ static FailureOr<std::string> parseFields(AsmParser &parser) {
     int64_t integer;
     if (parser.parseKeywordOrString(&name) || parser.parseEqual())
       return failure();
-    if (OptionalParseResult integral = parser.parseOptionalInteger(integer); integral.has_value()) {
-      if (succeeded(*integral))
-        object[name] = integer;
-      return *integral;
-    }
     if (succeeded(parser.parseOptionalKeyword("true"))) {
       object[name] = true;
     } else if (succeeded(parser.parseOptionalKeyword("false"))) {
       object[name] = false;
+    } else if (OptionalParseResult integral = parser.parseOptionalInteger(integer); integral.has_value()) {
+      if (succeeded(*integral))
+        object[name] = integer;
+      return *integral;
     } else if (succeeded(parser.parseOptionalString(&text)) || succeeded(parser.parseOptionalKeywordOrString(&text))) {
       object[name] = text;
     } else if (succeeded(parser.parseFloat(number))) {

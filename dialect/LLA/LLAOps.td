@@ -85,8 +85,8 @@ def LLA_OnlineUpdateOp : LLA_Op<"online_update", [Pure, AttrSizedOperandSegments
   let assemblyFormat = [{
     $state (`queries` $q^)? (`probe` $r^)? (`rows` $rows^)? `keys` $k `values` $v `scale` $scale
     (`causal` $causal^)? (`window` $window^)? `range` $range attr-dict
-    `:` type($state) (`,` `queries` type($q)^)? (`,` `probe` type($r)^)? (`,` `rows` type($rows)^)?
-    `,` type($k) `,` type($v) `->` type($result)
+    `:` type($state) (`queries` type($q)^)? (`probe` type($r)^)? (`rows` type($rows)^)?
+    `keys` type($k) `values` type($v) `->` type($result)
   }];
   let hasVerifier = 1;
 }

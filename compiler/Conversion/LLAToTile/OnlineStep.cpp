@@ -7,7 +7,8 @@
 //     u = p (t - c)                         d2 += sum u
 //     O1 += p v, O2 += u v
 //
-// Masks are selects on p and u, never -inf into an exponential: a scale of any
+// Masks cost one select: the s of a hidden key becomes the infinity that `scale`
+// turns into -inf, its p is exactly 0, and u is 0 wherever p is; so a scale of any
 // sign is right, and garbage in keys that a row does not see cannot reach it
 // (0 * NaN is never formed).
 //
@@ -26,12 +27,23 @@ using namespace lla;
 
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-OnlineStep::OnlineStep(Placement &placement, Value scale) : place(placement), b(placement.b), scale(scale) {
-  negativeScale = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, scale, constant(0));
+static Value constant(ImplicitLocOpBuilder &b, double value) {
+  return arith::ConstantFloatOp::create(b, b.getF32Type(), llvm::APFloat(static_cast<float>(value)));
 }
 
-Value OnlineStep::constant(double value) {
-  return arith::ConstantFloatOp::create(b, b.getF32Type(), llvm::APFloat(static_cast<float>(value)));
+/// 0 where p is 0, else x.
+static Value zeroWhereZero(ImplicitLocOpBuilder &b, Value p, Value x) {
+  Value zero = constant(b, 0);
+  return arith::SelectOp::create(b, arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, p, zero), zero, x);
+}
+
+OnlineStep::OnlineStep(Placement &placement, Value launchScale) : place(placement), b(placement.b) {
+  Value zero = constant(b, 0);
+  // A scale of 0 weighs all visible keys alike; so does one that no score makes visible, and it hides hidden ones.
+  Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, launchScale, zero);
+  scale = arith::SelectOp::create(b, isZero, constant(b, 1e-30), launchScale);
+  negativeScale = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, scale, zero);
+  hidden = arith::SelectOp::create(b, negativeScale, constant(b, kInfinity), constant(b, -kInfinity));
 }
 
 /// Builds a tile.map whose region is `body`, with `at` as position offsets.
@@ -84,41 +96,39 @@ OnlineState OnlineStep::initialState() {
 OnlineState OnlineStep::fold(const OnlineState &state, Value key, bool masked) {
   tile::FragType type = place.scoreType();
   Scores scores = place.scores(key);
-  Value maximum = tileMaximum(scores.s, key, masked);
+  if (masked)
+    scores.s = mapVisible(type, scores.s, key, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+      return arith::SelectOp::create(in, a[1], a[0], hidden);
+    });
+  Value maximum = tileMaximum(scores.s);
   OnlineState next = rescale(state, maximum);
 
-  auto exponential = [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    Value x = math::FmaOp::create(in, a[0], scale, arith::NegFOp::create(in, a[1]));
-    Value p = math::Exp2Op::create(in, x);
-    return masked ? arith::SelectOp::create(in, a[2], p, constant(0)) : p;
-  };
-  Value p = masked ? mapVisible(type, {scores.s, next.m}, key, exponential) : map(type, {scores.s, next.m}, exponential);
+  // A row that has seen no key yet has m = -inf; all its p are 0.
+  Value reference = !masked ? next.m : map(place.rowType(), {next.m}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    Value none = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(in, -kInfinity));
+    return arith::SelectOp::create(in, none, constant(in, 0), a[0]);
+  });
+  Value p = map(type, {scores.s, reference}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    return math::Exp2Op::create(in, math::FmaOp::create(in, a[0], scale, arith::NegFOp::create(in, a[1])));
+  });
   next.d1 = addRowSum(next.d1, p);
   if (!scores.t) {
     place.accumulate(p, {}, next);
     return next;
   }
 
-  next.c = centre(state, maximum, scores.t, key, masked);
-  auto probed = [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+  next.c = centre(state, maximum, p, scores.t, masked);
+  Value u = map(type, {p, scores.t, next.c}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     Value u = arith::MulFOp::create(in, a[0], arith::SubFOp::create(in, a[1], a[2]));
-    return masked ? arith::SelectOp::create(in, a[3], u, constant(0)) : u;
-  };
-  Value u = masked ? mapVisible(type, {p, scores.t, next.c}, key, probed) : map(type, {p, scores.t, next.c}, probed);
+    return masked ? zeroWhereZero(in, a[0], u) : u;
+  });
   next.d2 = addRowSum(next.d2, u);
   place.accumulate(p, u, next);
   return next;
 }
 
-/// Row maxima of scale * s over the visible keys; -inf for a row that sees none.
-Value OnlineStep::tileMaximum(Value s, Value key, bool masked) {
-  Value hidden;
-  if (masked) {
-    hidden = arith::SelectOp::create(b, negativeScale, constant(kInfinity), constant(-kInfinity));
-    s = mapVisible(place.scoreType(), {s}, key, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-      return arith::SelectOp::create(in, a[1], a[0], hidden);
-    });
-  }
+/// Row maxima of scale * s; -inf for a row that sees none of the keys.
+Value OnlineStep::tileMaximum(Value s) {
   // A negative scale turns the order around.
   auto extremum = scf::IfOp::create(b, TypeRange{place.rowType()}, negativeScale, /*withElseRegion=*/true);
   for (auto [block, kind] : {std::pair(extremum.thenBlock(), tile::Reduction::Min),
@@ -128,17 +138,13 @@ Value OnlineStep::tileMaximum(Value s, Value key, bool masked) {
     scf::YieldOp::create(inner, reduced);
   }
   return map(place.rowType(), {extremum.getResult(0)}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    Value scaled = arith::MulFOp::create(in, a[0], scale);
-    if (!masked)
-      return scaled;
-    Value none = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], hidden);
-    return arith::SelectOp::create(in, none, constant(-kInfinity), scaled);
+    return arith::MulFOp::create(in, a[0], scale);
   });
 }
 
 /// The state relative to a maximum that has grown, or as it was if no row's has grown by more than `lazy`.
 OnlineState OnlineStep::rescale(const OnlineState &state, Value maximum) {
-  Value threshold = constant(static_cast<double>(place.plan.schedule.lazy));
+  Value threshold = constant(b, static_cast<double>(place.plan.schedule.lazy));
   Value grew = map(place.rowType(b.getI1Type()), {maximum, state.m}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     return arith::CmpFOp::create(in, arith::CmpFPredicate::OGT, arith::SubFOp::create(in, a[0], a[1]), threshold);
   });
@@ -153,9 +159,9 @@ OnlineState OnlineStep::rescale(const OnlineState &state, Value maximum) {
       return arith::MaxNumFOp::create(in, a[0], a[1]);
     });
     Value factor = map(place.rowType(), {state.m, scaled.m}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-      Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(-kInfinity));
+      Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(in, -kInfinity));
       Value shrink = math::Exp2Op::create(in, arith::SubFOp::create(in, a[0], a[1]));
-      return arith::SelectOp::create(in, empty, constant(0), shrink);
+      return arith::SelectOp::create(in, empty, constant(in, 0), shrink);
     });
     auto times = [](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::MulFOp::create(in, a[0], a[1]); };
     scaled.d1 = map(place.sumType(), {state.d1, factor}, times);
@@ -173,11 +179,11 @@ OnlineState OnlineStep::rescale(const OnlineState &state, Value maximum) {
   return OnlineState::unflatten(branch.getResults(), place.plan.hasProbe());
 }
 
-/// The rows' centres: for a row that sees its first keys here, the mean of their t.
-Value OnlineStep::centre(const OnlineState &state, Value maximum, Value t, Value key, bool masked) {
+/// The rows' centres: for a row that sees its first keys here, the mean of their t (those with p > 0).
+Value OnlineStep::centre(const OnlineState &state, Value maximum, Value p, Value t, bool masked) {
   Value first = map(place.rowType(b.getI1Type()), {state.m, maximum}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(-kInfinity));
-    Value sees = arith::CmpFOp::create(in, arith::CmpFPredicate::ONE, a[1], constant(-kInfinity));
+    Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(in, -kInfinity));
+    Value sees = arith::CmpFOp::create(in, arith::CmpFPredicate::ONE, a[1], constant(in, -kInfinity));
     return arith::AndIOp::create(in, empty, sees);
   });
   Value any = tile::AnyOp::create(b, b.getI1Type(), first);
@@ -189,17 +195,17 @@ Value OnlineStep::centre(const OnlineState &state, Value maximum, Value t, Value
   };
   SmallVector<Value> inputs = {first, state.c};
   if (masked) {
-    auto visibleOr0 = [&](Value one) {
-      return mapVisible(place.scoreType(), {t}, key, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-        return arith::SelectOp::create(in, a[1], one ? one : a[0], constant(0));
+    auto whereSeen = [&](bool count) -> Value {
+      return map(place.scoreType(), {p, t}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+        return zeroWhereZero(in, a[0], count ? constant(in, 1) : a[1]);
       });
     };
-    inputs.append({rowSum(visibleOr0({})), rowSum(visibleOr0(constant(1)))});
+    inputs.append({rowSum(whereSeen(false)), rowSum(whereSeen(true))});
   } else {
     inputs.push_back(rowSum(t));
   }
   Value centre = map(place.rowType(), inputs, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    Value count = masked ? a[3] : constant(static_cast<double>(place.plan.schedule.keys));
+    Value count = masked ? a[3] : constant(in, static_cast<double>(place.plan.schedule.keys));
     Value mean = arith::DivFOp::create(in, a[2], count, arith::FastMathFlags::arcp | arith::FastMathFlags::afn);
     return arith::SelectOp::create(in, a[0], mean, a[1]);
   });
@@ -235,14 +241,14 @@ Value OnlineStep::finalize(const OnlineState &state) {
     inputs.append({values.t, state.d2});
   return map(type, inputs, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     auto flags = arith::FastMathFlags::arcp | arith::FastMathFlags::afn;
-    Value inverse = arith::DivFOp::create(in, constant(1), a[1], flags);
+    Value inverse = arith::DivFOp::create(in, constant(in, 1), a[1], flags);
     Value output = arith::MulFOp::create(in, a[0], inverse);
     if (values.t) {
-      Value shift = math::FmaOp::create(in, a[3], inverse, constant(1)); // 1 + d2/d1
+      Value shift = math::FmaOp::create(in, a[3], inverse, constant(in, 1)); // 1 + d2/d1
       Value probe = arith::MulFOp::create(in, a[2], inverse);
       output = arith::SubFOp::create(in, arith::MulFOp::create(in, output, shift), probe);
     }
-    Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[1], constant(0));
-    return arith::SelectOp::create(in, empty, constant(0), output);
+    Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[1], constant(in, 0));
+    return arith::SelectOp::create(in, empty, constant(in, 0), output);
   });
 }

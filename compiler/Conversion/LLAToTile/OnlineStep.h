@@ -26,16 +26,16 @@ private:
   mlir::Value map(tile::FragType type, mlir::ValueRange inputs, Body body);
   /// As `map`, with the predicate "the element's row sees its key" after the inputs.
   mlir::Value mapVisible(tile::FragType type, mlir::ValueRange inputs, mlir::Value key, Body body);
-  mlir::Value constant(double value);
 
-  mlir::Value tileMaximum(mlir::Value s, mlir::Value key, bool masked);
+  mlir::Value tileMaximum(mlir::Value s);
   OnlineState rescale(const OnlineState &state, mlir::Value maximum);
-  mlir::Value centre(const OnlineState &state, mlir::Value maximum, mlir::Value t, mlir::Value key, bool masked);
+  mlir::Value centre(const OnlineState &state, mlir::Value maximum, mlir::Value p, mlir::Value t, bool masked);
   mlir::Value addRowSum(mlir::Value sum, mlir::Value elements);
 
   Placement &place;
   mlir::ImplicitLocOpBuilder &b;
   mlir::Value scale, negativeScale;
+  mlir::Value hidden; ///< Score of a key that a row does not see: scale turns it into -inf.
 };
 
 } // namespace lla

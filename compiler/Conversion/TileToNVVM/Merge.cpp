@@ -87,10 +87,12 @@ struct MergePattern : LanePattern<tile::MergeOp> {
       std::tie(parts, last) = mergeGrid(lane, layout, op, adaptor);
     else
       std::tie(parts, last) = mergeWarps(lane, layout, op, adaptor);
-    SmallVector<Values> results(op.getResults().size());
-    for (const Part &part : parts)
-      for (auto [result, value] : llvm::zip(results, ArrayRef<Value>{part.m, part.d1, part.o1, part.d2, part.c, part.o2}))
+    SmallVector<Values> results(op->getNumResults() - 1);
+    for (const Part &part : parts) {
+      Value fields[] = {part.m, part.d1, part.o1, part.d2, part.c, part.o2};
+      for (auto [result, value] : llvm::zip(results, fields))
         result.push_back(value);
+    }
     results.push_back({last});
     rewriter.replaceOpWithMultiple(op, std::move(results));
     return success();

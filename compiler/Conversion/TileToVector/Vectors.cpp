@@ -56,6 +56,24 @@ static Value widen(ImplicitLocOpBuilder &b, Value value, Type element) {
   return arith::ExtFOp::create(b, as(b.getF32Type()), value);
 }
 
+/// A vector to bf16, to nearest even, in integers: older CPUs have no instruction, and LLVM then calls a library.
+static Value roundToBF16(ImplicitLocOpBuilder &b, Value value) {
+  auto type = cast<VectorType>(value.getType());
+  VectorType words = type.clone(b.getI32Type()), halves = type.clone(b.getI16Type());
+  auto constant = [&](int32_t bits) -> Value {
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(words, b.getI32IntegerAttr(bits)));
+  };
+  Value bits = arith::BitcastOp::create(b, words, value);
+  Value upper = arith::ShRUIOp::create(b, bits, constant(16));
+  Value odd = arith::AndIOp::create(b, upper, constant(1));
+  Value rounded = arith::AddIOp::create(b, bits, arith::AddIOp::create(b, odd, constant(0x7fff)));
+  rounded = arith::ShRUIOp::create(b, rounded, constant(16));
+  // Rounding could carry a NaN's payload away: it becomes quiet instead.
+  Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
+  rounded = arith::SelectOp::create(b, isNaN, arith::OrIOp::create(b, upper, constant(0x40)), rounded);
+  return arith::BitcastOp::create(b, type.clone(b.getBF16Type()), arith::TruncIOp::create(b, halves, rounded));
+}
+
 static Value narrow(ImplicitLocOpBuilder &b, Value value, Type element) {
   auto vector = dyn_cast<VectorType>(value.getType());
   Type type = vector ? Type(vector.clone(memoryType(element))) : memoryType(element);
@@ -63,7 +81,7 @@ static Value narrow(ImplicitLocOpBuilder &b, Value value, Type element) {
     return arith::ExtSIOp::create(b, type, value);
   if (element.isF32() || element.isInteger(32))
     return value;
-  return arith::TruncFOp::create(b, type, value);
+  return element.isBF16() ? roundToBF16(b, value) : arith::TruncFOp::create(b, type, value).getResult();
 }
 
 static unsigned alignmentOf(Type element) { return memoryType(element).getIntOrFloatBitWidth() / 8; }
