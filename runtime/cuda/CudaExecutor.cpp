@@ -12,6 +12,7 @@
 #include "runtime/cuda/GemmYardstick.h"
 #include "runtime/cuda/Oracle.h"
 #include "runtime/cuda/TensorMap.h"
+#include "runtime/cuda/Throttle.h"
 #include "runtime/cuda/Timer.h"
 #include <fmt/format.h>
 #include <map>
@@ -67,6 +68,7 @@ public:
                                        uint64_t seed) override;
   llvm::Expected<std::vector<std::vector<double>>> time(llvm::ArrayRef<std::vector<Launch>> candidates,
                                                         const TimingPolicy &policy) override;
+  std::string doubt() const override { return throttleReason(*device); }
   llvm::Expected<Ceilings> ceilings(int64_t bytes, ElementType dtype) override;
 
 private:

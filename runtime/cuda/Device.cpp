@@ -133,6 +133,9 @@ llvm::Error Device::readFacts() {
     return error;
   if (llvm::Error error = check(table.cuDeviceTotalMem(&bytes, handle), "cuDeviceTotalMem"))
     return error;
+  char busId[32] = "";
+  if (table.cuDeviceGetPCIBusId(busId, sizeof busId, handle) == CUDA_SUCCESS)
+    about.busId = busId;
   facts.deviceName = about.name = name;
   about.memoryBytes = bytes;
   about.driverVersion = table.version;

@@ -22,6 +22,7 @@ llvm::Error toError(const DeviceFault &fault);
 /// Information that decides nothing.
 struct DeviceInformation {
   std::string name;
+  std::string busId;     ///< As NVML takes it.
   int driverVersion = 0; ///< E.g. 13000.
   int64_t memoryBytes = 0;
   int64_t clockKilohertz = 0, memoryClockKilohertz = 0, memoryBusBits = 0;

@@ -5,6 +5,8 @@
 #include "runtime/RuntimeError.h"
 #include "runtime/cuda/GemmYardstick.h"
 #include "runtime/cuda/Oracle.h"
+#include "runtime/cuda/Timer.h"
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace lla {
@@ -54,11 +56,21 @@ llvm::Error checkMemory(std::shared_ptr<const Device> device) {
   return llvm::Error::success();
 }
 
-/// The oracle's kernels compile, load and count right.
-llvm::Error checkOracle(std::shared_ptr<const Device> device, const std::string &toolkit) {
-  llvm::Expected<std::unique_ptr<Oracle>> oracle = Oracle::create(device, toolkit);
-  if (!oracle)
-    return oracle.takeError();
+/// A kernel that does nothing, captured and replayed: microseconds per launch.
+llvm::Expected<double> launchTime(std::shared_ptr<const Device> device, const Oracle &oracle) {
+  LaunchFunction empty = [&](CUstream stream) { return oracle.empty(stream); };
+  llvm::Expected<std::unique_ptr<Timer>> timer = Timer::create(device, empty);
+  if (!timer)
+    return timer.takeError();
+  auto samples = (*timer)->time({{empty}}, TimingPolicy());
+  if (!samples)
+    return samples.takeError();
+  std::sort(samples->front().begin(), samples->front().end());
+  return samples->front()[samples->front().size() / 2];
+}
+
+/// The oracle's kernels count right.
+llvm::Error checkOracle(std::shared_ptr<const Device> device, Oracle &oracle) {
   llvm::Expected<Memory> memory = Memory::allocate(device, 1000);
   if (!memory)
     return memory.takeError();
@@ -66,7 +78,7 @@ llvm::Error checkOracle(std::shared_ptr<const Device> device, const std::string 
   if (llvm::Error error =
           device->check(device->driver().cuMemsetD8Async(memory->address(), 1, 1000, nullptr), "cuMemsetD8Async"))
     return error;
-  llvm::Expected<int64_t> different = (*oracle)->countDifferent(memory->data(), nullptr, 2, 1000);
+  llvm::Expected<int64_t> different = oracle.countDifferent(memory->data(), nullptr, 2, 1000);
   if (!different)
     return different.takeError();
   if (*different != 1000)
@@ -88,7 +100,15 @@ void checkDevice(int ordinal, const std::string &toolkit, std::vector<Check> &ch
                            fmt::format("{}, {}, {} SMs, {:.1f} GiB, nominally {:.0f} GB/s", about.name, target.arch,
                                        target.multiprocessors, about.memoryBytes / double(1 << 30),
                                        about.nominalBytesPerSecond() / 1e9)));
-  checks.push_back(outcome(name + " oracle", checkOracle(device, toolkit), "compiled by NVRTC and launched"));
+  llvm::Expected<std::unique_ptr<Oracle>> oracle = Oracle::create(device, toolkit);
+  if (oracle) {
+    checks.push_back(outcome(name + " oracle", checkOracle(device, **oracle), "compiled by NVRTC, counts right"));
+    llvm::Expected<double> microseconds = launchTime(device, **oracle);
+    std::string found = microseconds ? fmt::format("{:.2f} us per empty launch", *microseconds) : "";
+    checks.push_back(outcome(name + " graph replay", microseconds.takeError(), std::move(found)));
+  } else {
+    checks.push_back(outcome(name + " oracle", oracle.takeError(), ""));
+  }
   llvm::Expected<std::unique_ptr<GemmYardstick>> gemm = GemmYardstick::create(device, toolkit, ElementType::BF16);
   checks.push_back(outcome(name + " cuBLAS", gemm.takeError(), "yardstick for matrix products"));
 }

@@ -5,6 +5,7 @@
 #include "runtime/RuntimeError.h"
 #include "runtime/cuda/CudaExecutor.h"
 #include "runtime/cuda/SelfTest.h"
+#include "runtime/cuda/Throttle.h"
 #include <gtest/gtest.h>
 
 using namespace lla;
@@ -75,6 +76,12 @@ TEST(SelfTest, EveryLineHasAReason) {
   EXPECT_EQ(checks[1].name, "NVRTC");
   for (const Check &check : checks)
     EXPECT_FALSE(check.reason.empty()) << check.name;
+}
+
+TEST(Throttle, OnlyHeatAndPowerSupplyCastDoubt) {
+  EXPECT_EQ(throttleText(0), "");
+  EXPECT_EQ(throttleText(0x1 | 0x2 | 0x4), ""); // Idle, fixed clocks, power limit.
+  EXPECT_EQ(throttleText(0x8 | 0x40), "clocks lowered: hardware slowdown, hardware thermal slowdown");
 }
 
 TEST(SelfTest, UnknownPlantedFaultIsAUsageError) {

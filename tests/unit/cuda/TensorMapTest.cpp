@@ -40,7 +40,8 @@ KernelArguments argumentsOf(const Problem &problem) {
   arguments.tensor##_row_stride = tensors.tensor.strides[1];                                                           \
   arguments.tensor##_head_stride = tensors.tensor.strides[2];
   SET(q)
-  SET(r) SET(k) SET(v) SET(o)
+  SET(r)
+  SET(k) SET(v) SET(o)
 #undef SET
       arguments.batch = problem.batch;
   arguments.query_length = problem.queryLength;
