@@ -222,7 +222,10 @@ private:
     }
     Value last = arrive(lane, op, lane.offset(workspace, lane.mul(lane.extend(rowTile), 4)), splits);
 
-    // Only the last CTA reads on; elsewhere the results are the CTA's own parts and are not used.
+    Value none = lane.f32(-std::numeric_limits<double>::infinity()), zero = lane.f32(0);
+    SmallVector<Part> start(count, layout.probe ? Part{none, zero, zero, zero, zero, zero}
+                                                : Part{none, zero, zero, {}, {}, {}});
+    // Only the last CTA reads on; elsewhere the results are not used.
     SmallVector<Type> types(count * (layout.probe ? 6 : 3), b.getF32Type());
     auto branch = scf::IfOp::create(b, types, last, /*withElseRegion=*/true);
     auto flatten = [&](ArrayRef<Part> parts) {
@@ -252,8 +255,6 @@ private:
       b.setInsertionPointToStart(branch.thenBlock());
       // Several splits at a time: their loads are in flight together.
       constexpr int64_t batch = 8;
-      Value none = lane.f32(-std::numeric_limits<double>::infinity()), zero = lane.f32(0);
-      SmallVector<Part> start(count, layout.probe ? Part{none, zero, zero, zero, zero, zero} : Part{none, zero, zero, {}, {}, {}});
       auto loop = scf::ForOp::create(b, lane.i32(0), splits, lane.i32(batch), flatten(start));
       b.setInsertionPointToStart(loop.getBody());
       SmallVector<Part> sums = unflatten(loop.getRegionIterArgs());
