@@ -63,13 +63,12 @@ static Value emitMap(ImplicitLocOpBuilder &b, tile::FragType type, ValueRange in
 
 Value OnlineStep::map(tile::FragType type, ValueRange inputs, Body body) { return emitMap(b, type, inputs, {}, body); }
 
-Value OnlineStep::mapVisible(tile::FragType type, ValueRange inputs, Value key, Body body) {
-  Value rowBase = place.rowBase();
-  return emitMap(b, type, inputs, {rowBase, key}, [&](ImplicitLocOpBuilder &inner, ValueRange arguments) {
-    Value row = arguments[inputs.size()], column = arguments[inputs.size() + 1];
-    SmallVector<Value> values(arguments.take_front(inputs.size()));
-    values.push_back(emitVisible(inner, place.plan, place.grid, row, column));
-    return body(inner, values);
+Value OnlineStep::hide(Value scores, Value start, Value key) {
+  return emitMap(b, place.scoreType(), scores, {place.rowBase(), start}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    Value visible = emitVisible(in, place.plan, place.grid, a[1], a[2]);
+    if (start != key)
+      visible = arith::AndIOp::create(in, visible, arith::CmpIOp::create(in, arith::CmpIPredicate::sge, a[2], key));
+    return arith::SelectOp::create(in, visible, a[0], hidden);
   });
 }
 
@@ -95,11 +94,10 @@ OnlineState OnlineStep::initialState() {
 
 OnlineState OnlineStep::fold(const OnlineState &state, Value key, bool masked) {
   tile::FragType type = place.scoreType();
-  Scores scores = place.scores(key);
+  Value start = masked ? place.tileStart(key) : key;
+  Scores scores = place.scores(start);
   if (masked)
-    scores.s = mapVisible(type, scores.s, key, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-      return arith::SelectOp::create(in, a[1], a[0], hidden);
-    });
+    scores.s = hide(scores.s, start, key);
   Value maximum = tileMaximum(scores.s);
   OnlineState next = rescale(state, maximum);
 

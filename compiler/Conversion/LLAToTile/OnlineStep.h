@@ -14,7 +14,7 @@ public:
 
   /// m = -inf, sums 0.
   OnlineState initialState();
-  /// The state after the keys of the tile at `key`; `masked` if a row may not see all of them.
+  /// The state after the keys of one tile from `key` on; `masked` if a row may not see all of them.
   OnlineState fold(const OnlineState &state, mlir::Value key, bool masked);
   /// Completes the sums that lanes carry in part.
   void completeSums(OnlineState &state);
@@ -24,8 +24,8 @@ public:
 private:
   using Body = llvm::function_ref<mlir::Value(mlir::ImplicitLocOpBuilder &, mlir::ValueRange)>;
   mlir::Value map(tile::FragType type, mlir::ValueRange inputs, Body body);
-  /// As `map`, with the predicate "the element's row sees its key" after the inputs.
-  mlir::Value mapVisible(tile::FragType type, mlir::ValueRange inputs, mlir::Value key, Body body);
+  /// Scores of the tile at `start`; those of keys that their row does not see, or before `key`, are hidden.
+  mlir::Value hide(mlir::Value scores, mlir::Value start, mlir::Value key);
 
   mlir::Value tileMaximum(mlir::Value s);
   OnlineState rescale(const OnlineState &state, mlir::Value maximum);

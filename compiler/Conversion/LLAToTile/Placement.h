@@ -46,6 +46,9 @@ public:
   virtual mlir::Value firstTile() = 0;
   virtual mlir::Value tileStep() = 0;
   virtual bool contiguous() const = 0;
+  /// Where the tile that covers the keys from `key` on starts. May be earlier, where reading past the
+  /// tile's visible keys must not happen; the keys before `key` are then hidden.
+  virtual mlir::Value tileStart(mlir::Value key) { return key; }
 
   virtual tile::FragType scoreType() = 0;
   virtual tile::FragType valueType() = 0;

@@ -51,6 +51,19 @@ public:
   Value firstTile() override { return I32{b}.constant(0); }
   Value tileStep() override { return I32{b}.constant(1); }
   bool contiguous() const override { return true; }
+  /// The last tile ends with the last visible key: a copy cannot stop short of keys that no row sees, and
+  /// what is in them must not reach a product, not even times 0. Before key 0 it reads zeros. Where the
+  /// visible keys start later and are fewer than a tile, the row tile is a head's last, not full one, and
+  /// behind its last key the context ends: zeros again.
+  Value tileStart(Value key) override {
+    I32 i{b};
+    Value last = i.sub(grid.keyEnd, i.constant(plan.schedule.keys));
+    if (plan.problem.window) {
+      Value fromStart = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, grid.keyBegin, i.constant(0));
+      last = arith::SelectOp::create(b, fromStart, last, i.max(last, grid.keyBegin));
+    }
+    return i.min(key, last);
+  }
 
   tile::FragType scoreType() override { return accumulator(plan.schedule.keys); }
   tile::FragType valueType() override { return accumulator(paddedValueDim(plan.problem, plan.schedule)); }

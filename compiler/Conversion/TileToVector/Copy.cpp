@@ -4,6 +4,9 @@
 // register does not fill are zero. A row at or beyond the limit is never touched:
 // its memory may not exist.
 //
+// In a loop over key tiles, the next iteration's rows are prefetched as this one's
+// are read: rows of one head stand apart, and hardware prefetchers stop at a page.
+//
 // Transposed, a block of `lanes` rows goes through a butterfly of shuffles, so that
 // a vector holds neighbouring rows of one column.
 //
@@ -55,12 +58,44 @@ static void forEachVector(const Vectors &v, int64_t columns, llvm::function_ref<
 // As they are
 //===----------------------------------------------------------------------===//
 
-static void loadRows(HostTask &task, const HostView &view, const DenseTile &tile, RowRange range) {
+/// The value that `value` will have in the next iteration of `loop`; null if that is not known ahead.
+static Value inNextIteration(HostTask &task, Value value, scf::ForOp loop) {
+  if (value == loop.getInductionVar())
+    return task.v.add(task.scalar(value), task.scalar(loop.getStep()));
+  if (!loop.getRegion().isAncestor(value.getParentRegion()))
+    return task.scalar(value);
+  Operation *op = value.getDefiningOp();
+  if (!op || op->getNumRegions() || !isPure(op))
+    return {};
+  IRMapping next;
+  for (Value operand : op->getOperands()) {
+    Value ahead = inNextIteration(task, operand, loop);
+    if (!ahead)
+      return {};
+    next.map(operand, ahead);
+  }
+  return task.b.clone(*op, next)->getResult(cast<OpResult>(value).getResultNumber());
+}
+
+static void prefetchRow(HostTask &task, const HostView &view, Value row) {
+  constexpr int64_t lineBits = 512;
+  int64_t step = lineBits / view.element.getIntOrFloatBitWidth();
+  Value pointer = task.rowPointer(view, row);
+  for (int64_t column = 0; column < view.columns; column += step) {
+    Value line = task.v.at(pointer, task.b.getI64IntegerAttr(column), view.element);
+    LLVM::Prefetch::create(task.b, line, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+  }
+}
+
+/// `ahead`: the first row of the next tile (i64), or null.
+static void loadRows(HostTask &task, const HostView &view, const DenseTile &tile, RowRange range, Value ahead) {
   Vectors &v = task.v;
   auto put = [&](Value i, int64_t column, Value vector) {
     v.store(vector, task.address(tile, i, column), tile.element);
   };
   v.loop(v.index(0), range.valid, [&](Value i) {
+    if (ahead)
+      prefetchRow(task, view, v.add(ahead, i));
     Value row = task.rowPointer(view, v.add(range.first, i));
     forEachVector(v, view.columns, [&](int64_t column, int64_t live) {
       put(i, column, v.load(v.at(row, task.b.getI64IntegerAttr(column), view.element), view.element, live));
@@ -143,9 +178,13 @@ LogicalResult lla::emitLoad(HostTask &task, tile::LoadOp op) {
     return op.emitOpError() << "expected rows in multiples of " << task.v.lanes << " to transpose, got " << tile.columns;
   if (view.columns != (op.getTransposed() ? tile.rows : tile.columns))
     return op.emitOpError() << "expected a tile of the view's " << view.columns << " columns";
-  if (op.getTransposed())
+  if (op.getTransposed()) {
     loadTransposed(task, view, tile, clip(task, op.getRow(), op.getLimit(), tile.columns));
-  else
-    loadRows(task, view, tile, clip(task, op.getRow(), op.getLimit(), tile.rows));
+    return success();
+  }
+  Value ahead;
+  if (auto loop = op->getParentOfType<scf::ForOp>())
+    ahead = inNextIteration(task, op.getRow(), loop);
+  loadRows(task, view, tile, clip(task, op.getRow(), op.getLimit(), tile.rows), ahead ? task.v.toIndex(ahead) : ahead);
   return success();
 }
