@@ -1,0 +1,103 @@
+//===- OracleTest.cpp - judging an output on the host ---------------------===//
+
+#include "runtime/Oracle.h"
+#include "FakeKernels.h"
+#include "dialect/Spec/Reference.h"
+#include "runtime/Inputs.h"
+#include "runtime/RuntimeError.h"
+#include <cmath>
+#include <set>
+
+using namespace lla;
+
+namespace {
+
+struct OracleTest : testing::Test {
+  Problem problem;
+  AttentionTensors tensors;
+  std::vector<std::vector<char>> memory;
+  std::vector<double> expected;
+
+  /// Random inputs, and the reference as output.
+  void make(const Problem &what) {
+    problem = what;
+    tensors = denseTensors(problem);
+    memory.clear();
+    for (TensorView *view : {&tensors.q, &tensors.r, &tensors.k, &tensors.v, &tensors.o})
+      view->data = memory.emplace_back(view->spanBytes()).data();
+    EXPECT_EQ(textOf(fakeExecutor(1)->fillInputs(problem, tensors, 3)), "");
+    expected = referenceForward(problem, all(tensors.q), all(tensors.r), all(tensors.k), all(tensors.v));
+    for (int64_t row = 0; row < rowCount(tensors.o); ++row)
+      writeRow(tensors.o, row, &expected[row * problem.headDim]);
+  }
+  static std::vector<double> all(const TensorView &view) {
+    std::vector<double> values(view.elements());
+    for (int64_t row = 0; row < rowCount(view); ++row)
+      readRow(view, row, &values[row * view.sizes[3]]);
+    return values;
+  }
+  ErrorFigures compare(int64_t rows = 0) {
+    return compareWithReference(problem, tensors, sampleRows(problem, rows, 1));
+  }
+};
+
+TEST_F(OracleTest, RowByRowIsTheWholeReference) {
+  for (Mode mode : {Mode::Decode, Mode::Prefill})
+    for (int64_t window : {0, 5})
+      for (Layout layout : {Layout::BSHD, Layout::BHSD}) {
+        Problem what = smallProblem(mode);
+        what.window = window;
+        what.causal |= window > 0;
+        what.layout = layout;
+        what.scale = 0.37;
+        make(what);
+        ErrorFigures figures = compare();
+        EXPECT_LT(figures.relative, 1e-6);
+        EXPECT_TRUE(figures.allRows);
+        EXPECT_EQ(textOf(checkTolerance(figures, problem.dtype)), "");
+      }
+}
+
+TEST_F(OracleTest, MoreQueriesThanKeysGivesZeroRows) {
+  Problem what = smallProblem(Mode::Prefill);
+  what.queryLength = 40;
+  make(what);
+  EXPECT_LT(compare().relative, 1e-6);
+  static_cast<float *>(tensors.o.data)[0] = 1; // Row 0 sees nothing.
+  EXPECT_NE(textOf(checkTolerance(compare(), problem.dtype)), "");
+}
+
+TEST_F(OracleTest, OneWrongElementAndNaNAreSeen) {
+  make(smallProblem());
+  float &element = static_cast<float *>(tensors.o.data)[17];
+  element += 1e-3f;
+  EXPECT_EQ(describe(checkTolerance(compare(), problem.dtype)).first, FailureKind::Verification);
+  element = NAN;
+  EXPECT_TRUE(std::isnan(compare().relative));
+  EXPECT_NE(textOf(checkTolerance(compare(), problem.dtype)), "");
+}
+
+TEST_F(OracleTest, SixteenBitsAreJudgedAgainstTheBaselineToo) {
+  Problem what = smallProblem();
+  what.dtype = ElementType::BF16;
+  make(what);
+  ErrorFigures figures = compare();
+  EXPECT_GT(figures.baselineRelative, 0);
+  EXPECT_EQ(textOf(checkTolerance(figures, problem.dtype)), "");
+  figures.relative = 0.5;
+  EXPECT_NE(textOf(checkTolerance(figures, problem.dtype)), "");
+}
+
+TEST_F(OracleTest, SamplesAreDistinctAscendingAndHaveTheCorners) {
+  Problem what = smallProblem(Mode::Prefill);
+  std::vector<int64_t> rows = sampleRows(what, 20, 9);
+  EXPECT_LE(rows.size(), 20u);
+  EXPECT_EQ(std::set<int64_t>(rows.begin(), rows.end()).size(), rows.size());
+  EXPECT_EQ(rows.front(), 0);
+  EXPECT_EQ(rows.back(), what.batch * what.queryLength * what.queryHeads - 1);
+  EXPECT_TRUE(std::is_sorted(rows.begin(), rows.end()));
+  EXPECT_EQ(sampleRows(what, 20, 9), rows);
+  EXPECT_EQ(sampleRows(what, 0, 9).size(), size_t(what.batch * what.queryLength * what.queryHeads));
+}
+
+} // namespace

@@ -1,0 +1,157 @@
+//===- PlanTest.cpp - plan, prepare, run ----------------------------------===//
+
+#include "runtime/Plan.h"
+#include "FakeKernels.h"
+#include "dialect/Spec/Reference.h"
+#include "runtime/Inputs.h"
+#include "runtime/RuntimeError.h"
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+// Every allocation of this program is counted, so that a run can be shown to make none.
+static std::atomic<int64_t> allocations = 0;
+
+void *operator new(size_t bytes) {
+  ++allocations;
+  if (void *memory = std::malloc(bytes ? bytes : 1))
+    return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void *memory) noexcept { std::free(memory); }
+void operator delete(void *memory, size_t) noexcept { std::free(memory); }
+
+using namespace lla;
+
+namespace {
+
+struct PlanTest : testing::Test {
+  Problem problem = smallProblem();
+  std::shared_ptr<HostExecutor> executor = fakeExecutor(2);
+  std::string kernelName = "right";
+  std::shared_ptr<Jit> jit;
+  AttentionTensors tensors = denseTensors(problem);
+  std::vector<std::unique_ptr<Buffer>> memory;
+
+  PlanTest() {
+    JitOptions options;
+    options.compiler = [this](const CompileRequest &) -> llvm::Expected<Artifact> { return fakeArtifact(kernelName); };
+    jit = std::make_shared<Jit>(executor, options);
+    setFakeProblem(problem);
+    for (TensorView *view : {&tensors.q, &tensors.r, &tensors.k, &tensors.v, &tensors.o})
+      view->data = memory.emplace_back(llvm::cantFail(executor->allocate(view->spanBytes())))->data();
+    llvm::cantFail(executor->fillInputs(problem, tensors, 1));
+  }
+  void *workspace(int64_t bytes) {
+    void *data = memory.emplace_back(llvm::cantFail(executor->allocate(bytes)))->data();
+    llvm::cantFail(executor->fill(data, 0, bytes, nullptr));
+    return data;
+  }
+  Plan plan() {
+    Schedule schedule = defaultSchedule(problem, executor->target());
+    schedule.splits = 2;
+    return llvm::cantFail(Plan::create(problem, schedule, jit));
+  }
+};
+
+TEST_F(PlanTest, RunsWhatWasPrepared) {
+  Plan plan = this->plan();
+  ASSERT_GT(plan.workspaceBytes(), 0);
+  ASSERT_EQ(textOf(plan.prepare()), "");
+  ASSERT_EQ(textOf(plan.prepare()), "");
+  EXPECT_EQ(jit->statistics().compiles, 1);
+  ASSERT_EQ(textOf(plan.run(tensors, workspace(plan.workspaceBytes()), plan.workspaceBytes(), nullptr)), "");
+  llvm::Expected<ErrorFigures> figures = executor->compare(problem, tensors, 0, 1);
+  ASSERT_TRUE(bool(figures));
+  EXPECT_LT(figures->relative, 1e-6);
+}
+
+TEST_F(PlanTest, RunsSmallerProblemsThanPlanned) {
+  Plan plan = this->plan();
+  ASSERT_EQ(textOf(plan.prepare()), "");
+  for (TensorView *view : {&tensors.q, &tensors.r, &tensors.k, &tensors.v, &tensors.o})
+    view->sizes[0] = 1;
+  tensors.k.sizes[1] = tensors.v.sizes[1] = 7;
+  ASSERT_EQ(textOf(plan.run(tensors, workspace(plan.workspaceBytes()), plan.workspaceBytes(), nullptr)), "");
+  Problem actual = problem;
+  actual.batch = 1;
+  actual.context = 7;
+  llvm::Expected<ErrorFigures> figures = executor->compare(actual, tensors, 0, 1);
+  ASSERT_TRUE(bool(figures));
+  EXPECT_LT(figures->relative, 1e-6);
+}
+
+TEST_F(PlanTest, MisuseIsTyped) {
+  Plan plan = this->plan();
+  int64_t bytes = plan.workspaceBytes();
+  void *space = workspace(bytes);
+  auto faultOf = [&](int64_t given, void *where) { return describe(plan.run(tensors, where, given, nullptr)); };
+  EXPECT_EQ(faultOf(bytes, space).first, FailureKind::NotPrepared);
+  ASSERT_EQ(textOf(plan.prepare()), "");
+  EXPECT_NE(faultOf(bytes - 1, space).second.find("workspace: expected at least"), std::string::npos);
+  EXPECT_NE(faultOf(bytes, nullptr).second.find("workspace"), std::string::npos);
+  void *output = std::exchange(tensors.o.data, tensors.q.data);
+  EXPECT_EQ(faultOf(bytes, space).first, FailureKind::Usage);
+  tensors.o.data = output;
+  tensors.k.sizes[1] += 1;
+  EXPECT_EQ(faultOf(bytes, space).first, FailureKind::Usage);
+}
+
+TEST_F(PlanTest, BadProblemsAndSchedulesDoNotBecomePlans) {
+  Problem bad = problem;
+  bad.headDim = 17;
+  EXPECT_EQ(describe(Plan::create(bad, jit).takeError()).first, FailureKind::Usage);
+  Schedule infeasible = defaultSchedule(problem, executor->target());
+  infeasible.load = LoadPath::Ring;
+  EXPECT_EQ(describe(Plan::create(problem, infeasible, jit).takeError()).first, FailureKind::Compile);
+}
+
+TEST_F(PlanTest, AnEmptyCallLaunchesNothing) {
+  kernelName = "wrong"; // Would write.
+  Plan plan = this->plan();
+  ASSERT_EQ(textOf(plan.prepare()), "");
+  for (TensorView *view : {&tensors.q, &tensors.r, &tensors.k, &tensors.v, &tensors.o})
+    view->sizes[0] = 0;
+  llvm::cantFail(executor->fill(tensors.o.data, 7, 64, nullptr));
+  ASSERT_EQ(textOf(plan.run(tensors, workspace(plan.workspaceBytes()), plan.workspaceBytes(), nullptr)), "");
+  EXPECT_EQ(static_cast<char *>(tensors.o.data)[0], 7);
+}
+
+TEST_F(PlanTest, RunAllocatesNothing) {
+  kernelName = "nothing";
+  Plan plan = this->plan();
+  ASSERT_EQ(textOf(plan.prepare()), "");
+  void *space = workspace(plan.workspaceBytes());
+  int64_t before = allocations;
+  bool failed = false;
+  for (int i = 0; i < 100; ++i)
+    failed |= llvm::errorToBool(plan.run(tensors, space, plan.workspaceBytes(), nullptr));
+  EXPECT_EQ(allocations - before, 0);
+  EXPECT_FALSE(failed);
+  delete new int;
+  EXPECT_GT(allocations, before); // The counter counts.
+}
+
+TEST_F(PlanTest, ArgumentsDescribeTheCall) {
+  Plan plan = this->plan();
+  ASSERT_EQ(textOf(plan.prepare()), "");
+  Problem smaller = problem;
+  smaller.batch = 1;
+  void *space = workspace(plan.workspaceBytes());
+  Launch launch = makeLaunch(*plan.answer().kernel, smaller, tensors, space, executor->target());
+  const KernelArguments &a = launch.arguments;
+  EXPECT_EQ(a.q, tensors.q.data);
+  EXPECT_EQ(a.r, tensors.r.data);
+  EXPECT_EQ(a.k_row_stride, tensors.k.strides[1]);
+  EXPECT_EQ(a.o_head_stride, tensors.o.strides[2]);
+  EXPECT_EQ(a.batch, 1);
+  EXPECT_EQ(a.context, problem.context);
+  EXPECT_EQ(a.kv_heads, problem.kvHeads);
+  EXPECT_EQ(a.splits, 2);
+  EXPECT_EQ(a.workspace, space);
+  EXPECT_EQ(launch.grid.x * problem.batch, plan.resources().grid.x);
+  EXPECT_EQ(a.partials_offset, counterBytes(plan.resources())); // The plan's, whatever this call's batch.
+  EXPECT_FLOAT_EQ(a.scale_log2, 0.25f * 1.44269504f);
+}
+
+} // namespace

@@ -1,0 +1,75 @@
+//===- ScheduleChoiceTest.cpp - the schedule of an untimed call -----------===//
+
+#include "runtime/ScheduleChoice.h"
+#include "FakeKernels.h"
+
+using namespace lla;
+
+namespace {
+
+struct ScheduleChoiceTest : testing::Test {
+  Target target = hostTarget(4);
+  Cache cache{CacheLocation()};
+
+  Problem problem(int64_t context) {
+    Problem problem = smallProblem();
+    problem.context = context;
+    return problem;
+  }
+  Record keep(const Problem &problem, int64_t splits, const std::string &device) {
+    Record record;
+    record.problem = problem;
+    record.deviceClass = device;
+    record.policy = defaultPolicy(target);
+    record.schedule = defaultSchedule(problem, target);
+    record.schedule.splits = splits;
+    record.microseconds = record.low = record.high = 5;
+    record.tool = "test";
+    record.when = 1;
+    EXPECT_EQ(textOf(cache.records.put(record)), "");
+    return record;
+  }
+  ScheduleAnswer choose(const Problem &problem) {
+    return chooseSchedule(&cache, problem, target, defaultPolicy(target));
+  }
+};
+
+TEST_F(ScheduleChoiceTest, NothingKnownGivesTheDefault) {
+  ScheduleAnswer answer = choose(problem(4096));
+  EXPECT_EQ(answer.source, ScheduleSource::Default);
+  EXPECT_EQ(answer.schedule, defaultSchedule(problem(4096), target));
+  EXPECT_FALSE(answer.needsNoTuning);
+  EXPECT_FALSE(answer.why.empty());
+  EXPECT_EQ(chooseSchedule(nullptr, problem(64), target, defaultPolicy(target)).source, ScheduleSource::Default);
+}
+
+TEST_F(ScheduleChoiceTest, ExactThenBucketThenNeighbourThenDefault) {
+  keep(problem(4096), 4, deviceClass(target));
+  EXPECT_EQ(choose(problem(4096)).source, ScheduleSource::Exact);
+  EXPECT_EQ(choose(problem(4096)).schedule.splits, 4);
+  ScheduleAnswer bucket = choose(problem(4200));
+  EXPECT_EQ(bucket.source, ScheduleSource::Nearest);
+  EXPECT_TRUE(bucket.needsNoTuning);
+  EXPECT_EQ(bucket.schedule.splits, 4);
+  ScheduleAnswer neighbour = choose(problem(8192));
+  EXPECT_EQ(neighbour.source, ScheduleSource::Nearest);
+  EXPECT_FALSE(neighbour.needsNoTuning);
+  EXPECT_EQ(choose(problem(262144)).source, ScheduleSource::Default);
+}
+
+TEST_F(ScheduleChoiceTest, AnotherDevicesRecordsAreNotTrusted) {
+  keep(problem(4096), 4, "host threads=96 vector=512 cache=300MiB");
+  EXPECT_EQ(choose(problem(4096)).source, ScheduleSource::Default);
+}
+
+TEST_F(ScheduleChoiceTest, SplitsKeepTheNumberOfTasks) {
+  Record record = keep(problem(4096), 4, deviceClass(target));
+  Problem wider = record.problem;
+  wider.batch *= 4;
+  EXPECT_EQ(withSplitsFor(wider, record, target).splits, 1);
+  Problem narrower = record.problem;
+  narrower.batch /= 2;
+  EXPECT_EQ(withSplitsFor(narrower, record, target).splits, 8);
+}
+
+} // namespace

@@ -1,0 +1,206 @@
+//===- TensorViewTest.cpp - tensors of the caller, by address and strides -===//
+
+#include "runtime/TensorView.h"
+#include "FakeKernels.h"
+#include "runtime/RuntimeError.h"
+
+using namespace lla;
+
+namespace {
+
+/// Addresses only; nothing is read.
+void *at(uintptr_t address) { return reinterpret_cast<void *>(address); }
+
+struct TensorViewTest : testing::Test {
+  Problem problem = smallProblem();
+  AttentionTensors tensors = denseTensors(problem);
+
+  TensorViewTest() {
+    uintptr_t next = 0x10000;
+    for (TensorView *view : {&tensors.q, &tensors.r, &tensors.k, &tensors.v, &tensors.o}) {
+      view->data = at(next);
+      next += 0x10000;
+    }
+  }
+  std::string shapes() { return textOf(problemOf(problem, tensors)); }
+  std::string addresses(TargetKind kind = TargetKind::Host, void *workspace = nullptr, int64_t bytes = 0) {
+    return textOf(checkAddresses(problem, tensors, workspace, bytes, kind));
+  }
+};
+
+TEST_F(TensorViewTest, DenseTensorsPass) {
+  EXPECT_EQ(shapes(), "");
+  EXPECT_EQ(addresses(), "");
+  EXPECT_EQ(addresses(TargetKind::Cuda, at(0x100000), 4096), "");
+}
+
+TEST_F(TensorViewTest, StridesFollowTheLayout) {
+  TensorView view = denseView(nullptr, ElementType::F16, {2, 3, 4, 16}, Layout::BHSD);
+  EXPECT_EQ(view.strides, (std::array<int64_t, 4>{192, 16, 48, 1}));
+  EXPECT_EQ(view.spanBytes(), 2 * 3 * 4 * 16 * 2);
+}
+
+TEST_F(TensorViewTest, SmallerBatchAndContextAreTheProblemOfTheCall) {
+  for (TensorView *view : {&tensors.q, &tensors.r, &tensors.k, &tensors.v, &tensors.o})
+    view->sizes[0] = 1;
+  tensors.k.sizes[1] = tensors.v.sizes[1] = 0;
+  llvm::Expected<Problem> actual = problemOf(problem, tensors);
+  ASSERT_TRUE(bool(actual));
+  EXPECT_EQ(actual->batch, 1);
+  EXPECT_EQ(actual->context, 0);
+}
+
+TEST_F(TensorViewTest, EachWrongSizeIsNamed) {
+  struct {
+    TensorView *view;
+    int dimension;
+    const char *name;
+  } cases[] = {{&tensors.q, 0, "q.batch"}, {&tensors.q, 1, "q.row"},  {&tensors.q, 2, "q.head"},
+               {&tensors.q, 3, "q.dim"},   {&tensors.r, 2, "r.head"}, {&tensors.k, 1, "k.row"},
+               {&tensors.k, 2, "k.head"},  {&tensors.v, 1, "v.row"},  {&tensors.v, 3, "v.dim"},
+               {&tensors.o, 0, "o.batch"}};
+  for (auto &wrong : cases) {
+    int64_t &size = wrong.view->sizes[wrong.dimension];
+    ++size;
+    std::string text = shapes();
+    EXPECT_EQ(text.rfind(std::string(wrong.name) + ": expected", 0), 0u) << text;
+    --size;
+  }
+  tensors.q.sizes[0] = -1;
+  EXPECT_NE(shapes(), "");
+}
+
+TEST_F(TensorViewTest, DtypesMustAgree) {
+  tensors.v.dtype = ElementType::F16;
+  EXPECT_EQ(shapes(), "v.dtype: expected f32, got f16");
+}
+
+TEST_F(TensorViewTest, WithoutAProbeRIsIgnored) {
+  problem.probe = Probe::None;
+  tensors.r = {};
+  EXPECT_EQ(shapes(), "");
+  EXPECT_EQ(addresses(), "");
+}
+
+TEST_F(TensorViewTest, NullMisalignedAndBadStrides) {
+  tensors.k.data = nullptr;
+  EXPECT_EQ(addresses(), "k.data: expected an address, got null");
+  tensors.k.data = at(0x30002);
+  EXPECT_NE(addresses().find("aligned to 4 bytes"), std::string::npos);
+  tensors.k.data = at(0x30004);
+  EXPECT_EQ(addresses(), "");
+  EXPECT_NE(addresses(TargetKind::Cuda).find("k.data: expected an address aligned to 16 bytes"), std::string::npos);
+  tensors.k.data = at(0x30000);
+  tensors.k.strides[3] = 2;
+  EXPECT_EQ(addresses(), "k.stride(dim): expected 1, got 2");
+  tensors.k.strides[3] = 1;
+  tensors.k.strides[1] = -32;
+  EXPECT_NE(addresses().find("k.stride(row): expected >= 0"), std::string::npos);
+  tensors.k.strides[1] = 33;
+  EXPECT_EQ(addresses(), "");
+  EXPECT_NE(addresses(TargetKind::Cuda).find("multiple of 16 bytes"), std::string::npos);
+  tensors.k.strides[1] = int64_t(1) << 61;
+  EXPECT_NE(addresses().find("k.stride: expected offsets below"), std::string::npos);
+}
+
+TEST_F(TensorViewTest, AStrideThatIsNeverUsedMayBeAnything) {
+  for (TensorView *view : {&tensors.q, &tensors.r, &tensors.o})
+    view->strides[1] = -7; // One query row.
+  EXPECT_EQ(addresses(TargetKind::Cuda), "");
+}
+
+TEST_F(TensorViewTest, OutputOverlapsNothing) {
+  for (TensorView *input : {&tensors.q, &tensors.r, &tensors.k, &tensors.v}) {
+    void *own = tensors.o.data;
+    tensors.o.data = input->data; // The same memory.
+    EXPECT_NE(addresses().find("o: expected memory of its own"), std::string::npos);
+    tensors.o.data = static_cast<char *>(input->data) + input->spanBytes() - 4; // Shares the last element.
+    EXPECT_NE(addresses().find("overlap with"), std::string::npos);
+    tensors.o.data = static_cast<char *>(input->data) + input->spanBytes(); // Touches it.
+    EXPECT_EQ(addresses(), "");
+    tensors.o.data = own;
+  }
+}
+
+TEST_F(TensorViewTest, OutputAddressesEachElementOnce) {
+  tensors.o.strides[2] = 0;
+  EXPECT_NE(addresses().find("o.stride: expected each element"), std::string::npos);
+  tensors.o.strides[2] = 8; // Heads overlap by half.
+  EXPECT_NE(addresses().find("o.stride"), std::string::npos);
+}
+
+TEST_F(TensorViewTest, InputsMayOverlapAndRepeat) {
+  tensors.r.data = tensors.q.data;
+  tensors.v.data = tensors.k.data;
+  tensors.k.strides[2] = 0; // One head for all.
+  EXPECT_EQ(addresses(), "");
+}
+
+TEST_F(TensorViewTest, OutputInterleavedWithInputsIsNoOverlap) {
+  // One packed buffer (batch, head, {q, r, o}, dim).
+  int64_t dim = problem.headDim;
+  int member = 0;
+  for (TensorView *view : {&tensors.q, &tensors.r, &tensors.o}) {
+    view->data = at(0x10000 + 4 * dim * member++);
+    view->strides = {3 * dim * problem.queryHeads, 3 * dim * problem.queryHeads, 3 * dim, 1};
+  }
+  EXPECT_EQ(addresses(), "");
+  tensors.o.data = at(0x10000 + 4 * dim * 2 - 4); // One element into r.
+  EXPECT_NE(addresses().find("overlap with r"), std::string::npos);
+  // Rows that hold all heads of q, then all heads of o, within sequences.
+  problem.queryLength = 5;
+  int64_t row = 2 * dim * problem.queryHeads;
+  for (TensorView *view : {&tensors.q, &tensors.o}) {
+    view->sizes[1] = 5;
+    view->strides = {5 * row, row, dim, 1};
+  }
+  tensors.q.data = at(0x10000);
+  tensors.o.data = at(0x10000 + 4 * row / 2);
+  EXPECT_FALSE(mayOverlap(tensors.q, tensors.o));
+  tensors.o.data = at(0x10000 + 4 * row / 2 - 4);
+  EXPECT_TRUE(mayOverlap(tensors.q, tensors.o));
+  tensors.o.data = at(0x10000 + 4 * row / 2 + 4); // Its last head runs into the next row's q.
+  EXPECT_TRUE(mayOverlap(tensors.q, tensors.o));
+}
+
+TEST_F(TensorViewTest, NeverSaysDisjointOfWhatOverlaps) {
+  // All pairs of small strided views, against the sets of their bytes.
+  std::vector<TensorView> views;
+  for (int64_t outer : {0, 2, 3, 4, 6, 8})
+    for (int64_t inner : {0, 1, 2, 5})
+      for (uintptr_t base : {0x1000, 0x1004, 0x1008, 0x1014})
+        views.push_back({at(base), ElementType::F32, {3, 2, 1, 2}, {outer, inner, 0, 1}});
+  auto touched = [](const TensorView &view) {
+    std::vector<bool> bytes(256);
+    for (int64_t i = 0; i < 3; ++i)
+      for (int64_t j = 0; j < 2; ++j)
+        for (int64_t e = 0; e < 2; ++e)
+          bytes[(reinterpret_cast<uintptr_t>(view.data) - 0x1000) / 4 + i * view.strides[0] + j * view.strides[1] + e] =
+              true;
+    return bytes;
+  };
+  int64_t disjoint = 0;
+  for (const TensorView &a : views)
+    for (const TensorView &b : views) {
+      std::vector<bool> x = touched(a), y = touched(b);
+      bool overlap = false;
+      for (size_t i = 0; i < x.size(); ++i)
+        overlap |= x[i] && y[i];
+      if (!mayOverlap(a, b)) {
+        EXPECT_FALSE(overlap);
+        ++disjoint;
+      }
+    }
+  EXPECT_GT(disjoint, 100);
+}
+
+TEST_F(TensorViewTest, Workspace) {
+  EXPECT_EQ(addresses(TargetKind::Host, nullptr, 64), "workspace: expected 64 bytes, got null");
+  EXPECT_NE(addresses(TargetKind::Host, at(0x100010), 64).find("aligned to 256"), std::string::npos);
+  EXPECT_EQ(addresses(TargetKind::Host, tensors.k.data, 64),
+            "workspace: expected memory of its own, got an overlap with k");
+  EXPECT_EQ(addresses(TargetKind::Host, tensors.o.data, 64),
+            "workspace: expected memory of its own, got an overlap with o");
+}
+
+} // namespace
