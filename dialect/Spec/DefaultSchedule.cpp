@@ -88,12 +88,12 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   schedule.lazy = laziness(problem);
   int64_t slots = 2 * target.multiprocessors;
   int64_t tiles = resources(problem, schedule, target).grid.x;
-  // Many tiles hide latency by CTAs, few by more warps per CTA.
-  schedule.warps = tiles >= slots * 3 / 4 ? 4 : 8;
+  // Two CTAs of 4 warps fill a multiprocessor's registers; 8 warps would merge more in one place (seen: slower).
+  schedule.warps = 4;
   fitRegisterLoads(problem, target, schedule);
   // A short context is a chain of latencies: one tile per warp. A longer one pays for its merge first.
   int64_t visible = visibleKeySpan(problem);
-  int64_t tilesPerWarp = visible >= 2048 ? 2 : 1;
+  int64_t tilesPerWarp = visible > 1024 ? 4 : 1;
   schedule.splits = splitsThatFill(tiles, slots, visible, schedule.warps * schedule.keys * tilesPerWarp);
   fitRegisterLoads(problem, target, schedule);
   return schedule;
@@ -120,7 +120,8 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   schedule.stages = 3;
   schedule.lazy = laziness(problem);
   schedule.peel = true;
-  int64_t most = keysThatMatter(problem, 112);
+  // A window edge's masks need registers that wider tiles have used up.
+  int64_t most = keysThatMatter(problem, problem.window ? 64 : 112);
   for (int64_t keys : candidates("keys")) {
     Schedule larger = schedule;
     larger.keys = keys;
