@@ -143,8 +143,11 @@ Schedule onHost(const Problem &problem, const Target &target) {
       schedule.rows = std::min(rows, fewRows);
       break;
     }
+  // Few rows are bound by memory: the next tile of K (16 KiB of it) arrives while this one is computed.
+  constexpr int64_t prefetchedBytes = 16384;
   bool memoryBound = schedule.rows < fewRows;
-  schedule.keys = keysThatMatter(problem, memoryBound && problem.headDim <= 128 ? 128 : 64);
+  int64_t prefetched = prefetchedBytes / (problem.headDim * elementBytes(problem.dtype));
+  schedule.keys = keysThatMatter(problem, memoryBound ? candidateBelow("keys", std::min<int64_t>(prefetched, 128)) : 64);
   // Threads take tasks as they become free: two each level out what a mask makes uneven.
   constexpr int64_t tasksPerThread = 2, leastKeys = 512;
   int64_t tiles = resources(problem, schedule, target).grid.x;

@@ -93,15 +93,15 @@ int64_t sharedBytesOfRing(const Problem &problem, const Schedule &schedule) {
 
 //===--- load = scratch -----------------------------------------------------===//
 
-/// One task's arena, all fp32: Q, R, O1, O2 tiles, the transposed K tile and the V tile, S, T, P, P*t, and
-/// eight row vectors; each on its own cache lines.
+/// One task's arena, all fp32: Q, R, O1, O2 tiles, the (transposed) K tile and the V tile, S, T, P, P*t, and
+/// the vectors of one value per row; each row of a tile, and each vector, on its own cache lines.
 int64_t scratchBytes(const Problem &problem, const Schedule &schedule) {
   constexpr int64_t line = 64, slack = 4096;
-  auto buffer = [](int64_t floats) { return roundUp(floats * floatBytes, line); };
-  int64_t rowTiles = 4 * buffer(schedule.rows * problem.headDim);
-  int64_t keyTiles = 2 * buffer(schedule.keys * problem.headDim);
-  int64_t scores = 4 * buffer(schedule.rows * schedule.keys);
-  int64_t rowVectors = 8 * buffer(schedule.rows);
+  auto buffer = [](int64_t rows, int64_t columns) { return rows * roundUp(columns * floatBytes, line); };
+  int64_t rowTiles = 4 * buffer(schedule.rows, problem.headDim);
+  int64_t keyTiles = 2 * buffer(schedule.keys, problem.headDim);
+  int64_t scores = 4 * buffer(schedule.rows, schedule.keys);
+  int64_t rowVectors = 16 * buffer(1, schedule.rows);
   return rowTiles + keyTiles + scores + rowVectors + slack;
 }
 

@@ -77,13 +77,14 @@ static Value inNextIteration(HostTask &task, Value value, scf::ForOp loop) {
   return task.b.clone(*op, next)->getResult(cast<OpResult>(value).getResultNumber());
 }
 
+/// Into the second-level cache: the first one has too few outstanding misses to reach memory's bandwidth.
 static void prefetchRow(HostTask &task, const HostView &view, Value row) {
   constexpr int64_t lineBits = 512;
   int64_t step = lineBits / view.element.getIntOrFloatBitWidth();
   Value pointer = task.rowPointer(view, row);
   for (int64_t column = 0; column < view.columns; column += step) {
     Value line = task.v.at(pointer, task.b.getI64IntegerAttr(column), view.element);
-    LLVM::Prefetch::create(task.b, line, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+    LLVM::Prefetch::create(task.b, line, /*rw=*/0, /*hint=*/2, /*cache=*/1);
   }
 }
 

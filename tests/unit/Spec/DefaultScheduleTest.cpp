@@ -113,7 +113,8 @@ TEST(DefaultSchedule, HostDecodeSplitsOverThreads) {
   Problem problem = problemOf(Mode::Decode, 1, 1, 65536, 128);
   EXPECT_EQ(defaultSchedule(problem, hostTarget(2)).splits, 4);
   EXPECT_EQ(defaultSchedule(problem, hostTarget(64)).splits, 128);
-  EXPECT_EQ(defaultSchedule(problem, hostTarget(64)).rows, 4);
+  EXPECT_EQ(defaultSchedule(problem, hostTarget(64)).rows, 1);
+  EXPECT_EQ(defaultSchedule(problem, hostTarget(64)).keys, 64); // 16 KiB of bf16.
   problem = problemOf(Mode::Decode, 1, 1, 2048, 128);
   EXPECT_EQ(defaultSchedule(problem, hostTarget(64)).splits, 4); // 512 keys each.
   EXPECT_EQ(defaultSchedule(problemOf(Mode::Decode, 32, 8, 4096, 128), hostTarget(2)).splits, 1);
