@@ -6,6 +6,12 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 get_property(executables GLOBAL PROPERTY LLA_EXECUTABLES)
 get_property(libraries GLOBAL PROPERTY LLA_LIBRARIES)
+foreach(library ${libraries}) # what only the tools are made of stays here
+  get_target_property(folder ${library} SOURCE_DIR)
+  if(folder MATCHES "^${PROJECT_SOURCE_DIR}/tools/")
+    list(REMOVE_ITEM libraries ${library})
+  endif()
+endforeach()
 set(package "${CMAKE_INSTALL_LIBDIR}/cmake/lla")
 
 # The folders have everyday names ("cache"), so the headers get one of their own.

@@ -1,0 +1,212 @@
+//===- CaseInputs.cpp - what a case computes on, and what must come out ---===//
+
+#include "CaseInputs.h"
+#include "dialect/Spec/Reference.h"
+#include "runtime/Inputs.h"
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <limits>
+
+namespace lla::numeric {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+/// RMS-normalised (or normal) values of Inputs.h, not rounded yet.
+std::vector<double> randomValues(std::array<int64_t, 4> sizes, InputTensor which, uint64_t seed) {
+  std::vector<float> values(sizes[0] * sizes[1] * sizes[2] * sizes[3]);
+  TensorView view = denseView(values.data(), ElementType::F32, sizes, Layout::BSHD);
+  for (int64_t row = 0, rows = rowCount(view); row < rows; ++row)
+    fillInputRow(view, which, seed, row);
+  return {values.begin(), values.end()};
+}
+
+/// The inputs of one problem while they are being shaped.
+class Shaping {
+public:
+  Shaping(const Problem &problem, DenseInputs &inputs) : problem(problem), inputs(inputs) {}
+
+  void apply(InputKind kind, uint64_t seed) {
+    int64_t chosen = seenKeys().begin + static_cast<int64_t>(seed % std::max<int64_t>(seenCount(), 1));
+    switch (kind) {
+    case InputKind::Normal:
+      return;
+    case InputKind::LargeProbe:
+      for (double &value : inputs.r)
+        value *= 32;
+      return;
+    case InputKind::DominantKey:
+      return forEachKey([&](double *key, const double *, const double *query, int64_t position) {
+        for (int64_t i = 0; position == chosen && i < problem.headDim; ++i)
+          key[i] = 6 * query[i];
+      });
+    case InputKind::NearConstantKeys:
+      return forEachKey([&](double *key, const double *first, const double *, int64_t position) {
+        for (int64_t i = 0; position > 0 && i < problem.headDim; ++i)
+          key[i] = first[i] + 0.01 * key[i];
+      });
+    case InputKind::OffsetKeys:
+      return forEachKey([&](double *key, const double *first, const double *, int64_t position) {
+        for (int64_t i = 0; position > 0 && i < problem.headDim; ++i)
+          key[i] += 4 * first[i];
+      });
+    case InputKind::GrowingScores:
+      return forEachKey([&](double *key, const double *, const double *query, int64_t position) {
+        for (int64_t i = 0; i < problem.headDim; ++i)
+          key[i] = 0.1 * key[i] + query[i] * (3.0 * static_cast<double>(position) / static_cast<double>(problem.context));
+      });
+    case InputKind::SeenNaNKey:
+      if (seenCount() > 0)
+        std::fill_n(inputs.k.begin() + offsetOf(0, chosen, 0), problem.headDim, nan);
+      return;
+    case InputKind::SeenNaNValue:
+      if (seenCount() > 0)
+        inputs.v[offsetOf(0, chosen, 0) + problem.headDim / 2] = nan;
+      return;
+    }
+  }
+
+  /// What no row may see must not matter, whatever it is.
+  void spoilUnseenKeys() {
+    KeyRange seen = seenKeys();
+    for (int64_t sequence = 0; sequence < problem.batch; ++sequence)
+      for (int64_t position = 0; position < problem.context; ++position)
+        if (position < seen.begin || position >= seen.end)
+          for (std::vector<double> *tensor : {&inputs.k, &inputs.v})
+            std::fill_n(tensor->begin() + offsetOf(sequence, position, 0), problem.kvHeads * problem.headDim, nan);
+  }
+
+private:
+  /// Keys that the last row sees, or some earlier row.
+  KeyRange seenKeys() const {
+    return {visibleKeys(problem, 0).begin, visibleKeys(problem, problem.queryLength - 1).end};
+  }
+  int64_t seenCount() const { return seenKeys().end - seenKeys().begin; }
+
+  int64_t offsetOf(int64_t sequence, int64_t position, int64_t kvHead) const {
+    return ((sequence * problem.context + position) * problem.kvHeads + kvHead) * problem.headDim;
+  }
+
+  /// Visits each key, with the first key of its sequence and head, and the last query that it meets.
+  template <class Visit> void forEachKey(Visit visit) {
+    for (int64_t sequence = 0; sequence < problem.batch; ++sequence)
+      for (int64_t head = 0; head < problem.kvHeads; ++head)
+        for (int64_t position = 0; position < problem.context; ++position) {
+          int64_t lastRow = (sequence + 1) * problem.queryLength - 1;
+          const double *query = &inputs.q[(lastRow * problem.queryHeads + head * problem.group()) * problem.headDim];
+          visit(&inputs.k[offsetOf(sequence, position, head)], &inputs.k[offsetOf(sequence, 0, head)], query, position);
+        }
+  }
+
+  const Problem &problem;
+  DenseInputs &inputs;
+};
+
+/// Larger of two, or NaN.
+double worse(double a, double b) { return std::isnan(a) || std::isnan(b) ? nan : std::max(a, b); }
+
+/// Distance of neighbouring values at `magnitude`, relative to it.
+double relativeUlp(ElementType type, double magnitude) {
+  int fractionBits = type == ElementType::F16 ? 10 : 7;
+  return magnitude > 0 ? std::exp2(std::floor(std::log2(magnitude)) - fractionBits) / magnitude : 0;
+}
+
+bool holdsSeenNaN(InputKind kind) { return kind == InputKind::SeenNaNKey || kind == InputKind::SeenNaNValue; }
+
+constexpr double singleTolerance = 2e-5, halfTolerance = 1e-2;
+
+} // namespace
+
+DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed) {
+  std::array<int64_t, 4> querySizes = {problem.batch, problem.queryLength, problem.queryHeads, problem.headDim};
+  std::array<int64_t, 4> keySizes = {problem.batch, problem.context, problem.kvHeads, problem.headDim};
+  DenseInputs inputs;
+  inputs.q = randomValues(querySizes, InputTensor::Q, seed);
+  if (problem.hasProbe())
+    inputs.r = randomValues(querySizes, InputTensor::R, seed);
+  inputs.k = randomValues(keySizes, InputTensor::K, seed);
+  inputs.v = randomValues(keySizes, InputTensor::V, seed);
+  Shaping shaping(problem, inputs);
+  shaping.apply(kind, seed);
+  shaping.spoilUnseenKeys();
+  for (std::vector<double> *tensor : {&inputs.q, &inputs.r, &inputs.k, &inputs.v})
+    for (double &value : *tensor)
+      value = roundTo(problem.dtype, value);
+  return inputs;
+}
+
+Truth makeTruth(const Problem &problem, const DenseInputs &inputs) {
+  Truth truth;
+  truth.exact = referenceForward(problem, inputs.q, inputs.r, inputs.k, inputs.v);
+  if (problem.dtype != ElementType::F32)
+    truth.baseline = baselineForward(problem, inputs.q, inputs.r, inputs.k, inputs.v);
+  return truth;
+}
+
+ErrorFigures measure(const Problem &problem, InputKind kind, const std::vector<double> &output, const Truth &truth) {
+  double largest = 0, largestBaseline = 0, squares = 0, squaresBaseline = 0, magnitude = 0, energy = 0;
+  for (size_t i = 0; i < truth.exact.size(); ++i) {
+    int64_t row = static_cast<int64_t>(i) / problem.headDim, head = row % problem.queryHeads;
+    double exact = truth.exact[i];
+    if (std::isnan(exact)) {
+      largest = std::isnan(output[i]) ? largest : nan;
+      continue;
+    }
+    bool besideNaN = row / problem.queryHeads / problem.queryLength == 0 && head < problem.group();
+    if (holdsSeenNaN(kind) && besideNaN)
+      continue;
+    double error = std::abs(output[i] - exact);
+    double rough = truth.baseline.empty() ? 0 : std::abs(truth.baseline[i] - exact);
+    largest = worse(largest, error);
+    largestBaseline = worse(largestBaseline, rough);
+    squares += error * error;
+    squaresBaseline += rough * rough;
+    magnitude = std::max(magnitude, std::abs(exact));
+    energy += exact * exact;
+  }
+  auto ratio = [](double error, double reference) { return error == 0 ? 0 : error / reference; };
+  ErrorFigures figures;
+  figures.relative = ratio(largest, magnitude);
+  figures.rms = ratio(std::sqrt(squares), std::sqrt(energy));
+  figures.baselineRelative = ratio(largestBaseline, magnitude);
+  figures.baselineRms = ratio(std::sqrt(squaresBaseline), std::sqrt(energy));
+  figures.maxReference = magnitude;
+  figures.rows = problem.batch * problem.queryLength * problem.queryHeads;
+  figures.allRows = true;
+  figures.oracle = "host reference";
+  return figures;
+}
+
+std::string judge(const ErrorFigures &figures, ElementType dtype, InputKind kind) {
+  if (dtype == ElementType::F32)
+    return figures.relative <= singleTolerance
+               ? ""
+               : fmt::format("error {:.2e} of max|ref|, expected at most {:.0e}", figures.relative, singleTolerance);
+  double limit = 1.5 * figures.baselineRelative + 2 * relativeUlp(dtype, figures.maxReference);
+  if (!(figures.relative <= limit)) // NaN fails.
+    return fmt::format("error {:.2e} of max|ref|, expected at most {:.2e} (the straightforward evaluation's: {:.2e})",
+                       figures.relative, limit, figures.baselineRelative);
+  // Where the inputs themselves cost the straightforward evaluation more than that, only the first limit holds.
+  if (figures.relative > std::max(halfTolerance, figures.baselineRelative))
+    return fmt::format("error {:.2e} of max|ref|, expected at most {:.0e}", figures.relative, halfTolerance);
+  return "";
+}
+
+std::string judgeDifference(const std::vector<double> &output, const std::vector<double> &other, ElementType dtype) {
+  double limit = dtype == ElementType::F32 ? singleTolerance : halfTolerance;
+  double difference = relativeError(output, other);
+  return difference <= limit ? "" : fmt::format("differs by {:.2e}, expected at most {:.0e}", difference, limit);
+}
+
+std::string judgeBlindRows(const Problem &problem, const std::vector<double> &output) {
+  for (size_t i = 0; i < output.size(); ++i) {
+    int64_t row = static_cast<int64_t>(i) / problem.headDim / problem.queryHeads % problem.queryLength;
+    KeyRange keys = visibleKeys(problem, row);
+    if (keys.begin >= keys.end && output[i] != 0)
+      return fmt::format("row {} sees no key; expected exactly 0, got {}", row, output[i]);
+  }
+  return "";
+}
+
+} // namespace lla::numeric

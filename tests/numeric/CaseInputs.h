@@ -1,0 +1,38 @@
+//===- CaseInputs.h - what a case computes on, and what must come out -----===//
+#ifndef LLA_TESTS_NUMERIC_CASEINPUTS_H
+#define LLA_TESTS_NUMERIC_CASEINPUTS_H
+
+#include "Case.h"
+#include "runtime/Executor.h"
+
+namespace lla::numeric {
+
+/// Dense (batch, row, head, dim) values, rounded to the problem's dtype; r is empty without a probe.
+struct DenseInputs {
+  std::vector<double> q, r, k, v;
+};
+
+/// Depends on its arguments only.
+DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed);
+
+/// The results in double precision and of the straightforward evaluation (Reference.h).
+struct Truth {
+  std::vector<double> exact;
+  std::vector<double> baseline; ///< Empty for fp32, whose errors are judged on their own.
+};
+Truth makeTruth(const Problem &problem, const DenseInputs &inputs);
+
+/// The output against the truth. NaNs of the truth must be NaN in the output; with a NaN among the seen keys the
+/// rows of that sequence and KV head are looked at for nothing else, since masked products may spread it there.
+/// `relative` is NaN if a number became NaN, or a NaN a number.
+ErrorFigures measure(const Problem &problem, InputKind kind, const std::vector<double> &output, const Truth &truth);
+
+/// Why these figures are not good enough; empty if they are.
+std::string judge(const ErrorFigures &figures, ElementType dtype, InputKind kind);
+/// Why two right outputs of one problem differ by too much; empty if they do not.
+std::string judgeDifference(const std::vector<double> &output, const std::vector<double> &other, ElementType dtype);
+/// The first row that sees no key and is not exactly 0; empty if there is none.
+std::string judgeBlindRows(const Problem &problem, const std::vector<double> &output);
+
+} // namespace lla::numeric
+#endif

@@ -1,0 +1,132 @@
+//===- CaseRun.cpp - one case of the list on one device -------------------===//
+
+#include "CaseRun.h"
+#include "PlacedTensors.h"
+#include "Schedules.h"
+#include "llvm/Support/xxhash.h"
+#include <cstring>
+#include <fmt/format.h>
+
+namespace lla::numeric {
+namespace {
+
+/// One call with all that is known of it before anything runs.
+struct PreparedCall {
+  Problem problem;
+  uint64_t seed;
+  DenseInputs inputs;
+  Truth truth;
+  std::vector<double> first; ///< Output of the first schedule; empty before.
+};
+
+class CaseRun {
+public:
+  CaseRun(Workplace &place, const Case &entry)
+      : place(place), entry(entry), seed(llvm::xxh3_64bits(entry.name) ^ place.settings.seed) {}
+
+  void run() {
+    const Target &target = place.executor->target();
+    if (!target.isHost() && entry.problem.dtype == ElementType::F32)
+      return place.report.skipped(entry.name, "fp32 runs on the host only");
+    std::vector<Schedule> schedules =
+        schedulesOf(entry.problem, entry.schedules, target, seed, place.settings.samples);
+    if (schedules.empty())
+      return place.report.failed(entry.name, "no schedule is feasible");
+    prepareCalls();
+    for (const Schedule &schedule : schedules)
+      if (!place.isLost)
+        runSchedule(schedule);
+  }
+
+private:
+  void prepareCalls() {
+    std::vector<Call> wanted = entry.calls;
+    if (wanted.empty())
+      wanted.push_back({entry.problem.queryLength, entry.problem.context});
+    for (const Call &call : wanted) {
+      PreparedCall prepared{problemOf(entry, call), (seed + call.seed) & 0xffffffff, {}, {}, {}};
+      prepared.inputs = makeInputs(prepared.problem, entry.inputKind, prepared.seed);
+      prepared.truth = makeTruth(prepared.problem, prepared.inputs);
+      calls.push_back(std::move(prepared));
+    }
+  }
+
+  void runSchedule(const Schedule &schedule) {
+    llvm::Expected<Plan> plan = preparedPlan(place, entry.problem, schedule);
+    if (!plan)
+      return fail(schedule, entry.problem, llvm::toString(plan.takeError()));
+    llvm::Expected<Workspace> workspace = Workspace::create(*place.executor, plan->resources());
+    if (!workspace)
+      return fail(schedule, entry.problem, llvm::toString(workspace.takeError()));
+    for (PreparedCall &call : calls) {
+      if (llvm::Error error = runCall(*plan, *workspace, call))
+        fail(schedule, call.problem, llvm::toString(std::move(error)));
+      if (place.isLost)
+        return;
+    }
+  }
+
+  llvm::Error runCall(const Plan &plan, const Workspace &workspace, PreparedCall &call) {
+    Executor &executor = *place.executor;
+    llvm::Expected<PlacedTensors> tensors =
+        PlacedTensors::create(executor, call.problem, entry.arrangement, call.inputs);
+    if (!tensors)
+      return tensors.takeError();
+    llvm::Expected<std::vector<double>> output = runOnce(plan, workspace, *tensors);
+    if (!output)
+      return output.takeError();
+    llvm::Expected<std::vector<double>> again = runOnce(plan, workspace, *tensors);
+    if (!again)
+      return again.takeError();
+    if (std::memcmp(output->data(), again->data(), output->size() * sizeof(double)) != 0)
+      return llvm::createStringError("a second run on the same workspace gives other bits");
+    return judgeOutput(plan, call, *output);
+  }
+
+  llvm::Expected<std::vector<double>> runOnce(const Plan &plan, const Workspace &workspace, PlacedTensors &tensors) {
+    if (llvm::Error error = tensors.poisonOutput(*place.executor))
+      return std::move(error);
+    if (llvm::Error error = runAndWait(place, plan, tensors.views(), workspace))
+      return std::move(error);
+    if (llvm::Error error = workspace.check(*place.executor))
+      return std::move(error);
+    return tensors.output(*place.executor);
+  }
+
+  llvm::Error judgeOutput(const Plan &plan, PreparedCall &call, const std::vector<double> &output) {
+    ElementType dtype = call.problem.dtype;
+    ErrorFigures figures = measure(call.problem, entry.inputKind, output, call.truth);
+    if (dtype != ElementType::F32)
+      place.report.addToSet(lla::name(dtype).str() + " " + name(entry.inputKind), figures);
+    if (std::string reason = judge(figures, dtype, entry.inputKind); !reason.empty())
+      return llvm::createStringError(reason);
+    if (std::string reason = judgeBlindRows(call.problem, output); !reason.empty())
+      return llvm::createStringError(reason);
+    bool hasNaN = entry.inputKind == InputKind::SeenNaNKey || entry.inputKind == InputKind::SeenNaNValue;
+    if (call.first.empty())
+      call.first = output;
+    else if (std::string reason = judgeDifference(output, call.first, dtype); !hasNaN && !reason.empty())
+      return llvm::createStringError("against the first schedule: " + reason);
+    place.report.passed(entry.name, fmt::format("{} {} [{}] error {:.2e}", call.problem.queryLength,
+                                                call.problem.context, toText(plan.schedule().schedule),
+                                                figures.relative));
+    return llvm::Error::success();
+  }
+
+  void fail(const Schedule &schedule, const Problem &problem, const std::string &reason) {
+    place.report.failed(entry.name, fmt::format("{}\n       problem {}\n       schedule {}\n       inputs {}, {}, --seed {}",
+                                                reason, toJson(problem), toText(schedule), name(entry.inputKind),
+                                                name(entry.arrangement), place.settings.seed));
+  }
+
+  Workplace &place;
+  const Case &entry;
+  const uint64_t seed; ///< Of this case: the same whichever others run.
+  std::vector<PreparedCall> calls;
+};
+
+} // namespace
+
+void runCase(Workplace &place, const Case &entry) { CaseRun(place, entry).run(); }
+
+} // namespace lla::numeric

@@ -1,0 +1,129 @@
+//===- PlacedTensors.cpp - one call's tensors in an executor's memory -----===//
+
+#include "PlacedTensors.h"
+#include "runtime/Inputs.h"
+#include "runtime/RuntimeError.h"
+#include <cstring>
+
+namespace lla::numeric {
+namespace {
+
+/// Strides and reach of one tensor, all in elements.
+struct Place {
+  TensorView view;     ///< Without an address.
+  int64_t offset = 0;  ///< Of the first element.
+  int64_t partner = 0; ///< Interleaved: from k to v.
+  int64_t elements = 0;
+};
+
+/// A GPU's loads want 16 bytes; the host's take any element.
+int64_t gapOf(Arrangement arrangement, const Target &target) {
+  if (arrangement != Arrangement::Padded)
+    return 0;
+  return target.isHost() ? 3 : 8;
+}
+
+Place placeOf(const Problem &problem, int64_t rows, int64_t heads, int64_t gap, int64_t capacity, bool interleaved) {
+  Place place;
+  int64_t pieces = interleaved ? 2 : 1, dim = problem.headDim + gap;
+  int64_t rowStride, headStride, batchStride;
+  if (problem.layout == Layout::BSHD) {
+    headStride = dim;
+    place.partner = heads * dim;
+    rowStride = pieces * heads * dim + gap;
+    batchStride = (rows + capacity) * rowStride + gap;
+  } else {
+    place.partner = dim;
+    rowStride = pieces * dim;
+    headStride = (rows + capacity) * rowStride + gap;
+    batchStride = heads * headStride + gap;
+  }
+  place.view = {nullptr,
+                problem.dtype,
+                {problem.batch, rows, heads, problem.headDim},
+                {batchStride, rowStride, headStride, 1}};
+  place.offset = gap;
+  place.elements = gap + problem.batch * batchStride;
+  return place;
+}
+
+} // namespace
+
+llvm::Expected<PlacedTensors> PlacedTensors::create(Executor &executor, const Problem &problem,
+                                                    Arrangement arrangement, const DenseInputs &inputs) {
+  int64_t gap = gapOf(arrangement, executor.target()), elementSize = elementBytes(problem.dtype);
+  constexpr int64_t spareKeys = 37;
+  Place query = placeOf(problem, problem.queryLength, problem.queryHeads, gap, 0, false);
+  bool interleaved = arrangement == Arrangement::Interleaved;
+  Place key = placeOf(problem, problem.context, problem.kvHeads, gap,
+                      arrangement == Arrangement::Capacity ? spareKeys : 0, interleaved);
+  PlacedTensors tensors;
+  auto addRegion = [&](const Place &place) -> llvm::Error {
+    llvm::Expected<GuardedRegion> region = GuardedRegion::create(executor, place.elements * elementSize);
+    if (!region)
+      return region.takeError();
+    tensors.regions.push_back(std::move(*region));
+    return llvm::Error::success();
+  };
+  auto add = [&](TensorView &view, const Place &place, const std::vector<double> &values) -> llvm::Error {
+    view = place.view;
+    if (llvm::Error error = addRegion(place))
+      return error;
+    return tensors.write(executor, view, tensors.regions.size() - 1, place.offset * elementSize, values);
+  };
+  if (llvm::Error error = add(tensors.device.o, query, {}))
+    return std::move(error);
+  tensors.outputCopy = tensors.device.o;
+  tensors.outputCopy.data = tensors.regions[outputRegion].copy() + query.offset * elementSize;
+  if (llvm::Error error = add(tensors.device.q, query, inputs.q))
+    return std::move(error);
+  if (problem.hasProbe())
+    if (llvm::Error error = add(tensors.device.r, query, inputs.r))
+      return std::move(error);
+  if (llvm::Error error = add(tensors.device.k, key, inputs.k))
+    return std::move(error);
+  if (!interleaved) {
+    if (llvm::Error error = add(tensors.device.v, key, inputs.v))
+      return std::move(error);
+    return tensors;
+  }
+  tensors.device.v = key.view;
+  if (llvm::Error error = tensors.write(executor, tensors.device.v, tensors.regions.size() - 1,
+                                        (key.offset + key.partner) * elementSize, inputs.v))
+    return std::move(error);
+  return tensors;
+}
+
+/// Puts `values` (none: nothing) into the region's copy, points `view` at the device and uploads.
+llvm::Error PlacedTensors::write(Executor &executor, TensorView &view, size_t region, int64_t offset,
+                                 const std::vector<double> &values) {
+  view.data = regions[region].copy() + offset;
+  for (int64_t row = 0, rows = values.empty() ? 0 : rowCount(view); row < rows; ++row)
+    writeRow(view, row, &values[row * view.sizes[3]]);
+  view.data = regions[region].device() + offset;
+  return regions[region].upload(executor);
+}
+
+llvm::Expected<std::vector<double>> PlacedTensors::output(Executor &executor) {
+  GuardedRegion &region = regions[outputRegion];
+  llvm::Expected<std::vector<char>> bytes = region.download(executor);
+  if (!bytes)
+    return failure(FailureKind::Verification, "o: " + llvm::toString(bytes.takeError()));
+  TensorView written = outputCopy;
+  written.data = bytes->data() + (static_cast<char *>(outputCopy.data) - region.copy());
+  std::vector<double> values(written.elements());
+  for (int64_t row = 0, rows = rowCount(written); row < rows; ++row) {
+    readRow(written, row, &values[row * written.sizes[3]]);
+    std::memset(rowAddress(written, row), GuardedRegion::poison, written.sizes[3] * elementBytes(written.dtype));
+  }
+  for (size_t i = 0; i < bytes->size(); ++i)
+    if (static_cast<unsigned char>((*bytes)[i]) != GuardedRegion::poison)
+      return failure(FailureKind::Verification, "o: a write between its rows");
+  for (size_t i = 0; i < regions.size(); ++i)
+    if (i != outputRegion)
+      if (llvm::Error error = regions[i].expectUnchanged(executor, "an input"))
+        return std::move(error);
+  return values;
+}
+
+} // namespace lla::numeric

@@ -1,0 +1,84 @@
+//===- Schedules.cpp - the schedules that a case runs with ----------------===//
+
+#include "Schedules.h"
+#include "autotune/SearchSpace.h"
+#include "dialect/Spec/Resources.h"
+#include "llvm/ADT/STLExtras.h"
+#include <algorithm>
+#include <map>
+#include <random>
+
+namespace lla::numeric {
+namespace {
+
+bool isFeasible(const Problem &problem, const Schedule &schedule, const Target &target) {
+  return !llvm::errorToBool(checkFeasible(problem, schedule, target));
+}
+
+/// One default per load path.
+std::vector<Schedule> defaults(const Problem &problem, const Target &target) {
+  std::vector<Schedule> schedules = {defaultSchedule(problem, target)};
+  Target portable = target;
+  portable.arch = "sm_80";
+  if (!target.isHost())
+    schedules.push_back(defaultSchedule(problem, portable));
+  return schedules;
+}
+
+/// `base`, or the smallest tile it has, with its keys in `splits` parts.
+Schedule withSplits(const Problem &problem, const Target &target, Schedule base, int64_t splits) {
+  if (!target.isHost()) {
+    base.load = LoadPath::Registers;
+    base.rows = rowsPerBlock(problem); // Rows of one warp's block are the only ones that a merge takes.
+  }
+  base.splits = splits;
+  return base;
+}
+
+std::vector<Schedule> sampled(const Problem &problem, const Target &target, uint64_t seed, int64_t samples) {
+  std::map<LoadPath, std::vector<Schedule>> families;
+  SearchSpace space = SearchSpace::enumerate(problem, target);
+  for (const Schedule &schedule : space.schedules())
+    families[schedule.load].push_back(schedule);
+  std::mt19937_64 random(seed);
+  std::vector<Schedule> chosen;
+  for (auto &[load, members] : families)
+    std::sample(members.begin(), members.end(), std::back_inserter(chosen), samples, random);
+  return chosen;
+}
+
+} // namespace
+
+std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const Target &target, uint64_t seed,
+                                  int64_t samples) {
+  std::vector<Schedule> all = defaults(problem, target);
+  auto split = [&](int64_t parts) { return withSplits(problem, target, all.back(), parts); };
+  std::vector<Schedule> candidates;
+  switch (set) {
+  case ScheduleSet::Default:
+    candidates = all;
+    break;
+  case ScheduleSet::Splits:
+    for (int64_t parts = 1; parts <= 8; ++parts)
+      candidates.push_back(split(parts));
+    break;
+  case ScheduleSet::RandomSplits: {
+    std::mt19937_64 random(seed);
+    for (int64_t parts : {int64_t(1), std::uniform_int_distribution<int64_t>(2, 8)(random),
+                          std::uniform_int_distribution<int64_t>(9, 40)(random)})
+      candidates.push_back(split(parts));
+    break;
+  }
+  case ScheduleSet::Sampled:
+    candidates = all;
+    llvm::append_range(candidates, sampled(problem, target, seed, samples));
+    break;
+  }
+  std::vector<Schedule> schedules;
+  for (const Schedule &schedule : candidates)
+    if (isFeasible(problem, schedule, target) && !llvm::is_contained(schedules, schedule))
+      schedules.push_back(schedule);
+  return schedules;
+}
+
+} // namespace lla::numeric

@@ -1,0 +1,67 @@
+//===- Workplace.cpp - a device and how the checks use it -----------------===//
+
+#include "Workplace.h"
+#include "runtime/RuntimeError.h"
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace lla::numeric {
+namespace {
+
+std::shared_ptr<Jit> makeJit(std::shared_ptr<Executor> executor, const Settings &settings) {
+  JitOptions options;
+  options.tune = TuneMode::Off;
+  options.compiler = compileInProcess;
+  if (!executor->target().isHost())
+    options.compile.ptxasPath = settings.ptxas;
+  return std::make_shared<Jit>(std::move(executor), std::move(options));
+}
+
+} // namespace
+
+Workplace::Workplace(std::shared_ptr<Executor> executor, Report &report, const Settings &settings)
+    : executor(executor), jit(makeJit(executor, settings)), report(report), settings(settings) {}
+
+llvm::Expected<Workspace> Workspace::create(Executor &executor, const Resources &costs) {
+  llvm::Expected<GuardedRegion> region = GuardedRegion::create(executor, costs.workspaceBytes);
+  if (!region)
+    return region.takeError();
+  int64_t counters = costs.workspaceBytes ? lla::counterBytes(costs) : 0;
+  std::fill_n(region->copy(), counters, 0);
+  if (llvm::Error error = region->upload(executor))
+    return std::move(error);
+  return Workspace(std::move(*region), counters);
+}
+
+llvm::Error Workspace::check(Executor &executor) const {
+  llvm::Expected<std::vector<char>> now = region.download(executor);
+  if (!now)
+    return failure(FailureKind::Verification, "workspace: " + llvm::toString(now.takeError()));
+  for (int64_t i = 0; i < counterBytes; ++i)
+    if ((*now)[i])
+      return failure(FailureKind::Verification,
+                     fmt::format("workspace: the counter at byte {} did not wrap to 0", i / 4 * 4));
+  return llvm::Error::success();
+}
+
+llvm::Expected<Plan> preparedPlan(Workplace &place, const Problem &problem, const Schedule &schedule) {
+  llvm::Expected<Plan> plan = Plan::create(problem, schedule, place.jit);
+  if (!plan)
+    return plan.takeError();
+  if (llvm::Error error = plan->prepare())
+    return failure(FailureKind::Compile, "does not compile or load: " + llvm::toString(std::move(error)));
+  return plan;
+}
+
+llvm::Error runAndWait(Workplace &place, const Plan &plan, const AttentionTensors &tensors,
+                       const Workspace &workspace) {
+  std::lock_guard<std::mutex> lock(place.running);
+  if (llvm::Error error = plan.run(tensors, workspace.data(), workspace.bytes(), nullptr))
+    return error;
+  llvm::Error error = place.executor->synchronize(nullptr);
+  if (error)
+    place.isLost = true;
+  return error;
+}
+
+} // namespace lla::numeric

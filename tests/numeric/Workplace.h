@@ -1,0 +1,56 @@
+//===- Workplace.h - a device and how the checks use it -------------------===//
+#ifndef LLA_TESTS_NUMERIC_WORKPLACE_H
+#define LLA_TESTS_NUMERIC_WORKPLACE_H
+
+#include "GuardedRegion.h"
+#include "Report.h"
+#include "runtime/Plan.h"
+
+namespace lla::numeric {
+
+struct Settings {
+  uint64_t seed = 1;
+  bool isLong = false;
+  int64_t samples = 4;      ///< Random schedules per load path.
+  int64_t randomProblems = 40;
+  std::string ptxas;        ///< Empty: the driver assembles.
+};
+
+/// What every check gets.
+struct Workplace {
+  std::shared_ptr<Executor> executor;
+  std::shared_ptr<Jit> jit; ///< Compiles in this process, remembers kernels in memory only.
+  Report &report;
+  const Settings &settings;
+  /// Held from a launch to its synchronisation, so that a fault is blamed on the right case.
+  std::mutex running;
+  /// A kernel faulted: nothing runs on this device any more.
+  std::atomic<bool> isLost = false;
+
+  Workplace(std::shared_ptr<Executor> executor, Report &report, const Settings &settings);
+  bool isHost() const { return executor->target().isHost(); }
+};
+
+/// What a plan runs in: counters zeroed once, partial states poisoned, since they may hold anything.
+class Workspace {
+public:
+  static llvm::Expected<Workspace> create(Executor &executor, const Resources &costs);
+  void *data() const { return region.bytes() ? region.device() : nullptr; }
+  int64_t bytes() const { return region.bytes(); }
+  /// Fails with Verification if a counter did not wrap to 0, or a red zone changed.
+  llvm::Error check(Executor &executor) const;
+
+private:
+  Workspace(GuardedRegion region, int64_t counterBytes) : region(std::move(region)), counterBytes(counterBytes) {}
+  GuardedRegion region;
+  int64_t counterBytes;
+};
+
+/// Prepared, or an error that says what was to be compiled.
+llvm::Expected<Plan> preparedPlan(Workplace &place, const Problem &problem, const Schedule &schedule);
+
+/// Runs to the end.
+llvm::Error runAndWait(Workplace &place, const Plan &plan, const AttentionTensors &tensors, const Workspace &workspace);
+
+} // namespace lla::numeric
+#endif

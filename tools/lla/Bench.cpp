@@ -1,0 +1,272 @@
+//===- Bench.cpp - `lla bench` --------------------------------------------===//
+//
+// The default schedule, the one that the cache answers with, and the caller's,
+// timed interleaved; beside them what the device reaches in the same run: the time
+// to read the same bytes, and the time of as many multiply-adds.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/Jit.h"
+#include "runtime/RuntimeError.h"
+#include "runtime/Tuning.h"
+#include "tools/lla/Command.h"
+#include "tools/lla/Figures.h"
+#include "tools/lla/Interrupt.h"
+#include "tools/lla/Output.h"
+#include "tools/lla/ProblemFlags.h"
+#include "tools/lla/Rivals.h"
+#include "tools/lla/ScheduleFlag.h"
+#include "tools/lla/SearchFlags.h"
+#include "tools/lla/Table.h"
+#include "tools/lla/TargetFlag.h"
+#include "llvm/ADT/STLExtras.h"
+#include <fmt/format.h>
+
+using nlohmann::ordered_json;
+
+namespace lla {
+namespace {
+
+struct BenchFlags {
+  ProblemFlags problems;
+  TargetFlag target;
+  ScheduleFlag schedule;
+  PolicyFlag policy;
+  KnobFlags knobs;
+  OutputForm output = OutputForm::Text;
+  unsigned rounds = 32;
+  std::string reference;
+};
+
+void declare(CLI::App &command, BenchFlags &flags) {
+  flags.problems.addTo(command);
+  flags.target.addTo(command, /*mayRepeat=*/false);
+  flags.schedule.addTo(command);
+  flags.policy.addTo(command);
+  flags.knobs.addSeed(command);
+  flags.knobs.addJobs(command);
+  command.add_option("--rounds", flags.rounds, "samples of each schedule (default: 32)")
+      ->check(CLI::Range(1u, 100000u));
+  command
+      .add_option("--reference", flags.reference,
+                  "JSON file with other kernels' times (rows, other, training_causal_ms) to show beside")
+      ->type_name("FILE");
+  addOutputFlag(command, flags.output, {OutputForm::Text, OutputForm::Json, OutputForm::Csv});
+}
+
+/// A schedule on the bench.
+struct Entry {
+  std::string name; ///< "default", "tuned", "nearest", "given".
+  Schedule schedule;
+  Verification verification;
+  Estimate time; ///< Microseconds.
+};
+
+struct BenchRow {
+  Problem problem;
+  std::vector<Entry> entries;
+  double readFloor = 0, multiplyFloor = 0; ///< Microseconds; 0: not known.
+  Conditions conditions;
+
+  double bound() const { return std::max(readFloor, multiplyFloor); }
+  const Entry *entry(llvm::StringRef name) const {
+    auto found = llvm::find_if(entries, [&](const Entry &entry) { return entry.name == name; });
+    return found == entries.end() ? nullptr : &*found;
+  }
+};
+
+/// The schedules to time, each once.
+llvm::Expected<std::vector<Entry>> entriesOf(const BenchFlags &flags, const Cache &cache, const Problem &problem,
+                                             const Target &target, const MeasurementPolicy &policy) {
+  std::vector<Entry> entries = {{"default", defaultSchedule(problem, target), {}, {}}};
+  ScheduleAnswer known = chooseSchedule(&cache, problem, target, policy);
+  if (known.source == ScheduleSource::Exact)
+    entries.push_back({"tuned", known.schedule, {}, {}});
+  else if (known.source == ScheduleSource::Nearest)
+    entries.push_back({"nearest", known.schedule, {}, {}});
+  if (!flags.schedule.wasGiven)
+    return entries;
+  llvm::Expected<ScheduleAnswer> given = flags.schedule.choose(&cache, problem, target, policy);
+  if (!given)
+    return given.takeError();
+  entries.push_back({"given", given->schedule, {}, {}});
+  return entries;
+}
+
+/// Compiles, then compares with the oracle: nothing is timed that is wrong.
+llvm::Error qualify(Evaluator &evaluator, std::vector<Entry> &entries) {
+  std::vector<Schedule> schedules;
+  for (const Entry &entry : entries)
+    schedules.push_back(entry.schedule);
+  llvm::Expected<std::vector<Preparation>> prepared = evaluator.prepare(schedules);
+  if (!prepared)
+    return prepared.takeError();
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const std::string &entryName = entries[i].name;
+    if (const Preparation &code = (*prepared)[i]; code.outcome != Outcome::Ok)
+      return failure(FailureKind::Compile, fmt::format("{} schedule: {}", entryName, code.reason));
+    llvm::Expected<Verification> verification = evaluator.verify(entries[i].schedule);
+    if (!verification)
+      return verification.takeError();
+    if (verification->outcome != Outcome::Ok)
+      return failure(FailureKind::Verification, fmt::format("{} schedule: {}", entryName, verification->reason));
+    entries[i].verification = *verification;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error timeEntries(Evaluator &evaluator, std::vector<Entry> &entries, unsigned rounds) {
+  std::vector<Schedule> schedules;
+  for (const Entry &entry : entries)
+    if (!llvm::is_contained(schedules, entry.schedule))
+      schedules.push_back(entry.schedule);
+  MeasureRequest request;
+  request.rounds = rounds;
+  llvm::Expected<std::vector<Timing>> timings = evaluator.measure(schedules, request);
+  if (!timings)
+    return timings.takeError();
+  for (Entry &entry : entries) {
+    const Timing &timing = (*timings)[llvm::find(schedules, entry.schedule) - schedules.begin()];
+    if (timing.outcome != Outcome::Ok)
+      return failure(FailureKind::Verification, fmt::format("{} schedule: {}", entry.name, timing.reason));
+    entry.time = estimate(timing.microseconds);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<BenchRow> benchOne(const BenchFlags &flags, const Knobs &knobs, const Device &device,
+                                  std::shared_ptr<Cache> cache, const Problem &problem) {
+  llvm::Expected<MeasurementPolicy> policy = flags.policy.policy(device.target());
+  if (!policy)
+    return policy.takeError();
+  BenchRow row;
+  row.problem = problem;
+  llvm::Expected<std::vector<Entry>> entries = entriesOf(flags, *cache, problem, device.target(), *policy);
+  if (!entries)
+    return entries.takeError();
+  row.entries = std::move(*entries);
+  EvaluatorOptions options = evaluatorOptions(knobs, device.target(), std::move(cache));
+  options.graphReplay = policy->graphReplay;
+  options.coldCache = policy->coldCache;
+  options.cancelled = &interrupted();
+  KernelEvaluator evaluator(problem, device.executor, std::move(options));
+  if (llvm::Error error = qualify(evaluator, row.entries))
+    return std::move(error);
+  if (llvm::Error error = timeEntries(evaluator, row.entries, flags.rounds))
+    return std::move(error);
+  row.conditions = evaluator.conditions();
+  llvm::Expected<Ceilings> ceilings =
+      device.executor->ceilings(static_cast<int64_t>(problem.minimumBytes()), problem.dtype);
+  if (!ceilings)
+    return ceilings.takeError();
+  if (ceilings->bytesPerSecond > 0)
+    row.readFloor = 1e6 * problem.minimumBytes() / ceilings->bytesPerSecond;
+  if (ceilings->flopsPerSecond > 0)
+    row.multiplyFloor = 1e6 * problem.flops() / ceilings->flopsPerSecond;
+  return row;
+}
+
+ordered_json jsonOf(const BenchRow &row, const Device &device, const Rivals &rivals) {
+  ordered_json object = {{"problem", jsonOf(row.problem)},
+                         {"target", jsonOf(device.target())},
+                         {"read_floor_us", row.readFloor},
+                         {"multiply_floor_us", row.multiplyFloor},
+                         {"graph_replay", row.conditions.graphReplay},
+                         {"cold_cache", row.conditions.coldCache},
+                         {"doubt", row.conditions.doubt}};
+  ordered_json schedules = ordered_json::object();
+  for (const Entry &entry : row.entries)
+    schedules[entry.name] = {{"schedule", toText(entry.schedule)},
+                             {"median_us", entry.time.median},
+                             {"low_us", entry.time.low},
+                             {"high_us", entry.time.high},
+                             {"samples", entry.time.samples},
+                             {"error", entry.verification.error},
+                             {"gigabytes_per_second", row.problem.minimumBytes() / entry.time.median / 1e3},
+                             {"tflops", row.problem.flops() / entry.time.median / 1e6},
+                             {"share_of_bound", row.bound() / entry.time.median}};
+  object["schedules"] = schedules;
+  if (auto times = rivals.timesOf(row.problem); !times.empty())
+    object["reference_us"] = times;
+  return object;
+}
+
+Table tableOf(llvm::ArrayRef<BenchRow> rows, const Rivals &rivals) {
+  std::vector<Problem> problems;
+  for (const BenchRow &row : rows)
+    problems.push_back(row.problem);
+  std::vector<std::string> names;
+  for (const char *name : {"default", "tuned", "nearest", "given"})
+    if (llvm::any_of(rows, [&](const BenchRow &row) { return row.entry(name); }))
+      names.push_back(name);
+  std::vector<std::string> kernels = rivals.kernelsFor(problems);
+  std::vector<std::string> header = {"problem"};
+  header.insert(header.end(), names.begin(), names.end());
+  for (const char *name : {"GB/s", "TFLOP/s", "error", "read floor", "multiply floor", "of bound"})
+    header.push_back(name);
+  header.insert(header.end(), kernels.begin(), kernels.end());
+  Table table(header);
+  for (const BenchRow &row : rows) {
+    const Entry &best =
+        *llvm::min_element(row.entries, [](const Entry &a, const Entry &b) { return a.time.median < b.time.median; });
+    std::vector<std::string> cells = {titleOf(row.problem)};
+    for (const std::string &name : names)
+      cells.push_back(row.entry(name) ? timeText(row.entry(name)->time.median) : "-");
+    cells.push_back(fmt::format("{:.1f}", row.problem.minimumBytes() / best.time.median / 1e3));
+    cells.push_back(fmt::format("{:.3f}", row.problem.flops() / best.time.median / 1e6));
+    cells.push_back(errorText(best.verification.error));
+    cells.push_back(timeText(row.readFloor));
+    cells.push_back(timeText(row.multiplyFloor));
+    cells.push_back(percentText(row.bound() / best.time.median));
+    std::map<std::string, double> times = rivals.timesOf(row.problem);
+    for (const std::string &kernel : kernels)
+      cells.push_back(times.count(kernel) ? timeText(times[kernel]) : "-");
+    table.add(std::move(cells));
+  }
+  return table;
+}
+
+llvm::Error benchAll(const BenchFlags &flags, Knobs &knobs) {
+  if (llvm::Error error = flags.knobs.apply(knobs))
+    return error;
+  llvm::Expected<std::vector<Problem>> problems = flags.problems.problems();
+  if (!problems)
+    return problems.takeError();
+  llvm::Expected<Rivals> rivals = flags.reference.empty() ? Rivals() : Rivals::read(flags.reference);
+  if (!rivals)
+    return rivals.takeError();
+  llvm::Expected<Device> device = flags.target.device(knobs);
+  if (!device)
+    return device.takeError();
+  std::shared_ptr<Cache> cache = openCache(knobs);
+  std::vector<BenchRow> rows;
+  llvm::Error failed = llvm::Error::success();
+  for (const Problem &problem : *problems) {
+    if (interrupted())
+      break;
+    llvm::Expected<BenchRow> row = benchOne(flags, knobs, *device, cache, problem);
+    if (row) {
+      rows.push_back(std::move(*row));
+      continue;
+    }
+    failed = row.takeError();
+    break;
+  }
+  ordered_json results = ordered_json::array();
+  for (const BenchRow &row : rows)
+    results.push_back(jsonOf(row, *device, *rivals));
+  if (flags.output == OutputForm::Json)
+    print(results);
+  else if (!rows.empty())
+    print(flags.output == OutputForm::Csv ? tableOf(rows, *rivals).csv() : tableOf(rows, *rivals).text());
+  return failed;
+}
+
+} // namespace
+
+void addBench(Driver &driver) {
+  driver.add<BenchFlags>(driver.app, "bench", "time schedules beside what the device can do at most", declare,
+                         benchAll);
+}
+
+} // namespace lla

@@ -1,0 +1,46 @@
+//===- Config.cpp - `lla config` ------------------------------------------===//
+
+#include "tools/lla/Command.h"
+#include "tools/lla/Output.h"
+#include "tools/lla/Table.h"
+
+using nlohmann::ordered_json;
+
+namespace lla {
+namespace {
+
+struct ConfigFlags {
+  OutputForm output = OutputForm::Text;
+};
+
+llvm::Error showConfig(const ConfigFlags &flags, Knobs &knobs) {
+  Table table({"variable", "value", "set by", "meaning"});
+  ordered_json lines = ordered_json::array();
+  for (const KnobLine &line : describe(knobs)) {
+    lines.push_back({{"variable", line.variable},
+                     {"type", line.type},
+                     {"value", line.value},
+                     {"default", line.defaultValue},
+                     {"is_set", line.isSet},
+                     {"help", line.help}});
+    table.add({line.variable, line.value, line.isSet ? "environment" : "default", line.help});
+  }
+  if (flags.output == OutputForm::Json)
+    print(lines);
+  else
+    print(flags.output == OutputForm::Csv ? table.csv() : table.text());
+  return llvm::Error::success();
+}
+
+} // namespace
+
+void addConfig(Driver &driver) {
+  driver.add<ConfigFlags>(
+      driver.app, "config", "every environment variable, its value and its meaning",
+      [](CLI::App &command, ConfigFlags &flags) {
+        addOutputFlag(command, flags.output, {OutputForm::Text, OutputForm::Json, OutputForm::Csv});
+      },
+      showConfig);
+}
+
+} // namespace lla

@@ -1,0 +1,45 @@
+//===- DeviceTensors.cpp - a problem's tensors on a device ----------------===//
+
+#include "tools/lla/DeviceTensors.h"
+
+namespace lla {
+
+llvm::Expected<DeviceTensors> DeviceTensors::allocate(Executor &executor, const Problem &problem,
+                                                      int64_t workspaceBytes) {
+  DeviceTensors memory;
+  memory.tensors = denseTensors(problem);
+  for (TensorView *view :
+       {&memory.tensors.q, &memory.tensors.r, &memory.tensors.k, &memory.tensors.v, &memory.tensors.o}) {
+    if (view == &memory.tensors.r && !problem.hasProbe())
+      continue;
+    llvm::Expected<std::unique_ptr<Buffer>> buffer = executor.allocate(view->spanBytes());
+    if (!buffer)
+      return buffer.takeError();
+    view->data = (*buffer)->data();
+    memory.buffers.push_back(std::move(*buffer));
+  }
+  if (workspaceBytes == 0)
+    return memory;
+  llvm::Expected<std::unique_ptr<Buffer>> buffer = executor.allocate(workspaceBytes);
+  if (!buffer)
+    return buffer.takeError();
+  memory.scratch = std::move(*buffer);
+  if (llvm::Error error = executor.fill(memory.scratch->data(), 0, workspaceBytes, nullptr))
+    return std::move(error);
+  return memory;
+}
+
+llvm::Error DeviceTensors::run(const Plan &plan, Executor &executor) const {
+  if (llvm::Error error = plan.run(tensors, workspace(), workspaceBytes(), nullptr))
+    return error;
+  return executor.synchronize(nullptr);
+}
+
+llvm::Expected<std::string> DeviceTensors::output(Executor &executor) const {
+  std::string bytes(tensors.o.spanBytes(), '\0');
+  if (llvm::Error error = executor.copyOut(bytes.data(), tensors.o.data, tensors.o.spanBytes(), nullptr))
+    return std::move(error);
+  return bytes;
+}
+
+} // namespace lla

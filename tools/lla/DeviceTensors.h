@@ -1,0 +1,31 @@
+//===- DeviceTensors.h - a problem's tensors on a device ------------------===//
+#ifndef LLA_TOOLS_LLA_DEVICETENSORS_H
+#define LLA_TOOLS_LLA_DEVICETENSORS_H
+
+#include "runtime/Plan.h"
+
+namespace lla {
+
+/// q, r, k, v, o of a problem, dense in its layout, and a plan's workspace.
+class DeviceTensors {
+public:
+  /// Contents undefined but for the workspace, which is zero.
+  static llvm::Expected<DeviceTensors> allocate(Executor &executor, const Problem &problem, int64_t workspaceBytes);
+
+  const AttentionTensors &views() const { return tensors; }
+  void *workspace() const { return scratch ? scratch->data() : nullptr; }
+  int64_t workspaceBytes() const { return scratch ? scratch->bytes() : 0; }
+
+  /// Enqueues the plan's kernel and waits for it.
+  llvm::Error run(const Plan &plan, Executor &executor) const;
+  /// The output's bytes.
+  llvm::Expected<std::string> output(Executor &executor) const;
+
+private:
+  std::vector<std::unique_ptr<Buffer>> buffers;
+  std::unique_ptr<Buffer> scratch; ///< Null: none is needed.
+  AttentionTensors tensors;
+};
+
+} // namespace lla
+#endif

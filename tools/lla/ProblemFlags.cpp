@@ -1,0 +1,188 @@
+//===- ProblemFlags.cpp - problems on the command line --------------------===//
+
+#include "tools/lla/ProblemFlags.h"
+#include "dialect/Spec/Fields.h"
+#include "tools/lla/Range.h"
+#include "tools/lla/Suites.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <algorithm>
+#include <fmt/format.h>
+
+using nlohmann::json;
+
+namespace lla {
+namespace {
+
+enum class FlagKind { Text, Number, Count };
+struct ProblemFlag {
+  const char *field;
+  FlagKind kind;
+  const char *help;
+};
+constexpr ProblemFlag flags[] = {
+    {"mode", FlagKind::Text, "decode or prefill (default: decode)"},
+    {"batch", FlagKind::Count, "sequences (default: 1); counts may be ranges: 1:64:2x, 1,32"},
+    {"context", FlagKind::Count, "keys per sequence"},
+    {"query_heads", FlagKind::Count, "heads of q, r and o, a multiple of kv-heads (default: 1)"},
+    {"kv_heads", FlagKind::Count, "heads of k and v (default: query-heads)"},
+    {"query_length", FlagKind::Count, "query rows per sequence (default: 1 in decode, context in prefill)"},
+    {"head_dim", FlagKind::Count, "a multiple of 8 in 16..256"},
+    {"dtype", FlagKind::Text, "bf16, fp16 or fp32 (default: bf16)"},
+    {"probe", FlagKind::Text, "given, or none: softmax attention (default: given)"},
+    {"window", FlagKind::Count, "keys that a row sees, its own included; implies causal (default: all)"},
+    {"scale", FlagKind::Number, "softmax scale (default: 1/sqrt(head-dim))"},
+    {"layout", FlagKind::Text, "bshd or bhsd (default: bshd)"},
+};
+
+std::string flagName(const char *field) {
+  std::string name = std::string("--") + field;
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+/// A number as such, anything else as text: the field's reader tells what it wants.
+json numberOrText(llvm::StringRef text) {
+  json value = json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  return value.is_number() ? value : json(text.str());
+}
+
+/// The JSON values that a flag stands for.
+llvm::Expected<std::vector<json>> valuesOf(const ProblemFlag &flag, llvm::StringRef text) {
+  if (flag.kind == FlagKind::Text)
+    return std::vector<json>{text.str()};
+  if (flag.kind == FlagKind::Number || !isRange(text))
+    return std::vector<json>{numberOrText(text)};
+  llvm::Expected<std::vector<int64_t>> counts = expandRange(flag.field, text);
+  if (!counts)
+    return counts.takeError();
+  return std::vector<json>(counts->begin(), counts->end());
+}
+
+llvm::Expected<std::vector<Problem>> readLines(const std::string &path, bool isOneProblem) {
+  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(path);
+  if (!buffer)
+    return fieldError(path, "a readable file", buffer.getError().message());
+  llvm::StringRef text = (*buffer)->getBuffer();
+  llvm::SmallVector<llvm::StringRef> lines;
+  if (isOneProblem)
+    lines.push_back(text);
+  else
+    text.split(lines, '\n');
+  std::vector<Problem> problems;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (!isOneProblem && lines[i].trim().empty())
+      continue;
+    llvm::Expected<Problem> problem = parseProblem(lines[i]);
+    if (!problem)
+      return llvm::createStringError(path + (isOneProblem ? "" : fmt::format(":{}", i + 1)) + ": " +
+                                     llvm::toString(problem.takeError()));
+    problems.push_back(*problem);
+  }
+  if (problems.empty())
+    return fieldError(path, "problems, one a line", "none");
+  return problems;
+}
+
+/// Every combination of the flags' values over `defaults`.
+llvm::Expected<std::vector<Problem>> combine(const ProblemFlags &given, const json &defaults) {
+  std::vector<json> objects = {defaults};
+  if (given.causal)
+    objects.front()["causal"] = true;
+  for (const ProblemFlag &flag : flags) {
+    auto entry = given.values.find(flag.field);
+    if (entry == given.values.end())
+      continue;
+    llvm::Expected<std::vector<json>> values = valuesOf(flag, entry->second);
+    if (!values)
+      return values.takeError();
+    constexpr size_t mostProblems = 65536;
+    if (objects.size() * values->size() > mostProblems)
+      return fieldError(flag.field, "at most 65536 problems in all", "more");
+    std::vector<json> grown;
+    for (const json &object : objects)
+      for (const json &value : *values) {
+        grown.push_back(object);
+        grown.back()[flag.field] = value;
+      }
+    objects = std::move(grown);
+  }
+  std::vector<Problem> problems;
+  for (const json &object : objects) {
+    llvm::Expected<Problem> problem = parseProblem(object.dump(-1, ' ', true, json::error_handler_t::replace));
+    if (!problem)
+      return problem.takeError();
+    problems.push_back(*problem);
+  }
+  return problems;
+}
+
+llvm::Expected<Problem> single(llvm::Expected<std::vector<Problem>> problems) {
+  if (!problems)
+    return problems.takeError();
+  if (problems->size() != 1)
+    return fieldError("problem", "one", std::to_string(problems->size()));
+  return problems->front();
+}
+
+} // namespace
+
+void ProblemFlags::addTo(CLI::App &command) {
+  for (const ProblemFlag &flag : flags)
+    command
+        .add_option_function<std::string>(
+            flagName(flag.field), [this, field = flag.field](const std::string &text) { values[field] = text; },
+            flag.help)
+        ->group("Problem");
+  command.add_flag("--causal", causal, "rows see no later key, aligned at the end")->group("Problem");
+  command.add_option("--problem", problemFile, "a JSON file with these names ('_' for '-') instead; '-' reads stdin")
+      ->type_name("FILE")
+      ->group("Problem");
+  command.add_option("--problems", problemsFile, "likewise, a problem on each line")
+      ->type_name("FILE")
+      ->group("Problem");
+  command.add_option("--suite", suiteName, "the problems of a published table instead: " + suiteNames())
+      ->group("Problem");
+}
+
+llvm::Expected<std::vector<Problem>> ProblemFlags::problems() const {
+  bool hasFlags = causal || !values.empty();
+  if (hasFlags + !problemFile.empty() + !problemsFile.empty() + !suiteName.empty() > 1)
+    return fieldError("problem", "one of: flags, --problem, --problems, --suite", "several");
+  if (!suiteName.empty())
+    return suite(suiteName);
+  if (!problemFile.empty())
+    return readLines(problemFile, /*isOneProblem=*/true);
+  if (!problemsFile.empty())
+    return readLines(problemsFile, /*isOneProblem=*/false);
+  return combine(*this, json::object());
+}
+
+llvm::Expected<Problem> ProblemFlags::problem() const { return single(problems()); }
+
+llvm::Expected<Problem> ProblemFlags::problem(const json &defaults) const {
+  if (!problemFile.empty() || !problemsFile.empty() || !suiteName.empty())
+    return problem();
+  return single(combine(*this, defaults));
+}
+
+std::string titleOf(const Problem &problem) {
+  std::string heads = std::to_string(problem.queryHeads);
+  if (problem.kvHeads != problem.queryHeads)
+    heads += fmt::format("/{}", problem.kvHeads);
+  std::string title = fmt::format("{} B={} H={} L={} D={} {}", name(problem.mode).str(), problem.batch, heads,
+                                  problem.context, problem.headDim, name(problem.dtype).str());
+  if (problem.queryLength != (problem.mode == Mode::Decode ? 1 : problem.context))
+    title += fmt::format(" rows={}", problem.queryLength);
+  if (problem.window)
+    title += fmt::format(" window={}", problem.window);
+  else if (problem.causal)
+    title += " causal";
+  if (!problem.hasProbe())
+    title += " softmax";
+  if (problem.layout != Layout::BSHD)
+    title += " " + name(problem.layout).str();
+  return title;
+}
+
+} // namespace lla

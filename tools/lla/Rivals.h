@@ -1,0 +1,40 @@
+//===- Rivals.h - times of other kernels, from a file ---------------------===//
+//
+// A JSON file of measured or published times: "rows" and "other" hold decode
+// problems in microseconds, "training_causal_ms" causal prefill in milliseconds
+// with a time for each direction. Shown beside ours; never a part of a decision.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_TOOLS_LLA_RIVALS_H
+#define LLA_TOOLS_LLA_RIVALS_H
+
+#include "dialect/Spec/Problem.h"
+#include <map>
+#include <string>
+#include <vector>
+
+namespace lla {
+
+class Rivals {
+public:
+  Rivals() = default;
+  /// Fails naming the file, the table and the row.
+  static llvm::Expected<Rivals> read(const std::string &path);
+  static llvm::Expected<Rivals> parse(llvm::StringRef json);
+
+  /// Forward times of a problem in microseconds, by kernel; empty if the file has no such row.
+  std::map<std::string, double> timesOf(const Problem &problem) const;
+  /// Every kernel that has a time for one of the problems.
+  std::vector<std::string> kernelsFor(llvm::ArrayRef<Problem> problems) const;
+
+private:
+  struct Row {
+    Mode mode;
+    int64_t batch, kvHeads, group, context, headDim;
+    std::map<std::string, double> microseconds;
+  };
+  std::vector<Row> rows;
+};
+
+} // namespace lla
+#endif

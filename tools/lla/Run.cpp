@@ -1,0 +1,295 @@
+//===- Run.cpp - `lla run` ------------------------------------------------===//
+//
+// Computes o from q, r, k, v of files (real activations), or from seeded random
+// inputs. What the flags do not say of the problem, the tensors' shapes do.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/Spec/Fields.h"
+#include "dialect/Spec/Reference.h"
+#include "runtime/Inputs.h"
+#include "runtime/Jit.h"
+#include "runtime/Oracle.h"
+#include "runtime/RuntimeError.h"
+#include "runtime/Safetensors.h"
+#include "tools/lla/Command.h"
+#include "tools/lla/DeviceTensors.h"
+#include "tools/lla/Figures.h"
+#include "tools/lla/Output.h"
+#include "tools/lla/ProblemFlags.h"
+#include "tools/lla/ScheduleFlag.h"
+#include "tools/lla/SearchFlags.h"
+#include "tools/lla/TargetFlag.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include <chrono>
+#include <fmt/format.h>
+
+using nlohmann::ordered_json;
+
+namespace lla {
+namespace {
+
+struct RunFlags {
+  ProblemFlags problem;
+  TargetFlag target;
+  ScheduleFlag schedule;
+  KnobFlags knobs;
+  OutputForm output = OutputForm::Text;
+  std::vector<std::string> inputs;
+  std::string outputDirectory, compare;
+};
+
+void declare(CLI::App &command, RunFlags &flags) {
+  flags.problem.addTo(command);
+  flags.target.addTo(command, /*mayRepeat=*/false);
+  flags.schedule.addTo(command);
+  flags.knobs.addSeed(command);
+  command
+      .add_option(
+          "--inputs", flags.inputs,
+          ".safetensors with q, r, k, v (no r: softmax), or .npy files named so, repeated; shapes as the layout "
+          "says (default: seeded random inputs)")
+      ->allow_extra_args(false)
+      ->type_name("FILE");
+  command.add_option("--output-dir", flags.outputDirectory, "write o.safetensors here (o.npy for .npy inputs)")
+      ->type_name("DIR");
+  command.add_option("--compare", flags.compare, "file whose tensor o is what is expected; exit code 3 if it differs")
+      ->type_name("FILE");
+  addOutputFlag(command, flags.output, {OutputForm::Text, OutputForm::Json});
+}
+
+/// The tensors of all input files, and the files that keep their bytes.
+struct Inputs {
+  std::vector<TensorFile> files;
+  StoredTensors tensors;
+};
+
+llvm::Expected<Inputs> readInputs(llvm::ArrayRef<std::string> paths) {
+  Inputs inputs;
+  for (const std::string &path : paths) {
+    llvm::Expected<TensorFile> file = TensorFile::open(path);
+    if (!file)
+      return file.takeError();
+    for (const auto &[name, tensor] : file->tensors())
+      if (!inputs.tensors.emplace(name, tensor).second)
+        return failure(FailureKind::Usage, fmt::format("{}: expected each tensor once, got {} again", path, name));
+    inputs.files.push_back(std::move(*file));
+  }
+  for (const char *name : {"q", "k", "v"}) {
+    auto tensor = inputs.tensors.find(name);
+    if (tensor == inputs.tensors.end())
+      return failure(FailureKind::Usage, fmt::format("inputs: expected a tensor {}, got none", name));
+    if (tensor->second.shape.size() != 4)
+      return failure(FailureKind::Usage,
+                     fmt::format("{}: expected 4 dimensions, got {}", name, tensor->second.shape.size()));
+  }
+  return inputs;
+}
+
+/// (batch, row, head, dim) of a tensor in `layout`.
+std::array<int64_t, 4> sizesOf(const StoredTensor &tensor, Layout layout) {
+  std::array<int64_t, 4> sizes = {tensor.shape[0], tensor.shape[1], tensor.shape[2], tensor.shape[3]};
+  if (layout == Layout::BHSD)
+    std::swap(sizes[1], sizes[2]);
+  return sizes;
+}
+
+/// The problem that the tensors alone describe.
+nlohmann::json describedBy(const StoredTensors &tensors, Layout layout) {
+  const StoredTensor &q = tensors.at("q");
+  std::array<int64_t, 4> query = sizesOf(q, layout), key = sizesOf(tensors.at("k"), layout);
+  return {{"mode", query[1] == 1 ? "decode" : "prefill"},
+          {"probe", tensors.count("r") ? "given" : "none"},
+          {"batch", query[0]},
+          {"query_length", query[1]},
+          {"query_heads", query[2]},
+          {"head_dim", query[3]},
+          {"context", key[1]},
+          {"kv_heads", key[2]},
+          {"dtype", name(q.dtype).str()}};
+}
+
+llvm::Expected<Problem> problemOfRun(const RunFlags &flags, const StoredTensors &tensors) {
+  if (tensors.empty())
+    return flags.problem.problem();
+  auto layout = flags.problem.values.find("layout");
+  std::optional<Layout> order = layout == flags.problem.values.end() ? Layout::BSHD : parseLayout(layout->second);
+  // An unknown layout is the field's own error, whatever the defaults.
+  return flags.problem.problem(describedBy(tensors, order.value_or(Layout::BSHD)));
+}
+
+/// Copies a tensor of a file to its place on the device.
+llvm::Error upload(Executor &executor, const StoredTensors &tensors, const char *name, const TensorView &view,
+                   Layout layout) {
+  auto found = tensors.find(name);
+  if (found == tensors.end())
+    return failure(FailureKind::Usage, fmt::format("inputs: expected a tensor {}, got none", name));
+  const StoredTensor &tensor = found->second;
+  auto shapeText = [](llvm::ArrayRef<int64_t> sizes) {
+    return fmt::format("({})", fmt::join(sizes.begin(), sizes.end(), ", "));
+  };
+  std::array<int64_t, 4> wanted = view.sizes;
+  if (layout == Layout::BHSD)
+    std::swap(wanted[1], wanted[2]);
+  if (llvm::ArrayRef<int64_t>(tensor.shape) != llvm::ArrayRef<int64_t>(wanted))
+    return failure(FailureKind::Usage,
+                   fmt::format("{}: expected shape {}, got {}", name, shapeText(wanted), shapeText(tensor.shape)));
+  if (tensor.dtype != view.dtype)
+    return failure(FailureKind::Usage, fmt::format("{}: expected dtype {}, got {}", name, lla::name(view.dtype).str(),
+                                                   lla::name(tensor.dtype).str()));
+  return executor.copyIn(view.data, tensor.bytes.data(), static_cast<int64_t>(tensor.bytes.size()), nullptr);
+}
+
+llvm::Error fill(Executor &executor, const Problem &problem, const AttentionTensors &views,
+                 const StoredTensors &tensors, uint64_t seed) {
+  if (tensors.empty())
+    return executor.fillInputs(problem, views, seed);
+  for (auto [name, view] : {std::pair{"q", &views.q}, {"k", &views.k}, {"v", &views.v}, {"r", &views.r}})
+    if (view != &views.r || problem.hasProbe())
+      if (llvm::Error error = upload(executor, tensors, name, *view, problem.layout))
+        return error;
+  return llvm::Error::success();
+}
+
+StoredTensor outputTensor(const Problem &problem, const std::string &bytes) {
+  std::vector<int64_t> shape = {problem.batch, problem.queryLength, problem.queryHeads, problem.headDim};
+  if (problem.layout == Layout::BHSD)
+    std::swap(shape[1], shape[2]);
+  return {problem.dtype, shape, bytes};
+}
+
+std::vector<double> valuesOf(const StoredTensor &tensor) {
+  int64_t count = static_cast<int64_t>(tensor.bytes.size()) / elementBytes(tensor.dtype);
+  TensorView view{const_cast<char *>(tensor.bytes.data()), tensor.dtype, {1, 1, 1, count}, {count, count, count, 1}};
+  std::vector<double> values(count);
+  readRow(view, 0, values.data());
+  return values;
+}
+
+/// max|o - expected| / max|expected|.
+llvm::Expected<double> differenceFrom(const std::string &path, const StoredTensor &output) {
+  llvm::Expected<TensorFile> file = TensorFile::open(path);
+  if (!file)
+    return file.takeError();
+  llvm::Expected<StoredTensor> expected = file->tensor("o");
+  if (!expected)
+    return expected.takeError();
+  if (expected->shape != output.shape)
+    return failure(FailureKind::Usage, fmt::format("{}: expected o of shape ({}), got ({})", path,
+                                                   fmt::join(output.shape, ", "), fmt::join(expected->shape, ", ")));
+  return relativeError(valuesOf(output), valuesOf(*expected));
+}
+
+llvm::Expected<std::string> writeOutput(const RunFlags &flags, const StoredTensor &output) {
+  bool isNpy = !flags.inputs.empty() && llvm::StringRef(flags.inputs.front()).ends_with(".npy");
+  if (std::error_code error = llvm::sys::fs::create_directories(flags.outputDirectory))
+    return failure(FailureKind::Usage, flags.outputDirectory + ": expected a folder, got: " + error.message());
+  std::string path = flags.outputDirectory + (isNpy ? "/o.npy" : "/o.safetensors");
+  if (llvm::Error error = isNpy ? writeNpy(path, output) : writeSafetensors(path, {{"o", output}}))
+    return withKind(FailureKind::Usage, std::move(error));
+  return path;
+}
+
+std::string textOf(const ordered_json &result) {
+  std::string text;
+  for (const auto &[field, value] : result.items())
+    text += fmt::format("{:<18} {}\n", field, value.is_string() ? value.get<std::string>() : value.dump());
+  return text;
+}
+
+llvm::Expected<Plan> planOf(const RunFlags &flags, const Problem &problem, std::shared_ptr<Jit> jit) {
+  if (!flags.schedule.wasGiven)
+    return Plan::create(problem, std::move(jit));
+  llvm::Expected<Schedule> schedule = parseScheduleText(flags.schedule.text);
+  if (!schedule)
+    return failure(FailureKind::Usage, "schedule: " + llvm::toString(schedule.takeError()));
+  return Plan::create(problem, *schedule, std::move(jit));
+}
+
+llvm::Error run(const RunFlags &flags, Knobs &knobs) {
+  auto start = std::chrono::steady_clock::now();
+  auto elapsed = [&] {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  };
+  if (llvm::Error error = flags.knobs.apply(knobs))
+    return error;
+  llvm::Expected<Inputs> inputs = flags.inputs.empty() ? llvm::Expected<Inputs>(Inputs()) : readInputs(flags.inputs);
+  if (!inputs)
+    return inputs.takeError();
+  llvm::Expected<Problem> problem = problemOfRun(flags, inputs->tensors);
+  if (!problem)
+    return problem.takeError();
+  llvm::Expected<Device> device = flags.target.device(knobs);
+  if (!device)
+    return device.takeError();
+  Executor &executor = *device->executor;
+  double opened = elapsed();
+  llvm::Expected<Plan> plan =
+      planOf(flags, *problem, std::make_shared<Jit>(device->executor, jitOptions(knobs, device->executor)));
+  if (!plan)
+    return plan.takeError();
+  if (llvm::Error error = plan->prepare())
+    return error;
+  double ready = elapsed();
+  llvm::Expected<DeviceTensors> memory = DeviceTensors::allocate(executor, *problem, plan->workspaceBytes());
+  if (!memory)
+    return memory.takeError();
+  if (llvm::Error error = fill(executor, *problem, memory->views(), inputs->tensors, knobs.seed))
+    return error;
+  double launching = elapsed();
+  if (llvm::Error error = memory->run(*plan, executor))
+    return error;
+  double finished = elapsed();
+  llvm::Expected<std::string> bytes = memory->output(executor);
+  if (!bytes)
+    return bytes.takeError();
+
+  const JitAnswer &answer = plan->answer();
+  StoredTensor output = outputTensor(*problem, *bytes);
+  ordered_json result = {{"problem", titleOf(*problem)},
+                         {"kernel", problem->kernelName()},
+                         {"target", device->target().arch},
+                         {"device", device->target().deviceName},
+                         {"schedule", toText(plan->schedule().schedule)},
+                         {"schedule_source", name(plan->schedule().source).str()},
+                         {"why", plan->schedule().why},
+                         {"code", name(answer.code).str()},
+                         {"open_ms", opened},
+                         {"prepare_ms", ready - opened},
+                         {"compile_ms", answer.compileMilliseconds},
+                         {"load_ms", answer.loadMilliseconds},
+                         {"first_run_ms", finished - launching}};
+  if (!answer.notice.empty())
+    result["notice"] = answer.notice;
+  if (!flags.outputDirectory.empty()) {
+    llvm::Expected<std::string> path = writeOutput(flags, output);
+    if (!path)
+      return path.takeError();
+    result["file"] = *path;
+  }
+  llvm::Error verdict = llvm::Error::success();
+  if (!flags.compare.empty()) {
+    llvm::Expected<double> difference = differenceFrom(flags.compare, output);
+    if (!difference)
+      return difference.takeError();
+    result["difference"] = *difference;
+    ErrorFigures figures;
+    figures.relative = *difference;
+    figures.maxReference = 1;
+    verdict = checkTolerance(figures, problem->dtype);
+  }
+  if (flags.output == OutputForm::Json)
+    print(result);
+  else
+    print(textOf(result));
+  return verdict;
+}
+
+} // namespace
+
+void addRun(Driver &driver) {
+  driver.add<RunFlags>(driver.app, "run", "compute on tensors of a file, or on random ones", declare, run);
+}
+
+} // namespace lla

@@ -1,0 +1,75 @@
+//===- Suites.cpp - problems that are asked for by name -------------------===//
+
+#include "tools/lla/Suites.h"
+#include "dialect/Spec/Fields.h"
+
+namespace lla {
+namespace {
+
+enum class Suite { Decode, Prefill };
+constexpr NamedValue<Suite> suites[] = {{Suite::Decode, "decode"}, {Suite::Prefill, "prefill"}};
+
+struct Heads {
+  int64_t query, keyValue, dim;
+};
+
+/// The sizes here are all valid: `normalize` only fills in defaults.
+Problem normalised(Problem problem) {
+  llvm::cantFail(normalize(problem));
+  return problem;
+}
+
+Problem decode(int64_t batch, int64_t context, Heads heads) {
+  Problem problem;
+  problem.mode = Mode::Decode;
+  problem.batch = batch;
+  problem.context = context;
+  problem.queryHeads = heads.query;
+  problem.kvHeads = heads.keyValue;
+  problem.headDim = heads.dim;
+  return normalised(problem);
+}
+
+Problem causalPrefill(int64_t batch, int64_t length, Heads heads) {
+  Problem problem;
+  problem.mode = Mode::Prefill;
+  problem.batch = batch;
+  problem.context = length;
+  problem.queryHeads = heads.query;
+  problem.kvHeads = heads.keyValue;
+  problem.headDim = heads.dim;
+  problem.causal = true;
+  return normalised(problem);
+}
+
+} // namespace
+
+std::string suiteNames() { return namesIn(suites); }
+
+llvm::Expected<std::vector<Problem>> suite(llvm::StringRef name) {
+  std::optional<Suite> which = valueIn(suites, name);
+  if (!which)
+    return fieldError("suite", suiteNames(), '"' + name.str() + '"');
+  std::vector<Problem> problems;
+  if (*which == Suite::Decode) {
+    for (int64_t batch : {1, 32})
+      for (int64_t context : {512, 1024, 4096, 16384})
+        problems.push_back(decode(batch, context, {8, 8, 128}));
+    return problems;
+  }
+  for (int64_t dim : {64, 128})
+    for (int64_t length : {2048, 8192})
+      problems.push_back(causalPrefill(1, length, {16, 16, dim}));
+  problems.push_back(causalPrefill(4, 2048, {16, 16, 128}));
+  return problems;
+}
+
+std::vector<NamedProblem> modelProblems(const Target &target) {
+  bool isHost = target.isHost();
+  int64_t batch = isHost ? 1 : 32;
+  return {{"Qwen3-0.6B/1.7B decode", decode(batch, isHost ? 2048 : 4096, {16, 8, 128})},
+          {"Llama-3-8B decode", decode(batch, 8192, {32, 8, 128})},
+          {"causal prefill D=64", causalPrefill(1, isHost ? 1024 : 4096, {16, 16, 64})}};
+}
+
+} // namespace lla

@@ -1,0 +1,26 @@
+//===- Suites.h - problems that are asked for by name ---------------------===//
+#ifndef LLA_TOOLS_LLA_SUITES_H
+#define LLA_TOOLS_LLA_SUITES_H
+
+#include "dialect/Spec/Problem.h"
+#include "dialect/Spec/Target.h"
+#include "llvm/ADT/StringRef.h"
+#include <vector>
+
+namespace lla {
+
+/// "decode": the eight rows that the operator's authors publish. "prefill": causal, 16 heads. Fails naming `suite`.
+llvm::Expected<std::vector<Problem>> suite(llvm::StringRef name);
+/// "decode|prefill".
+std::string suiteNames();
+
+/// A problem under the name of what it comes from.
+struct NamedProblem {
+  std::string name;
+  Problem problem;
+};
+/// Attention of three real models, in sizes that the target can chew.
+std::vector<NamedProblem> modelProblems(const Target &target);
+
+} // namespace lla
+#endif
