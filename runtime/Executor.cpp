@@ -29,6 +29,28 @@ llvm::Expected<int64_t> readIndex(llvm::StringRef target, llvm::StringRef digits
   return index;
 }
 
+llvm::Expected<std::unique_ptr<Executor>> openDevice(llvm::StringRef target, const Knobs &knobs) {
+  auto [kind, digits] = target.split(':');
+  bool isIndexed = target.contains(':');
+  if (kind == "host") {
+    llvm::Expected<int64_t> threads = isIndexed ? readIndex(target, digits, 1) : llvm::Expected<int64_t>(0);
+    if (!threads)
+      return threads.takeError();
+    return std::make_unique<HostExecutor>(hostTarget(*threads));
+  }
+  if (kind == "cuda") {
+    llvm::Expected<int64_t> device = isIndexed ? readIndex(target, digits, 0) : llvm::Expected<int64_t>(0);
+    if (!device)
+      return device.takeError();
+    return openCudaExecutor(static_cast<int>(*device), knobs);
+  }
+  llvm::Expected<Target> named = namedTarget(target);
+  if (!named)
+    return withKind(FailureKind::Usage, named.takeError());
+  return failure(FailureKind::NoDevice,
+                 fmt::format("target: expected a device (host, cuda, cuda:N), got the architecture {}", target.str()));
+}
+
 } // namespace
 
 llvm::Error Executor::fillInputs(const Problem &problem, const AttentionTensors &tensors, uint64_t seed) {
@@ -104,25 +126,10 @@ Launch makeLaunch(const LoadedKernel &kernel, const Problem &problem, const Atte
 }
 
 llvm::Expected<std::unique_ptr<Executor>> openExecutor(llvm::StringRef target, const Knobs &knobs) {
-  auto [kind, digits] = target.split(':');
-  bool isIndexed = target.contains(':');
-  if (kind == "host") {
-    llvm::Expected<int64_t> threads = isIndexed ? readIndex(target, digits, 1) : llvm::Expected<int64_t>(0);
-    if (!threads)
-      return threads.takeError();
-    return std::make_unique<HostExecutor>(hostTarget(*threads));
-  }
-  if (kind == "cuda") {
-    llvm::Expected<int64_t> device = isIndexed ? readIndex(target, digits, 0) : llvm::Expected<int64_t>(0);
-    if (!device)
-      return device.takeError();
-    return openCudaExecutor(static_cast<int>(*device), knobs);
-  }
-  llvm::Expected<Target> named = namedTarget(target);
-  if (!named)
-    return withKind(FailureKind::Usage, named.takeError());
-  return failure(FailureKind::NoDevice,
-                 fmt::format("target: expected a device (host, cuda, cuda:N), got the architecture {}", target.str()));
+  llvm::Expected<std::unique_ptr<Executor>> executor = openDevice(target, knobs);
+  if (executor)
+    (*executor)->spelling = target.str();
+  return executor;
 }
 
 std::string bestTarget(const Knobs &knobs) {

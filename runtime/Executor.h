@@ -82,6 +82,10 @@ class Executor {
 public:
   virtual ~Executor() = default;
 
+  /// What `openExecutor` opened, e.g. "cuda:1"; another process opens the same device by it. Empty if this
+  /// executor was made otherwise.
+  const std::string &name() const { return spelling; }
+
   /// Facts of this device. Never fails, never changes.
   virtual const Target &target() const = 0;
 
@@ -127,6 +131,10 @@ public:
   /// What the device does at most, the denominators of rooflines: a streaming read of `bytes`, multiply-adds of
   /// `dtype`. Measured once per argument and remembered. Fails if memory does not suffice.
   virtual llvm::Expected<Ceilings> ceilings(int64_t bytes, ElementType dtype) = 0;
+
+private:
+  friend llvm::Expected<std::unique_ptr<Executor>> openExecutor(llvm::StringRef target, const Knobs &knobs);
+  std::string spelling;
 };
 
 /// What a launch on `tensors` is given. `problem` is problemOf(planned, tensors); the grid follows its sizes.

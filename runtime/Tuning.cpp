@@ -4,6 +4,7 @@
 #include "runtime/RuntimeError.h"
 #include "runtime/ScheduleChoice.h"
 #include "runtime/Toolkit.h"
+#include "runtime/cuda/EvaluatorProcess.h"
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
@@ -78,6 +79,19 @@ EvaluatorOptions evaluatorOptions(const Knobs &knobs, const Target &target, std:
   return options;
 }
 
+std::unique_ptr<Evaluator> makeEvaluator(const Problem &problem, std::shared_ptr<Executor> executor,
+                                         EvaluatorOptions options, const Knobs &knobs) {
+  bool needsChild = !executor->target().isHost() && !executor->name().empty();
+  std::string worker = needsChild ? workerOptions(knobs).executable : "";
+  if (worker.empty())
+    return std::make_unique<KernelEvaluator>(problem, std::move(executor), std::move(options));
+  EvaluatorProcessOptions process;
+  process.command = {worker, "evaluator"};
+  std::string device = executor->name();
+  return std::make_unique<EvaluatorProcess>(problem, std::move(executor), device, std::move(options),
+                                            std::move(process));
+}
+
 llvm::Expected<TuneResult> tune(const Problem &problem, const Target &target, const Ceilings &ceilings,
                                 Evaluator &evaluator, TuneOptions options, uint64_t seed) {
   SearchSpace space = SearchSpace::enumerate(problem, target);
@@ -114,12 +128,13 @@ llvm::Expected<Schedule> tuneAndRecord(const Problem &problem, std::shared_ptr<E
   llvm::Expected<Ceilings> ceilings = executor->ceilings(static_cast<int64_t>(problem.minimumBytes()), problem.dtype);
   if (!ceilings)
     return ceilings.takeError();
-  KernelEvaluator evaluator(problem, executor, evaluatorOptions(knobs, target, cache));
+  std::unique_ptr<Evaluator> evaluator =
+      makeEvaluator(problem, executor, evaluatorOptions(knobs, target, cache), knobs);
   TuneOptions options;
   options.effort = presetOf(knobs.effort);
   if (knobs.budgetSeconds > 0)
     options.effort.limits.seconds = knobs.budgetSeconds;
-  llvm::Expected<TuneResult> result = tune(problem, target, *ceilings, evaluator, std::move(options), knobs.seed);
+  llvm::Expected<TuneResult> result = tune(problem, target, *ceilings, *evaluator, std::move(options), knobs.seed);
   if (!result)
     return result.takeError();
   if (!result->winner)

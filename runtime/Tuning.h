@@ -22,6 +22,11 @@ BatchCompileFunction cachedBatchCompiler(std::shared_ptr<CompileWorkers> workers
 /// The evaluator of the environment: workers, cache, seed.
 EvaluatorOptions evaluatorOptions(const Knobs &knobs, const Target &target, std::shared_ptr<Cache> cache);
 
+/// On a GPU candidates run in a child (the worker), so that one that faults costs only itself; without a worker, and
+/// on the host, in this process.
+std::unique_ptr<Evaluator> makeEvaluator(const Problem &problem, std::shared_ptr<Executor> executor,
+                                         EvaluatorOptions options, const Knobs &knobs);
+
 /// Searches; `options.incumbent` is set to the default schedule, the rest is the caller's. `ceilings` order the
 /// candidates.
 llvm::Expected<TuneResult> tune(const Problem &problem, const Target &target, const Ceilings &ceilings,

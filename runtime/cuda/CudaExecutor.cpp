@@ -152,6 +152,7 @@ llvm::Error CudaExecutor::launch(const Launch &launch, Stream stream) {
   KernelArguments arguments = launch.arguments;
   CUtensorMap maps[4];
   void *parameters[1 + 4] = {&arguments};
+  ContextScope scope(*device); // Tensor maps, too, are encoded in a context.
   if (kernel.schedule.load == LoadPath::Ring) {
     auto geometry = tensorMapGeometry(kernel.problem, kernel.schedule, arguments);
     if (!geometry)
@@ -162,7 +163,6 @@ llvm::Error CudaExecutor::launch(const Launch &launch, Stream stream) {
       parameters[1 + i] = &maps[i];
     }
   }
-  ContextScope scope(*device);
   return check(
       driver().cuLaunchKernel(kernel.entry, static_cast<unsigned>(launch.grid.x), static_cast<unsigned>(launch.grid.y),
                               1, static_cast<unsigned>(kernel.costs.threads), 1, 1,
