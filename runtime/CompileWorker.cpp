@@ -67,7 +67,8 @@ std::optional<std::string> findWorker(const Knobs &knobs) {
   llvm::SmallString<256> executable;
   if (llvm::sys::fs::real_path("/proc/self/exe", executable))
     executable.clear();
-  for (llvm::StringRef file : {llvm::StringRef(executable), llvm::StringRef(ownFile())})
+  std::string library = ownFile();
+  for (llvm::StringRef file : {llvm::StringRef(executable), llvm::StringRef(library)})
     if (llvm::StringRef folder = llvm::sys::path::parent_path(file); !folder.empty())
       for (const std::string &place : {folder.str(), (folder + "/../bin").str()})
         if (std::optional<std::string> worker = workerIn(place))
@@ -87,11 +88,12 @@ llvm::Expected<Artifact> readAnswer(const ChildExit &exit, const std::string &fo
   constexpr int compiled = 0, refused = 2;
   if (exit.kind == ChildExit::TimedOut)
     return failure(FailureKind::Timeout, withErrors("compile worker " + exit.text(), errors));
-  if (exit.isCode(refused))
-    if (llvm::Expected<std::string> message = readCompileError(folder))
+  if (exit.isCode(refused)) {
+    llvm::Expected<std::string> message = readCompileError(folder);
+    if (message)
       return failure(FailureKind::Compile, *message);
-    else
-      llvm::consumeError(message.takeError());
+    llvm::consumeError(message.takeError());
+  }
   if (!exit.isCode(compiled))
     return failure(FailureKind::Worker, withErrors("compile worker " + exit.text(), errors));
   llvm::Expected<Artifact> artifact = readArtifact(folder);

@@ -43,7 +43,7 @@ llvm::Expected<Assembled> lla::assemblePtx(llvm::StringRef ptx, llvm::StringRef 
   llvm::SmallString<128> directory;
   if (std::error_code error = llvm::sys::fs::createUniqueDirectory("lla-ptxas", directory))
     return llvm::createStringError("cannot create a temporary directory: " + error.message());
-  auto remove = llvm::make_scope_exit([&] { (void)llvm::sys::fs::remove_directories(directory); });
+  llvm::scope_exit remove([&] { (void)llvm::sys::fs::remove_directories(directory); });
   std::string input = (directory + "/kernel.ptx").str(), output = (directory + "/kernel.cubin").str(),
               log = (directory + "/log").str();
   {
