@@ -256,7 +256,7 @@ llvm::Error benchAll(const BenchFlags &flags, Knobs &knobs) {
   for (const BenchRow &row : rows)
     results.push_back(jsonOf(row, *device, *rivals));
   if (flags.output == OutputForm::Json)
-    print(results);
+    printJson(results);
   else if (!rows.empty())
     print(flags.output == OutputForm::Csv ? tableOf(rows, *rivals).csv() : tableOf(rows, *rivals).text());
   return failed;

@@ -32,7 +32,7 @@ struct PathFlags {
 llvm::Error showPath(const PathFlags &flags, Knobs &knobs) {
   CacheLocation location = resolveCacheLocation(knobs.cacheEnvironment());
   if (flags.output == OutputForm::Json) {
-    print(
+    printJson(
         ordered_json{{"writable", location.writable}, {"read_only", location.readOnly}, {"notices", location.notices}});
     return llvm::Error::success();
   }
@@ -50,7 +50,7 @@ llvm::Error list(const PathFlags &flags, Knobs &knobs) {
     ordered_json array = ordered_json::array();
     for (const CacheItem &item : items)
       array.push_back(jsonOf(item));
-    print(array);
+    printJson(array);
     return llvm::Error::success();
   }
   Table table({"digest", "kind", "size", "layer", "what"});

@@ -227,7 +227,7 @@ llvm::Error compileAll(const CompileFlags &flags, Knobs &knobs) {
     results.push_back(std::move(*made));
   }
   if (flags.output == OutputForm::Json)
-    print(results);
+    printJson(results);
   return llvm::Error::success();
 }
 

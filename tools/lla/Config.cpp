@@ -26,7 +26,7 @@ llvm::Error showConfig(const ConfigFlags &flags, Knobs &knobs) {
     table.add({line.variable, line.value, line.isSet ? "environment" : "default", line.help});
   }
   if (flags.output == OutputForm::Json)
-    print(lines);
+    printJson(lines);
   else
     print(flags.output == OutputForm::Csv ? table.csv() : table.text());
   return llvm::Error::success();

@@ -293,7 +293,7 @@ llvm::Error explain(const ExplainFlags &flags, Knobs &knobs) {
                       {"code", std::move(*assembler)},       {"measured", recordOf(*subject)},
                       {"space", infeasibleOf(*subject)},     {"search", std::move(*search)}};
   if (flags.output == OutputForm::Json) {
-    print(all);
+    printJson(all);
     return llvm::Error::success();
   }
   print(fmt::format("{} on {} ({})\n", titleOf(subject->problem), subject->target.arch, subject->target.deviceName));

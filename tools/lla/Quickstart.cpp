@@ -173,7 +173,7 @@ llvm::Error quickstart(const QuickstartFlags &flags, Knobs &knobs) {
   ordered_json results = ordered_json::array();
   for (const Line &line : lines)
     results.push_back(jsonOf(line));
-  print(results);
+  printJson(results);
   return llvm::Error::success();
 }
 

@@ -99,7 +99,7 @@ llvm::Error replay(const ReplayFlags &flags, Knobs &knobs) {
     return result.takeError();
   ordered_json replayed = jsonOf(*log, *result, *preset);
   if (flags.output == OutputForm::Json)
-    print(replayed);
+    printJson(replayed);
   else
     print(textOf(*log, replayed));
   if (result->winner)

@@ -280,7 +280,7 @@ llvm::Error run(const RunFlags &flags, Knobs &knobs) {
     verdict = checkTolerance(figures, problem->dtype);
   }
   if (flags.output == OutputForm::Json)
-    print(result);
+    printJson(result);
   else
     print(textOf(result));
   return verdict;

@@ -162,7 +162,7 @@ llvm::Error dryRun(const TuneFlags &flags, llvm::ArrayRef<SearchRequest> request
       print(planText(plans.back(), titleOf(request.problem)));
   }
   if (flags.output != OutputForm::Text)
-    print(plans);
+    printJson(plans);
   return llvm::Error::success();
 }
 
@@ -193,7 +193,7 @@ llvm::Error tuneAll(const TuneFlags &flags, Knobs &knobs) {
       failures = llvm::joinErrors(std::move(failures), withoutWinner(outcome->result));
   }
   if (flags.output == OutputForm::Json)
-    print(results);
+    printJson(results);
   else if (flags.output == OutputForm::Csv)
     print(toCsv(trials));
   else if (flags.output == OutputForm::T4)

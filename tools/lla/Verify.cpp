@@ -178,7 +178,7 @@ llvm::Error verifyAll(const VerifyFlags &flags, Knobs &knobs) {
       results.push_back(jsonOf(problem, device, *verdict));
     }
   if (flags.output == OutputForm::Json)
-    print(results);
+    printJson(results);
   if (wrong == 0)
     return llvm::Error::success();
   return failure(FailureKind::Verification,
