@@ -241,7 +241,6 @@ llvm::Error merge(const MergeFlags &flags, Knobs &knobs) {
 
 void addCache(Driver &driver) {
   CLI::App &cache = *driver.app.add_subcommand("cache", "the kernels and tuning records that are kept");
-  cache.require_subcommand(1);
   driver.add<PathFlags>(
       cache, "path", "the folders, in order of precedence",
       [](CLI::App &command, PathFlags &flags) {

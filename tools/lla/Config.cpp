@@ -3,6 +3,7 @@
 #include "tools/lla/Command.h"
 #include "tools/lla/Output.h"
 #include "tools/lla/Table.h"
+#include <fmt/format.h>
 
 using nlohmann::ordered_json;
 
@@ -14,8 +15,9 @@ struct ConfigFlags {
 };
 
 llvm::Error showConfig(const ConfigFlags &flags, Knobs &knobs) {
-  Table table({"variable", "value", "set by", "meaning"});
+  Table table({"variable", "value", "default", "set", "meaning"});
   ordered_json lines = ordered_json::array();
+  std::string text;
   for (const KnobLine &line : describe(knobs)) {
     lines.push_back({{"variable", line.variable},
                      {"type", line.type},
@@ -23,12 +25,13 @@ llvm::Error showConfig(const ConfigFlags &flags, Knobs &knobs) {
                      {"default", line.defaultValue},
                      {"is_set", line.isSet},
                      {"help", line.help}});
-    table.add({line.variable, line.value, line.isSet ? "environment" : "default", line.help});
+    table.add({line.variable, line.value, line.defaultValue, line.isSet ? "yes" : "no", line.help});
+    text += fmt::format("{} = {}{}\n    {}\n", line.variable, line.value, line.isSet ? "" : "  (default)", line.help);
   }
   if (flags.output == OutputForm::Json)
     printJson(lines);
   else
-    print(flags.output == OutputForm::Csv ? table.csv() : table.text());
+    print(flags.output == OutputForm::Csv ? table.csv() : text);
   return llvm::Error::success();
 }
 

@@ -26,8 +26,9 @@ std::string csvLine(const std::vector<std::string> &cells) {
 
 bool Table::isNumeric(size_t column) const {
   return llvm::all_of(rows, [&](const std::vector<std::string> &row) {
-    const std::string &cell = row[column];
-    return cell.empty() || llvm::isDigit(cell[0]) || cell[0] == '-' || cell[0] == '+' || cell == "nan";
+    auto [number, unit] = llvm::StringRef(row[column]).split(' ');
+    double value;
+    return number.empty() || number == "-" || (!number.getAsDouble(value) && !unit.contains(' '));
   });
 }
 

@@ -9,7 +9,7 @@ namespace lla {
 
 class Table {
 public:
-  /// Columns whose cells all begin with a digit, a sign or "-" are aligned right.
+  /// Columns of numbers, with a unit or without, are aligned right; "-" and nothing go with them.
   explicit Table(std::vector<std::string> header) : header(std::move(header)) {}
   /// As many cells as the header has.
   void add(std::vector<std::string> row) { rows.push_back(std::move(row)); }

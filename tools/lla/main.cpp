@@ -37,7 +37,6 @@ int runChosen(const CommandBody &body) {
 
 int parseAndRun(int argc, char **argv) {
   Driver driver;
-  driver.app.require_subcommand(1);
   driver.app.set_version_flag("--version", "lla 0.1.0");
   driver.app.footer(exitCodeHelp);
   for (auto add : {addTune, addCompile, addRun, addVerify, addBench, addExplain, addEnumerate, addReplay, addCache,
@@ -51,6 +50,9 @@ int parseAndRun(int argc, char **argv) {
       return driver.app.exit(error);
     return complain(UsageFailed, std::string(error.what()) + "\nlla: --help, also after a subcommand, lists the flags");
   }
+  // Not left to the parser, which would call a misspelt subcommand a missing one.
+  if (!driver.chosen)
+    return complain(UsageFailed, "expected a subcommand, got none; --help lists them");
   watchInterrupts();
   return runChosen(driver.chosen);
 }
