@@ -110,8 +110,8 @@ public:
   }
 
   unsigned id(Value tile) const { return ids.lookup(tile); }
-  std::vector<Value> tiles;                ///< By id, in program order.
-  std::vector<llvm::BitVector> conflicts;  ///< Symmetric.
+  std::vector<Value> tiles;               ///< By id, in program order.
+  std::vector<llvm::BitVector> conflicts; ///< Symmetric.
 
 private:
   void addTiles(ValueRange values) {

@@ -127,9 +127,7 @@ static LogicalResult emitOperation(HostTask &task, Operation *operation) {
       .Case([&](tile::MapOp op) { return emitMap(task, op); })
       .Case([&](tile::RowReduceOp op) { return done([&] { emitRowReduce(task, op); }); })
       .Case([&](tile::AnyOp op) { return done([&] { task.scalars.map(op.getResult(), emitAny(task, op)); }); })
-      .Case([&](tile::MergeOp op) {
-        return done([&] { task.scalars.map(op.getLast(), emitGridMerge(task, op)); });
-      })
+      .Case([&](tile::MergeOp op) { return done([&] { task.scalars.map(op.getLast(), emitGridMerge(task, op)); }); })
       .Case([&](math::Exp2Op op) {
         return done([&] { task.scalars.map(op.getResult(), task.v.exp2(task.scalar(op.getOperand()))); });
       })
@@ -202,7 +200,7 @@ struct ConvertTileToVector : lla::impl::ConvertTileToVectorBase<ConvertTileToVec
   using Base::Base;
   void runOnOperation() override {
     if (vectorBits != 128 && vectorBits != 256 && vectorBits != 512) {
-      getOperation().emitOpError() << "expected vector-bits 128, 256 or 512, got " << vectorBits;
+      getOperation().emitOpError() << "expected vector-bits 128, 256 or 512, got " << vectorBits.getValue();
       return signalPassFailure();
     }
     for (auto kernel : llvm::make_early_inc_range(getOperation().getOps<tile::KernelOp>()))

@@ -102,9 +102,8 @@ static void loadRows(HostTask &task, const HostView &view, const DenseTile &tile
       put(i, column, v.load(v.at(row, task.b.getI64IntegerAttr(column), view.element), view.element, live));
     });
   });
-  v.loop(range.valid, v.index(tile.rows), [&](Value i) {
-    forEachVector(v, view.columns, [&](int64_t column, int64_t) { put(i, column, v.zero()); });
-  });
+  v.loop(range.valid, v.index(tile.rows),
+         [&](Value i) { forEachVector(v, view.columns, [&](int64_t column, int64_t) { put(i, column, v.zero()); }); });
 }
 
 void lla::emitStore(HostTask &task, tile::StoreOp op) {
@@ -140,8 +139,7 @@ static void transposeBlock(HostTask &task, const HostView &view, const DenseTile
     if (!partial)
       return load();
     auto branch = scf::IfOp::create(
-        task.b, exists[i],
-        [&](OpBuilder &, Location) { scf::YieldOp::create(task.b, load()); },
+        task.b, exists[i], [&](OpBuilder &, Location) { scf::YieldOp::create(task.b, load()); },
         [&](OpBuilder &, Location) { scf::YieldOp::create(task.b, v.zero()); });
     return branch.getResult(0);
   };
@@ -176,7 +174,8 @@ LogicalResult lla::emitLoad(HostTask &task, tile::LoadOp op) {
   DenseTile tile = task.tile(op.getResult());
   const HostView &view = task.views.at(op.getView());
   if (op.getTransposed() && tile.columns % task.v.lanes != 0)
-    return op.emitOpError() << "expected rows in multiples of " << task.v.lanes << " to transpose, got " << tile.columns;
+    return op.emitOpError() << "expected rows in multiples of " << task.v.lanes << " to transpose, got "
+                            << tile.columns;
   if (view.columns != (op.getTransposed() ? tile.rows : tile.columns))
     return op.emitOpError() << "expected a tile of the view's " << view.columns << " columns";
   if (op.getTransposed()) {

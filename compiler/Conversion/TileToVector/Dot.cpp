@@ -141,8 +141,7 @@ void Product::emitTransposed() {
     Vectors::Values pairs;
     for (int64_t lane = 0; lane < v.lanes; ++lane)
       pairs.push_back(sums[position(lane).first * step + position(lane).second]);
-    Value reduced =
-        v.reduceEach(pairs, [&](Value x, Value y) -> Value { return arith::AddFOp::create(task.b, x, y); });
+    Value reduced = v.reduceEach(pairs, [&](Value x, Value y) -> Value { return arith::AddFOp::create(task.b, x, y); });
     for (int64_t r = 0; r < rows; ++r) {
       SmallVector<int64_t> lanesOfRow = llvm::to_vector(llvm::seq(r * step, (r + 1) * step));
       Value sum = v.shuffle(reduced, reduced, lanesOfRow);

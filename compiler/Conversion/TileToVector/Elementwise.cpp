@@ -181,9 +181,8 @@ void lla::emitRowReduce(HostTask &task, tile::RowReduceOp op) {
       }
       return next;
     };
-    Vectors::Values parts = v.loop(whole, v.lanes, Vectors::Values(rows, start), [&](Value column, ValueRange carried) {
-      return fold(column, carried, v.lanes);
-    });
+    Vectors::Values parts = v.loop(whole, v.lanes, Vectors::Values(rows, start),
+                                   [&](Value column, ValueRange carried) { return fold(column, carried, v.lanes); });
     if (whole < from.columns)
       parts = fold(v.index(whole), parts, from.columns - whole);
     parts.resize(llvm::PowerOf2Ceil(rows), parts.back());

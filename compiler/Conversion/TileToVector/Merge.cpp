@@ -87,8 +87,8 @@ private:
   Value arrive() {
     Value mostRecent = arith::SubIOp::create(b, task.field("splits"), v.i32(1));
     Value counter = v.at(workspace, tileIndex, b.getI32Type());
-    Value before = LLVM::AtomicRMWOp::create(b, LLVM::AtomicBinOp::uinc_wrap, counter, mostRecent,
-                                             LLVM::AtomicOrdering::acq_rel);
+    Value before =
+        LLVM::AtomicRMWOp::create(b, LLVM::AtomicBinOp::uinc_wrap, counter, mostRecent, LLVM::AtomicOrdering::acq_rel);
     return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, before, mostRecent);
   }
 

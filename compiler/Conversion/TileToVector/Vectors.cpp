@@ -142,8 +142,13 @@ Value Vectors::fma(Value x, Value y, Value z) { return LLVM::FMulAddOp::create(b
 /// Exactly 0 below -126.5 (-inf too), +inf from 127.5 on; NaN stays NaN, since both clamps keep it and
 /// the last step multiplies.
 Value Vectors::exp2(Value x) {
-  constexpr double coefficients[] = {0.0001546144469856913, 0.0013400428177615838, 0.009618056678524637,
-                                     0.05550327226670302,   0.24022650922288757,   0.6931472067028326, 1.0};
+  constexpr double coefficients[] = {0.0001546144469856913,
+                                     0.0013400428177615838,
+                                     0.009618056678524637,
+                                     0.05550327226670302,
+                                     0.24022650922288757,
+                                     0.6931472067028326,
+                                     1.0};
   Type floats = x.getType(), integers = b.getI32Type();
   if (auto vector = dyn_cast<VectorType>(floats))
     integers = vector.clone(integers);

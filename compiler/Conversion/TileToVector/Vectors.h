@@ -43,8 +43,8 @@ public:
 
   //===--- arithmetic -------------------------------------------------------===//
   mlir::Value splat(mlir::Value scalar);
-  mlir::Value zero();                      ///< f32 vector
-  mlir::Value lane();                      ///< i32 vector 0, 1, ...
+  mlir::Value zero(); ///< f32 vector
+  mlir::Value lane(); ///< i32 vector 0, 1, ...
   /// i1 vector: the first `live` lanes.
   mlir::Value firstLanes(int64_t live);
   /// x y + z, fused where the machine can.

@@ -51,8 +51,8 @@ double tolerance(ElementType type) {
 
 /// Error of the run relative to the largest reference output; infinite if it failed.
 double errorOnHost(const Problem &problem, const HostTensors &tensors) {
-  std::vector<double> expected = referenceForward(problem, tensors.q.values(), tensors.r.values(), tensors.k.values(),
-                                                  tensors.v.values());
+  std::vector<double> expected =
+      referenceForward(problem, tensors.q.values(), tensors.r.values(), tensors.k.values(), tensors.v.values());
   return relativeError(tensors.o.values(), expected);
 }
 
@@ -241,8 +241,8 @@ TEST(HostKernel, UnseenKeysMayBeAnything) {
     problem.dtype = type;
     ASSERT_EQ(llvm::toString(normalize(problem)), "");
     HostTensors tensors(problem, 7);
-    std::vector<double> expected = referenceForward(problem, tensors.q.values(), tensors.r.values(),
-                                                    tensors.k.values(), tensors.v.values());
+    std::vector<double> expected =
+        referenceForward(problem, tensors.q.values(), tensors.r.values(), tensors.k.values(), tensors.v.values());
     for (int64_t key = 0; key < 150; ++key)
       for (int64_t d = 0; d < 32; ++d) {
         tensors.k.set(0, key, 0, d, nan);

@@ -16,7 +16,8 @@ using namespace lla::test;
 GuardedMemory::GuardedMemory(size_t bytes) {
   size_t page = sysconf(_SC_PAGESIZE), used = (bytes + page - 1) / page * page;
   mappingBytes = used + page;
-  mapping = static_cast<char *>(mmap(nullptr, mappingBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  mapping =
+      static_cast<char *>(mmap(nullptr, mappingBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   mprotect(mapping + used, page, PROT_NONE);
   begin = mapping + used - bytes;
 }
@@ -153,8 +154,7 @@ std::string lla::test::runOnHost(const Problem &problem, const Schedule &schedul
   std::unique_ptr<GuardedMemory> workspace;
   if (costs.workspaceBytes)
     workspace = std::make_unique<GuardedMemory>(costs.workspaceBytes);
-  KernelArguments record =
-      makeRecord(problem, schedule, costs, tensors, workspace ? workspace->data() : nullptr);
+  KernelArguments record = makeRecord(problem, schedule, costs, tensors, workspace ? workspace->data() : nullptr);
   for (int run = 0; run < runs; ++run)
     if (std::string error = runTasks((*module)->kernel(), record, costs, order); !error.empty())
       return error;

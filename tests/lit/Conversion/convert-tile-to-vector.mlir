@@ -1,0 +1,87 @@
+// RUN: lla-opt %s --split-input-file --pass-pipeline='builtin.module(convert-tile-to-vector{vector-bits=512},canonicalize,cse)' | FileCheck %s
+// RUN: lla-opt %s --split-input-file --pass-pipeline='builtin.module(convert-tile-to-vector{vector-bits=256},canonicalize,cse)' | FileCheck %s --check-prefix=AVX2
+
+// A row of 24 bf16: a register and a half. Rows beyond the limit are zeros, the
+// map works on what was loaded, in place, and no tile operation is left.
+
+// CHECK-LABEL: llvm.func @scaled(
+// CHECK-SAME:    %[[RECORD:.*]]: !llvm.ptr {llvm.noalias, llvm.readonly}, %{{.*}}: i32, %{{.*}}: i32,
+// CHECK-SAME:    %[[SCRATCH:.*]]: !llvm.ptr {llvm.align = 64 : i64, llvm.noalias}
+// CHECK-SAME:    "prefer-vector-width", "512"
+// CHECK-NOT:   tile.
+// CHECK:       %[[VALID:.*]] = arith.maxsi
+// CHECK:       scf.for %{{.*}} = %{{.*}} to %[[VALID]]
+// CHECK:         llvm.load %{{.*}} -> vector<16xbf16>
+// CHECK:         llvm.load %{{.*}} -> vector<8xbf16>
+// CHECK:         vector.shuffle %{{.*}} [0, 1, 2, 3, 4, 5, 6, 7, 8, 8, 8, 8, 8, 8, 8, 8]
+// CHECK:       scf.for %{{.*}} = %[[VALID]] to
+// CHECK:         llvm.store %{{.*}} : vector<16xf32>
+// CHECK:       %[[X:.*]] = llvm.load %[[ELEMENT:[0-9]+]] {alignment = 4 : i64} : !llvm.ptr -> vector<16xf32>
+// CHECK-NEXT:  %[[FACTOR:.*]] = vector.broadcast
+// CHECK-NEXT:  %[[Y:.*]] = arith.mulf %[[X]], %[[FACTOR]] : vector<16xf32>
+// CHECK-NEXT:  llvm.store %[[Y]], %[[ELEMENT]]
+// CHECK:       scf.for %{{.*}} = %{{.*}} to %[[VALID]]
+// CHECK:         llvm.store %{{.*}} : vector<16xbf16>
+// CHECK:         llvm.store %{{.*}} : vector<8xbf16>
+
+// AVX2-LABEL:  llvm.func @scaled(
+// AVX2:        "prefer-vector-width", "256"
+// AVX2-COUNT-3:  llvm.load %{{.*}} -> vector<8xbf16>
+// AVX2-NOT:    vector<16
+tile.kernel @scaled attributes {warps = 1 : i64, shared_limit = 512 : i64} {
+  %zero = arith.constant 0 : i32
+  %limit = tile.argument "query_length" : i32
+  %factor = tile.argument "scale_log2" : f32
+  %q = tile.view q[%zero, %zero] : !tile.view<24 x bf16>
+  %a = tile.load %q[%zero] until %limit : !tile.view<24 x bf16> -> !tile.frag<4 x 24 x f32, dense>
+  %b = tile.map (%a : !tile.frag<4 x 24 x f32, dense>) -> !tile.frag<4 x 24 x f32, dense> {
+  ^bb0(%x: f32):
+    %y = arith.mulf %x, %factor : f32
+    tile.yield %y : f32
+  }
+  %o = tile.view o[%zero, %zero] : !tile.view<24 x bf16>
+  tile.store %b, %o[%zero] until %limit : !tile.frag<4 x 24 x f32, dense>, !tile.view<24 x bf16>
+}
+
+// -----
+
+// The product keeps 8 rows by 2 vectors of the result in registers.
+
+// CHECK-LABEL: llvm.func @product(
+// CHECK:       scf.for {{.*}} iter_args({{.*}}) -> ({{(vector<16xf32>, ){15}vector<16xf32>}})
+// CHECK-COUNT-16: llvm.intr.fmuladd
+// CHECK-NOT:   llvm.intr.fmuladd
+// CHECK:       scf.yield
+// AVX2-LABEL:  llvm.func @product(
+// AVX2:        scf.for {{.*}} iter_args({{.*}}) -> ({{(vector<8xf32>, ){7}vector<8xf32>}})
+// AVX2-COUNT-8: llvm.intr.fmuladd
+tile.kernel @product attributes {warps = 1 : i64, shared_limit = 16384 : i64} {
+  %zero = arith.constant 0 : i32
+  %limit = tile.argument "query_length" : i32
+  %a = tile.fill 1.0 : !tile.frag<16 x 32 x f32, dense>
+  %b = tile.fill 2.0 : !tile.frag<32 x 32 x f32, dense>
+  %c = tile.dot %a, %b : !tile.frag<16 x 32 x f32, dense>, !tile.frag<32 x 32 x f32, dense>
+    -> !tile.frag<16 x 32 x f32, dense>
+  %o = tile.view o[%zero, %zero] : !tile.view<32 x f32>
+  tile.store %c, %o[%zero] until %limit : !tile.frag<16 x 32 x f32, dense>, !tile.view<32 x f32>
+}
+
+// -----
+
+// Keys of the next iteration are prefetched while this one's are read.
+
+// CHECK-LABEL: llvm.func @keys(
+// CHECK:       scf.for %[[I:.*]] = {{.*}} step %[[STEP:.*]] : i32 {
+// CHECK:         arith.addi %[[I]], %[[STEP]] : i32
+// CHECK:         "llvm.intr.prefetch"
+// CHECK:         llvm.load %{{.*}} -> vector<16xf32>
+tile.kernel @keys attributes {warps = 1 : i64, shared_limit = 2048 : i64} {
+  %zero = arith.constant 0 : i32
+  %step = arith.constant 16 : i32
+  %limit = tile.argument "context" : i32
+  %k = tile.view k[%zero, %zero] : !tile.view<16 x f32>
+  scf.for %i = %zero to %limit step %step : i32 {
+    %t = tile.load %k[%i] until %limit : !tile.view<16 x f32> -> !tile.frag<16 x 16 x f32, dense>
+    %s = tile.row_reduce sum %t : !tile.frag<16 x 16 x f32, dense> -> !tile.frag<16 x 1 x f32, dense>
+  }
+}
