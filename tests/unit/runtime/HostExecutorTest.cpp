@@ -1,6 +1,7 @@
 //===- HostExecutorTest.cpp - kernels on the threads of this process ------===//
 
 #include "FakeKernels.h"
+#include "runtime/Knobs.h"
 #include "runtime/Inputs.h"
 #include "runtime/RuntimeError.h"
 #include <cmath>
