@@ -35,11 +35,7 @@ llvm::Expected<ErrorFigures> runOnHost(Problem problem) {
   if (!opened)
     return opened.takeError();
   std::shared_ptr<Executor> executor = std::move(*opened);
-  auto options = jitOptions(*knobs, executor);
-  if (!options)
-    return options.takeError();
-
-  auto plan = Plan::create(problem, std::make_shared<Jit>(executor, std::move(*options)));
+  auto plan = Plan::create(problem, std::make_shared<Jit>(executor, jitOptions(*knobs, executor)));
   if (!plan)
     return plan.takeError();
   if (llvm::Error error = plan->prepare())

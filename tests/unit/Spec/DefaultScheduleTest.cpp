@@ -84,7 +84,7 @@ TEST(DefaultSchedule, ValuesAreCandidates) {
 }
 
 TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
-  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 512, 128)).splits, 4);
+  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 512, 128)).splits, 8);
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 4096, 128)).splits, 16);
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 16384, 128)).splits, 32);
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 32, 8, 4096, 128)).splits, 1);
@@ -95,7 +95,7 @@ TEST(DefaultSchedule, DecodeSplitsFollowTheWindowNotTheCache) {
   Problem problem = problemOf(Mode::Decode, 1, 8, 131072, 128);
   problem.window = 512;
   llvm::cantFail(normalize(problem));
-  EXPECT_EQ(defaultOn("sm_90a", problem).splits, 4);
+  EXPECT_EQ(defaultOn("sm_90a", problem).splits, 8);
 }
 
 TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {

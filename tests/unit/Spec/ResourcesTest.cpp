@@ -157,7 +157,7 @@ TEST(Feasibility, RulesOfEachLoadPathNameTheirField) {
       {"load=ring rows=128 keys=64 warps=6", "sm_90a", "warps: expected 4, 8 or 12 with load=ring (warpgroups), got 6"},
       {"load=ring rows=64 keys=64 warps=8", "sm_90a",
        "rows: expected 128 with load=ring and 8 warps (64 per warpgroup), got 64"},
-      {"load=ring rows=128 keys=272 warps=8", "sm_90a", "keys: expected 16..256, got 272"},
+      {"load=ring rows=128 keys=144 warps=8", "sm_90a", "keys: expected 16..128, got 144"},
       {"load=ring rows=128 keys=64 warps=8 stages=1", "sm_90a", "stages: expected 2..6, got 1"},
       {"load=ring rows=128 keys=64 warps=8 splits=2", "sm_90a", "splits: expected 1 with load=ring, got 2"},
       {"load=ring rows=128 keys=64 warps=8 ctas=2", "sm_90a", "ctas: expected 1 with load=ring, got 2"},
