@@ -111,7 +111,7 @@ struct SortedDimensions {
     for (unsigned dimension = 0; dimension < 4; ++dimension)
       if (view.sizes[dimension] > 1)
         order[count++] = dimension;
-    std::stable_sort(order, order + count, [&](unsigned a, unsigned b) { return view.strides[a] < view.strides[b]; });
+    std::sort(order, order + count, [&](unsigned a, unsigned b) { return view.strides[a] < view.strides[b]; });
   }
 };
 

@@ -5,12 +5,12 @@
 #include "runtime/Oracle.h"
 #include "runtime/RuntimeError.h"
 #include "runtime/host/HostCeilings.h"
-#include "llvm/ADT/ScopeExit.h"
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
+#include <limits>
 #include <sys/mman.h>
 
 namespace lla {

@@ -76,7 +76,7 @@ TEST_F(CompileWorkerTest, ExitCodesTornAndMissingAnswers) {
   EXPECT_EQ(faultOf("nothing").first, FailureKind::Worker);
   auto [kind, text] = faultOf("garbage");
   EXPECT_EQ(kind, FailureKind::Worker);
-  EXPECT_NE(text.find("bytes: expected 7, got 1"), std::string::npos) << text;
+  EXPECT_NE(text.find("bytes: expected 8, got 1"), std::string::npos) << text;
   expectClean();
 }
 

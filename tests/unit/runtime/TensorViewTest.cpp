@@ -72,7 +72,7 @@ TEST_F(TensorViewTest, EachWrongSizeIsNamed) {
 
 TEST_F(TensorViewTest, DtypesMustAgree) {
   tensors.v.dtype = ElementType::F16;
-  EXPECT_EQ(shapes(), "v.dtype: expected f32, got f16");
+  EXPECT_EQ(shapes(), "v.dtype: expected fp32, got fp16");
 }
 
 TEST_F(TensorViewTest, WithoutAProbeRIsIgnored) {
