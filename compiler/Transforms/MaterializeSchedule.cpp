@@ -22,6 +22,17 @@ namespace lla {
 using namespace mlir;
 using namespace lla;
 
+/// Success if `op` computes `problem`; every later pass trusts the attribute.
+static LogicalResult checkAgreement(AttentionOp op, const Problem &problem) {
+  auto q = cast<RankedTensorType>(op.getQ().getType()), k = cast<RankedTensorType>(op.getK().getType());
+  Type element = q.getElementType();
+  ElementType dtype = element.isF32() ? ElementType::F32 : element.isBF16() ? ElementType::BF16 : ElementType::F16;
+  bool agrees = dtype == problem.dtype && q.getDimSize(2) == problem.queryHeads && k.getDimSize(2) == problem.kvHeads &&
+                q.getDimSize(3) == problem.headDim && bool(op.getR()) == problem.hasProbe() &&
+                op.getCausal() == problem.causal && static_cast<int64_t>(op.getWindow().value_or(0)) == problem.window;
+  return agrees ? success() : op.emitOpError() << "disagrees with " << kProblemAttr << " " << toJson(problem);
+}
+
 namespace {
 struct MaterializeSchedule : lla::impl::LLAMaterializeScheduleBase<MaterializeSchedule> {
   void runOnOperation() override {
@@ -32,6 +43,11 @@ struct MaterializeSchedule : lla::impl::LLAMaterializeScheduleBase<MaterializeSc
       function.emitOpError() << "expected attributes " << kProblemAttr << " and " << kTargetAttr;
       return signalPassFailure();
     }
+    WalkResult agreement = function.walk([&](AttentionOp op) {
+      return failed(checkAgreement(op, problem.getValue())) ? WalkResult::interrupt() : WalkResult::advance();
+    });
+    if (agreement.wasInterrupted())
+      return signalPassFailure();
     auto schedule = function->getAttrOfType<ScheduleAttr>(kScheduleAttr);
     if (!schedule) {
       schedule = ScheduleAttr::get(&getContext(), defaultSchedule(problem.getValue(), target.getValue()));

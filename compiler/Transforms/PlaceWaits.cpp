@@ -29,12 +29,12 @@ using namespace mlir;
 using namespace lla;
 using namespace lla::tile;
 
-/// Rules 1 and 3.
+/// Rules 1 and 3; null if nothing reads it in a block that ends without a terminator.
 static Operation *firstReader(DotOp dot) {
   Block *block = dot->getBlock();
-  Operation *first = block->getTerminator();
+  Operation *first = block->mightHaveTerminator() ? block->getTerminator() : nullptr;
   auto consider = [&](Operation *op) {
-    if (op && op->isBeforeInBlock(first))
+    if (op && (!first || op->isBeforeInBlock(first)))
       first = op;
   };
   for (Operation *user : dot->getUsers())
@@ -56,9 +56,11 @@ static int64_t productsBetween(DotOp dot, Operation *end) {
 
 static void placeWait(DotOp dot) {
   Operation *reader = firstReader(dot);
-  if (isa<WaitOp>(reader) && llvm::is_contained(reader->getOperands(), dot.getResult()))
+  if (isa_and_nonnull<WaitOp>(reader) && llvm::is_contained(reader->getOperands(), dot.getResult()))
     return; // The schedule asked for this wait.
-  ImplicitLocOpBuilder b(dot.getLoc(), reader);
+  auto b = ImplicitLocOpBuilder::atBlockEnd(dot.getLoc(), dot->getBlock());
+  if (reader)
+    b.setInsertionPoint(reader);
   Value result = dot.getResult();
   auto wait = WaitOp::create(b, TypeRange{result.getType()}, ValueRange{result}, productsBetween(dot, reader));
   result.replaceAllUsesExcept(wait.getResult(0), wait);

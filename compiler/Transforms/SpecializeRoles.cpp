@@ -70,9 +70,7 @@ static void cloneFills(OpBuilder &b, Block &block, Region &scope, IRMapping &map
 
 static void specialize(KernelOp kernel) {
   Block &body = kernel.getBody().front();
-  auto firstFill = llvm::find_if(body, [](Operation &op) { return isa<RingFillOp>(op); });
-  if (firstFill == body.end())
-    return;
+  auto firstFill = llvm::find_if(body, fills);
   auto [producer, consumer] = registerSplit(kernel.getWarps());
   Block *rest = body.splitBlock(firstFill);
   auto b = ImplicitLocOpBuilder::atBlockEnd(kernel.getLoc(), &body);
@@ -89,8 +87,16 @@ static void specialize(KernelOp kernel) {
 namespace {
 struct SpecializeRoles : lla::impl::TileSpecializeRolesBase<SpecializeRoles> {
   void runOnOperation() override {
-    if (getOperation().getProducerWarps() > 0)
-      specialize(getOperation());
+    KernelOp kernel = getOperation();
+    bool hasProducer = kernel.getProducerWarps() > 0;
+    if (!kernel.getBody().getOps<RolesOp>().empty())
+      return;
+    if (hasProducer != fills(*kernel.getOperation())) {
+      kernel.emitOpError(hasProducer ? "has producer warps and fills no ring" : "fills a ring without producer warps");
+      return signalPassFailure();
+    }
+    if (hasProducer)
+      specialize(kernel);
   }
 };
 } // namespace

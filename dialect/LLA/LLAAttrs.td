@@ -29,7 +29,7 @@ def LLA_TargetAttr : LLA_Attr<"Target", "target"> {
 def LLA_ScheduleAttr : LLA_Attr<"Schedule", "schedule"> {
   let summary = "how it is computed: the vocabulary's Schedule as an attribute";
   let description = [{
-    `#lla.schedule<load=registers rows=8 keys=16 ...>`: the fields of `Schedule.def`;
+    `#lla.schedule<load = registers, rows = 8, ...>`: the fields of `Schedule.def`;
     fields left out take their defaults.
   }];
   let parameters = (ins "::lla::Schedule":$value);
@@ -58,13 +58,15 @@ def LLA_Packing : I32EnumAttr<"Packing", "where the probe rows of a tile stand",
 
 class LLA_Type<string name, string mnemonic_> : TypeDef<LLA_Dialect, name> {
   let mnemonic = mnemonic_;
+  let genVerifyDecl = 1;
 }
 
 def LLA_StateType : LLA_Type<"State", "state"> {
   let summary = "online state of every query row";
   let description = [{
     `!lla.state<128, probe, unmerged = [warps, grid]>`: head dim, whether d2, c and O2
-    are carried, and the split axes whose partial states have not been added yet.
+    are carried, and the split axes whose partial states have not been added yet, in the
+    order in which they merge: warps before grid. The dim is a multiple of 8 in 16..256.
   }];
   let parameters = (ins "int64_t":$dim, "bool":$probe, ArrayRefParameter<"::lla::SplitAxis">:$unmerged);
   let hasCustomAssemblyFormat = 1;

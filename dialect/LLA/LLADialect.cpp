@@ -4,6 +4,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 
 using namespace mlir;
@@ -39,16 +40,40 @@ llvm::hash_code lla::hash_value(const Schedule &value) { return llvm::hash_value
 // Attributes: `name = value` lists over the vocabulary's canonical JSON
 //===----------------------------------------------------------------------===//
 
-/// Prints the fields of a flat JSON object as `<name = value, ...>`.
+/// Prints the fields of a flat JSON object, in its order, as `<name = value, ...>`.
 static void printFields(AsmPrinter &printer, llvm::StringRef json) {
   llvm::Expected<llvm::json::Value> value = llvm::json::parse(json);
   if (!value)
     return llvm::consumeError(value.takeError());
+  using Field = const llvm::json::Object::value_type *;
+  auto place = [&](Field field) { return json.find("\"" + field->first.str() + "\":"); };
+  llvm::SmallVector<Field> fields;
+  for (const auto &field : *value->getAsObject())
+    fields.push_back(&field);
+  llvm::sort(fields, [&](Field x, Field y) { return place(x) < place(y); });
   printer << "<";
-  llvm::interleaveComma(*value->getAsObject(), printer.getStream(), [&](const auto &field) {
-    printer.getStream() << field.first.str() << " = " << field.second;
+  llvm::interleaveComma(fields, printer.getStream(), [&](Field field) {
+    std::string text = llvm::formatv("{0}", field->second);
+    size_t exponent = text.find('e'); // MLIR reads `1.0e+22`, not `1e+22`.
+    if (field->second.getAsNumber() && exponent != std::string::npos && !llvm::StringRef(text).contains('.'))
+      text.insert(exponent, ".0");
+    printer.getStream() << field->first.str() << " = " << text;
   });
   printer << ">";
+}
+
+/// A number with its sign: an integer where the text is one.
+static FailureOr<llvm::json::Value> parseNumber(AsmParser &parser) {
+  llvm::SMLoc loc = parser.getCurrentLocation();
+  Attribute number;
+  if (parser.parseAttribute(number))
+    return failure();
+  if (auto real = dyn_cast<FloatAttr>(number))
+    return llvm::json::Value(real.getValueAsDouble());
+  if (auto integer = dyn_cast<IntegerAttr>(number))
+    if (std::optional<int64_t> value = integer.getValue().trySExtValue())
+      return llvm::json::Value(*value);
+  return parser.emitError(loc, "expected a number, a word or a string");
 }
 
 /// Parses `<name = value, ...>` into a flat JSON object's text.
@@ -56,24 +81,19 @@ static FailureOr<std::string> parseFields(AsmParser &parser) {
   llvm::json::Object object;
   auto parseField = [&]() -> ParseResult {
     std::string name, text;
-    double number;
-    int64_t integer;
     if (parser.parseKeywordOrString(&name) || parser.parseEqual())
       return failure();
     if (succeeded(parser.parseOptionalKeyword("true"))) {
       object[name] = true;
     } else if (succeeded(parser.parseOptionalKeyword("false"))) {
       object[name] = false;
-    } else if (OptionalParseResult integral = parser.parseOptionalInteger(integer); integral.has_value()) {
-      if (succeeded(*integral))
-        object[name] = integer;
-      return *integral;
-    } else if (succeeded(parser.parseOptionalString(&text)) || succeeded(parser.parseOptionalKeywordOrString(&text))) {
+    } else if (succeeded(parser.parseOptionalKeywordOrString(&text))) {
       object[name] = text;
-    } else if (succeeded(parser.parseFloat(number))) {
-      object[name] = number;
     } else {
-      return failure();
+      FailureOr<llvm::json::Value> number = parseNumber(parser);
+      if (failed(number))
+        return failure();
+      object[name] = std::move(*number);
     }
     return success();
   };
@@ -105,6 +125,32 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) { return parseFieldAttr<S
 void ScheduleAttr::print(AsmPrinter &printer) const { printFields(printer, toJson(getValue())); }
 
 //===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyDim(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t dim) {
+  if (dim >= 16 && dim <= 256 && dim % 8 == 0)
+    return success();
+  return emitError() << "expected dim to be a multiple of 8 in 16..256, got " << dim;
+}
+
+LogicalResult StateType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t dim, bool probe,
+                                llvm::ArrayRef<SplitAxis> unmerged) {
+  if (unmerged.size() > 1 && (unmerged.size() > 2 || unmerged.front() >= unmerged.back()))
+    return emitError() << "expected each split axis at most once, warps before grid";
+  return verifyDim(emitError, dim);
+}
+
+LogicalResult RowsType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, Type elementType, int64_t dim,
+                               int64_t group, Packing packing) {
+  if (!elementType.isF32() && !elementType.isBF16() && !elementType.isF16())
+    return emitError() << "expected f32, bf16 or f16 elements, got " << elementType;
+  if (group < 1)
+    return emitError() << "expected group >= 1, got " << group;
+  return verifyDim(emitError, dim);
+}
+
+//===----------------------------------------------------------------------===//
 // !lla.state<dim, probe, unmerged = [axis, ...]>
 //===----------------------------------------------------------------------===//
 
@@ -133,7 +179,7 @@ Type StateType::parse(AsmParser &parser) {
   }
   if (parser.parseGreater())
     return {};
-  return StateType::get(parser.getContext(), dim, probe, unmerged);
+  return parser.getChecked<StateType>(parser.getContext(), dim, probe, unmerged);
 }
 
 void StateType::print(AsmPrinter &printer) const {

@@ -45,6 +45,18 @@ static LogicalResult verifyWindow(Operation *op, bool causal, std::optional<uint
 
 static RankedTensorType tensor(Value value) { return cast<RankedTensorType>(value.getType()); }
 
+/// Static heads, those of q a multiple of those of k.
+static LogicalResult verifyHeads(Operation *op, RankedTensorType q, RankedTensorType k, llvm::StringRef constraint) {
+  for (RankedTensorType type : {q, k})
+    if (type.isDynamicDim(2))
+      return op->emitOpError() << constraint << ": expected static heads, got " << type;
+  int64_t queryHeads = q.getDimSize(2), kvHeads = k.getDimSize(2);
+  if (kvHeads < 1 || queryHeads < 1 || queryHeads % kvHeads != 0)
+    return op->emitOpError() << constraint << ": expected query heads to be a multiple of KV heads, got " << queryHeads
+                             << " and " << kvHeads;
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // lla.attention
 //===----------------------------------------------------------------------===//
@@ -82,14 +94,9 @@ static LogicalResult verifyKeyShape(AttentionOp op) { // C3
 
 static LogicalResult verifyHeads(AttentionOp op) { // C4
   RankedTensorType q = tensor(op.getQ()), k = tensor(op.getK());
-  for (RankedTensorType type : {q, k})
-    for (unsigned dim : {2u, 3u})
-      if (type.isDynamicDim(dim))
-        return op.emitOpError() << "C4: expected static heads and dim, got " << type;
-  if (k.getDimSize(2) < 1 || q.getDimSize(2) % k.getDimSize(2) != 0)
-    return op.emitOpError() << "C4: expected query heads to be a multiple of KV heads, got " << q.getDimSize(2)
-                            << " and " << k.getDimSize(2);
-  return success();
+  if (q.isDynamicDim(3))
+    return op.emitOpError() << "C4: expected a static dim, got " << q;
+  return verifyHeads(op, q, k, "C4");
 }
 
 static LogicalResult verifyDim(AttentionOp op) { // C5
@@ -115,8 +122,8 @@ LogicalResult PackRowsOp::verify() {
   if (probe != bool(getR()) || (getR() && getR().getType() != getQ().getType())) // C1
     return emitOpError() << "C1: expected a probe of q's type exactly if the packing is not none, got " << rows;
   RankedTensorType q = tensor(getQ());
-  if (q.getElementType() != rows.getElementType() || q.getDimSize(3) != rows.getDim() || rows.getGroup() < 1 ||
-      q.getDimSize(2) % rows.getGroup() != 0) // C2
+  if (q.getRank() != 4 || q.getElementType() != rows.getElementType() || q.getDimSize(3) != rows.getDim() ||
+      q.isDynamicDim(2) || q.getDimSize(2) % rows.getGroup() != 0) // C2
     return emitOpError() << "C2: expected element type, dim and a divisor of the heads of " << q << ", got " << rows;
   return success();
 }
@@ -131,9 +138,22 @@ LogicalResult OnlineInitOp::verify() {
   return success();
 }
 
+static LogicalResult verifyTensors(OnlineUpdateOp op) { // C6
+  Type element = op.getRows() ? op.getRows().getType().getElementType() : tensor(op.getQ()).getElementType();
+  for (Value operand : op->getOperands())
+    if (auto type = dyn_cast<RankedTensorType>(operand.getType()))
+      if (type.getRank() != 4 || type.getElementType() != element)
+        return op.emitOpError() << "C6: expected rank 4 and elements " << element << ", got " << type;
+  if (op.getK().getType() != op.getV().getType() || (op.getR() && op.getR().getType() != op.getQ().getType()))
+    return op.emitOpError("C6: expected k and v, and q and r, of one type");
+  return success();
+}
+
 LogicalResult OnlineUpdateOp::verify() {
   if (bool(getQ()) == bool(getRows()) || (getR() && !getQ())) // C1
     return emitOpError("C1: expected either queries (and a probe) or packed rows");
+  if (failed(verifyTensors(*this)))
+    return failure();
   StateType state = getState().getType();
   bool probe = getRows() ? getRows().getType().getPacking() != Packing::None : bool(getR());
   if (probe != state.getProbe()) // C2
@@ -146,6 +166,8 @@ LogicalResult OnlineUpdateOp::verify() {
   if (result.getDim() != state.getDim() || result.getProbe() != state.getProbe() ||
       (!state.getUnmerged().empty() && state != result)) // C4
     return emitOpError() << "C4: expected the result to be " << state << " with its splits unmerged, got " << result;
+  if (getQ() && failed(verifyHeads(*this, tensor(getQ()), tensor(getK()), "C7")))
+    return failure();
   return verifyWindow(*this, getCausal(), getWindow(), "C5");
 }
 

@@ -48,7 +48,7 @@ def LLA_PackRowsOp : LLA_Op<"pack_rows", [Pure]> {
   let summary = "query and probe rows arranged as rows of tiles";
   let description = [{
     (C1) r is present exactly if the packing is not `none`, and has q's type.
-    (C2) element type and dim of the result are q's; group divides q's heads.
+    (C2) q is rank 4; element type and dim of the result are q's; group divides q's heads.
   }];
   let arguments = (ins LLA_Tensor:$q, Optional<LLA_Tensor>:$r);
   let results = (outs LLA_RowsType:$rows);
@@ -76,6 +76,8 @@ def LLA_OnlineUpdateOp : LLA_Op<"online_update", [Pure, AttrSizedOperandSegments
     (C3) dim agrees between rows, keys, values and state.
     (C4) the result is the operand's state, with `splits` as its unmerged axes.
     (C5) window >= 1 where present, and then causal is present.
+    (C6) tensors are rank 4, of the rows' element type; v has k's type, r has q's.
+    (C7) head counts are static; query heads are a multiple of KV heads.
   }];
   let arguments = (ins LLA_StateType:$state, Optional<LLA_Tensor>:$q, Optional<LLA_Tensor>:$r,
                        Optional<LLA_RowsType>:$rows, LLA_Tensor:$k, LLA_Tensor:$v, F32:$scale,
@@ -113,7 +115,7 @@ def LLA_OnlineFinalizeOp : LLA_Op<"online_finalize", [Pure]> {
     `O1/d1 (1 + d2/d1) - O2/d1`, `O1/d1` without a probe; 0 where d1 = 0.
 
     (C1) nothing is unmerged.
-    (C2) the result's dim is the state's.
+    (C2) the result is rank 4 and has the state's dim.
   }];
   let arguments = (ins LLA_StateType:$state);
   let results = (outs LLA_Tensor:$o);

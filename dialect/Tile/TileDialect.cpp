@@ -24,17 +24,28 @@ void TileDialect::initialize() {
       >();
 }
 
+static bool isNarrow(Type type) { return type.isBF16() || type.isF16(); }
+
 LogicalResult FragType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t rows, int64_t columns,
                                Type elementType, Layout layout, int64_t threads) {
-  if (rows < 1 || columns < 1)
-    return emitError() << "expected positive sizes, got " << rows << " x " << columns;
+  constexpr int64_t most = 1024;
+  if (rows < 1 || columns < 1 || rows > most || columns > most)
+    return emitError() << "expected sizes in 1.." << most << ", got " << rows << " x " << columns;
+  bool isFactor = llvm::is_contained({Layout::Operand, Layout::Rows, Layout::Keys, Layout::Values}, layout);
+  bool fits = isNarrow(elementType) ? isFactor || layout == Layout::Dense
+                                    : !isFactor && (elementType.isF32() || elementType.isInteger(1));
+  if (!fits)
+    return emitError() << "expected " << (isFactor ? "bf16 or f16" : "f32 or i1") << " elements for layout "
+                       << stringifyLayout(layout) << ", got " << elementType;
   if ((layout == Layout::Flat) != (threads > 0))
     return emitError() << "expected threads exactly with layout flat";
-  auto expectMultiple = [&](int64_t rowUnit, int64_t columnUnit) -> LogicalResult {
-    if (rows % rowUnit == 0 && columns % columnUnit == 0)
+  auto expectMultiple = [&](int64_t rowUnit, int64_t columnUnit, int64_t mostRows = 16,
+                            int64_t mostColumns = most) -> LogicalResult {
+    if (rows % rowUnit == 0 && columns % columnUnit == 0 && rows <= mostRows && columns <= mostColumns)
       return success();
-    return emitError() << "expected a multiple of " << rowUnit << " x " << columnUnit << " for layout "
-                       << stringifyLayout(layout) << ", got " << rows << " x " << columns;
+    return emitError() << "expected a multiple of " << rowUnit << " x " << columnUnit << ", at most " << mostRows
+                       << " x " << mostColumns << ", for layout " << stringifyLayout(layout) << ", got " << rows
+                       << " x " << columns;
   };
   switch (layout) {
   case Layout::Accumulator:
@@ -43,15 +54,15 @@ LogicalResult FragType::verify(llvm::function_ref<InFlightDiagnostic()> emitErro
     return expectMultiple(8, 64);
   case Layout::Row:
   case Layout::PartialRow:
-    return expectMultiple(8, 1);
+    return expectMultiple(8, 1, 16, 1);
   case Layout::Operand:
     return expectMultiple(16, 16);
   case Layout::Rows:
     return expectMultiple(16, 32);
   case Layout::Keys:
-    return expectMultiple(8, 32);
+    return expectMultiple(8, 32, most);
   case Layout::Values:
-    return expectMultiple(16, 64);
+    return expectMultiple(16, 64, most);
   case Layout::Flat:
   case Layout::Dense:
     return success();
@@ -61,9 +72,24 @@ LogicalResult FragType::verify(llvm::function_ref<InFlightDiagnostic()> emitErro
 
 LogicalResult SharedType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t rows, int64_t columns,
                                  Type elementType) {
-  if (rows < 8 || rows % 8 != 0 || columns < 64 || columns % 64 != 0 || elementType.getIntOrFloatBitWidth() != 16)
-    return emitError() << "expected rows in steps of 8, columns in steps of 64 and 16-bit elements, got " << rows
-                       << " x " << columns << " x " << elementType;
+  // 256: the most that one bulk tensor copy, or one product, takes.
+  bool fits = rows >= 8 && rows <= 256 && rows % 8 == 0 && columns >= 64 && columns <= 256 && columns % 64 == 0;
+  if (!fits || !isNarrow(elementType))
+    return emitError() << "expected 8..256 rows in steps of 8, 64..256 columns in steps of 64 and bf16 or f16, got "
+                       << rows << " x " << columns << " x " << elementType;
+  return success();
+}
+
+LogicalResult ViewType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t columns, Type elementType) {
+  if (columns < 1 || !(elementType.isF32() || isNarrow(elementType)))
+    return emitError() << "expected columns >= 1 of f32, bf16 or f16, got " << columns << " x " << elementType;
+  return success();
+}
+
+LogicalResult RingType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t slots,
+                               llvm::ArrayRef<Type> tiles) {
+  if (slots < 1 || slots > 8 || tiles.empty() || !llvm::all_of(tiles, llvm::IsaPred<SharedType>))
+    return emitError() << "expected 1..8 slots of shared tiles, got " << slots << " of " << tiles;
   return success();
 }
 

@@ -12,11 +12,11 @@ using namespace lla::tile;
 #include "dialect/Tile/TileOps.cpp.inc"
 
 LogicalResult KernelOp::verify() {
-  if (getWarps() < 1 || (getProducerWarps() != 0 && getProducerWarps() != 4)) // C1
-    return emitOpError() << "C1: expected warps >= 1 and 0 or 4 producer warps, got " << getWarps() << " and "
+  if (getWarps() < 1 || getWarps() > 32 || (getProducerWarps() != 0 && getProducerWarps() != 4)) // C1
+    return emitOpError() << "C1: expected 1..32 warps and 0 or 4 producer warps, got " << getWarps() << " and "
                          << getProducerWarps();
-  if (getStages() < 1) // C2
-    return emitOpError() << "C2: expected stages >= 1, got " << getStages();
+  if (getStages() < 1 || getStages() > 8 || getCtas() < 1) // C2
+    return emitOpError() << "C2: expected 1..8 stages and ctas >= 1, got " << getStages() << " and " << getCtas();
   return success();
 }
 
@@ -53,6 +53,14 @@ LogicalResult LoadOp::verify() {
     return emitOpError("C2: expected stacked views with layout rows or dense, transposition with dense");
   if (layout != Layout::Rows && layout != Layout::Keys && layout != Layout::Values && layout != Layout::Dense) // C3
     return emitOpError() << "C3: expected layout rows, keys, values or dense, got " << stringifyLayout(layout);
+  if (layout != Layout::Dense && type.getElementType() != getView().getType().getElementType()) // C4
+    return emitOpError() << "C4: expected the element type of " << getView().getType() << ", got " << type;
+  return success();
+}
+
+LogicalResult FillOp::verify() {
+  if (!getResult().getType().getElementType().isF32()) // C1
+    return emitOpError() << "C1: expected f32 elements, got " << getResult().getType();
   return success();
 }
 
@@ -60,6 +68,10 @@ LogicalResult StoreOp::verify() {
   Layout layout = getValue().getType().getLayout();
   if (layout != Layout::Accumulator && layout != Layout::Columns && layout != Layout::Flat && layout != Layout::Dense) // C1
     return emitOpError() << "C1: expected layout accumulator, columns, flat or dense, got " << stringifyLayout(layout);
+  int64_t columns = getValue().getType().getColumns(), viewColumns = getView().getType().getColumns();
+  bool isWhole = layout == Layout::Flat || layout == Layout::Dense;
+  if (columns < viewColumns || (isWhole && columns != viewColumns)) // C2
+    return emitOpError() << "C2: expected " << (isWhole ? "" : "at least ") << viewColumns << " columns, got " << columns;
   return success();
 }
 
@@ -75,6 +87,19 @@ static std::pair<int64_t, int64_t> shape(Type type) {
     return {frag.getRows(), frag.getColumns()};
   auto shared = cast<SharedType>(type);
   return {shared.getRows(), shared.getColumns()};
+}
+
+static Type elementType(Type type) {
+  auto frag = dyn_cast<FragType>(type);
+  return frag ? frag.getElementType() : cast<SharedType>(type).getElementType();
+}
+
+/// The last column of the op's table.
+static Layout productLayout(Type b) {
+  auto frag = dyn_cast<FragType>(b);
+  if (frag && frag.getLayout() == Layout::Values)
+    return Layout::Columns;
+  return frag && frag.getLayout() == Layout::Dense ? Layout::Dense : Layout::Accumulator;
 }
 
 /// True if (a, b) is a row of the op's table.
@@ -103,17 +128,22 @@ LogicalResult DotOp::verify() {
   if (getTransposeB())
     std::swap(bRows, bColumns);
   FragType result = getResult().getType();
-  // A shared first operand holds the rows of all computing warps, 16 of each.
-  bool rowsAgree = isa<SharedType>(a) ? result.getRows() == 16 : result.getRows() == aRows;
+  // A shared first operand holds the rows of all computing warps, 16 of each, by warpgroups of four.
+  bool rowsAgree = isa<SharedType>(a) ? result.getRows() == 16 && aRows % 64 == 0 : result.getRows() == aRows;
   if (aColumns != bRows || !rowsAgree || result.getColumns() != bColumns ||
       (getAccumulator() && getAccumulator().getType() != result)) // C2
     return emitOpError() << "C2: shapes disagree: " << a << " times " << b << " gives " << result;
+  if (elementType(a) != elementType(b) || !result.getElementType().isF32() || result.getLayout() != productLayout(b)) // C3
+    return emitOpError() << "C3: expected one element type and an f32 result of layout "
+                         << stringifyLayout(productLayout(b)) << ", got " << a << " times " << b << " gives " << result;
   return success();
 }
 
 LogicalResult WaitOp::verify() {
-  if (getValues().getTypes() != getResults().getTypes())
-    return emitOpError("expected results of the operands' types");
+  if (getValues().getTypes() != getResults().getTypes()) // C1
+    return emitOpError("C1: expected results of the operands' types");
+  if (getPending() > 7) // C2
+    return emitOpError() << "C2: expected pending in 0..7, got " << static_cast<int64_t>(getPending());
   return success();
 }
 
@@ -121,37 +151,75 @@ LogicalResult WaitOp::verify() {
 // tile.map, tile.row_reduce, shapes
 //===----------------------------------------------------------------------===//
 
+static bool isSameShape(FragType x, FragType y) {
+  return x.getRows() == y.getRows() && x.getColumns() == y.getColumns() && x.getLayout() == y.getLayout() &&
+         x.getThreads() == y.getThreads();
+}
+
+/// True if `row` has one element for each row of `type`, where its elements are.
+static bool isRowOf(FragType row, FragType type) {
+  Layout layout = type.getLayout() == Layout::Dense ? Layout::Dense : Layout::Row;
+  return row.getRows() == type.getRows() && row.getColumns() == 1 && row.getLayout() == layout;
+}
+
+static SmallVector<Type> elementTypes(TypeRange types) {
+  return llvm::map_to_vector(types, [](Type type) { return cast<FragType>(type).getElementType(); });
+}
+
 LogicalResult MapOp::verify() {
-  if (getResults().empty() || (!getAt().empty() && getAt().size() != 2))
+  if (getResults().empty() || (!getAt().empty() && getAt().size() != 2)) // C2
     return emitOpError("C2: expected at least one result, and two offsets after `at`");
   auto first = cast<FragType>(getResults().front().getType());
-  for (Type type : llvm::concat<Type>(llvm::to_vector(getInputs().getTypes()), llvm::to_vector(getResults().getTypes()))) {
-    auto frag = cast<FragType>(type);
-    bool same = frag.getRows() == first.getRows() && frag.getColumns() == first.getColumns() &&
-                frag.getLayout() == first.getLayout();
-    bool row = frag.getRows() == first.getRows() && frag.getColumns() == 1 &&
-               (frag.getLayout() == Layout::Row || frag.getLayout() == Layout::Dense);
-    if (!same && !row) // C1
-      return emitOpError() << "C1: expected the shape of " << first << " or a row fragment of as many rows, got " << frag;
-  }
+  bool isFlat = first.getLayout() == Layout::Flat;
+  for (Type type : getResultTypes())
+    if (!isSameShape(cast<FragType>(type), first)) // C1
+      return emitOpError() << "C1: expected results of the shape of " << first << ", got " << type;
+  for (auto type : llvm::map_range(getInputs().getTypes(), llvm::CastTo<FragType>))
+    if (!isSameShape(type, first) && (isFlat || !isRowOf(type, first))) // C1
+      return emitOpError() << "C1: expected the shape of " << first << " or a row fragment of as many rows, got " << type;
+  if (isFlat && !getAt().empty()) // C1
+    return emitOpError("C1: expected no positions of a flat fragment");
+
+  SmallVector<Type> arguments = elementTypes(getInputs().getTypes()), results = elementTypes(getResultTypes());
+  arguments.append(getAt().size(), IntegerType::get(getContext(), 32));
   Block &block = getBody().front();
-  auto yield = dyn_cast<YieldOp>(block.getTerminator());
-  if (block.getNumArguments() != getInputs().size() + getAt().size() || !yield ||
-      yield.getValues().size() != getNumResults()) // C2
-    return emitOpError() << "C2: expected " << getInputs().size() + getAt().size() << " arguments and "
-                         << getNumResults() << " yielded values";
+  auto yield = dyn_cast<YieldOp>(block.back());
+  if (block.getArgumentTypes() != TypeRange(arguments) || !yield ||
+      yield.getValues().getTypes() != TypeRange(results)) // C2
+    return emitOpError() << "C2: expected arguments " << arguments << " and yielded values " << results;
   return success();
+}
+
+/// Layouts whose registers belong to rows g and g + 8.
+static bool hasLaneRows(Layout layout) {
+  return llvm::is_contained({Layout::Accumulator, Layout::Columns, Layout::Row, Layout::PartialRow}, layout);
 }
 
 LogicalResult RowReduceOp::verify() {
   FragType value = getValue().getType(), result = getResult().getType();
+  if (!value.getElementType().isF32() || !(hasLaneRows(value.getLayout()) || value.getLayout() == Layout::Dense)) // C1
+    return emitOpError() << "C1: expected f32 in layout accumulator, columns, row, partial_row or dense, got " << value;
   bool layoutFits = value.getLayout() == Layout::Dense
                         ? result.getLayout() == Layout::Dense
                         : result.getLayout() == Layout::Row || result.getLayout() == Layout::PartialRow;
   if (!layoutFits || result.getRows() != value.getRows() || result.getColumns() != 1 ||
-      !result.getElementType().isF32()) // C1
-    return emitOpError() << "C1: expected an f32 row fragment of " << value.getRows() << " rows, got " << result;
+      !result.getElementType().isF32()) // C2
+    return emitOpError() << "C2: expected an f32 row fragment of " << value.getRows() << " rows, got " << result;
   return success();
+}
+
+LogicalResult AnyOp::verify() {
+  FragType type = getCondition().getType();
+  if (!type.getElementType().isInteger(1) || (type.getLayout() != Layout::Row && type.getLayout() != Layout::Dense)) // C1
+    return emitOpError() << "C1: expected i1 in layout row or dense, got " << type;
+  return success();
+}
+
+/// C2 of split and stack.
+static LogicalResult verifyLaneRows(Operation *op, FragType type) {
+  if (hasLaneRows(type.getLayout()))
+    return success();
+  return op->emitOpError() << "C2: expected layout accumulator, columns, row or partial_row, got " << type;
 }
 
 static FragType withRows(FragType type, int64_t rows) {
@@ -166,8 +234,10 @@ void SplitOp::build(OpBuilder &builder, OperationState &state, Value value) {
 
 LogicalResult SplitOp::verify() {
   FragType type = getValue().getType();
-  if (type.getRows() != 16 || getUpper().getType() != withRows(type, 8) || getLower().getType() != withRows(type, 8))
-    return emitOpError() << "C1: expected two halves of 16 rows, got " << type << " into " << getUpper().getType(); // C1
+  if (failed(verifyLaneRows(*this, type)))
+    return failure();
+  if (type.getRows() != 16 || getUpper().getType() != withRows(type, 8) || getLower().getType() != withRows(type, 8)) // C1
+    return emitOpError() << "C1: expected two halves of 16 rows, got " << type << " into " << getUpper().getType();
   return success();
 }
 
@@ -177,6 +247,8 @@ void StackOp::build(OpBuilder &builder, OperationState &state, Value upper, Valu
 
 LogicalResult StackOp::verify() {
   FragType type = getUpper().getType();
+  if (failed(verifyLaneRows(*this, type)))
+    return failure();
   if (type.getRows() != 8 || getResult().getType() != withRows(type, 16)) // C1
     return emitOpError() << "C1: expected 8 rows over 8, got " << type << " into " << getResult().getType();
   return success();
@@ -192,6 +264,30 @@ LogicalResult ConvertOp::verify() {
   return success();
 }
 
+/// C3 of merge.
+static bool operandsFit(MergeOp op) {
+  FragType m = op.getM().getType(), o1 = op.getO1().getType();
+  for (Value row : {op.getD1(), op.getD2(), op.getC()})
+    if (row && row.getType() != m)
+      return false;
+  int64_t rows = op.getRows(), columns = op.getColumns(), keyWarps = op.getKeyWarps();
+  bool statisticsFit = o1.getLayout() == Layout::Flat ? m == o1 : isRowOf(m, o1) && m.getElementType().isF32();
+  return statisticsFit && (!op.getO2() || op.getO2().getType() == o1) && rows >= 1 && rows <= o1.getRows() &&
+         columns >= 1 && columns <= o1.getColumns() && (op.getGrid() || columns % 8 == 0) && keyWarps >= 1 &&
+         keyWarps <= 32;
+}
+
+/// C4 of merge.
+static bool resultsFit(MergeOp op) {
+  auto types = op.getResults().getTypes();
+  if (op.getGrid())
+    return llvm::equal(types, op.getOperandTypes());
+  auto flat = dyn_cast<FragType>(types.empty() ? Type() : types.front());
+  return types.size() == op->getNumOperands() && flat.getLayout() == Layout::Flat && flat.getElementType().isF32() &&
+         flat.getRows() == static_cast<int64_t>(op.getRows()) &&
+         flat.getColumns() == static_cast<int64_t>(op.getColumns()) && llvm::all_equal(types);
+}
+
 LogicalResult MergeOp::verify() {
   if (bool(getD2()) != bool(getO2()) || bool(getD2()) != bool(getC())) // C1
     return emitOpError("C1: expected d2, c and o2 together");
@@ -200,11 +296,17 @@ LogicalResult MergeOp::verify() {
   if (!fits) // C2
     return emitOpError() << "C2: no merge over " << (getGrid() ? "grid" : "warps") << " from layout "
                          << stringifyLayout(layout);
+  if (!operandsFit(*this)) // C3
+    return emitOpError() << "C3: operands disagree: statistics " << getM().getType() << ", values " << getO1().getType()
+                         << ", rows " << getRows() << ", columns " << getColumns() << ", key_warps " << getKeyWarps();
+  if (!resultsFit(*this)) // C4
+    return emitOpError() << "C4: expected results of " << (getGrid() ? "the operands' types" : "flat rows x columns")
+                         << ", got " << getResults().getTypes();
   return success();
 }
 
 //===----------------------------------------------------------------------===//
-// Rings
+// Rings and roles
 //===----------------------------------------------------------------------===//
 
 LogicalResult RingFillOp::verify() {
@@ -212,11 +314,23 @@ LogicalResult RingFillOp::verify() {
   if (getViews().size() != tiles || getAt().size() != tiles) // C1
     return emitOpError() << "C1: expected " << tiles << " views and rows, got " << getViews().size() << " and "
                          << getAt().size();
+  for (auto [view, tile] : llvm::zip(getViews(), getRing().getType().getTiles()))
+    if (cast<ViewType>(view.getType()).getElementType() != elementType(tile)) // C1
+      return emitOpError() << "C1: expected a view of the elements of " << tile << ", got " << view.getType();
   return success();
 }
 
 LogicalResult RingAcquireOp::verify() {
   if (!llvm::equal(getTiles().getTypes(), getRing().getType().getTiles())) // C1
     return emitOpError() << "C1: expected the tiles of " << getRing().getType();
+  return success();
+}
+
+LogicalResult RolesOp::verify() {
+  if (cast<KernelOp>((*this)->getParentOp()).getProducerWarps() == 0) // C1
+    return emitOpError("C1: expected a kernel with producer warps");
+  for (uint64_t registers : {getProducerRegisters(), getConsumerRegisters()})
+    if (registers < 24 || registers > 256 || registers % 8 != 0) // C2
+      return emitOpError() << "C2: expected registers to be a multiple of 8 in 24..256, got " << registers;
   return success();
 }

@@ -17,8 +17,8 @@ class Tile_Op<string mnemonic, list<Trait> traits = []> : Op<Tile_Dialect, mnemo
 def Tile_KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, SingleBlock, NoTerminator]> {
   let summary = "one kernel: what a warp of its CTA does";
   let description = [{
-    (C1) warps >= 1; producer_warps is 0 or 4 (one warpgroup, load = ring).
-    (C2) stages >= 1.
+    (C1) warps in 1..32; producer_warps is 0 or 4 (one warpgroup, load = ring).
+    (C2) stages in 1..8; ctas >= 1.
 
     `shared_limit` is what `Resources` says the kernel needs; allocation must not
     exceed it. `ctas` is how many CTAs a multiprocessor's registers are divided among.
@@ -75,6 +75,7 @@ def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
     (C1) the views have one type, and at least the fragment's columns, padding aside.
     (C2) `stacked` only with layout rows or dense; `transposed` only with dense.
     (C3) the layout is rows, keys, values or dense.
+    (C4) but for dense, the fragment has the view's element type.
   }];
   let arguments = (ins Tile_ViewType:$view, Optional<Tile_ViewType>:$stacked, I32:$row, I32:$limit, UnitAttr:$transposed);
   let results = (outs Tile_FragType:$result);
@@ -99,6 +100,7 @@ def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
   let summary = "a fragment's rows below `limit` to global memory, in the view's element type";
   let description = [{
     (C1) the layout is accumulator, columns, flat or dense.
+    (C2) flat and dense fragments have the view's columns, the others at least as many.
   }];
   let arguments = (ins Tile_FragType:$value, Tile_ViewType:$view, I32:$row, I32:$limit);
   let assemblyFormat = "$value `,` $view `[` $row `]` `until` $limit attr-dict `:` type($value) `,` type($view)";
@@ -111,9 +113,11 @@ def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
 
 def Tile_FillOp : Tile_Op<"fill", [Pure]> {
   let summary = "a fragment of one value";
+  let description = [{ (C1) the elements are f32. }];
   let arguments = (ins F32Attr:$value);
   let results = (outs Tile_FragType:$result);
   let assemblyFormat = "$value attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def Tile_DotOp : Tile_Op<"dot", [MemoryEffects<[MemRead]>]> {
@@ -134,6 +138,8 @@ def Tile_DotOp : Tile_Op<"dot", [MemoryEffects<[MemRead]>]> {
 
     (C1) the operand kinds are a row of the table; transpose_b as it says.
     (C2) shapes agree; the accumulator has the result's type.
+    (C3) operands have one element type; the result is f32, in layout columns after
+         values, dense after dense, else accumulator.
   }];
   let arguments = (ins AnyTypeOf<[Tile_FragType, Tile_SharedType]>:$a, AnyTypeOf<[Tile_FragType, Tile_SharedType]>:$b,
                        Optional<Tile_FragType>:$accumulator, UnitAttr:$transpose_b);
@@ -154,6 +160,9 @@ def Tile_WaitOp : Tile_Op<"wait", []> {
   let description = [{
     The results stand for the operands from here on; nothing may read the operands
     after (the accumulators are threaded through, so nothing can be hoisted above).
+
+    (C1) results have the operands' types.
+    (C2) pending in 0..7.
   }];
   let arguments = (ins Variadic<Tile_FragType>:$values, I64Attr:$pending);
   let results = (outs Variadic<Tile_FragType>:$results);
@@ -168,8 +177,10 @@ def Tile_MapOp : Tile_Op<"map", [RecursiveMemoryEffects, SingleBlock, AttrSizedO
     columns. With `at` the region's last two arguments are the element's absolute row
     and key position (i32): the offsets given plus its place in the fragment.
 
-    (C1) operands have the results' shape and layout, or are row fragments of as many rows.
-    (C2) the region has an argument per operand, two more with `at`, and yields one value per result.
+    (C1) operands and results have one shape and layout; operands may be row fragments
+         of as many rows. A flat fragment has neither rows nor positions.
+    (C2) the region has an argument per operand, of its element type, two more (i32)
+         with `at`, and yields an element per result.
   }];
   let arguments = (ins Variadic<Tile_FragType>:$inputs, Variadic<I32>:$at);
   let regions = (region SizedRegion<1>:$body);
@@ -192,7 +203,8 @@ def Tile_RowReduceOp : Tile_Op<"row_reduce", [Pure]> {
     A result of layout `row` is complete; `partial_row` leaves a part in each of a
     row's lanes, to be completed by a `row_reduce` of its own once at the end.
 
-    (C1) the result is f32, layout row or partial_row (dense: dense), with the operand's rows and one column.
+    (C1) the operand is f32 in layout accumulator, columns, row, partial_row or dense.
+    (C2) the result is f32, layout row or partial_row (dense: dense), with the operand's rows and one column.
   }];
   let arguments = (ins Tile_FragType:$value, Tile_Reduction:$kind);
   let results = (outs Tile_FragType:$result);
@@ -202,14 +214,19 @@ def Tile_RowReduceOp : Tile_Op<"row_reduce", [Pure]> {
 
 def Tile_AnyOp : Tile_Op<"any", [Pure]> {
   let summary = "true if the condition holds for any row of the warp";
+  let description = [{ (C1) the condition is i1, in layout row or dense. }];
   let arguments = (ins Tile_FragType:$condition);
   let results = (outs I1:$result);
   let assemblyFormat = "$condition attr-dict `:` type($condition)";
+  let hasVerifier = 1;
 }
 
 def Tile_SplitOp : Tile_Op<"split", [Pure]> {
   let summary = "upper and lower 8 rows of a 16-row fragment";
-  let description = [{ (C1) the results have half the operand's 16 rows. }];
+  let description = [{
+    (C1) the results have half the operand's 16 rows.
+    (C2) the layout is accumulator, columns, row or partial_row.
+  }];
   let arguments = (ins Tile_FragType:$value);
   let results = (outs Tile_FragType:$upper, Tile_FragType:$lower);
   let assemblyFormat = "$value attr-dict `:` type($value) `->` type($upper) `,` type($lower)";
@@ -219,7 +236,10 @@ def Tile_SplitOp : Tile_Op<"split", [Pure]> {
 
 def Tile_StackOp : Tile_Op<"stack", [Pure, SameTypeOperands]> {
   let summary = "a 16-row fragment from two of 8 rows";
-  let description = [{ (C1) the operands have 8 rows, the result 16. }];
+  let description = [{
+    (C1) the operands have 8 rows, the result 16.
+    (C2) the layout is accumulator, columns, row or partial_row.
+  }];
   let arguments = (ins Tile_FragType:$upper, Tile_FragType:$lower);
   let results = (outs Tile_FragType:$result);
   let assemblyFormat = "$upper `,` $lower attr-dict `:` type($upper) `->` type($result)";
@@ -251,6 +271,10 @@ def Tile_MergeOp : Tile_Op<"merge", [MemoryEffects<[MemRead, MemWrite]>, AttrSiz
 
     (C1) a probe's d2, c and o2 come together.
     (C2) `warps` comes from row and columns layouts; `grid` from flat or dense ones.
+    (C3) m, d1 (d2, c) have one type, o1 (o2) another with as many rows; `rows` and
+         `columns`, a multiple of 8 over warps, are at most o1's; key_warps in 1..32.
+    (C4) results m, d1, o1 (d2, c, o2) have the operands' types over grid; over warps all
+         are flat, rows x columns.
   }];
   let arguments = (ins Tile_FragType:$m, Tile_FragType:$d1, Tile_FragType:$o1, Optional<Tile_FragType>:$d2,
                        Optional<Tile_FragType>:$c, Optional<Tile_FragType>:$o2, BoolAttr:$grid, I64Attr:$rows,
@@ -281,7 +305,7 @@ def Tile_RingOp : Tile_Op<"ring", []> {
 
 def Tile_RingFillOp : Tile_Op<"ring_fill", [MemoryEffects<[MemRead, MemWrite]>, AttrSizedOperandSegments]> {
   let summary = "producer: wait until slot n mod slots is free, then copy one tile per view into it";
-  let description = [{ (C1) one view and row per tile of the ring. }];
+  let description = [{ (C1) one view, of its element type, and row per tile of the ring. }];
   let arguments = (ins Tile_RingType:$ring, I32:$n, Variadic<Tile_ViewType>:$views, Variadic<I32>:$at);
   let assemblyFormat = "$ring `[` $n `]` `from` $views `at` $at attr-dict `:` type($ring) `,` type($views)";
   let hasVerifier = 1;
@@ -302,15 +326,19 @@ def Tile_RingReleaseOp : Tile_Op<"ring_release", [MemoryEffects<[MemRead, MemWri
   let assemblyFormat = "$ring `[` $n `]` attr-dict `:` type($ring)";
 }
 
-def Tile_RolesOp : Tile_Op<"roles", [NoTerminator, NoRegionArguments]> {
+def Tile_RolesOp : Tile_Op<"roles", [HasParent<"KernelOp">, NoTerminator, NoRegionArguments]> {
   let summary = "the producer warpgroup copies, the others compute";
   let description = [{
     One elected thread runs `producer`. The register file is divided anew:
     `producer_registers` and `consumer_registers` per thread.
+
+    (C1) the kernel has producer warps.
+    (C2) registers are multiples of 8 in 24..256.
   }];
   let arguments = (ins I64Attr:$producer_registers, I64Attr:$consumer_registers);
   let regions = (region SizedRegion<1>:$producer, SizedRegion<1>:$consumer);
   let assemblyFormat = "`producer` $producer `consumer` $consumer attr-dict-with-keyword";
+  let hasVerifier = 1;
 }
 
 #endif

@@ -70,12 +70,14 @@ def Tile_ViewType : Tile_Type<"View", "view"> {
   let summary = "a matrix in global memory: rows of contiguous columns";
   let parameters = (ins "int64_t":$columns, "::mlir::Type":$elementType);
   let assemblyFormat = "`<` $columns `x` $elementType `>`";
+  let genVerifyDecl = 1;
 }
 
 def Tile_RingType : Tile_Type<"Ring", "ring"> {
   let summary = "a queue of slots, each with the same shared tiles";
   let parameters = (ins "int64_t":$slots, ArrayRefParameter<"::mlir::Type">:$tiles);
   let assemblyFormat = "`<` $slots `x` `[` $tiles `]` `>`";
+  let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     /// Bytes of one slot's tiles.
     int64_t getSlotBytes() const;

@@ -70,6 +70,27 @@ static FailureOr<KernelPlan> makePlan(func::FuncOp function) {
   return plan;
 }
 
+/// Success if the function is one fold that the schedule's load path can place.
+static LogicalResult checkForm(func::FuncOp function, const KernelPlan &plan) {
+  if (llvm::Error error = checkFeasible(plan.problem, plan.schedule, plan.target))
+    return function.emitOpError() << "infeasible schedule: " << llvm::toString(std::move(error));
+  Block &body = function.getBody().front();
+  if (!llvm::hasSingleElement(body.getOps<OnlineInitOp>()) || !llvm::hasSingleElement(body.getOps<OnlineFinalizeOp>()))
+    return function.emitOpError("expected one online_init and one online_finalize");
+  for (Operation &op : body) {
+    auto update = dyn_cast<OnlineUpdateOp>(op);
+    if (update && !update.getRows())
+      return update.emitOpError("expected packed rows (lla-pack-rows)");
+    auto merge = dyn_cast<OnlineMergeOp>(op);
+    bool fits = merge && merge.getAxis() == SplitAxis::Warps ? plan.schedule.load == LoadPath::Registers
+                                                             : plan.schedule.load != LoadPath::Ring;
+    if (merge && !fits)
+      return merge.emitOpError() << "no merge over " << stringifySplitAxis(merge.getAxis())
+                                 << " with load=" << name(plan.schedule.load);
+  }
+  return success();
+}
+
 static tile::KernelOp createKernel(func::FuncOp function, const KernelPlan &plan) {
   OpBuilder builder(function);
   const Schedule &schedule = plan.schedule;
@@ -84,7 +105,7 @@ static tile::KernelOp createKernel(func::FuncOp function, const KernelPlan &plan
 
 static LogicalResult convert(func::FuncOp function) {
   FailureOr<KernelPlan> plan = makePlan(function);
-  if (failed(plan))
+  if (failed(plan) || failed(checkForm(function, *plan)))
     return failure();
   tile::KernelOp kernel = createKernel(function, *plan);
   ImplicitLocOpBuilder b(function.getLoc(), function.getContext());

@@ -1,0 +1,271 @@
+// RUN: lla-opt %s --convert-lla-to-tile -cse -split-input-file | FileCheck %s
+
+//===----------------------------------------------------------------------===//
+// load = registers with a probe: stacked rows, keys divided among warps and CTAs
+//===----------------------------------------------------------------------===//
+
+#decode = #lla.problem<mode = decode, query_heads = 8, kv_heads = 2, context = 4096, head_dim = 64>
+#split = #lla.schedule<load = registers, rows = 8, keys = 16, warps = 4, stages = 2, splits = 4>
+!rows = !lla.rows<bf16, dim = 64, group = 4, stacked>
+!parts = !lla.state<64, probe, unmerged = [warps, grid]>
+
+func.func @registers_probe(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>, %k: tensor<?x?x2x64xbf16>,
+    %v: tensor<?x?x2x64xbf16>, %scale: f32) -> tensor<?x?x8x64xbf16>
+    attributes {lla.problem = #decode, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #split} {
+  %0 = lla.online_init : <64, probe>
+  %1 = lla.pack_rows %q, %r : tensor<?x?x8x64xbf16>, tensor<?x?x8x64xbf16> -> <bf16, dim = 64, group = 4, stacked>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale range whole
+    : <64, probe> rows !rows keys tensor<?x?x2x64xbf16> values tensor<?x?x2x64xbf16>
+    -> <64, probe, unmerged = [warps, grid]>
+  %3 = lla.online_merge %2 over warps : <64, probe, unmerged = [warps, grid]> -> <64, probe, unmerged = [grid]>
+  %4 = lla.online_merge %3 over grid : <64, probe, unmerged = [grid]> -> <64, probe>
+  %5 = lla.online_finalize %4 : <64, probe> -> tensor<?x?x8x64xbf16>
+  return %5 : tensor<?x?x8x64xbf16>
+}
+
+// The kernel obeys the schedule; its function is gone.
+// CHECK-NOT: func.func
+// CHECK-LABEL: tile.kernel @registers_probe
+// CHECK-SAME: shared_limit = 8464 : i64, stages = 2 : i64, warps = 4 : i64
+// CHECK-NOT: lla.
+// CHECK-DAG: %[[SPLIT:.*]] = tile.index grid_y
+// CHECK-DAG: %[[WARP:.*]] = tile.index warp
+// CHECK-DAG: %[[SPLITS:.*]] = tile.argument "splits"
+// CHECK-DAG: %[[CONTEXT:.*]] = tile.argument "context"
+// The rows of a KV head's four query heads interleave; 8 of them over the 8 probes.
+// CHECK: %[[R:.*]] = tile.view r[{{.*}}] {group = 4 : i64} : <64 x bf16>
+// CHECK: %[[Q:.*]] = tile.view q[{{.*}}] {group = 4 : i64} : <64 x bf16>
+// CHECK: %[[ROWS:.*]] = tile.load %[[Q]] over %[[R]][{{.*}}] until {{.*}} -> <16 x 64 x bf16, rows>
+// CHECK: %[[K:.*]] = tile.view k[{{[^]]*}}] : <64 x bf16>
+// CHECK: %[[V:.*]] = tile.view v[{{[^]]*}}] : <64 x bf16>
+// The neutral state.
+// CHECK: %[[M0:.*]] = tile.fill 0xFF800000 : <8 x 1 x f32, row>
+// CHECK: %[[D0:.*]] = tile.fill 0.000000e+00 : <8 x 1 x f32, partial_row>
+// CHECK: %[[C0:.*]] = tile.fill 0.000000e+00 : <8 x 1 x f32, row>
+// CHECK: %[[O0:.*]] = tile.fill 0.000000e+00 : <16 x 64 x f32, columns>
+// One loop; warp w of split s starts at key tile 4 s + w and steps by 4 * splits.
+// CHECK: %[[STEP:.*]] = arith.muli %[[SPLITS]], %[[FOUR:.*]] : i32
+// CHECK: %[[MINE:.*]] = arith.muli %[[SPLIT]], %[[FOUR]] : i32
+// CHECK: %[[FIRST:.*]] = arith.addi %[[MINE]], %[[WARP]] : i32
+// CHECK: %[[FOLD:.*]]:5 = scf.for %[[N:.*]] = %[[FIRST]] to %{{.*}} step %[[STEP]] iter_args(%[[M:.*]] = %[[M0]], %[[D1:.*]] = %[[D0]], %[[D2:.*]] = %[[D0]], %[[C:.*]] = %[[C0]], %[[O:.*]] = %[[O0]])
+// One product gives s and t, in the same lanes.
+// CHECK: %[[KEYS:.*]] = tile.load %[[K]][{{.*}}] until {{.*}} -> <16 x 64 x bf16, keys>
+// CHECK: %[[ST:.*]] = tile.dot %[[ROWS]], %[[KEYS]] transposed
+// CHECK: %[[S:.*]], %[[T:.*]] = tile.split %[[ST]]
+// Keys beyond the context are hidden in the scores, once.
+// CHECK: %[[HIDDEN:.*]] = tile.map(%[[S]] : {{.*}}) at
+// CHECK: arith.cmpi slt, %{{.*}}, %[[CONTEXT]]
+// The order of scores turns around with a negative scale.
+// CHECK: scf.if %{{.*}} -> (!tile.frag<8 x 1 x f32, row>)
+// CHECK: tile.row_reduce min %[[HIDDEN]]
+// CHECK: tile.row_reduce max %[[HIDDEN]]
+// Rescale only where some row's maximum grew enough; all of the state or nothing.
+// CHECK: %[[GREW:.*]] = tile.any
+// CHECK: %[[STATE:.*]]:5 = scf.if %[[GREW]]
+// CHECK: math.exp2
+// CHECK: tile.stack
+// CHECK: } else {
+// CHECK: scf.yield %[[M]], %[[D1]], %[[D2]], %[[C]], %[[O]] :
+// p, then u = p (t - c) with the centre of the rows' first keys.
+// CHECK: %[[P:.*]] = tile.map(%[[HIDDEN]], %{{.*}} :
+// CHECK: math.exp2
+// CHECK: tile.row_reduce sum %[[P]] : {{.*}} -> <8 x 1 x f32, partial_row>
+// CHECK: %[[CENTRE:.*]] = scf.if
+// CHECK: %[[U:.*]] = tile.map(%[[P]], %[[T]], %[[CENTRE]] :
+// CHECK-NEXT: ^bb0(%[[PX:.*]]: f32, %[[TX:.*]]: f32, %[[CX:.*]]: f32):
+// CHECK-NEXT: %[[SHIFTED:.*]] = arith.subf %[[TX]], %[[CX]]
+// CHECK-NEXT: arith.mulf %[[PX]], %[[SHIFTED]]
+// CHECK: tile.row_reduce sum %[[U]] : {{.*}} -> <8 x 1 x f32, partial_row>
+// One product of [p; u] with V gives O1 over O2.
+// CHECK: %[[PU:.*]] = tile.stack %[[P]], %[[U]]
+// CHECK: %[[A:.*]] = tile.convert %[[PU]] : {{.*}} -> <16 x 16 x bf16, operand>
+// CHECK: %[[VALUES:.*]] = tile.load %[[V]]{{.*}} -> <16 x 64 x bf16, values>
+// CHECK: %[[NEXT:.*]] = tile.dot %[[A]], %[[VALUES]] plus %[[STATE]]#4
+// CHECK: scf.yield %[[STATE]]#0, %{{.*}}, %{{.*}}, %[[CENTRE]], %[[NEXT]]
+// The sums that lanes carried in part are completed once, then warps merge, then CTAs.
+// CHECK: %[[D1SUM:.*]] = tile.row_reduce sum %[[FOLD]]#1 : <8 x 1 x f32, partial_row> -> <8 x 1 x f32, row>
+// CHECK: %[[D2SUM:.*]] = tile.row_reduce sum %[[FOLD]]#2 : <8 x 1 x f32, partial_row> -> <8 x 1 x f32, row>
+// CHECK: %[[O1:.*]], %[[O2:.*]] = tile.split %[[FOLD]]#4
+// CHECK: %[[W:.*]]:6, %{{.*}} = tile.merge %[[FOLD]]#0, %[[D1SUM]], %[[O1]], d2 %[[D2SUM]], c %[[FOLD]]#3, o2 %[[O2]] {columns = 64 : i64, grid = false, key_warps = 4 : i64, rows = 4 : i64}
+// CHECK: %[[G:.*]]:6, %[[LAST:.*]] = tile.merge %[[W]]#0, %[[W]]#1, %[[W]]#2, d2 %[[W]]#3, c %[[W]]#4, o2 %[[W]]#5 {columns = 64 : i64, grid = true, key_warps = 4 : i64, rows = 4 : i64}
+// O1/d1 (1 + d2/d1) - O2/d1, or 0 where d1 = 0.
+// CHECK: %[[OUT:.*]] = tile.map(%[[G]]#2, %[[G]]#1, %[[G]]#5, %[[G]]#3 :
+// CHECK-NEXT: ^bb0(%[[X1:.*]]: f32, %[[XD1:.*]]: f32, %[[X2:.*]]: f32, %[[XD2:.*]]: f32):
+// CHECK: %[[INVERSE:.*]] = arith.divf %{{.*}}, %[[XD1]]
+// CHECK: %[[MEAN:.*]] = arith.mulf %[[X1]], %[[INVERSE]]
+// CHECK: %[[FACTOR:.*]] = math.fma %[[XD2]], %[[INVERSE]]
+// CHECK: %[[PROBE:.*]] = arith.mulf %[[X2]], %[[INVERSE]]
+// CHECK: %[[SCALED:.*]] = arith.mulf %[[MEAN]], %[[FACTOR]]
+// CHECK: %[[RESULT:.*]] = arith.subf %[[SCALED]], %[[PROBE]]
+// CHECK: %[[EMPTY:.*]] = arith.cmpf oeq, %[[XD1]]
+// CHECK: arith.select %[[EMPTY]], %{{.*}}, %[[RESULT]]
+// Only the CTA that arrives last stores.
+// CHECK: scf.if %[[LAST]] {
+// CHECK: %[[OVIEW:.*]] = tile.view o[{{.*}}] {group = 4 : i64}
+// CHECK: tile.store %[[OUT]], %[[OVIEW]]
+// CHECK-NEXT: }
+// CHECK-NEXT: }
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// load = registers without a probe: 16 query rows, one value fragment, own rows per warp
+//===----------------------------------------------------------------------===//
+
+#prefill = #lla.problem<mode = prefill, probe = none, context = 512, head_dim = 40, window = 32, dtype = fp16>
+#own = #lla.schedule<load = registers, rows = 64, keys = 32, warps = 4, stages = 1>
+!rows = !lla.rows<f16, dim = 40, group = 1, none>
+
+func.func @registers_softmax(%q: tensor<?x?x1x40xf16>, %k: tensor<?x?x1x40xf16>, %v: tensor<?x?x1x40xf16>, %scale: f32)
+    -> tensor<?x?x1x40xf16>
+    attributes {lla.problem = #prefill, lla.target = #lla.target<arch = "sm_80">, lla.schedule = #own} {
+  %0 = lla.online_init : <40>
+  %1 = lla.pack_rows %q : tensor<?x?x1x40xf16> -> <f16, dim = 40, group = 1, none>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale causal window 32 range whole
+    : <40> rows !rows keys tensor<?x?x1x40xf16> values tensor<?x?x1x40xf16> -> <40>
+  %3 = lla.online_finalize %2 : <40> -> tensor<?x?x1x40xf16>
+  return %3 : tensor<?x?x1x40xf16>
+}
+
+// CHECK-LABEL: tile.kernel @registers_softmax
+// CHECK: %[[X:.*]] = tile.index grid_x
+// CHECK: %[[WARP:.*]] = tile.index warp
+// With a causal mask the longest row tiles come first: tile row_tiles - 1 - x / sequences.
+// CHECK: %[[TILE:.*]] = arith.divui %[[X]]
+// CHECK: %[[TILES:.*]] = tile.argument "row_tiles"
+// CHECK: %[[LAST:.*]] = arith.subi %[[TILES]], %c1
+// CHECK: %[[ROWTILE:.*]] = arith.subi %[[LAST]], %[[TILE]]
+// CHECK: %[[ROWBEGIN:.*]] = arith.muli %[[ROWTILE]], %c64
+// Each warp has its own 16 rows; 40 columns are padded to 64.
+// CHECK: %[[ROWWARP:.*]] = arith.remui %[[WARP]], %c4
+// CHECK: %[[OFFSET:.*]] = arith.muli %[[ROWWARP]], %c16
+// CHECK: %[[BASE:.*]] = arith.addi %[[ROWBEGIN]], %[[OFFSET]]
+// CHECK: tile.load %{{.*}}[%[[BASE]]] until %{{.*}} : <40 x f16> -> <16 x 64 x f16, rows>
+// CHECK: scf.for {{.*}} -> (!tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 1 x f32, partial_row>, !tile.frag<16 x 64 x f32, columns>)
+// CHECK: tile.load {{.*}} -> <32 x 64 x f16, keys>
+// CHECK: tile.dot {{.*}} -> <16 x 32 x f32, accumulator>
+// CHECK-NOT: tile.split
+// A key is visible before the row's end and, with a window, not before its beginning.
+// CHECK: tile.map({{.*}}) at %[[BASE]],
+// CHECK: arith.cmpi slt
+// CHECK: arith.cmpi sge
+// CHECK: arith.andi
+// CHECK-NOT: tile.stack
+// CHECK-NOT: tile.merge
+// Nothing to decide: every warp stores its rows.
+// CHECK: tile.view o
+// CHECK-NEXT: tile.store %{{.*}}, %{{.*}}[%[[BASE]]] until %{{.*}} : <16 x 64 x f32, columns>, <40 x f16>
+// CHECK-NOT: scf.if
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// load = ring: shared tiles, two products in flight, one body in two ranges
+//===----------------------------------------------------------------------===//
+
+#prefill = #lla.problem<mode = prefill, query_heads = 2, kv_heads = 1, context = 512, head_dim = 64, causal = true>
+#ring = #lla.schedule<load = ring, rows = 64, keys = 48, warps = 4, stages = 3, peel = true>
+!rows = !lla.rows<bf16, dim = 64, group = 1, separate>
+!queries = tensor<?x?x2x64xbf16>
+!keys = tensor<?x?x1x64xbf16>
+
+func.func @ring(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -> !queries
+    attributes {lla.problem = #prefill, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #ring} {
+  %0 = lla.online_init : <64, probe>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 1, separate>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale causal range interior
+    : <64, probe> rows !rows keys !keys values !keys -> <64, probe>
+  %3 = lla.online_update %2 rows %1 keys %k values %v scale %scale causal range causal_edge
+    : <64, probe> rows !rows keys !keys values !keys -> <64, probe>
+  %4 = lla.online_finalize %3 : <64, probe> -> !queries
+  return %4 : !queries
+}
+
+// CHECK-LABEL: tile.kernel @ring
+// CHECK-SAME: producer_warps = 4 : i64
+// CHECK-SAME: stages = 3 : i64, warps = 4 : i64
+// CHECK: %[[Q:.*]] = tile.copy {{.*}} -> <64 x 64 x bf16>
+// CHECK: %[[R:.*]] = tile.copy {{.*}} -> <64 x 64 x bf16>
+// The interior masks nothing.
+// CHECK: %[[INTERIOR:.*]]:6 = scf.for %[[N:.*]] = %{{.*}} to %[[MIDDLE:.*]] step
+// CHECK: %[[K:.*]] = tile.copy {{.*}} -> <48 x 64 x bf16>
+// CHECK: %[[V:.*]] = tile.copy {{.*}} -> <48 x 64 x bf16>
+// CHECK: tile.dot %[[Q]], %[[K]] transposed : {{.*}} -> <16 x 48 x f32, accumulator>
+// CHECK-NEXT: tile.dot %[[R]], %[[K]] transposed : {{.*}} -> <16 x 48 x f32, accumulator>
+// CHECK-NOT: tile.wait
+// CHECK-NOT: ) at %
+// CHECK: %[[P:.*]] = tile.convert {{.*}} -> <16 x 48 x bf16, operand>
+// CHECK-NEXT: %[[U:.*]] = tile.convert {{.*}} -> <16 x 48 x bf16, operand>
+// CHECK-NEXT: tile.dot %[[P]], %[[V]] plus
+// CHECK-NEXT: tile.dot %[[U]], %[[V]] plus
+// The edge goes on from the interior's state and tile number, with masks.
+// CHECK: scf.for %{{.*}} = %[[MIDDLE]] to %{{.*}} step %{{.*}} iter_args(%{{.*}} = %[[INTERIOR]]#0, %{{.*}} = %[[INTERIOR]]#1, %{{.*}} = %[[INTERIOR]]#2, %{{.*}} = %[[INTERIOR]]#3, %{{.*}} = %[[INTERIOR]]#4, %{{.*}} = %[[INTERIOR]]#5)
+// CHECK: tile.map({{.*}}) at %
+// CHECK: arith.cmpi slt
+// CHECK: tile.store {{.*}} : <16 x 64 x f32, accumulator>, <64 x bf16>
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// overlap = false: the schedule asks for the wait
+//===----------------------------------------------------------------------===//
+
+#prefill = #lla.problem<mode = prefill, context = 512, head_dim = 64>
+#ring = #lla.schedule<load = ring, rows = 64, keys = 64, warps = 4, overlap = false>
+!rows = !lla.rows<bf16, dim = 64, group = 1, separate>
+!queries = tensor<?x?x1x64xbf16>
+
+func.func @ring_no_overlap(%q: !queries, %r: !queries, %k: !queries, %v: !queries, %scale: f32) -> !queries
+    attributes {lla.problem = #prefill, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #ring} {
+  %0 = lla.online_init : <64, probe>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 1, separate>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale range whole
+    : <64, probe> rows !rows keys !queries values !queries -> <64, probe>
+  %3 = lla.online_finalize %2 : <64, probe> -> !queries
+  return %3 : !queries
+}
+
+// CHECK-LABEL: tile.kernel @ring_no_overlap
+// CHECK: %[[S:.*]] = tile.dot {{.*}} transposed
+// CHECK-NEXT: %[[T:.*]] = tile.dot {{.*}} transposed
+// CHECK-NEXT: tile.wait 0 of %[[S]], %[[T]]
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// load = scratch: dense tiles of a host task
+//===----------------------------------------------------------------------===//
+
+#decode = #lla.problem<mode = decode, query_heads = 4, kv_heads = 2, context = 1024, head_dim = 24, dtype = fp32>
+#scratch = #lla.schedule<load = scratch, rows = 2, keys = 32, warps = 1, stages = 1, splits = 2>
+!rows = !lla.rows<f32, dim = 24, group = 2, separate>
+!queries = tensor<?x?x4x24xf32>
+!keys = tensor<?x?x2x24xf32>
+
+func.func @scratch(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -> !queries
+    attributes {lla.problem = #decode, lla.target = #lla.target<arch = "host">, lla.schedule = #scratch} {
+  %0 = lla.online_init : <24, probe>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <f32, dim = 24, group = 2, separate>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale range whole
+    : <24, probe> rows !rows keys !keys values !keys -> <24, probe, unmerged = [grid]>
+  %3 = lla.online_merge %2 over grid : <24, probe, unmerged = [grid]> -> <24, probe>
+  %4 = lla.online_finalize %3 : <24, probe> -> !queries
+  return %4 : !queries
+}
+
+// CHECK-LABEL: tile.kernel @scratch
+// CHECK-SAME: warps = 1 : i64
+// CHECK: %[[Q:.*]] = tile.load {{.*}} -> <2 x 24 x f32, dense>
+// CHECK: %[[R:.*]] = tile.load {{.*}} -> <2 x 24 x f32, dense>
+// CHECK: scf.for
+// Two rows do not pay for a transposition.
+// CHECK: %[[K:.*]] = tile.load {{[^t]*}} until %{{[^ ]*}} : <24 x f32> -> <32 x 24 x f32, dense>
+// CHECK: tile.dot %[[Q]], %[[K]] transposed : {{.*}} -> <2 x 32 x f32, dense>
+// CHECK: tile.dot %[[R]], %[[K]] transposed : {{.*}} -> <2 x 32 x f32, dense>
+// CHECK: tile.row_reduce max {{.*}} -> <2 x 1 x f32, dense>
+// CHECK: %[[V:.*]] = tile.load {{.*}} -> <32 x 24 x f32, dense>
+// CHECK: tile.dot %{{.*}}, %[[V]] plus
+// CHECK: tile.dot %{{.*}}, %[[V]] plus
+// CHECK: %{{.*}}:6, %[[LAST:.*]] = tile.merge {{.*}} {columns = 24 : i64, grid = true,
+// CHECK: scf.if %[[LAST]]
+// CHECK: tile.store {{.*}} : <2 x 24 x f32, dense>, <24 x f32>

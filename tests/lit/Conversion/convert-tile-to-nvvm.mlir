@@ -1,0 +1,273 @@
+// RUN: lla-opt %s --convert-tile-to-nvvm -split-input-file | FileCheck %s
+
+//===----------------------------------------------------------------------===//
+// Entry, positions, launch record
+//===----------------------------------------------------------------------===//
+
+// CHECK-LABEL: gpu.module @kernels
+// CHECK: llvm.mlir.global external @shared_memory() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
+// The launch record is a grid constant: it is read in place, never copied to local memory.
+// CHECK: llvm.func @entry(%[[RECORD:.*]]: !llvm.ptr {llvm.align = 8 : i64, llvm.byval = !llvm.array<{{[0-9]+}} x i8>, nvvm.grid_constant})
+// CHECK-SAME: nvvm.kernel
+// CHECK-SAME: nvvm.minctasm = 2 : i32
+// CHECK-SAME: nvvm.reqntid = array<i32: 64>
+// CHECK-SAME: passthrough = {{\[\[}}"denormal-fp-math-f32", "preserve-sign,preserve-sign"]]
+tile.kernel @entry attributes {warps = 2, ctas = 2} {
+  // CHECK: nvvm.read.ptx.sreg.ctaid.x
+  %x = tile.index grid_x
+  // CHECK: nvvm.read.ptx.sreg.ctaid.y
+  %y = tile.index grid_y
+  // The warp's number is made uniform.
+  // CHECK: %[[OWN:.*]] = arith.shrui
+  // CHECK: %[[WARP:.*]] = nvvm.shfl.sync idx %{{.*}}, %[[OWN]]
+  %warp = tile.index warp
+  // CHECK: llvm.getelementptr %[[RECORD]][{{[0-9]+}}] : (!llvm.ptr) -> !llvm.ptr, i8
+  // CHECK-NEXT: %[[SCALE:.*]] = llvm.load %{{.*}} invariant : !llvm.ptr -> f32
+  %scale = tile.argument "scale_log2" : f32
+  // CHECK: %[[END:.*]] = llvm.load %{{.*}} invariant : !llvm.ptr -> i32
+  %end = tile.argument "context" : i32
+  // The address of element 0: (batch, head) in 64 bits.
+  // CHECK: arith.extsi %{{.*}} : i32 to i64
+  // CHECK: arith.muli %{{.*}} : i64
+  // CHECK: llvm.inttoptr %{{.*}} : i64 to !llvm.ptr<1>
+  %k = tile.view k[%x, %y] : <64 x bf16>
+  // 8 keys of 64 columns: two chunks of 16 bytes a lane, four registers each.
+  // CHECK-COUNT-2: llvm.inline_asm has_side_effects {{.*}}ld.global.nc.L1::no_allocate.v4.b32
+  // CHECK-NOT: llvm.inline_asm
+  %keys = tile.load %k[%warp] until %end : <64 x bf16> -> <8 x 64 x bf16, keys>
+  // CHECK: llvm.return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// A map works on the registers of a lane: their rows and columns
+//===----------------------------------------------------------------------===//
+
+// CHECK-LABEL: llvm.func @map
+tile.kernel @map attributes {warps = 1} {
+  %end = tile.argument "context" : i32
+  %zero = tile.fill 0.0 : <16 x 8 x f32, accumulator>
+  %row = tile.fill 1.0 : <16 x 1 x f32, row>
+  // Register 2 h + e of an accumulator block: row 8 h + g, column 2 c + e. 16 x 8: four registers.
+  // CHECK: %[[THREAD:.*]] = nvvm.read.ptx.sreg.tid.x
+  // CHECK: %[[G:.*]] = arith.shrui
+  // CHECK-COUNT-4: arith.cmpi slt, %{{.*}}, %{{.*}} : i32
+  // CHECK-NOT: arith.cmpi
+  %masked = tile.map(%zero, %row : !tile.frag<16 x 8 x f32, accumulator>, !tile.frag<16 x 1 x f32, row>) at %end, %end
+    -> !tile.frag<16 x 8 x f32, accumulator> {
+  ^bb0(%x: f32, %y: f32, %r: i32, %c: i32):
+    %visible = arith.cmpi slt, %c, %r : i32
+    %z = arith.select %visible, %x, %y : f32
+    tile.yield %z : f32
+  }
+  // A complete sum: within the lane, then over the four lanes of a row. Two rows a lane.
+  // CHECK-COUNT-4: nvvm.shfl.sync bfly
+  // CHECK-NOT: nvvm.shfl.sync
+  %sum = tile.row_reduce sum %masked : <16 x 8 x f32, accumulator> -> <16 x 1 x f32, row>
+  // A partial sum leaves a part in each lane.
+  %partial = tile.row_reduce sum %masked : <16 x 8 x f32, accumulator> -> <16 x 1 x f32, partial_row>
+  // CHECK: arith.cmpf ogt
+  // CHECK: arith.cmpf ogt
+  %grew = tile.map(%sum, %row : !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 1 x f32, row>)
+    -> !tile.frag<16 x 1 x i1, row> {
+  ^bb0(%x: f32, %y: f32):
+    %z = arith.cmpf ogt, %x, %y : f32
+    tile.yield %z : i1
+  }
+  // CHECK: %[[EITHER:.*]] = arith.ori
+  // CHECK: nvvm.vote.sync any %{{.*}}, %[[EITHER]] -> i1
+  %any = tile.any %grew : <16 x 1 x i1, row>
+  // CHECK-NOT: tile.
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// mma.sync m16n8k16
+//===----------------------------------------------------------------------===//
+
+!rows = !tile.frag<16 x 64 x bf16, rows>
+!keys = !tile.frag<16 x 64 x bf16, keys>
+
+// CHECK-LABEL: llvm.func @mma
+tile.kernel @mma attributes {warps = 1} {
+  %end = tile.argument "context" : i32
+  %q = tile.view q[%end, %end] : <64 x bf16>
+  // 16 rows of 64 columns: two rows a lane, two chunks a row.
+  // CHECK-COUNT-4: ld.global.nc
+  // CHECK-NOT: ld.global.nc
+  // CHECK: %[[MARK:.*]] = llvm.mlir.constant(1 : i32)
+  %rows = tile.load %q[%end] until %end : <64 x bf16> -> <16 x 64 x bf16, rows>
+  %mark = llvm.mlir.constant(1 : i32) : i32
+  %keys = tile.load %q[%end] until %end : <64 x bf16> -> <16 x 64 x bf16, keys>
+  // 16 x 16 x 64: two blocks of 8 keys, four steps of 16; two chains a block, added once.
+  // CHECK-COUNT-8: nvvm.mma.sync A[{{.*}}] B[{{.*}}] C[{{.*}}] {layoutA = #nvvm.mma_layout<row>, layoutB = #nvvm.mma_layout<col>, multiplicandAPtxType = #nvvm.mma_type<bf16>, multiplicandBPtxType = #nvvm.mma_type<bf16>, shape = #nvvm.shape<m = 16, n = 8, k = 16>}
+  // CHECK-NOT: nvvm.mma.sync
+  // CHECK: %[[SECOND:.*]] = llvm.mlir.constant(2 : i32)
+  %s = tile.dot %rows, %keys transposed : !rows, !keys -> <16 x 16 x f32, accumulator>
+  %second = llvm.mlir.constant(2 : i32) : i32
+  // An accumulator's registers, rounded in pairs, are an operand's, in their order.
+  // CHECK-COUNT-4: nvvm.convert.f32x2.to.bf16x2
+  // CHECK-NOT: nvvm.convert
+  // CHECK: %[[THIRD:.*]] = llvm.mlir.constant(3 : i32)
+  %p = tile.convert %s : <16 x 16 x f32, accumulator> -> <16 x 16 x bf16, operand>
+  %third = llvm.mlir.constant(3 : i32) : i32
+  // 16 x 64 values: eight blocks of 8 columns, one step; keys are paired by byte permutation.
+  %v = tile.view v[%end, %end] : <64 x bf16>
+  %values = tile.load %v[%end] until %end : <64 x bf16> -> <16 x 64 x bf16, values>
+  // CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"
+  // CHECK-COUNT-8: nvvm.mma.sync
+  // CHECK-NOT: nvvm.mma.sync
+  %o = tile.dot %p, %values
+    : !tile.frag<16 x 16 x bf16, operand>, !tile.frag<16 x 64 x bf16, values> -> <16 x 64 x f32, columns>
+  // Rows beyond the limit are not written; a lane's 8 neighbouring columns go out as one store.
+  // CHECK: scf.if
+  // CHECK-COUNT-2: llvm.store %{{.*}}, %{{.*}} {alignment = 16 : i64} : vector<8xbf16>, !llvm.ptr<1>
+  // CHECK: scf.if
+  // CHECK-COUNT-2: llvm.store %{{.*}}, %{{.*}} {alignment = 16 : i64} : vector<8xbf16>, !llvm.ptr<1>
+  %out = tile.view o[%end, %end] : <64 x bf16>
+  tile.store %o, %out[%end] until %end : <16 x 64 x f32, columns>, <64 x bf16>
+}
+
+// -----
+
+// fp16 products take vectors of two, bf16 products 32-bit registers.
+// CHECK-LABEL: llvm.func @mma_f16
+// CHECK: nvvm.mma.sync {{.*}} : (vector<2xf16>, vector<2xf16>, f32)
+tile.kernel @mma_f16 attributes {warps = 1} {
+  %end = tile.argument "context" : i32
+  %q = tile.view q[%end, %end] : <32 x f16>
+  %rows = tile.load %q[%end] until %end : <32 x f16> -> <16 x 32 x f16, rows>
+  %keys = tile.load %q[%end] until %end : <32 x f16> -> <8 x 32 x f16, keys>
+  %s = tile.dot %rows, %keys transposed
+    : !tile.frag<16 x 32 x f16, rows>, !tile.frag<8 x 32 x f16, keys> -> <16 x 8 x f32, accumulator>
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Loops carry registers
+//===----------------------------------------------------------------------===//
+
+// CHECK-LABEL: llvm.func @loop
+// A row fragment of 16 rows and an accumulator of 16 x 8: 2 + 4 registers.
+// CHECK: scf.for {{.*}} -> (f32, f32, f32, f32, f32, f32)
+tile.kernel @loop attributes {warps = 1} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %end = tile.argument "context" : i32
+  %m = tile.fill 0.0 : <16 x 1 x f32, row>
+  %o = tile.fill 0.0 : <16 x 8 x f32, accumulator>
+  %r:2 = scf.for %n = %c0 to %end step %c1 iter_args(%a = %m, %b = %o)
+      -> (!tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 8 x f32, accumulator>) : i32 {
+    scf.yield %a, %b : !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 8 x f32, accumulator>
+  }
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Rings, roles, wgmma
+//===----------------------------------------------------------------------===//
+
+!ring = !tile.ring<2 x [!tile.shared<64 x 128 x bf16>, !tile.shared<64 x 64 x bf16>]>
+!keys = !tile.shared<64 x 128 x bf16>
+!values = !tile.shared<64 x 64 x bf16>
+!scores = !tile.frag<16 x 64 x f32, accumulator>
+
+// The tensor maps of the copied tensors, in the order q, r, k, v, are grid constants too.
+// CHECK-LABEL: llvm.func @wgmma
+// CHECK-SAME: (%{{.*}}: !llvm.ptr {{{.*}}}, %[[KMAP:.*]]: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant}, %[[VMAP:.*]]: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant})
+// CHECK-SAME: nvvm.reqntid = array<i32: 256>
+tile.kernel @wgmma attributes {warps = 4, producer_warps = 4} {
+  // One thread makes the barriers: full waits for the copy's arrival, empty for every computing warp's.
+  // CHECK: scf.if
+  // CHECK: nvvm.mbarrier.init %{{.*}}, %[[ONE:.*]] : !llvm.ptr<3>, i32
+  // CHECK: nvvm.mbarrier.init %{{.*}}, %[[WARPS:.*]] : !llvm.ptr<3>, i32
+  // CHECK: nvvm.mbarrier.init
+  // CHECK: nvvm.mbarrier.init
+  // CHECK-NOT: nvvm.mbarrier.init
+  // CHECK: nvvm.fence.mbarrier.init
+  // CHECK: nvvm.barrier0
+  %ring = tile.ring {offset = 0, barrier_offset = 49152} : !ring
+  %n = tile.argument "context" : i32
+  %k = tile.view k[%n, %n] : <128 x bf16>
+  %v = tile.view v[%n, %n] : <64 x bf16>
+  // CHECK: %[[IS_PRODUCER:.*]] = arith.cmpi slt
+  // CHECK: scf.if %[[IS_PRODUCER]] {
+  // CHECK: nvvm.setmaxregister {{ *}}decrease 24
+  // One elected thread of the producer's first warp.
+  // CHECK: nvvm.elect.sync
+  tile.roles producer {
+    // Wait until the slot is empty, announce its bytes, copy panels of 64 columns.
+    // CHECK: scf.while
+    // CHECK: nvvm.mbarrier.try_wait
+    // CHECK: %[[BYTES:.*]] = arith.constant 24576 : i32
+    // CHECK: nvvm.mbarrier.arrive.expect_tx %{{.*}}, %[[BYTES]]
+    // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %[[KMAP]], %{{.*}}, box[%c0{{[^,]*}}, %[[N:.*]], %[[N]], %[[N]]] {isCTAOnly = true}
+    // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %[[KMAP]], %{{.*}}, box[%c64
+    // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %[[VMAP]],
+    // CHECK-NOT: nvvm.cp.async.bulk
+    tile.ring_fill %ring[%n] from %k, %v at %n, %n : !ring, !tile.view<128 x bf16>, !tile.view<64 x bf16>
+  // CHECK: } else {
+  // CHECK: nvvm.setmaxregister {{ *}}increase 240
+  } consumer {
+    // CHECK: nvvm.mbarrier.try_wait
+    %t:2 = tile.ring_acquire %ring[%n] : !ring -> !keys, !values
+    // 64 x 64 x 128: eight steps of 16 columns in one group; the first step ignores the accumulator.
+    // CHECK: llvm.inline_asm has_side_effects asm_dialect = att "{{.*}}wgmma.fence.sync.aligned;{{.*}}wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {{.*}}, da, db, 0, 1, 1, 0, 0;{{.*}}, da, db, 1, 1, 1, 0, 0;{{.*}}wgmma.commit_group.sync.aligned;
+    %s = tile.dot %t#0, %t#0 transposed : !keys, !keys -> <16 x 64 x f32, accumulator>
+    // The wait's results are tied to its operands, so that nothing is hoisted above it: 32 registers.
+    // CHECK: llvm.inline_asm has_side_effects asm_dialect = att "wgmma.wait_group.sync.aligned 0;", "=f,{{.*}}=f,0,1,2,{{.*}},31"
+    %ready = tile.wait 0 of %s : (!scores) -> !scores
+    %p = tile.convert %ready : <16 x 64 x f32, accumulator> -> <16 x 64 x bf16, operand>
+    // Four steps of 16 keys; V is read transposed, the accumulator is tied.
+    // CHECK: llvm.inline_asm has_side_effects asm_dialect = att "{{.*}}wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {{.*}}, db, 1, 1, 1, 1;{{.*}}wgmma.commit_group.sync.aligned;
+    %o = tile.dot %p, %t#1 plus %ready : !tile.frag<16 x 64 x bf16, operand>, !values, !scores -> <16 x 64 x f32, accumulator>
+    %done = tile.wait 0 of %o : (!scores) -> !scores
+    // One lane arrives for its warp.
+    // CHECK: scf.if
+    // CHECK: nvvm.mbarrier.arrive
+    tile.ring_release %ring[%n] : !ring
+  } attributes {producer_registers = 24, consumer_registers = 240}
+  // CHECK-NOT: tile.
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Merges
+//===----------------------------------------------------------------------===//
+
+!row = !tile.frag<8 x 1 x f32, row>
+!half = !tile.frag<8 x 64 x f32, columns>
+!flat = !tile.frag<4 x 64 x f32, flat, threads = 64>
+
+// CHECK-LABEL: llvm.func @merge
+tile.kernel @merge attributes {warps = 2} {
+  %m = tile.fill 0.0 : <8 x 1 x f32, row>
+  %o = tile.fill 0.0 : <8 x 64 x f32, columns>
+  // Over warps: through shared memory, 16 bytes at a time: the statistics once, two runs of 4 values per 8 columns.
+  // CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr<3>
+  // CHECK: nvvm.barrier0
+  // 4 x 64 elements over 64 threads: four a thread, each the sum of two warps' parts.
+  // CHECK-COUNT-8: math.exp2
+  // CHECK-NOT: math.exp2
+  %w:3, %all = tile.merge %m, %m, %o {columns = 64, grid = false, key_warps = 2, rows = 4, offset = 0}
+    : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns> -> !flat, !flat, !flat
+  // Over the grid: store the own part, arrive; the counter wraps at the number of splits.
+  // CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 4 : i64} : f32, !llvm.ptr<1>
+  // CHECK: nvvm.barrier0
+  // CHECK: fence.acq_rel.gpu;{{.*}}atom.global.inc.u32{{.*}}fence.acq_rel.gpu;
+  // CHECK: nvvm.barrier0
+  // CHECK: %[[LAST:.*]] = arith.cmpi eq
+  // Only the CTA that arrived last reads the parts, past the first-level cache.
+  // CHECK: scf.if %[[LAST]]
+  // CHECK: scf.for
+  // CHECK: ld.global.cg.v4.f32
+  // CHECK: ld.global.cg.f32
+  %g:3, %last = tile.merge %w#0, %w#1, %w#2 {columns = 64, grid = true, key_warps = 2, rows = 4, offset = 2176}
+    : <4 x 64 x f32, flat, threads = 64>, <4 x 64 x f32, flat, threads = 64>, <4 x 64 x f32, flat, threads = 64>
+    -> !flat, !flat, !flat
+}

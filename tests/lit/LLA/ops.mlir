@@ -1,0 +1,61 @@
+// Every op of the dialect, printed and read again.
+// RUN: lla-opt %s | lla-opt | FileCheck %s
+// RUN: lla-opt %s -mlir-print-op-generic | lla-opt | FileCheck %s
+
+!queries = tensor<?x?x16x128xbf16>
+!keys = tensor<?x?x8x128xbf16>
+
+// CHECK-LABEL: @attention
+// CHECK-SAME: (%[[Q:.*]]: tensor<?x?x16x128xbf16>, %[[R:.*]]: tensor<?x?x16x128xbf16>, %[[K:.*]]: tensor<?x?x8x128xbf16>, %[[V:.*]]: tensor<?x?x8x128xbf16>, %[[SCALE:.*]]: f32)
+// CHECK: lla.attention %[[Q]] probe %[[R]] keys %[[K]] values %[[V]] scale %[[SCALE]] causal : tensor<?x?x16x128xbf16>, tensor<?x?x8x128xbf16> -> tensor<?x?x16x128xbf16>
+func.func @attention(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -> !queries {
+  %o = lla.attention %q probe %r keys %k values %v scale %scale causal : !queries, !keys -> !queries
+  return %o : !queries
+}
+
+// CHECK-LABEL: @softmax_window
+// CHECK: lla.attention %{{.*}} keys %{{.*}} values %{{.*}} scale %{{.*}} causal window 64 : tensor<2x4x4x16xf32>, tensor<2x9x1x16xf32> -> tensor<2x4x4x16xf32>
+func.func @softmax_window(%q: tensor<2x4x4x16xf32>, %k: tensor<2x9x1x16xf32>, %v: tensor<2x9x1x16xf32>, %scale: f32)
+    -> tensor<2x4x4x16xf32> {
+  %o = lla.attention %q keys %k values %v scale %scale causal window 64
+    : tensor<2x4x4x16xf32>, tensor<2x9x1x16xf32> -> tensor<2x4x4x16xf32>
+  return %o : tensor<2x4x4x16xf32>
+}
+
+// The online form of a split, packed, peeled attention.
+// CHECK-LABEL: @online
+// CHECK-SAME: (%[[Q:.*]]: tensor<?x?x16x128xbf16>, %[[R:.*]]: tensor<?x?x16x128xbf16>, %[[K:.*]]: tensor<?x?x8x128xbf16>, %[[V:.*]]: tensor<?x?x8x128xbf16>, %[[SCALE:.*]]: f32)
+func.func @online(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -> !queries {
+  // CHECK: %[[INIT:.*]] = lla.online_init : <128, probe>
+  %init = lla.online_init : <128, probe>
+  // CHECK: %[[ROWS:.*]] = lla.pack_rows %[[Q]], %[[R]] : tensor<?x?x16x128xbf16>, tensor<?x?x16x128xbf16> -> <bf16, dim = 128, group = 2, stacked>
+  %rows = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 128, group = 2, stacked>
+  // CHECK: %[[A:.*]] = lla.online_update %[[INIT]] rows %[[ROWS]] keys %[[K]] values %[[V]] scale %[[SCALE]] causal window 64 range window_edge :
+  %a = lla.online_update %init rows %rows keys %k values %v scale %scale causal window 64 range window_edge
+    : <128, probe> rows !lla.rows<bf16, dim = 128, group = 2, stacked> keys !keys values !keys -> <128, probe>
+  // CHECK: %[[B:.*]] = lla.online_update %[[A]] rows %[[ROWS]] {{.*}} range interior :
+  %b = lla.online_update %a rows %rows keys %k values %v scale %scale causal window 64 range interior
+    : <128, probe> rows !lla.rows<bf16, dim = 128, group = 2, stacked> keys !keys values !keys -> <128, probe>
+  // CHECK: %[[C:.*]] = lla.online_update %[[B]] rows %[[ROWS]] {{.*}} range causal_edge : <128, probe> {{.*}} -> <128, probe, unmerged = [warps, grid]>
+  %c = lla.online_update %b rows %rows keys %k values %v scale %scale causal window 64 range causal_edge
+    : <128, probe> rows !lla.rows<bf16, dim = 128, group = 2, stacked> keys !keys values !keys
+    -> <128, probe, unmerged = [warps, grid]>
+  // CHECK: %[[W:.*]] = lla.online_merge %[[C]] over warps : <128, probe, unmerged = [warps, grid]> -> <128, probe, unmerged = [grid]>
+  %w = lla.online_merge %c over warps : <128, probe, unmerged = [warps, grid]> -> <128, probe, unmerged = [grid]>
+  // CHECK: %[[G:.*]] = lla.online_merge %[[W]] over grid : <128, probe, unmerged = [grid]> -> <128, probe>
+  %g = lla.online_merge %w over grid : <128, probe, unmerged = [grid]> -> <128, probe>
+  // CHECK: lla.online_finalize %[[G]] : <128, probe> -> tensor<?x?x16x128xbf16>
+  %o = lla.online_finalize %g : <128, probe> -> !queries
+  return %o : !queries
+}
+
+// Unpacked rows.
+// CHECK-LABEL: @unpacked
+// CHECK: lla.online_update %{{.*}} queries %[[Q:.*]] probe %[[R:.*]] keys %{{.*}} values %{{.*}} scale %{{.*}} range whole : <128, probe> queries tensor<?x?x16x128xbf16> probe tensor<?x?x16x128xbf16> keys
+// CHECK: lla.pack_rows %[[Q]] : tensor<?x?x16x128xbf16> -> <bf16, dim = 128, group = 1, none>
+func.func @unpacked(%s: !lla.state<128, probe>, %q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) {
+  %0 = lla.online_update %s queries %q probe %r keys %k values %v scale %scale range whole
+    : <128, probe> queries !queries probe !queries keys !keys values !keys -> <128, probe>
+  %1 = lla.pack_rows %q : !queries -> <bf16, dim = 128, group = 1, none>
+  return
+}

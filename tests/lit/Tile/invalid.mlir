@@ -1,0 +1,566 @@
+// One violation of each numbered constraint.
+// RUN: lla-opt %s -split-input-file -verify-diagnostics
+
+//===----------------------------------------------------------------------===//
+// tile.kernel, tile.argument, tile.view
+//===----------------------------------------------------------------------===//
+
+// expected-error @+1 {{C1: expected 1..32 warps and 0 or 4 producer warps, got 0 and 0}}
+tile.kernel @C1_warps attributes {warps = 0} {}
+
+// -----
+
+// expected-error @+1 {{C1: expected 1..32 warps and 0 or 4 producer warps, got 4 and 1}}
+tile.kernel @C1_producer_warps attributes {warps = 4, producer_warps = 1} {}
+
+// -----
+
+// expected-error @+1 {{C2: expected 1..8 stages and ctas >= 1, got 0 and 1}}
+tile.kernel @C2_stages attributes {warps = 4, stages = 0} {}
+
+// -----
+
+// expected-error @+1 {{C2: expected 1..8 stages and ctas >= 1, got 1 and 0}}
+tile.kernel @C2_ctas attributes {warps = 4, ctas = 0} {}
+
+// -----
+
+func.func @C1_argument_type() {
+  // expected-error @+1 {{C1: expected a field of the launch record and its type, got context of type 'i64'}}
+  %0 = tile.argument "context" : i64
+  return
+}
+
+// -----
+
+func.func @C1_argument_pointer() {
+  // expected-error @+1 {{C1: expected a field of the launch record and its type, got workspace of type 'i64'}}
+  %0 = tile.argument "workspace" : i64
+  return
+}
+
+// -----
+
+func.func @C1_argument_unknown() {
+  // expected-error @+1 {{C1: expected a field of the launch record and its type, got contexts of type 'i32'}}
+  %0 = tile.argument "contexts" : i32
+  return
+}
+
+// -----
+
+func.func @C1_view_group(%i: i32) {
+  // expected-error @+1 {{C1: expected group >= 1, got 0}}
+  %0 = tile.view q[%i, %i] {group = 0} : <64 x bf16>
+  return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// tile.load, tile.store
+//===----------------------------------------------------------------------===//
+
+func.func @C1_load_columns(%v: !tile.view<128 x bf16>, %i: i32) {
+  // expected-error @+1 {{C1: expected views of one type with at most 64 columns, got '!tile.view<128 x bf16>'}}
+  %0 = tile.load %v[%i] until %i : <128 x bf16> -> <16 x 64 x bf16, keys>
+  return
+}
+
+// -----
+
+func.func @C1_load_views(%v: !tile.view<64 x bf16>, %w: !tile.view<64 x f16>, %i: i32) {
+  // expected-error @+1 {{C1: expected views of one type with at most 64 columns}}
+  %0 = tile.load %v over %w[%i] until %i : <64 x bf16>, !tile.view<64 x f16> -> <16 x 64 x bf16, rows>
+  return
+}
+
+// -----
+
+func.func @C2_load_stacked_keys(%v: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C2: expected stacked views with layout rows or dense, transposition with dense}}
+  %0 = tile.load %v over %v[%i] until %i : <64 x bf16>, !tile.view<64 x bf16> -> <16 x 64 x bf16, keys>
+  return
+}
+
+// -----
+
+func.func @C2_load_transposed_values(%v: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C2: expected stacked views with layout rows or dense, transposition with dense}}
+  %0 = tile.load %v[%i] until %i transposed : <64 x bf16> -> <64 x 64 x bf16, values>
+  return
+}
+
+// -----
+
+func.func @C3_load_layout(%v: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C3: expected layout rows, keys, values or dense, got operand}}
+  %0 = tile.load %v[%i] until %i : <64 x bf16> -> <16 x 64 x bf16, operand>
+  return
+}
+
+// -----
+
+func.func @C4_load_element(%v: !tile.view<64 x f16>, %i: i32) {
+  // expected-error @+1 {{C4: expected the element type of '!tile.view<64 x f16>'}}
+  %0 = tile.load %v[%i] until %i : <64 x f16> -> <16 x 64 x bf16, keys>
+  return
+}
+
+// -----
+
+func.func @C1_store_layout(%f: !tile.frag<16 x 64 x bf16, operand>, %v: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C1: expected layout accumulator, columns, flat or dense, got operand}}
+  tile.store %f, %v[%i] until %i : <16 x 64 x bf16, operand>, <64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C2_store_columns(%f: !tile.frag<16 x 64 x f32, accumulator>, %v: !tile.view<72 x bf16>, %i: i32) {
+  // expected-error @+1 {{C2: expected at least 72 columns, got 64}}
+  tile.store %f, %v[%i] until %i : <16 x 64 x f32, accumulator>, <72 x bf16>
+  return
+}
+
+// -----
+
+// A padded flat fragment would write past the row.
+func.func @C2_store_flat(%f: !tile.frag<4 x 64 x f32, flat, threads = 128>, %v: !tile.view<40 x bf16>, %i: i32) {
+  // expected-error @+1 {{C2: expected 40 columns, got 64}}
+  tile.store %f, %v[%i] until %i : <4 x 64 x f32, flat, threads = 128>, <40 x bf16>
+  return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// tile.fill, tile.dot, tile.wait
+//===----------------------------------------------------------------------===//
+
+func.func @C1_fill_element() {
+  // expected-error @+1 {{C1: expected f32 elements, got '!tile.frag<8 x 1 x i1, row>'}}
+  %0 = tile.fill 1.0 : <8 x 1 x i1, row>
+  return
+}
+
+// -----
+
+func.func @C1_dot_kinds(%a: !tile.frag<16 x 64 x bf16, rows>, %b: !tile.frag<64 x 64 x bf16, values>) {
+  // expected-error @+1 {{C1: no machine product of '!tile.frag<16 x 64 x bf16, rows>' and '!tile.frag<64 x 64 x bf16, values>'}}
+  %0 = tile.dot %a, %b : !tile.frag<16 x 64 x bf16, rows>, !tile.frag<64 x 64 x bf16, values> -> <16 x 64 x f32, columns>
+  return
+}
+
+// -----
+
+func.func @C1_dot_transposition(%a: !tile.frag<16 x 64 x bf16, rows>, %b: !tile.frag<64 x 64 x bf16, keys>) {
+  // expected-error @+1 {{C1: no machine product}}
+  %0 = tile.dot %a, %b : !tile.frag<16 x 64 x bf16, rows>, !tile.frag<64 x 64 x bf16, keys> -> <16 x 64 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C1_dot_shared_rows(%a: !tile.shared<64 x 64 x bf16>, %b: !tile.frag<64 x 64 x bf16, keys>) {
+  // expected-error @+1 {{C1: no machine product}}
+  %0 = tile.dot %a, %b transposed : !tile.shared<64 x 64 x bf16>, !tile.frag<64 x 64 x bf16, keys> -> <16 x 64 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C2_dot_contraction(%a: !tile.frag<16 x 64 x bf16, rows>, %b: !tile.frag<16 x 96 x bf16, keys>) {
+  // expected-error @+1 {{C2: shapes disagree}}
+  %0 = tile.dot %a, %b transposed : !tile.frag<16 x 64 x bf16, rows>, !tile.frag<16 x 96 x bf16, keys> -> <16 x 16 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C2_dot_result(%a: !tile.frag<16 x 64 x bf16, rows>, %b: !tile.frag<16 x 64 x bf16, keys>) {
+  // expected-error @+1 {{C2: shapes disagree}}
+  %0 = tile.dot %a, %b transposed : !tile.frag<16 x 64 x bf16, rows>, !tile.frag<16 x 64 x bf16, keys> -> <16 x 32 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C2_dot_accumulator(%a: !tile.frag<16 x 64 x bf16, operand>, %b: !tile.shared<64 x 64 x bf16>,
+                              %c: !tile.frag<16 x 128 x f32, accumulator>) {
+  // expected-error @+1 {{C2: shapes disagree}}
+  %0 = tile.dot %a, %b plus %c
+    : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 64 x bf16>, !tile.frag<16 x 128 x f32, accumulator>
+    -> <16 x 64 x f32, accumulator>
+  return
+}
+
+// -----
+
+// wgmma takes 64 rows of a warpgroup.
+func.func @C2_dot_warpgroup(%a: !tile.shared<32 x 64 x bf16>, %b: !tile.shared<64 x 64 x bf16>) {
+  // expected-error @+1 {{C2: shapes disagree}}
+  %0 = tile.dot %a, %b transposed : !tile.shared<32 x 64 x bf16>, !tile.shared<64 x 64 x bf16> -> <16 x 64 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C3_dot_element(%a: !tile.frag<16 x 64 x bf16, rows>, %b: !tile.frag<16 x 64 x f16, keys>) {
+  // expected-error @+1 {{C3: expected one element type and an f32 result of layout accumulator}}
+  %0 = tile.dot %a, %b transposed : !tile.frag<16 x 64 x bf16, rows>, !tile.frag<16 x 64 x f16, keys> -> <16 x 16 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C3_dot_result_layout(%a: !tile.frag<16 x 16 x bf16, operand>, %b: !tile.frag<16 x 64 x bf16, values>) {
+  // expected-error @+1 {{C3: expected one element type and an f32 result of layout columns}}
+  %0 = tile.dot %a, %b : !tile.frag<16 x 16 x bf16, operand>, !tile.frag<16 x 64 x bf16, values> -> <16 x 64 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C1_wait_types(%a: !tile.frag<16 x 64 x f32, accumulator>) {
+  // expected-error @+1 {{C1: expected results of the operands' types}}
+  %0 = tile.wait 0 of %a : (!tile.frag<16 x 64 x f32, accumulator>) -> !tile.frag<8 x 64 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C2_wait_pending(%a: !tile.frag<16 x 64 x f32, accumulator>) {
+  // expected-error @+1 {{C2: expected pending in 0..7, got -1}}
+  %0 = tile.wait -1 of %a : (!tile.frag<16 x 64 x f32, accumulator>) -> !tile.frag<16 x 64 x f32, accumulator>
+  return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// tile.map
+//===----------------------------------------------------------------------===//
+
+func.func @C1_map_shape(%a: !tile.frag<8 x 16 x f32, accumulator>, %b: !tile.frag<8 x 32 x f32, accumulator>) {
+  // expected-error @+1 {{C1: expected the shape of '!tile.frag<8 x 16 x f32, accumulator>' or a row fragment of as many rows}}
+  %0 = tile.map(%a, %b : !tile.frag<8 x 16 x f32, accumulator>, !tile.frag<8 x 32 x f32, accumulator>)
+    -> !tile.frag<8 x 16 x f32, accumulator> {
+  ^bb0(%x: f32, %y: f32):
+    tile.yield %x : f32
+  }
+  return
+}
+
+// -----
+
+// A lane of a partial row holds a part of the sum only.
+func.func @C1_map_partial_row(%a: !tile.frag<8 x 16 x f32, accumulator>, %b: !tile.frag<8 x 1 x f32, partial_row>) {
+  // expected-error @+1 {{C1: expected the shape of}}
+  %0 = tile.map(%a, %b : !tile.frag<8 x 16 x f32, accumulator>, !tile.frag<8 x 1 x f32, partial_row>)
+    -> !tile.frag<8 x 16 x f32, accumulator> {
+  ^bb0(%x: f32, %y: f32):
+    tile.yield %x : f32
+  }
+  return
+}
+
+// -----
+
+func.func @C1_map_results(%a: !tile.frag<8 x 16 x f32, accumulator>) {
+  // expected-error @+1 {{C1: expected results of the shape of '!tile.frag<8 x 16 x f32, accumulator>', got '!tile.frag<8 x 1 x f32, row>'}}
+  %0, %1 = tile.map(%a : !tile.frag<8 x 16 x f32, accumulator>)
+    -> !tile.frag<8 x 16 x f32, accumulator>, !tile.frag<8 x 1 x f32, row> {
+  ^bb0(%x: f32):
+    tile.yield %x, %x : f32, f32
+  }
+  return
+}
+
+// -----
+
+func.func @C1_map_flat_position(%a: !tile.frag<8 x 64 x f32, flat, threads = 128>, %i: i32) {
+  // expected-error @+1 {{C1: expected no positions of a flat fragment}}
+  %0 = tile.map(%a : !tile.frag<8 x 64 x f32, flat, threads = 128>) at %i, %i
+    -> !tile.frag<8 x 64 x f32, flat, threads = 128> {
+  ^bb0(%x: f32, %row: i32, %key: i32):
+    tile.yield %x : f32
+  }
+  return
+}
+
+// -----
+
+func.func @C2_map_one_offset(%a: !tile.frag<8 x 16 x f32, accumulator>, %i: i32) {
+  // expected-error @+1 {{C2: expected at least one result, and two offsets after `at`}}
+  %0 = tile.map(%a : !tile.frag<8 x 16 x f32, accumulator>) at %i -> !tile.frag<8 x 16 x f32, accumulator> {
+  ^bb0(%x: f32, %row: i32):
+    tile.yield %x : f32
+  }
+  return
+}
+
+// -----
+
+func.func @C2_map_arguments(%a: !tile.frag<8 x 16 x f32, accumulator>, %i: i32) {
+  // expected-error @+1 {{C2: expected arguments 'f32', 'i32', 'i32' and yielded values 'f32'}}
+  %0 = tile.map(%a : !tile.frag<8 x 16 x f32, accumulator>) at %i, %i -> !tile.frag<8 x 16 x f32, accumulator> {
+  ^bb0(%x: f32):
+    tile.yield %x : f32
+  }
+  return
+}
+
+// -----
+
+func.func @C2_map_argument_type(%a: !tile.frag<8 x 1 x i1, row>) {
+  // expected-error @+1 {{C2: expected arguments 'i1' and yielded values 'f32'}}
+  %0 = tile.map(%a : !tile.frag<8 x 1 x i1, row>) -> !tile.frag<8 x 1 x f32, row> {
+  ^bb0(%x: f32):
+    tile.yield %x : f32
+  }
+  return
+}
+
+// -----
+
+func.func @C2_map_yield_type(%a: !tile.frag<8 x 1 x f32, row>) {
+  // expected-error @+1 {{C2: expected arguments 'f32' and yielded values 'i1'}}
+  %0 = tile.map(%a : !tile.frag<8 x 1 x f32, row>) -> !tile.frag<8 x 1 x i1, row> {
+  ^bb0(%x: f32):
+    tile.yield %x : f32
+  }
+  return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// tile.row_reduce, tile.any, tile.split, tile.stack, tile.convert
+//===----------------------------------------------------------------------===//
+
+func.func @C1_reduce_layout(%a: !tile.frag<8 x 64 x f32, flat, threads = 128>) {
+  // expected-error @+1 {{C1: expected f32 in layout accumulator, columns, row, partial_row or dense}}
+  %0 = tile.row_reduce sum %a : <8 x 64 x f32, flat, threads = 128> -> <8 x 1 x f32, row>
+  return
+}
+
+// -----
+
+func.func @C2_reduce_rows(%a: !tile.frag<16 x 16 x f32, accumulator>) {
+  // expected-error @+1 {{C2: expected an f32 row fragment of 16 rows, got '!tile.frag<8 x 1 x f32, row>'}}
+  %0 = tile.row_reduce sum %a : <16 x 16 x f32, accumulator> -> <8 x 1 x f32, row>
+  return
+}
+
+// -----
+
+func.func @C2_reduce_dense(%a: !tile.frag<16 x 16 x f32, dense>) {
+  // expected-error @+1 {{C2: expected an f32 row fragment of 16 rows}}
+  %0 = tile.row_reduce sum %a : <16 x 16 x f32, dense> -> <16 x 1 x f32, row>
+  return
+}
+
+// -----
+
+func.func @C1_any_element(%a: !tile.frag<8 x 1 x f32, row>) {
+  // expected-error @+1 {{C1: expected i1 in layout row or dense, got '!tile.frag<8 x 1 x f32, row>'}}
+  %0 = tile.any %a : <8 x 1 x f32, row>
+  return
+}
+
+// -----
+
+func.func @C1_split_rows(%a: !tile.frag<8 x 16 x f32, accumulator>) {
+  // expected-error @+1 {{C1: expected two halves of 16 rows}}
+  %0, %1 = tile.split %a : <8 x 16 x f32, accumulator> -> <8 x 16 x f32, accumulator>, <8 x 16 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C2_split_layout(%a: !tile.frag<16 x 16 x bf16, operand>) {
+  // expected-error @+1 {{C2: expected layout accumulator, columns, row or partial_row}}
+  %0, %1 = tile.split %a : <16 x 16 x bf16, operand> -> <8 x 16 x f32, accumulator>, <8 x 16 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C1_stack_rows(%a: !tile.frag<16 x 16 x f32, accumulator>) {
+  // expected-error @+1 {{C1: expected 8 rows over 8}}
+  %0 = tile.stack %a, %a : <16 x 16 x f32, accumulator> -> <16 x 16 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C2_stack_layout(%a: !tile.frag<8 x 64 x bf16, keys>) {
+  // expected-error @+1 {{C2: expected layout accumulator, columns, row or partial_row}}
+  %0 = tile.stack %a, %a : <8 x 64 x bf16, keys> -> <16 x 64 x bf16, keys>
+  return
+}
+
+// -----
+
+func.func @C1_convert_rows(%a: !tile.frag<8 x 16 x f32, accumulator>) {
+  // expected-error @+1 {{C1: expected a 16-row f32 accumulator into a 16-bit operand of its shape}}
+  %0 = tile.convert %a : <8 x 16 x f32, accumulator> -> <16 x 16 x bf16, operand>
+  return
+}
+
+// -----
+
+func.func @C1_convert_layout(%a: !tile.frag<16 x 64 x f32, columns>) {
+  // expected-error @+1 {{C1: expected a 16-row f32 accumulator into a 16-bit operand of its shape}}
+  %0 = tile.convert %a : <16 x 64 x f32, columns> -> <16 x 64 x bf16, operand>
+  return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// tile.merge
+//===----------------------------------------------------------------------===//
+
+!row = !tile.frag<8 x 1 x f32, row>
+!half = !tile.frag<8 x 64 x f32, columns>
+!flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
+func.func @C1_merge_probe(%m: !row, %o: !half) {
+  // expected-error @+1 {{C1: expected d2, c and o2 together}}
+  %w:3, %last = tile.merge %m, %m, %o, d2 %m {columns = 64, grid = false, key_warps = 4, rows = 4}
+    : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns>, !row -> !flat, !flat, !flat
+  return
+}
+
+// -----
+
+!row = !tile.frag<8 x 1 x f32, row>
+!half = !tile.frag<8 x 64 x f32, columns>
+!flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
+func.func @C2_merge_grid_columns(%m: !row, %o: !half) {
+  // expected-error @+1 {{C2: no merge over grid from layout columns}}
+  %w:3, %last = tile.merge %m, %m, %o {columns = 64, grid = true, key_warps = 4, rows = 4}
+    : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns> -> !flat, !flat, !flat
+  return
+}
+
+// -----
+
+!flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
+func.func @C2_merge_warps_flat(%o: !flat) {
+  // expected-error @+1 {{C2: no merge over warps from layout flat}}
+  %w:3, %last = tile.merge %o, %o, %o {columns = 64, grid = false, key_warps = 4, rows = 4}
+    : <4 x 64 x f32, flat, threads = 128>, <4 x 64 x f32, flat, threads = 128>, <4 x 64 x f32, flat, threads = 128>
+    -> !flat, !flat, !flat
+  return
+}
+
+// -----
+
+!row = !tile.frag<8 x 1 x f32, row>
+!flat = !tile.frag<12 x 64 x f32, flat, threads = 128>
+func.func @C3_merge_rows(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>) {
+  // expected-error @+1 {{C3: operands disagree: statistics '!tile.frag<8 x 1 x f32, row>', values '!tile.frag<8 x 64 x f32, columns>', rows 12, columns 64, key_warps 4}}
+  %w:3, %last = tile.merge %m, %m, %o {columns = 64, grid = false, key_warps = 4, rows = 12}
+    : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns> -> !flat, !flat, !flat
+  return
+}
+
+// -----
+
+!row = !tile.frag<8 x 1 x f32, partial_row>
+!flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
+func.func @C3_merge_partial_sums(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>) {
+  // expected-error @+1 {{C3: operands disagree: statistics '!tile.frag<8 x 1 x f32, partial_row>'}}
+  %w:3, %last = tile.merge %m, %m, %o {columns = 64, grid = false, key_warps = 4, rows = 4}
+    : <8 x 1 x f32, partial_row>, <8 x 1 x f32, partial_row>, <8 x 64 x f32, columns> -> !flat, !flat, !flat
+  return
+}
+
+// -----
+
+!row = !tile.frag<8 x 1 x f32, row>
+!flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
+func.func @C4_merge_result_count(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>) {
+  // expected-error @+1 {{C4: expected results of flat rows x columns}}
+  %w:2, %last = tile.merge %m, %m, %o {columns = 64, grid = false, key_warps = 4, rows = 4}
+    : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns> -> !flat, !flat
+  return
+}
+
+// -----
+
+!flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
+!other = !tile.frag<4 x 64 x f32, flat, threads = 64>
+func.func @C4_merge_grid_results(%o: !flat) {
+  // expected-error @+1 {{C4: expected results of the operands' types}}
+  %w:3, %last = tile.merge %o, %o, %o {columns = 64, grid = true, key_warps = 4, rows = 4}
+    : <4 x 64 x f32, flat, threads = 128>, <4 x 64 x f32, flat, threads = 128>, <4 x 64 x f32, flat, threads = 128>
+    -> !flat, !flat, !other
+  return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Rings and roles
+//===----------------------------------------------------------------------===//
+
+func.func @C1_fill_views(%ring: !tile.ring<2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>,
+                         %k: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C1: expected 2 views and rows, got 1 and 1}}
+  tile.ring_fill %ring[%i] from %k at %i
+    : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>, !tile.view<64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C1_fill_element(%ring: !tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>, %k: !tile.view<64 x f16>, %i: i32) {
+  // expected-error @+1 {{C1: expected a view of the elements of '!tile.shared<64 x 64 x bf16>', got '!tile.view<64 x f16>'}}
+  tile.ring_fill %ring[%i] from %k at %i : <2 x [!tile.shared<64 x 64 x bf16>]>, !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+func.func @C1_acquire_tiles(%ring: !tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>, %i: i32) {
+  // expected-error @+1 {{C1: expected the tiles of '!tile.ring<2 x[!tile.shared<64 x 64 x bf16>]>'}}
+  %0 = tile.ring_acquire %ring[%i] : <2 x [!tile.shared<64 x 64 x bf16>]> -> !tile.shared<64 x 128 x bf16>
+  return
+}
+
+// -----
+
+func.func @roles_outside_kernel() {
+  // expected-error @+1 {{expects parent op 'tile.kernel'}}
+  tile.roles producer {
+  ^bb0:
+  } consumer {
+  ^bb0:
+  } attributes {producer_registers = 24, consumer_registers = 240}
+  return
+}
+
+// -----
+
+tile.kernel @C1_roles_without_producer attributes {warps = 4} {
+  // expected-error @+1 {{C1: expected a kernel with producer warps}}
+  tile.roles producer {
+  ^bb0:
+  } consumer {
+  ^bb0:
+  } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// -----
+
+tile.kernel @C2_roles_registers attributes {warps = 4, producer_warps = 4} {
+  // expected-error @+1 {{C2: expected registers to be a multiple of 8 in 24..256, got 20}}
+  tile.roles producer {
+  ^bb0:
+  } consumer {
+  ^bb0:
+  } attributes {producer_registers = 20, consumer_registers = 240}
+}

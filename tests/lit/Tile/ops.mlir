@@ -1,0 +1,142 @@
+// Every op of the dialect, printed and read again.
+// RUN: lla-opt %s | lla-opt | FileCheck %s
+// RUN: lla-opt %s -mlir-print-op-generic | lla-opt | FileCheck %s
+
+!row = !tile.frag<8 x 1 x f32, row>
+!scores = !tile.frag<8 x 16 x f32, accumulator>
+!half = !tile.frag<8 x 64 x f32, columns>
+!flat = !tile.frag<8 x 64 x f32, flat, threads = 128>
+
+// CHECK-LABEL: tile.kernel @registers attributes {shared_limit = 4096 : i64, stages = 2 : i64, warps = 4 : i64}
+tile.kernel @registers attributes {warps = 4, stages = 2, shared_limit = 4096} {
+  // CHECK: %[[X:.*]] = tile.index grid_x
+  %x = tile.index grid_x
+  // CHECK: %[[Y:.*]] = tile.index grid_y
+  %y = tile.index grid_y
+  // CHECK: %[[WARP:.*]] = tile.index warp
+  %warp = tile.index warp
+  // CHECK: %[[END:.*]] = tile.argument "context" : i32
+  %end = tile.argument "context" : i32
+  // CHECK: tile.argument "scale_log2" : f32
+  %scale = tile.argument "scale_log2" : f32
+  // CHECK: tile.argument "partials_offset" : i64
+  %offset = tile.argument "partials_offset" : i64
+  // CHECK: %[[Q:.*]] = tile.view q[%[[X]], %[[Y]]] {group = 4 : i64} : <64 x bf16>
+  %q = tile.view q[%x, %y] {group = 4} : <64 x bf16>
+  %r = tile.view r[%x, %y] {group = 4} : <64 x bf16>
+  // CHECK: %[[K:.*]] = tile.view k[%[[X]], %[[Y]]] : <64 x bf16>
+  %k = tile.view k[%x, %y] : <64 x bf16>
+  %v = tile.view v[%x, %y] : <64 x bf16>
+  %o = tile.view o[%x, %y] {group = 4} : <64 x bf16>
+  // CHECK: tile.load %[[Q]] over %{{.*}}[%[[WARP]]] until %[[END]] : <64 x bf16>, !tile.view<64 x bf16> -> <16 x 64 x bf16, rows>
+  %rows = tile.load %q over %r[%warp] until %end : <64 x bf16>, !tile.view<64 x bf16> -> <16 x 64 x bf16, rows>
+  // CHECK: tile.load %[[K]][%[[WARP]]] until %[[END]] : <64 x bf16> -> <16 x 64 x bf16, keys>
+  %keys = tile.load %k[%warp] until %end : <64 x bf16> -> <16 x 64 x bf16, keys>
+  %values = tile.load %v[%warp] until %end : <64 x bf16> -> <16 x 64 x bf16, values>
+  // CHECK: %[[ST:.*]] = tile.dot %{{.*}}, %{{.*}} transposed : !tile.frag<16 x 64 x bf16, rows>, !tile.frag<16 x 64 x bf16, keys> -> <16 x 16 x f32, accumulator>
+  %st = tile.dot %rows, %keys transposed
+    : !tile.frag<16 x 64 x bf16, rows>, !tile.frag<16 x 64 x bf16, keys> -> <16 x 16 x f32, accumulator>
+  // CHECK: %[[S:.*]], %[[T:.*]] = tile.split %[[ST]] : <16 x 16 x f32, accumulator> -> <8 x 16 x f32, accumulator>, <8 x 16 x f32, accumulator>
+  %s, %t = tile.split %st : <16 x 16 x f32, accumulator> -> <8 x 16 x f32, accumulator>, <8 x 16 x f32, accumulator>
+  // CHECK: %[[M:.*]] = tile.row_reduce max %[[S]] : <8 x 16 x f32, accumulator> -> <8 x 1 x f32, row>
+  %m = tile.row_reduce max %s : <8 x 16 x f32, accumulator> -> <8 x 1 x f32, row>
+  // CHECK: %[[P:.*]] = tile.map(%[[S]], %[[M]] : !tile.frag<8 x 16 x f32, accumulator>, !tile.frag<8 x 1 x f32, row>) at %[[WARP]], %[[X]] -> !tile.frag<8 x 16 x f32, accumulator> {
+  // CHECK-NEXT: ^bb0(%[[E:.*]]: f32, %[[REF:.*]]: f32, %[[ROW:.*]]: i32, %[[KEY:.*]]: i32):
+  %p = tile.map(%s, %m : !scores, !row) at %warp, %x -> !scores {
+  ^bb0(%e: f32, %reference: f32, %row: i32, %key: i32):
+    %visible = arith.cmpi sle, %key, %row : i32
+    %kept = arith.select %visible, %e, %reference : f32
+    // CHECK: tile.yield %{{.*}} : f32
+    tile.yield %kept : f32
+  }
+  // CHECK: tile.row_reduce sum %[[P]] : <8 x 16 x f32, accumulator> -> <8 x 1 x f32, partial_row>
+  %d1 = tile.row_reduce sum %p : <8 x 16 x f32, accumulator> -> <8 x 1 x f32, partial_row>
+  // A map may have several results.
+  // CHECK: %[[TWO:.*]]:2 = tile.map(%[[M]] : !tile.frag<8 x 1 x f32, row>) -> !tile.frag<8 x 1 x i1, row>, !tile.frag<8 x 1 x f32, row> {
+  %grew, %twice = tile.map(%m : !row) -> !tile.frag<8 x 1 x i1, row>, !row {
+  ^bb0(%e: f32):
+    %sum = arith.addf %e, %e : f32
+    %more = arith.cmpf ogt, %sum, %e : f32
+    tile.yield %more, %sum : i1, f32
+  }
+  // CHECK: tile.any %[[TWO]]#0 : <8 x 1 x i1, row>
+  %any = tile.any %grew : <8 x 1 x i1, row>
+  // CHECK: %[[STACK:.*]] = tile.stack %[[P]], %[[T]] : <8 x 16 x f32, accumulator> -> <16 x 16 x f32, accumulator>
+  %stacked = tile.stack %p, %t : <8 x 16 x f32, accumulator> -> <16 x 16 x f32, accumulator>
+  // CHECK: %[[A:.*]] = tile.convert %[[STACK]] : <16 x 16 x f32, accumulator> -> <16 x 16 x bf16, operand>
+  %a = tile.convert %stacked : <16 x 16 x f32, accumulator> -> <16 x 16 x bf16, operand>
+  // CHECK: %[[ZERO:.*]] = tile.fill 0.000000e+00 : <16 x 64 x f32, columns>
+  %zero = tile.fill 0.0 : <16 x 64 x f32, columns>
+  // CHECK: tile.dot %[[A]], %{{.*}} plus %[[ZERO]] : !tile.frag<16 x 16 x bf16, operand>, !tile.frag<16 x 64 x bf16, values>, !tile.frag<16 x 64 x f32, columns> -> <16 x 64 x f32, columns>
+  %sum = tile.dot %a, %values plus %zero
+    : !tile.frag<16 x 16 x bf16, operand>, !tile.frag<16 x 64 x bf16, values>, !tile.frag<16 x 64 x f32, columns>
+    -> <16 x 64 x f32, columns>
+  %o1, %o2 = tile.split %sum : <16 x 64 x f32, columns> -> <8 x 64 x f32, columns>, <8 x 64 x f32, columns>
+  // CHECK: %[[W:.*]]:6, %{{.*}} = tile.merge %[[M]], %[[M]], %[[O1:.*]], d2 %[[M]], c %[[M]], o2 %{{.*}} {columns = 64 : i64, grid = false, key_warps = 4 : i64, rows = 8 : i64} :
+  %w:6, %w_last = tile.merge %m, %m, %o1, d2 %m, c %m, o2 %o2 {columns = 64, grid = false, key_warps = 4, rows = 8}
+    : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns>, !row, !row, !half
+    -> !flat, !flat, !flat, !flat, !flat, !flat
+  // CHECK: %[[G:.*]]:3, %[[LAST:.*]] = tile.merge %[[W]]#0, %[[W]]#1, %[[W]]#2 {columns = 64 : i64, grid = true, key_warps = 4 : i64, offset = 0 : i64, rows = 8 : i64} :
+  %g:3, %last = tile.merge %w#0, %w#1, %w#2 {columns = 64, grid = true, key_warps = 4, rows = 8, offset = 0}
+    : <8 x 64 x f32, flat, threads = 128>, <8 x 64 x f32, flat, threads = 128>, <8 x 64 x f32, flat, threads = 128>
+    -> !flat, !flat, !flat
+  // CHECK: scf.if %[[LAST]]
+  scf.if %last {
+    // CHECK: tile.store %[[G]]#2, %{{.*}}[%{{.*}}] until %[[END]] : <8 x 64 x f32, flat, threads = 128>, <64 x bf16>
+    tile.store %g#2, %o[%x] until %end : <8 x 64 x f32, flat, threads = 128>, <64 x bf16>
+  }
+}
+
+!tiles = !tile.ring<2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+!accumulator = !tile.frag<16 x 64 x f32, accumulator>
+
+// CHECK-LABEL: tile.kernel @ring attributes {producer_warps = 4 : i64, warps = 4 : i64}
+tile.kernel @ring attributes {warps = 4, producer_warps = 4} {
+  %x = tile.index grid_x
+  %k = tile.view k[%x, %x] : <64 x bf16>
+  %v = tile.view v[%x, %x] : <64 x bf16>
+  // CHECK: %[[Q:.*]] = tile.copy %{{.*}}[%{{.*}}] : <64 x bf16> -> <64 x 64 x bf16>
+  %q = tile.copy %k[%x] : <64 x bf16> -> <64 x 64 x bf16>
+  // CHECK: %[[RING:.*]] = tile.ring {barrier_offset = 32768 : i64, offset = 0 : i64} : <2 x[!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+  %ring = tile.ring {offset = 0, barrier_offset = 32768} : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+  // CHECK: tile.roles producer {
+  tile.roles producer {
+    // CHECK: tile.ring_fill %[[RING]][%{{.*}}] from %{{.*}}, %{{.*}} at %{{.*}}, %{{.*}} :
+    tile.ring_fill %ring[%x] from %k, %v at %x, %x
+      : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>, !tile.view<64 x bf16>, !tile.view<64 x bf16>
+  // CHECK: } consumer {
+  } consumer {
+    // CHECK: %[[T:.*]]:2 = tile.ring_acquire %[[RING]][%{{.*}}] : <2 x[!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]> -> !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>
+    %t:2 = tile.ring_acquire %ring[%x]
+      : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+      -> !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>
+    // CHECK: %[[S:.*]] = tile.dot %[[Q]], %[[T]]#0 transposed : !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16> -> <16 x 64 x f32, accumulator>
+    %s = tile.dot %q, %t#0 transposed
+      : !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16> -> <16 x 64 x f32, accumulator>
+    // CHECK: %[[READY:.*]] = tile.wait 0 of %[[S]] : (!tile.frag<16 x 64 x f32, accumulator>) -> !tile.frag<16 x 64 x f32, accumulator>
+    %ready = tile.wait 0 of %s : (!accumulator) -> !accumulator
+    %p = tile.convert %ready : <16 x 64 x f32, accumulator> -> <16 x 64 x bf16, operand>
+    // CHECK: tile.dot %{{.*}}, %[[T]]#1 plus %[[READY]] : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 64 x bf16>, !tile.frag<16 x 64 x f32, accumulator> -> <16 x 64 x f32, accumulator>
+    %o = tile.dot %p, %t#1 plus %ready
+      : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 64 x bf16>, !accumulator -> <16 x 64 x f32, accumulator>
+    // CHECK: tile.ring_release %[[RING]][%{{.*}}] : <2 x[!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+    tile.ring_release %ring[%x] : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+  // CHECK: } attributes {consumer_registers = 240 : i64, producer_registers = 24 : i64}
+  } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// CHECK-LABEL: tile.kernel @host
+tile.kernel @host attributes {warps = 1} {
+  %x = tile.index grid_x
+  %end = tile.argument "context" : i32
+  %k = tile.view k[%x, %x] : <24 x f32>
+  // CHECK: tile.load %{{.*}}[%{{.*}}] until %{{.*}} transposed : <24 x f32> -> <24 x 16 x f32, dense>
+  %keys = tile.load %k[%x] until %end transposed : <24 x f32> -> <24 x 16 x f32, dense>
+  %q = tile.load %k[%x] until %end : <24 x f32> -> <4 x 24 x f32, dense>
+  // CHECK: tile.dot %{{.*}}, %{{.*}} : !tile.frag<4 x 24 x f32, dense>, !tile.frag<24 x 16 x f32, dense> -> <4 x 16 x f32, dense>
+  %s = tile.dot %q, %keys : !tile.frag<4 x 24 x f32, dense>, !tile.frag<24 x 16 x f32, dense> -> <4 x 16 x f32, dense>
+  // CHECK: tile.dot %{{.*}}, %{{.*}} transposed : !tile.frag<4 x 24 x f32, dense>, !tile.frag<4 x 24 x f32, dense> -> <4 x 4 x f32, dense>
+  %self = tile.dot %q, %q transposed : !tile.frag<4 x 24 x f32, dense>, !tile.frag<4 x 24 x f32, dense> -> <4 x 4 x f32, dense>
+  // CHECK: tile.row_reduce min %{{.*}} : <4 x 16 x f32, dense> -> <4 x 1 x f32, dense>
+  %m = tile.row_reduce min %s : <4 x 16 x f32, dense> -> <4 x 1 x f32, dense>
+}

@@ -1,0 +1,28 @@
+// RUN: lla-opt %s --lla-lower-to-online | FileCheck %s
+
+// CHECK-LABEL: func.func @given_probe
+// CHECK-SAME: (%[[Q:.*]]: tensor<?x?x4x64xbf16>, %[[R:.*]]: tensor<?x?x4x64xbf16>, %[[K:.*]]: tensor<?x?x2x64xbf16>, %[[V:.*]]: tensor<?x?x2x64xbf16>, %[[SCALE:.*]]: f32)
+// CHECK-NEXT: %[[S0:.*]] = lla.online_init : <64, probe>
+// CHECK-NEXT: %[[S1:.*]] = lla.online_update %[[S0]] queries %[[Q]] probe %[[R]] keys %[[K]] values %[[V]] scale %[[SCALE]] causal window 32 range whole : <64, probe>
+// CHECK-SAME: -> <64, probe>
+// CHECK-NEXT: %[[O:.*]] = lla.online_finalize %[[S1]] : <64, probe> -> tensor<?x?x4x64xbf16>
+// CHECK-NEXT: return %[[O]]
+func.func @given_probe(%q: tensor<?x?x4x64xbf16>, %r: tensor<?x?x4x64xbf16>, %k: tensor<?x?x2x64xbf16>,
+    %v: tensor<?x?x2x64xbf16>, %scale: f32) -> tensor<?x?x4x64xbf16> {
+  %o = lla.attention %q probe %r keys %k values %v scale %scale causal window 32
+    : tensor<?x?x4x64xbf16>, tensor<?x?x2x64xbf16> -> tensor<?x?x4x64xbf16>
+  return %o : tensor<?x?x4x64xbf16>
+}
+
+// Without a probe the state carries neither d2 nor O2; masks are carried over as they are.
+// CHECK-LABEL: func.func @softmax
+// CHECK-NEXT: %[[S0:.*]] = lla.online_init : <64>{{$}}
+// CHECK-NEXT: %[[S1:.*]] = lla.online_update %[[S0]] queries %{{.*}} keys %{{.*}} values %{{.*}} scale %{{.*}} range whole : <64>
+// CHECK-NEXT: lla.online_finalize %[[S1]] : <64>
+// CHECK-NOT: lla.attention
+func.func @softmax(%q: tensor<?x?x4x64xf32>, %k: tensor<?x?x2x64xf32>, %v: tensor<?x?x2x64xf32>, %scale: f32)
+    -> tensor<?x?x4x64xf32> {
+  %o = lla.attention %q keys %k values %v scale %scale
+    : tensor<?x?x4x64xf32>, tensor<?x?x2x64xf32> -> tensor<?x?x4x64xf32>
+  return %o : tensor<?x?x4x64xf32>
+}

@@ -1,0 +1,62 @@
+// RUN: lla-opt %s --lla-materialize-schedule -split-input-file -verify-diagnostics
+
+// expected-error @+1 {{expected attributes lla.problem and lla.target}}
+func.func @no_attributes(%q: tensor<?x?x1x64xbf16>, %scale: f32) -> tensor<?x?x1x64xbf16> {
+  %o = lla.attention %q keys %q values %q scale %scale : tensor<?x?x1x64xbf16>, tensor<?x?x1x64xbf16> -> tensor<?x?x1x64xbf16>
+  return %o : tensor<?x?x1x64xbf16>
+}
+
+// -----
+
+// Later passes trust the problem: the op must compute it.
+#problem = #lla.problem<mode = prefill, probe = none, context = 2048, head_dim = 64, causal = true>
+func.func @other_problem(%q: tensor<?x?x1x64xbf16>, %scale: f32) -> tensor<?x?x1x64xbf16>
+    attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">} {
+  // expected-error @+1 {{disagrees with lla.problem}}
+  %o = lla.attention %q keys %q values %q scale %scale : tensor<?x?x1x64xbf16>, tensor<?x?x1x64xbf16> -> tensor<?x?x1x64xbf16>
+  return %o : tensor<?x?x1x64xbf16>
+}
+
+// -----
+
+#problem = #lla.problem<mode = prefill, probe = none, context = 2048, head_dim = 128>
+func.func @other_dim(%q: tensor<?x?x1x64xbf16>, %scale: f32) -> tensor<?x?x1x64xbf16>
+    attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">} {
+  // expected-error @+1 {{disagrees with lla.problem}}
+  %o = lla.attention %q keys %q values %q scale %scale : tensor<?x?x1x64xbf16>, tensor<?x?x1x64xbf16> -> tensor<?x?x1x64xbf16>
+  return %o : tensor<?x?x1x64xbf16>
+}
+
+// -----
+
+#problem = #lla.problem<mode = prefill, probe = none, context = 2048, head_dim = 64>
+// expected-error @+1 {{infeasible schedule: load=ring needs sm_90a (wgmma, bulk tensor copies); target is sm_80}}
+func.func @ring_on_sm80(%q: tensor<?x?x1x64xbf16>, %scale: f32) -> tensor<?x?x1x64xbf16>
+    attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_80">,
+                lla.schedule = #lla.schedule<load = ring, rows = 64, keys = 64>} {
+  %o = lla.attention %q keys %q values %q scale %scale : tensor<?x?x1x64xbf16>, tensor<?x?x1x64xbf16> -> tensor<?x?x1x64xbf16>
+  return %o : tensor<?x?x1x64xbf16>
+}
+
+// -----
+
+#problem = #lla.problem<mode = decode, probe = none, context = 2048, head_dim = 64>
+// expected-error @+1 {{infeasible schedule: keys: expected a multiple of 16 (the products' step), got 24}}
+func.func @key_step(%q: tensor<?x?x1x64xbf16>, %scale: f32) -> tensor<?x?x1x64xbf16>
+    attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">,
+                lla.schedule = #lla.schedule<load = registers, rows = 16, keys = 24>} {
+  %o = lla.attention %q keys %q values %q scale %scale : tensor<?x?x1x64xbf16>, tensor<?x?x1x64xbf16> -> tensor<?x?x1x64xbf16>
+  return %o : tensor<?x?x1x64xbf16>
+}
+
+// -----
+
+#problem = #lla.problem<mode = prefill, context = 2048, head_dim = 128>
+// expected-error @+1 {{infeasible schedule: shared bytes per CTA: expected at most 232448 (sm_90a), got}}
+func.func @shared_memory(%q: tensor<?x?x1x128xbf16>, %r: tensor<?x?x1x128xbf16>, %scale: f32) -> tensor<?x?x1x128xbf16>
+    attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">,
+                lla.schedule = #lla.schedule<load = ring, rows = 128, keys = 80, warps = 8, stages = 6>} {
+  %o = lla.attention %q probe %r keys %q values %q scale %scale
+    : tensor<?x?x1x128xbf16>, tensor<?x?x1x128xbf16> -> tensor<?x?x1x128xbf16>
+  return %o : tensor<?x?x1x128xbf16>
+}

@@ -1,0 +1,109 @@
+// RUN: lla-opt %s --pass-pipeline='builtin.module(tile.kernel(tile-pipeline-copies))' | FileCheck %s
+
+!tile = !tile.shared<64 x 64 x bf16>
+
+// The copies of both key loops share one ring of `stages` slots, filled and acquired by tile number; the rows' copies
+// get a ring of one slot, which comes first.
+// CHECK-LABEL: tile.kernel @ring
+// CHECK-NEXT: %[[ONCE:.*]] = tile.ring : <1 x[!tile.shared<64 x 64 x bf16>]>
+// CHECK-NEXT: %[[RING:.*]] = tile.ring : <3 x[!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+// CHECK-NOT: tile.copy
+tile.kernel @ring attributes {warps = 4, producer_warps = 4, stages = 3} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c64 = arith.constant 64 : i32
+  %middle = tile.argument "row_tiles" : i32
+  %end = tile.argument "context" : i32
+  // CHECK: %[[Q:.*]] = tile.view q
+  %q = tile.view q[%c0, %c0] : <64 x bf16>
+  // CHECK: %[[K:.*]] = tile.view k
+  %k = tile.view k[%c0, %c0] : <64 x bf16>
+  // CHECK: %[[V:.*]] = tile.view v
+  %v = tile.view v[%c0, %c0] : <64 x bf16>
+  // CHECK: tile.ring_fill %[[ONCE]][%[[ZERO:.*]]] from %[[Q]] at
+  // CHECK: %[[ROWS:.*]] = tile.ring_acquire %[[ONCE]][%[[ZERO]]]
+  %rows = tile.copy %q[%c0] : <64 x bf16> -> <64 x 64 x bf16>
+  // CHECK: scf.for %[[N:.*]] =
+  scf.for %n = %c0 to %middle step %c1 : i32 {
+    // CHECK: %[[KEY:.*]] = arith.muli %[[N]]
+    %key = arith.muli %n, %c64 : i32
+    // CHECK-NEXT: tile.ring_fill %[[RING]][%[[N]]] from %[[K]], %[[V]] at %[[KEY]], %[[KEY]]
+    // CHECK-NEXT: %[[TILES:.*]]:2 = tile.ring_acquire %[[RING]][%[[N]]]
+    %keys = tile.copy %k[%key] : <64 x bf16> -> <64 x 64 x bf16>
+    %values = tile.copy %v[%key] : <64 x bf16> -> <64 x 64 x bf16>
+    // CHECK-NEXT: tile.dot %[[ROWS]], %[[TILES]]#0 transposed
+    %s = tile.dot %rows, %keys transposed : !tile, !tile -> <16 x 64 x f32, accumulator>
+    %p = tile.convert %s : <16 x 64 x f32, accumulator> -> <16 x 64 x bf16, operand>
+    // CHECK: tile.dot %{{.*}}, %[[TILES]]#1 :
+    %o = tile.dot %p, %values : !tile.frag<16 x 64 x bf16, operand>, !tile -> <16 x 64 x f32, accumulator>
+    // The slot is given back at the end of the iteration.
+    // CHECK-NEXT: tile.ring_release %[[RING]][%[[N]]]
+    // CHECK-NEXT: }
+  }
+  // The second loop goes on counting where the first stopped.
+  // CHECK: scf.for %[[N2:.*]] =
+  scf.for %n = %middle to %end step %c1 : i32 {
+    // CHECK: tile.ring_fill %[[RING]][%[[N2]]]
+    // CHECK: tile.ring_acquire %[[RING]][%[[N2]]]
+    %key = arith.muli %n, %c64 : i32
+    %keys = tile.copy %k[%key] : <64 x bf16> -> <64 x 64 x bf16>
+    %values = tile.copy %v[%key] : <64 x bf16> -> <64 x 64 x bf16>
+    %s = tile.dot %rows, %keys transposed : !tile, !tile -> <16 x 64 x f32, accumulator>
+    // CHECK: tile.ring_release %[[RING]][%[[N2]]]
+  }
+}
+
+// Loads into registers move one iteration ahead: the first before the loop, the next right behind the last reader.
+// CHECK-LABEL: tile.kernel @registers
+tile.kernel @registers attributes {warps = 4, stages = 2} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c16 = arith.constant 16 : i32
+  // CHECK: %[[END:.*]] = tile.argument "context"
+  %end = tile.argument "context" : i32
+  %q = tile.view q[%c0, %c0] : <64 x bf16>
+  // CHECK: %[[K:.*]] = tile.view k
+  %k = tile.view k[%c0, %c0] : <64 x bf16>
+  // CHECK: %[[ROWS:.*]] = tile.load
+  %rows = tile.load %q[%c0] until %c16 : <64 x bf16> -> <16 x 64 x bf16, rows>
+  %zero = tile.fill 0.0 : <16 x 16 x f32, accumulator>
+  // CHECK: %[[KEY0:.*]] = arith.muli %c0{{.*}}, %c16
+  // CHECK-NEXT: %[[FIRST:.*]] = tile.load %[[K]][%[[KEY0]]] until %[[END]]
+  // CHECK-NEXT: scf.for %[[N:.*]] = %{{.*}} to %{{.*}} step %[[STEP:.*]] iter_args(%[[SUM:.*]] = %{{.*}}, %[[KEYS:.*]] = %[[FIRST]])
+  %sum = scf.for %n = %c0 to %end step %c1 iter_args(%acc = %zero) -> (!tile.frag<16 x 16 x f32, accumulator>) : i32 {
+    %key = arith.muli %n, %c16 : i32
+    %keys = tile.load %k[%key] until %end : <64 x bf16> -> <16 x 64 x bf16, keys>
+    // CHECK: %[[S:.*]] = tile.dot %[[ROWS]], %[[KEYS]] transposed
+    %s = tile.dot %rows, %keys transposed
+      : !tile.frag<16 x 64 x bf16, rows>, !tile.frag<16 x 64 x bf16, keys> -> <16 x 16 x f32, accumulator>
+    // CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[N]], %[[STEP]]
+    // CHECK-NEXT: %[[KEY1:.*]] = arith.muli %[[NEXT]], %c16
+    // CHECK-NEXT: %[[AHEAD:.*]] = tile.load %[[K]][%[[KEY1]]] until %[[END]]
+    // CHECK-NEXT: %[[T:.*]] = tile.map(%[[SUM]], %[[S]]
+    %t = tile.map(%acc, %s : !tile.frag<16 x 16 x f32, accumulator>, !tile.frag<16 x 16 x f32, accumulator>)
+      -> !tile.frag<16 x 16 x f32, accumulator> {
+    ^bb0(%x: f32, %y: f32):
+      %z = arith.addf %x, %y : f32
+      tile.yield %z : f32
+    }
+    // CHECK-NOT: tile.load
+    // CHECK: scf.yield %[[T]], %[[AHEAD]]
+    scf.yield %t : !tile.frag<16 x 16 x f32, accumulator>
+  }
+}
+
+// With one stage a load stays where it is read.
+// CHECK-LABEL: tile.kernel @one_stage
+// CHECK-NOT: tile.load
+// CHECK: scf.for
+// CHECK: tile.load
+// CHECK-NEXT: }
+tile.kernel @one_stage attributes {warps = 4, stages = 1} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %end = tile.argument "context" : i32
+  %k = tile.view k[%c0, %c0] : <64 x bf16>
+  scf.for %n = %c0 to %end step %c1 : i32 {
+    %keys = tile.load %k[%n] until %end : <64 x bf16> -> <16 x 64 x bf16, keys>
+  }
+}
