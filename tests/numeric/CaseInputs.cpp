@@ -54,7 +54,8 @@ public:
     case InputKind::GrowingScores:
       return forEachKey([&](double *key, const double *, const double *query, int64_t position) {
         for (int64_t i = 0; i < problem.headDim; ++i)
-          key[i] = 0.1 * key[i] + query[i] * (3.0 * static_cast<double>(position) / static_cast<double>(problem.context));
+          key[i] =
+              0.1 * key[i] + query[i] * (3.0 * static_cast<double>(position) / static_cast<double>(problem.context));
       });
     case InputKind::SeenNaNKey:
       if (seenCount() > 0)
@@ -178,12 +179,17 @@ ErrorFigures measure(const Problem &problem, InputKind kind, const std::vector<d
   return figures;
 }
 
+/// What a single 16-bit problem may be wrong by.
+static double baselineLimit(const ErrorFigures &figures, ElementType dtype) {
+  return 1.5 * figures.baselineRelative + 2 * relativeUlp(dtype, figures.maxReference);
+}
+
 std::string judge(const ErrorFigures &figures, ElementType dtype, InputKind kind) {
   if (dtype == ElementType::F32)
     return figures.relative <= singleTolerance
                ? ""
                : fmt::format("error {:.2e} of max|ref|, expected at most {:.0e}", figures.relative, singleTolerance);
-  double limit = 1.5 * figures.baselineRelative + 2 * relativeUlp(dtype, figures.maxReference);
+  double limit = baselineLimit(figures, dtype);
   if (!(figures.relative <= limit)) // NaN fails.
     return fmt::format("error {:.2e} of max|ref|, expected at most {:.2e} (the straightforward evaluation's: {:.2e})",
                        figures.relative, limit, figures.baselineRelative);
@@ -193,10 +199,11 @@ std::string judge(const ErrorFigures &figures, ElementType dtype, InputKind kind
   return "";
 }
 
-std::string judgeDifference(const std::vector<double> &output, const std::vector<double> &other, ElementType dtype) {
-  double limit = dtype == ElementType::F32 ? singleTolerance : halfTolerance;
+std::string judgeDifference(const std::vector<double> &output, const std::vector<double> &other, ElementType dtype,
+                            const ErrorFigures &figures) {
+  double limit = dtype == ElementType::F32 ? singleTolerance : std::max(halfTolerance, baselineLimit(figures, dtype));
   double difference = relativeError(output, other);
-  return difference <= limit ? "" : fmt::format("differs by {:.2e}, expected at most {:.0e}", difference, limit);
+  return difference <= limit ? "" : fmt::format("differs by {:.2e}, expected at most {:.1e}", difference, limit);
 }
 
 std::string judgeBlindRows(const Problem &problem, const std::vector<double> &output) {

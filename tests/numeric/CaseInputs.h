@@ -29,8 +29,10 @@ ErrorFigures measure(const Problem &problem, InputKind kind, const std::vector<d
 
 /// Why these figures are not good enough; empty if they are.
 std::string judge(const ErrorFigures &figures, ElementType dtype, InputKind kind);
-/// Why two right outputs of one problem differ by too much; empty if they do not.
-std::string judgeDifference(const std::vector<double> &output, const std::vector<double> &other, ElementType dtype);
+/// Why two outputs of one problem differ by more than a right one may be wrong; empty if they do not. `figures` are
+/// of either.
+std::string judgeDifference(const std::vector<double> &output, const std::vector<double> &other, ElementType dtype,
+                            const ErrorFigures &figures);
 /// The first row that sees no key and is not exactly 0; empty if there is none.
 std::string judgeBlindRows(const Problem &problem, const std::vector<double> &output);
 

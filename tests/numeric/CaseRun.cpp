@@ -28,8 +28,7 @@ public:
     const Target &target = place.executor->target();
     if (!target.isHost() && entry.problem.dtype == ElementType::F32)
       return place.report.skipped(entry.name, "fp32 runs on the host only");
-    std::vector<Schedule> schedules =
-        schedulesOf(entry.problem, entry.schedules, target, seed, place.settings.samples);
+    std::vector<Schedule> schedules = schedulesOf(entry.problem, entry.schedules, target, seed, place.settings.samples);
     if (schedules.empty())
       return place.report.failed(entry.name, "no schedule is feasible");
     prepareCalls();
@@ -86,7 +85,7 @@ private:
   llvm::Expected<std::vector<double>> runOnce(const Plan &plan, const Workspace &workspace, PlacedTensors &tensors) {
     if (llvm::Error error = tensors.poisonOutput(*place.executor))
       return std::move(error);
-    if (llvm::Error error = runAndWait(place, plan, tensors.views(), workspace))
+    if (llvm::Error error = place.runAndWait(plan, tensors.views(), workspace))
       return std::move(error);
     if (llvm::Error error = workspace.check(*place.executor))
       return std::move(error);
@@ -105,18 +104,19 @@ private:
     bool hasNaN = entry.inputKind == InputKind::SeenNaNKey || entry.inputKind == InputKind::SeenNaNValue;
     if (call.first.empty())
       call.first = output;
-    else if (std::string reason = judgeDifference(output, call.first, dtype); !hasNaN && !reason.empty())
+    else if (std::string reason = judgeDifference(output, call.first, dtype, figures); !hasNaN && !reason.empty())
       return llvm::createStringError("against the first schedule: " + reason);
-    place.report.passed(entry.name, fmt::format("{} {} [{}] error {:.2e}", call.problem.queryLength,
-                                                call.problem.context, toText(plan.schedule().schedule),
-                                                figures.relative));
+    place.report.passed(entry.name,
+                        fmt::format("{} {} [{}] error {:.2e}", call.problem.queryLength, call.problem.context,
+                                    toText(plan.schedule().schedule), figures.relative));
     return llvm::Error::success();
   }
 
   void fail(const Schedule &schedule, const Problem &problem, const std::string &reason) {
-    place.report.failed(entry.name, fmt::format("{}\n       problem {}\n       schedule {}\n       inputs {}, {}, --seed {}",
-                                                reason, toJson(problem), toText(schedule), name(entry.inputKind),
-                                                name(entry.arrangement), place.settings.seed));
+    place.report.failed(entry.name,
+                        fmt::format("{}\n       problem {}\n       schedule {}\n       inputs {}, {}, --seed {}",
+                                    reason, toJson(problem), toText(schedule), name(entry.inputKind),
+                                    name(entry.arrangement), place.settings.seed));
   }
 
   Workplace &place;

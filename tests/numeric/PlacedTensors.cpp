@@ -38,10 +38,8 @@ Place placeOf(const Problem &problem, int64_t rows, int64_t heads, int64_t gap, 
     headStride = (rows + capacity) * rowStride + gap;
     batchStride = heads * headStride + gap;
   }
-  place.view = {nullptr,
-                problem.dtype,
-                {problem.batch, rows, heads, problem.headDim},
-                {batchStride, rowStride, headStride, 1}};
+  place.view = {
+      nullptr, problem.dtype, {problem.batch, rows, heads, problem.headDim}, {batchStride, rowStride, headStride, 1}};
   place.offset = gap;
   place.elements = gap + problem.batch * batchStride;
   return place;
@@ -49,8 +47,8 @@ Place placeOf(const Problem &problem, int64_t rows, int64_t heads, int64_t gap, 
 
 } // namespace
 
-llvm::Expected<PlacedTensors> PlacedTensors::create(Executor &executor, const Problem &problem,
-                                                    Arrangement arrangement, const DenseInputs &inputs) {
+llvm::Expected<PlacedTensors> PlacedTensors::create(Executor &executor, const Problem &problem, Arrangement arrangement,
+                                                    const DenseInputs &inputs) {
   int64_t gap = gapOf(arrangement, executor.target()), elementSize = elementBytes(problem.dtype);
   constexpr int64_t spareKeys = 37;
   Place query = placeOf(problem, problem.queryLength, problem.queryHeads, gap, 0, false);

@@ -53,15 +53,29 @@ llvm::Expected<Plan> preparedPlan(Workplace &place, const Problem &problem, cons
   return plan;
 }
 
-llvm::Error runAndWait(Workplace &place, const Plan &plan, const AttentionTensors &tensors,
-                       const Workspace &workspace) {
-  std::lock_guard<std::mutex> lock(place.running);
-  if (llvm::Error error = plan.run(tensors, workspace.data(), workspace.bytes(), nullptr))
-    return error;
-  llvm::Error error = place.executor->synchronize(nullptr);
-  if (error)
-    place.isLost = true;
+llvm::Error Workplace::runAndWait(const Plan &plan, const AttentionTensors &tensors, const Workspace &workspace) {
+  std::lock_guard<std::mutex> turn(running);
+  if (isLost)
+    return failure(FailureKind::Execution, "not run: a kernel before it broke the device");
+  {
+    std::lock_guard<std::mutex> lock(naming);
+    latest = fmt::format("problem {} schedule {}", toJson(plan.problem()), toText(plan.schedule().schedule));
+  }
+  isRunning = true;
+  llvm::Error error = plan.run(tensors, workspace.data(), workspace.bytes(), nullptr);
+  bool hasStarted = !error;
+  if (hasStarted)
+    error = executor->synchronize(nullptr);
+  isRunning = false;
+  ++launches;
+  if (error && hasStarted)
+    isLost = true;
   return error;
+}
+
+std::string Workplace::inFlight() const {
+  std::lock_guard<std::mutex> lock(naming);
+  return latest;
 }
 
 } // namespace lla::numeric

@@ -5,30 +5,17 @@
 #include "GuardedRegion.h"
 #include "Report.h"
 #include "runtime/Plan.h"
+#include <atomic>
+#include <mutex>
 
 namespace lla::numeric {
 
 struct Settings {
   uint64_t seed = 1;
   bool isLong = false;
-  int64_t samples = 4;      ///< Random schedules per load path.
+  int64_t samples = 4; ///< Random schedules per load path.
   int64_t randomProblems = 40;
-  std::string ptxas;        ///< Empty: the driver assembles.
-};
-
-/// What every check gets.
-struct Workplace {
-  std::shared_ptr<Executor> executor;
-  std::shared_ptr<Jit> jit; ///< Compiles in this process, remembers kernels in memory only.
-  Report &report;
-  const Settings &settings;
-  /// Held from a launch to its synchronisation, so that a fault is blamed on the right case.
-  std::mutex running;
-  /// A kernel faulted: nothing runs on this device any more.
-  std::atomic<bool> isLost = false;
-
-  Workplace(std::shared_ptr<Executor> executor, Report &report, const Settings &settings);
-  bool isHost() const { return executor->target().isHost(); }
+  std::string ptxas; ///< Empty: the driver assembles.
 };
 
 /// What a plan runs in: counters zeroed once, partial states poisoned, since they may hold anything.
@@ -46,11 +33,33 @@ private:
   int64_t counterBytes;
 };
 
+/// What every check gets.
+struct Workplace {
+  std::shared_ptr<Executor> executor;
+  std::shared_ptr<Jit> jit; ///< Compiles in this process, remembers kernels in memory only.
+  Report &report;
+  const Settings &settings;
+  /// A kernel faulted: nothing runs on this device any more.
+  std::atomic<bool> isLost = false;
+  std::atomic<int64_t> launches = 0;
+  std::atomic<bool> isRunning = false; ///< A launch has not ended yet.
+
+  Workplace(std::shared_ptr<Executor> executor, Report &report, const Settings &settings);
+  bool isHost() const { return executor->target().isHost(); }
+
+  /// Runs to the end. Launches take turns, so that a fault is blamed on the right one.
+  llvm::Error runAndWait(const Plan &plan, const AttentionTensors &tensors, const Workspace &workspace);
+  /// Problem and schedule of the latest launch.
+  std::string inFlight() const;
+
+private:
+  std::mutex running;
+  mutable std::mutex naming; ///< Of `latest`, which is read while a launch hangs.
+  std::string latest;
+};
+
 /// Prepared, or an error that says what was to be compiled.
 llvm::Expected<Plan> preparedPlan(Workplace &place, const Problem &problem, const Schedule &schedule);
-
-/// Runs to the end.
-llvm::Error runAndWait(Workplace &place, const Plan &plan, const AttentionTensors &tensors, const Workspace &workspace);
 
 } // namespace lla::numeric
 #endif

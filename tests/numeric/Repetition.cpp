@@ -1,0 +1,95 @@
+//===- Repetition.cpp - the same bits every time --------------------------===//
+
+#include "Checks.h"
+#include "PlacedTensors.h"
+#include "Schedules.h"
+#include <cstring>
+#include <fmt/format.h>
+
+namespace lla::numeric {
+namespace {
+
+/// Problems whose default schedules reach each kernel family: few and many rows, with and without a merge.
+std::vector<Problem> families() {
+  Problem decode;
+  decode.batch = 2;
+  decode.queryHeads = 16;
+  decode.kvHeads = 4;
+  decode.context = 4000;
+  decode.headDim = 128;
+  Problem softmax = decode;
+  softmax.probe = Probe::None;
+  Problem chunk = decode;
+  chunk.queryLength = 4;
+  chunk.causal = true;
+  Problem causal;
+  causal.mode = Mode::Prefill;
+  causal.queryHeads = causal.kvHeads = 4;
+  causal.context = 700;
+  causal.headDim = 64;
+  causal.causal = true;
+  Problem full = causal;
+  full.causal = false;
+  full.headDim = 128;
+  Problem window = causal;
+  window.window = 150;
+  std::vector<Problem> problems = {decode, softmax, chunk, causal, full, window};
+  for (Problem &problem : problems)
+    llvm::cantFail(normalize(problem));
+  return problems;
+}
+
+/// Success if `launches` runs on one workspace give the bits of the first.
+llvm::Error repeat(Workplace &place, const Problem &problem, const Schedule &schedule, int64_t launches) {
+  Executor &executor = *place.executor;
+  llvm::Expected<Plan> plan = preparedPlan(place, problem, schedule);
+  if (!plan)
+    return plan.takeError();
+  llvm::Expected<Workspace> workspace = Workspace::create(executor, plan->resources());
+  if (!workspace)
+    return workspace.takeError();
+  DenseInputs inputs = makeInputs(problem, InputKind::Normal, place.settings.seed);
+  llvm::Expected<PlacedTensors> tensors = PlacedTensors::create(executor, problem, Arrangement::Dense, inputs);
+  if (!tensors)
+    return tensors.takeError();
+  const TensorView &o = tensors->views().o;
+  std::vector<char> first, now(o.spanBytes());
+  for (int64_t launch = 0; launch < launches; ++launch) {
+    if (llvm::Error error = executor.fill(o.data, GuardedRegion::poison, o.spanBytes(), nullptr))
+      return error;
+    if (llvm::Error error = place.runAndWait(*plan, tensors->views(), *workspace))
+      return error;
+    if (llvm::Error error = executor.copyOut(now.data(), o.data, o.spanBytes(), nullptr))
+      return error;
+    if (first.empty())
+      first = now;
+    else if (std::memcmp(first.data(), now.data(), now.size()) != 0)
+      return llvm::createStringError(fmt::format("launch {} of {} gives other bits than the first", launch, launches));
+  }
+  return workspace->check(executor);
+}
+
+} // namespace
+
+void checkRepetition(Workplace &place) {
+  int64_t launches = place.isHost() ? 40 : 1000;
+  for (const Problem &problem : families()) {
+    const Target &target = place.executor->target();
+    std::vector<Schedule> schedules =
+        schedulesOf(problem, ScheduleSet::Default, target, place.settings.seed, place.settings.samples);
+    if (problem.mode == Mode::Decode)
+      for (const Schedule &split : schedulesOf(problem, ScheduleSet::RandomSplits, target, place.settings.seed, 0))
+        schedules.push_back(split);
+    for (const Schedule &schedule : schedules) {
+      if (place.isLost)
+        return;
+      std::string what = fmt::format("problem {} schedule {}", toJson(problem), toText(schedule));
+      if (llvm::Error error = repeat(place, problem, schedule, launches))
+        place.report.failed("repetition", llvm::toString(std::move(error)) + "\n       " + what);
+      else
+        place.report.passed("repetition", what);
+    }
+  }
+}
+
+} // namespace lla::numeric

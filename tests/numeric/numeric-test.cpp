@@ -1,0 +1,205 @@
+//===- numeric-test.cpp - the conformance list on this machine's devices --===//
+//
+//   numeric-test                          the quick list, on the host and on a GPU if there is one
+//   numeric-test --target cuda --long     everything, on the GPU
+//   numeric-test --case masks --verbose   cases and checks whose name holds "masks"
+//
+// Exit code 0 if all that ran was right, 1 otherwise. Without a GPU its part is
+// one line, "skipped: no CUDA device (reason)".
+//
+//===----------------------------------------------------------------------===//
+
+#include "CaseRun.h"
+#include "Checks.h"
+#include "runtime/Knobs.h"
+#include "runtime/Toolkit.h"
+#include "runtime/host/HostExecutor.h"
+#include "llvm/Support/PrettyStackTrace.h"
+#include "llvm/Support/Signals.h"
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <fmt/format.h>
+#include <thread>
+
+using namespace lla;
+using namespace lla::numeric;
+
+namespace {
+
+struct Options {
+  std::string target = "all", ptxas;
+  std::vector<std::string> only, without; ///< Parts of names.
+  bool verbose = false, list = false, driverAssembles = false;
+  unsigned jobs = 0, vectorBits = 0;
+  Settings settings;
+
+  bool wants(const std::string &name) const {
+    auto matches = [&](const std::string &part) { return name.find(part) != std::string::npos; };
+    return (only.empty() || std::any_of(only.begin(), only.end(), matches)) &&
+           std::none_of(without.begin(), without.end(), matches);
+  }
+};
+
+/// The list, then the random problems, those that are wanted.
+std::vector<Case> casesOf(const Options &options) {
+  std::vector<Case> all = conformanceCases(), chosen;
+  std::vector<Case> random = randomCases(options.settings.seed, options.settings.randomProblems);
+  all.insert(all.end(), random.begin(), random.end());
+  for (const Case &entry : all)
+    if (options.wants(entry.name) && (entry.tier == Tier::Quick || options.settings.isLong))
+      chosen.push_back(entry);
+  return chosen;
+}
+
+/// Ends the process if a launch does not: a hung GPU answers to nothing else.
+class Watchdog {
+public:
+  explicit Watchdog(Workplace &place) : place(place), thread([this] { watch(); }) {}
+  ~Watchdog() {
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      isDone = true;
+    }
+    wake.notify_all();
+    thread.join();
+  }
+
+private:
+  static constexpr std::chrono::seconds patience{120};
+
+  void watch() {
+    std::unique_lock<std::mutex> lock(mutex);
+    int64_t seen = -1;
+    while (!wake.wait_for(lock, patience, [&] { return isDone; })) {
+      int64_t now = place.launches;
+      if (now == seen && place.isRunning) {
+        std::printf("FAIL: a launch did not end within %lld s; running: %s\n", static_cast<long long>(patience.count()),
+                    place.inFlight().c_str());
+        std::fflush(stdout);
+        std::_Exit(1);
+      }
+      seen = now;
+    }
+  }
+
+  Workplace &place;
+  std::mutex mutex;
+  std::condition_variable wake;
+  bool isDone = false;
+  std::thread thread;
+};
+
+/// Cases compile side by side; launches take turns.
+void runCases(Workplace &place, const std::vector<Case> &cases, unsigned jobs) {
+  std::atomic<size_t> next = 0;
+  auto work = [&] {
+    for (size_t i; (i = next++) < cases.size();) {
+      if (place.isLost)
+        return place.report.failed(cases[i].name, "not run: a kernel before it broke the device");
+      llvm::PrettyStackTraceFormat trace("numeric case %s", cases[i].name.c_str());
+      runCase(place, cases[i]);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned i = 1; i < jobs; ++i)
+    threads.emplace_back(work);
+  work();
+  for (std::thread &thread : threads)
+    thread.join();
+}
+
+/// True if all was right.
+bool runOn(std::shared_ptr<Executor> executor, const char *name, const Options &options) {
+  auto start = std::chrono::steady_clock::now();
+  Report report(name, options.verbose);
+  Workplace place(std::move(executor), report, options.settings);
+  std::vector<Case> cases = casesOf(options);
+  std::printf("%s: %zu cases, --seed %llu, code from %s\n", name, cases.size(),
+              static_cast<unsigned long long>(options.settings.seed),
+              place.isHost()                   ? "LLVM"
+              : options.settings.ptxas.empty() ? "the driver"
+                                               : options.settings.ptxas.c_str());
+  Watchdog watchdog(place);
+  runCases(place, cases, options.jobs);
+  for (const DeviceCheck &check : deviceChecks)
+    if (options.wants(check.name) && !place.isLost)
+      check.run(place);
+  bool isRight = report.finish();
+  std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  std::printf("%s: %.1f s\n", name, seconds.count());
+  return isRight;
+}
+
+bool runOnHost(const Options &options) {
+  Target target = hostTarget(2); // Two threads, so that tasks of one launch meet on every machine.
+  if (options.vectorBits)
+    target.vectorBits = options.vectorBits;
+  Report algebra("host", options.verbose);
+  if (options.wants("state_algebra"))
+    checkStateAlgebra(algebra, options.settings);
+  bool isAlgebraRight = algebra.finish();
+  return runOn(std::make_shared<HostExecutor>(target), "host", options) && isAlgebraRight;
+}
+
+bool runOnCuda(const Options &options, const Knobs &knobs) {
+  llvm::Expected<std::unique_ptr<Executor>> executor = openExecutor("cuda", knobs);
+  if (!executor) {
+    std::printf("skipped: no CUDA device (%s)\n", llvm::toString(executor.takeError()).c_str());
+    return true;
+  }
+  return runOn(std::move(*executor), "cuda", options);
+}
+
+int run(Options &options) {
+  llvm::Expected<Knobs> knobs = Knobs::fromEnvironment();
+  if (!knobs) {
+    std::fprintf(stderr, "numeric-test: %s\n", llvm::toString(knobs.takeError()).c_str());
+    return 1;
+  }
+  if (!options.driverAssembles)
+    options.settings.ptxas = options.ptxas.empty() ? findPtxas(*knobs) : options.ptxas;
+  if (options.settings.isLong) {
+    options.settings.samples = 24;
+    options.settings.randomProblems *= 10;
+  }
+  if (options.jobs == 0)
+    options.jobs = std::max(1u, std::thread::hardware_concurrency());
+  if (options.list) {
+    for (const Case &entry : casesOf(options))
+      std::puts(entry.name.c_str());
+    return 0;
+  }
+  bool isRight = true;
+  if (options.target != "cuda")
+    isRight &= runOnHost(options);
+  if (options.target != "host")
+    isRight &= runOnCuda(options, *knobs);
+  std::puts(isRight ? "numeric-test: all right" : "numeric-test: FAILED");
+  return isRight ? 0 : 1;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  llvm::sys::PrintStackTraceOnErrorSignal(argv[0]);
+  llvm::EnablePrettyStackTrace();
+  Options options;
+  CLI::App app{"Runs the conformance list (tests/numeric/Cases.def) on this machine's devices"};
+  app.add_option("--target", options.target, "where: host, cuda or all")->check(CLI::IsMember({"host", "cuda", "all"}));
+  app.add_option("--case", options.only, "only cases and checks whose name holds this; may repeat");
+  app.add_option("--without", options.without, "leave out cases and checks whose name holds this; may repeat");
+  app.add_flag("--long", options.settings.isLong, "the long list too, more random problems and schedules");
+  app.add_option("--seed", options.settings.seed, "of inputs, random problems and sampled schedules");
+  app.add_option("--jobs", options.jobs, "cases side by side (default: one per CPU)");
+  app.add_option("--vector-bits", options.vectorBits, "of host kernels, at most what this CPU has")
+      ->check(CLI::IsMember({128, 256, 512}));
+  app.add_option("--ptxas", options.ptxas, "assembler to use (default: as the product finds it)");
+  app.add_flag("--driver-jit", options.driverAssembles, "let the driver assemble PTX");
+  app.add_flag("--list", options.list, "print the cases' names and stop");
+  app.add_flag("--verbose", options.verbose, "print what was right, too");
+  CLI11_PARSE(app, argc, argv);
+  return run(options);
+}
