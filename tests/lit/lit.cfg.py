@@ -4,12 +4,14 @@ A test that assembles PTX says `// REQUIRES: ptxas` and calls it as %ptxas.
 """
 
 import os
+import sys
 
 import lit.formats
 
 config.name = "lla"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
+config.substitutions.append(("%{python}", sys.executable))
 config.excludes = ["Inputs"]
 config.test_source_root = os.path.dirname(__file__)
 

@@ -1,0 +1,71 @@
+//===- ProblemFlagsTest.cpp - problems on the command line ----------------===//
+
+#include "tools/lla/ProblemFlags.h"
+#include "gtest/gtest.h"
+
+using namespace lla;
+
+namespace {
+
+llvm::Expected<std::vector<Problem>> parsed(const std::string &line) {
+  CLI::App app;
+  ProblemFlags flags;
+  flags.addTo(app);
+  app.parse(line);
+  return flags.problems();
+}
+
+std::string errorOf(const std::string &line) {
+  llvm::Expected<std::vector<Problem>> problems = parsed(line);
+  return problems ? "" : llvm::toString(problems.takeError());
+}
+
+TEST(ProblemFlags, areTheFieldsOfTheJsonForm) {
+  std::vector<Problem> problems = llvm::cantFail(
+      parsed("--mode prefill --batch 2 --context 64 --query-heads 4 --kv-heads 2 --query-length 32 --head-dim 16 "
+             "--dtype fp16 --probe none --window 8 --scale -0.5 --layout bhsd"));
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_EQ(problems[0], llvm::cantFail(parseProblem(
+                             R"({"mode": "prefill", "batch": 2, "context": 64, "query_heads": 4, "kv_heads": 2,
+                                 "query_length": 32, "head_dim": 16, "dtype": "fp16", "probe": "none", "window": 8,
+                                 "scale": -0.5, "layout": "bhsd"})")));
+}
+
+TEST(ProblemFlags, rangesMultiplyOut) {
+  std::vector<Problem> problems = llvm::cantFail(parsed("--batch 1,4 --context 128:512:2x --head-dim 64"));
+  std::vector<std::pair<int64_t, int64_t>> sizes;
+  for (const Problem &problem : problems)
+    sizes.emplace_back(problem.batch, problem.context);
+  std::vector<std::pair<int64_t, int64_t>> expected = {{1, 128}, {1, 256}, {1, 512}, {4, 128}, {4, 256}, {4, 512}};
+  EXPECT_EQ(sizes, expected);
+}
+
+TEST(ProblemFlags, errorsNameTheField) {
+  EXPECT_EQ(errorOf("--context 64 --head-dim 12"), "head_dim: expected a multiple of 8 in 16..256, got 12");
+  EXPECT_EQ(errorOf("--context many --head-dim 64"), "context: expected a 64-bit integer, got \"many\"");
+  EXPECT_EQ(errorOf("--context 64 --head-dim 64 --scale inf"), "scale: expected a finite number, got \"inf\"");
+  EXPECT_EQ(errorOf("--context 64 --suite decode"),
+            "problem: expected one of: flags, --problem, --problems, --suite, got several");
+  EXPECT_EQ(errorOf("--context 1:1000 --batch 1:1000 --head-dim 64"),
+            "context: expected at most 65536 problems in all, got more");
+}
+
+TEST(ProblemFlags, defaultsFillWhatIsLeftOut) {
+  CLI::App app;
+  ProblemFlags flags;
+  flags.addTo(app);
+  app.parse("--context 32");
+  Problem problem = llvm::cantFail(flags.problem({{"context", 64}, {"head_dim", 16}}));
+  EXPECT_EQ(problem.context, 32);
+  EXPECT_EQ(problem.headDim, 16);
+}
+
+TEST(ProblemFlags, titleNamesWhatIsNotTheDefault) {
+  Problem problem = llvm::cantFail(parsed("--batch 32 --context 8192 --query-heads 32 --kv-heads 8 --head-dim 128"))[0];
+  EXPECT_EQ(titleOf(problem), "decode B=32 H=32/8 L=8192 D=128 bf16");
+  problem =
+      llvm::cantFail(parsed("--mode prefill --context 64 --head-dim 64 --window 8 --probe none --layout bhsd"))[0];
+  EXPECT_EQ(titleOf(problem), "prefill B=1 H=1 L=64 D=64 bf16 window=8 softmax bhsd");
+}
+
+} // namespace

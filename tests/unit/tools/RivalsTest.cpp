@@ -1,0 +1,64 @@
+//===- RivalsTest.cpp - times of other kernels, from a file ---------------===//
+
+#include "tools/lla/Rivals.h"
+#include "tools/lla/Suites.h"
+#include "gtest/gtest.h"
+
+using namespace lla;
+
+namespace {
+
+constexpr const char *file = R"({
+  "source": "somewhere",
+  "rows": [{"batch": 32, "context": 512, "ours": 28.5, "theirs": 40}],
+  "other": [{"batch": 1, "kv_heads": 8, "context": 8192, "head_dim": 128, "group": 4, "theirs": 18.4}],
+  "training_causal_ms": [{"batch": 1, "heads": 16, "context": 8192, "head_dim": 128,
+                          "theirs": {"forward": 1.25, "backward": 4.0}, "nothing": {"backward": 1.0}}]
+})";
+
+Problem parsed(const char *json) { return llvm::cantFail(parseProblem(json)); }
+
+TEST(Rivals, findsTheRowOfAProblem) {
+  Rivals rivals = llvm::cantFail(Rivals::parse(file));
+  std::map<std::string, double> published = {{"ours", 28.5}, {"theirs", 40}};
+  EXPECT_EQ(
+      rivals.timesOf(parsed(R"({"batch": 32, "context": 512, "kv_heads": 8, "query_heads": 8, "head_dim": 128})")),
+      published);
+  std::map<std::string, double> grouped = {{"theirs", 18.4}};
+  EXPECT_EQ(rivals.timesOf(parsed(R"({"context": 8192, "kv_heads": 8, "query_heads": 32, "head_dim": 128})")), grouped);
+}
+
+TEST(Rivals, takesForwardTimesInMilliseconds) {
+  Rivals rivals = llvm::cantFail(Rivals::parse(file));
+  std::map<std::string, double> forward = {{"theirs", 1250}};
+  EXPECT_EQ(rivals.timesOf(
+                parsed(R"({"mode": "prefill", "causal": true, "context": 8192, "query_heads": 16, "head_dim": 128})")),
+            forward);
+}
+
+TEST(Rivals, aProblemThatDiffersHasNoTimes) {
+  Rivals rivals = llvm::cantFail(Rivals::parse(file));
+  for (const char *json :
+       {R"({"batch": 32, "context": 512, "kv_heads": 8, "query_heads": 8, "head_dim": 128, "dtype": "fp16"})",
+        R"({"batch": 32, "context": 512, "kv_heads": 8, "query_heads": 8, "head_dim": 128, "probe": "none"})",
+        R"({"batch": 32, "context": 512, "kv_heads": 8, "query_heads": 8, "head_dim": 64})",
+        R"({"mode": "prefill", "context": 8192, "query_heads": 16, "head_dim": 128})"})
+    EXPECT_TRUE(rivals.timesOf(parsed(json)).empty()) << json;
+}
+
+TEST(Rivals, refusesWhatIsNoReference) {
+  for (const char *text : {"{", "[]", "{}", R"({"rows": [{"batch": "many", "context": 1}]})", R"({"rows": [{}]})"}) {
+    llvm::Expected<Rivals> rivals = Rivals::parse(text);
+    ASSERT_FALSE(static_cast<bool>(rivals)) << text;
+    EXPECT_EQ(llvm::toString(rivals.takeError()).find("reference: "), 0u) << text;
+  }
+}
+
+TEST(Suites, decodeIsThePublishedTable) {
+  std::vector<Problem> problems = llvm::cantFail(suite("decode"));
+  ASSERT_EQ(problems.size(), 8u);
+  EXPECT_EQ(problems.front(),
+            parsed(R"({"batch": 1, "context": 512, "kv_heads": 8, "query_heads": 8, "head_dim": 128})"));
+}
+
+} // namespace
