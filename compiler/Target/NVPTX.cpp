@@ -19,7 +19,7 @@ static llvm::StringRef ptxFeature(llvm::StringRef arch) {
       .Case("sm_89", "+ptx78")
       .Case("sm_100", "+ptx86")
       .Case("sm_120", "+ptx87")
-      .Default("+ptx71");
+      .Default("+ptx74"); // ld with L1::no_allocate.
 }
 
 static std::unique_ptr<llvm::TargetMachine> createMachine(const Target &target) {
