@@ -67,7 +67,8 @@ llvm::Expected<OpenLog> openLog(const SearchRequest &request, const TrialLogHead
     open.finished = std::move(log->trials);
     return open;
   }
-  if (std::error_code code = llvm::sys::fs::create_directories(llvm::sys::path::parent_path(path)))
+  llvm::StringRef folder = llvm::sys::path::parent_path(path); // Empty: the current one.
+  if (std::error_code code = folder.empty() ? std::error_code() : llvm::sys::fs::create_directories(folder))
     return llvm::createStringError(code, path + ": " + code.message());
   llvm::sys::fs::remove(path);
   llvm::Expected<TrialLogWriter> writer = TrialLogWriter::create(path, header);

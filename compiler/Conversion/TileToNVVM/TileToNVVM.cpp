@@ -92,6 +92,8 @@ static LLVM::LLVMFuncOp createEntry(ImplicitLocOpBuilder &b, tile::KernelOp kern
   describeParameter(function, 0, sizeof(KernelArguments), 8);
   for (unsigned i = 0; i < mapCount; ++i)
     describeParameter(function, 1 + i, 128, 64);
+  if (Attribute target = kernel->getAttr(kTargetAttr)) // A dumped stage can be gone on from.
+    function->setAttr(kTargetAttr, target);
 
   int64_t threads = 32 * (kernel.getWarps() + kernel.getProducerWarps());
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());

@@ -166,6 +166,8 @@ static LLVM::LLVMFuncOp createFunction(tile::KernelOp kernel, unsigned vectorBit
   Type pointer = LLVM::LLVMPointerType::get(b.getContext()), i32 = b.getI32Type();
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, i32, i32, pointer});
   auto function = LLVM::LLVMFuncOp::create(b, kernel.getLoc(), kernel.getSymName(), type);
+  if (Attribute target = kernel->getAttr(kTargetAttr)) // A dumped stage can be gone on from.
+    function->setAttr(kTargetAttr, target);
   auto attribute = [&](unsigned argument, StringRef name) { function.setArgAttr(argument, name, b.getUnitAttr()); };
   attribute(0, LLVM::LLVMDialect::getNoAliasAttrName());
   attribute(0, LLVM::LLVMDialect::getReadonlyAttrName());
