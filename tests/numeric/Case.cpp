@@ -150,6 +150,7 @@ LLA_CASE_METHOD(softmax(), copy.problem.probe = Probe::None)
 LLA_CASE_METHOD(with(InputKind kind), copy.inputKind = kind)
 LLA_CASE_METHOD(placed(Arrangement where), copy.arrangement = where)
 LLA_CASE_METHOD(scheduled(ScheduleSet set), copy.schedules = set)
+LLA_CASE_METHOD(called(std::vector<Call> list), copy.calls = std::move(list))
 #undef LLA_CASE_METHOD
 
 Case Case::lengths(int64_t least, int64_t most, int64_t step) const {

@@ -76,6 +76,8 @@ struct Case {
   Case lengths(int64_t least, int64_t most, int64_t step = 1) const;
   /// Query lengths `least`..`most` at the planned context.
   Case queryLengths(int64_t least, int64_t most, int64_t step = 1) const;
+  /// These calls and no others.
+  Case called(std::vector<Call> list) const;
   /// The planned lengths with inputs of `count` seeds.
   Case seeds(int64_t count) const;
 };

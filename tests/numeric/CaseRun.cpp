@@ -26,6 +26,8 @@ public:
 
   void run() {
     const Target &target = place.executor->target();
+    if (place.isLost)
+      return place.report.failed(entry.name, "not run: a kernel before it broke the device");
     if (!target.isHost() && entry.problem.dtype == ElementType::F32)
       return place.report.skipped(entry.name, "fp32 runs on the host only");
     std::vector<Schedule> schedules = schedulesOf(entry.problem, entry.schedules, target, seed, place.settings.samples);

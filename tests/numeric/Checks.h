@@ -15,7 +15,7 @@ namespace lla::numeric {
 /// range in random order equal the whole, and the whole equals the reference. Needs no device.
 void checkStateAlgebra(Report &report, const Settings &settings);
 
-/// Each kernel family launched 1000 times (host: 40) on one workspace: the same bits every time.
+/// Each kernel family launched 1000 times (host: 8) on one workspace: the same bits every time.
 void checkRepetition(Workplace &place);
 
 /// Plan::run captured into a CUDA graph once and replayed on new inputs. CUDA only.

@@ -14,7 +14,7 @@ struct Settings {
   uint64_t seed = 1;
   bool isLong = false;
   int64_t samples = 4; ///< Random schedules per load path.
-  int64_t randomProblems = 40;
+  int64_t randomProblems = 30;
   std::string ptxas; ///< Empty: the driver assembles.
 };
 

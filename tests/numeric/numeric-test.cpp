@@ -3,6 +3,7 @@
 //   numeric-test                          the quick list, on the host and on a GPU if there is one
 //   numeric-test --target cuda --long     everything, on the GPU
 //   numeric-test --case masks --verbose   cases and checks whose name holds "masks"
+//   numeric-test --compile sm_90a         every kernel of the list as far as the assembler, no device needed
 //
 // Exit code 0 if all that ran was right, 1 otherwise. Without a GPU its part is
 // one line, "skipped: no CUDA device (reason)".
@@ -11,6 +12,7 @@
 
 #include "CaseRun.h"
 #include "Checks.h"
+#include "Schedules.h"
 #include "runtime/Knobs.h"
 #include "runtime/Toolkit.h"
 #include "runtime/host/HostExecutor.h"
@@ -31,6 +33,7 @@ namespace {
 
 struct Options {
   std::string target = "all", ptxas;
+  std::string architecture;               ///< Compile for it and run nothing; empty: run.
   std::vector<std::string> only, without; ///< Parts of names.
   bool verbose = false, list = false, driverAssembles = false;
   unsigned jobs = 0, vectorBits = 0;
@@ -92,15 +95,13 @@ private:
   std::thread thread;
 };
 
-/// Cases compile side by side; launches take turns.
-void runCases(Workplace &place, const std::vector<Case> &cases, unsigned jobs) {
+/// Visits every case, `jobs` at a time.
+void forEachCase(const std::vector<Case> &cases, unsigned jobs, llvm::function_ref<void(const Case &)> visit) {
   std::atomic<size_t> next = 0;
   auto work = [&] {
     for (size_t i; (i = next++) < cases.size();) {
-      if (place.isLost)
-        return place.report.failed(cases[i].name, "not run: a kernel before it broke the device");
       llvm::PrettyStackTraceFormat trace("numeric case %s", cases[i].name.c_str());
-      runCase(place, cases[i]);
+      visit(cases[i]);
     }
   };
   std::vector<std::thread> threads;
@@ -123,7 +124,7 @@ bool runOn(std::shared_ptr<Executor> executor, const char *name, const Options &
               : options.settings.ptxas.empty() ? "the driver"
                                                : options.settings.ptxas.c_str());
   Watchdog watchdog(place);
-  runCases(place, cases, options.jobs);
+  forEachCase(cases, options.jobs, [&](const Case &entry) { runCase(place, entry); });
   for (const DeviceCheck &check : deviceChecks)
     if (options.wants(check.name) && !place.isLost)
       check.run(place);
@@ -153,6 +154,29 @@ bool runOnCuda(const Options &options, const Knobs &knobs) {
   return runOn(std::move(*executor), "cuda", options);
 }
 
+/// Compiles what the list would run on an architecture.
+bool compileFor(const Target &target, const Options &options) {
+  Report report(target.arch, options.verbose);
+  CompileOptions compileOptions;
+  compileOptions.ptxasPath = options.settings.ptxas;
+  forEachCase(casesOf(options), options.jobs, [&](const Case &entry) {
+    if (entry.problem.dtype == ElementType::F32 && !target.isHost())
+      return report.skipped(entry.name, "fp32 runs on the host only");
+    for (const Schedule &schedule :
+         schedulesOf(entry.problem, entry.schedules, target, options.settings.seed, options.settings.samples)) {
+      std::string what = fmt::format("problem {} schedule {}", toJson(entry.problem), toText(schedule));
+      llvm::Expected<Artifact> artifact = compile(entry.problem, target, schedule, compileOptions);
+      if (artifact)
+        report.passed(entry.name, fmt::format("{:.0f} ms, {} registers, {} bytes spilled: {}",
+                                              artifact->compileMilliseconds + artifact->assembleMilliseconds,
+                                              artifact->report.registers, artifact->report.spillBytes, what));
+      else
+        report.failed(entry.name, llvm::toString(artifact.takeError()) + "\n       " + what);
+    }
+  });
+  return report.finish();
+}
+
 int run(Options &options) {
   llvm::Expected<Knobs> knobs = Knobs::fromEnvironment();
   if (!knobs) {
@@ -172,6 +196,8 @@ int run(Options &options) {
       std::puts(entry.name.c_str());
     return 0;
   }
+  if (!options.architecture.empty())
+    return compileFor(llvm::cantFail(namedTarget(options.architecture)), options) ? 0 : 1;
   bool isRight = true;
   if (options.target != "cuda")
     isRight &= runOnHost(options);
@@ -186,9 +212,15 @@ int run(Options &options) {
 int main(int argc, char **argv) {
   llvm::sys::PrintStackTraceOnErrorSignal(argv[0]);
   llvm::EnablePrettyStackTrace();
+  std::setvbuf(stdout, nullptr, _IOLBF, 0); // A crash must not take the lines before it along.
   Options options;
   CLI::App app{"Runs the conformance list (tests/numeric/Cases.def) on this machine's devices"};
   app.add_option("--target", options.target, "where: host, cuda or all")->check(CLI::IsMember({"host", "cuda", "all"}));
+  app.add_option("--compile", options.architecture, "only compile the list, for an architecture, e.g. sm_90a")
+      ->check([](const std::string &arch) {
+        llvm::Expected<Target> target = namedTarget(arch);
+        return target ? "" : llvm::toString(target.takeError());
+      });
   app.add_option("--case", options.only, "only cases and checks whose name holds this; may repeat");
   app.add_option("--without", options.without, "leave out cases and checks whose name holds this; may repeat");
   app.add_flag("--long", options.settings.isLong, "the long list too, more random problems and schedules");
