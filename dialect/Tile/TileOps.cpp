@@ -210,8 +210,9 @@ LogicalResult RowReduceOp::verify() {
 
 LogicalResult AnyOp::verify() {
   FragType type = getCondition().getType();
-  if (!type.getElementType().isInteger(1) || (type.getLayout() != Layout::Row && type.getLayout() != Layout::Dense)) // C1
-    return emitOpError() << "C1: expected i1 in layout row or dense, got " << type;
+  bool hasRows = llvm::is_contained({Layout::Row, Layout::PartialRow, Layout::Dense}, type.getLayout());
+  if (!type.getElementType().isInteger(1) || !hasRows) // C1
+    return emitOpError() << "C1: expected i1 in layout row, partial_row or dense, got " << type;
   return success();
 }
 

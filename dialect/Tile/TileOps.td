@@ -213,8 +213,8 @@ def Tile_RowReduceOp : Tile_Op<"row_reduce", [Pure]> {
 }
 
 def Tile_AnyOp : Tile_Op<"any", [Pure]> {
-  let summary = "true if the condition holds for any row of the warp";
-  let description = [{ (C1) the condition is i1, in layout row or dense. }];
+  let summary = "true if the condition holds for any row, or share of a row, of the warp";
+  let description = [{ (C1) the condition is i1, in layout row, partial_row or dense. }];
   let arguments = (ins Tile_FragType:$condition);
   let results = (outs I1:$result);
   let assemblyFormat = "$condition attr-dict `:` type($condition)";

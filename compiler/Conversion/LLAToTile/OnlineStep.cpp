@@ -2,20 +2,24 @@
 //
 //     s = q kT, t = r kT                    (products; t may stay in flight)
 //     M = max(m, scale max s)               rescale by e^(m - M) where M grew
-//     p = e^(scale s - m)                   d1 += sum p
-//     c = mean t over the first keys seen   (once per row)
-//     u = p (t - c)                         d2 += sum u
+//     p = e^(scale s - m)                   d1 += sum p, d2 += sum p (t - c)
+//     c += d2 / d1 where |d2| > d1          (the sums so far follow: d2, O2)
+//     u = p (t - c)
 //     O1 += p v, O2 += u v
 //
 // Masks cost one select: the s of a hidden key becomes the infinity that `scale`
-// turns into -inf, its p is exactly 0, and u is 0 wherever p is; so a scale of any
+// turns into -inf, its p is exactly 0, and t counts as 0 wherever p is; so a scale of any
 // sign is right, and garbage in keys that a row does not see cannot reach it
 // (0 * NaN is never formed).
 //
 // The rescale is lazy: m may lag behind the true maximum by `lazy` powers of two.
 // That is exact algebra (any m is), p <= 2^lazy, and the branch is rarely taken.
-// c is any per-row constant; the mean over the first tile keeps t - c small where
-// keys share an offset, which O1 (1 + d2/d1) - O2 would otherwise cancel.
+//
+// So is any centre c of t. The products see p and u rounded to 16 bits, and the
+// output O1 (1 + d2/d1) - O2 amplifies what p lost by 1 + |tbar - c|: hence c
+// follows the mean tbar as soon as it is off by more than 1, with the tile at hand
+// counted in. The lanes' shares of the sums say when it may be: a quotient of sums
+// lies between its parts' quotients.
 //
 //===----------------------------------------------------------------------===//
 
@@ -109,18 +113,26 @@ OnlineState OnlineStep::fold(const OnlineState &state, Value key, bool masked) {
   Value p = map(type, {scores.s, reference}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     return math::Exp2Op::create(in, math::FmaOp::create(in, a[0], scale, arith::NegFOp::create(in, a[1])));
   });
-  next.d1 = addRowSum(next.d1, p);
+  Value weight = partialRowSum(p);
+  next.d1 = add(next.d1, weight);
   if (!scores.t) {
     place.accumulate(p, {}, next);
     return next;
   }
 
-  next.c = centre(state, maximum, p, scores.t, masked);
-  Value u = map(type, {p, scores.t, next.c}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    Value u = arith::MulFOp::create(in, a[0], arith::SubFOp::create(in, a[1], a[2]));
-    return masked ? zeroWhereZero(in, a[0], u) : u;
+  Value t = !masked ? scores.t : map(type, {p, scores.t}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    return zeroWhereZero(in, a[0], a[1]);
   });
-  next.d2 = addRowSum(next.d2, u);
+  Value weighted = partialRowSum(map(type, {p, t}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    return arith::MulFOp::create(in, a[0], a[1]);
+  }));
+  next.d2 = map(place.sumType(), {next.d2, weighted, weight, next.c}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    return arith::AddFOp::create(in, a[0], arith::SubFOp::create(in, a[1], arith::MulFOp::create(in, a[3], a[2])));
+  });
+  recentre(next);
+  Value u = map(type, {p, t, next.c}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    return arith::MulFOp::create(in, a[0], arith::SubFOp::create(in, a[1], a[2]));
+  });
   place.accumulate(p, u, next);
   return next;
 }
@@ -177,45 +189,71 @@ OnlineState OnlineStep::rescale(const OnlineState &state, Value maximum) {
   return OnlineState::unflatten(branch.getResults(), place.plan.hasProbe());
 }
 
-/// The rows' centres: for a row that sees its first keys here, the mean of their t (those with p > 0).
-Value OnlineStep::centre(const OnlineState &state, Value maximum, Value p, Value t, bool masked) {
-  Value first = map(place.rowType(b.getI1Type()), {state.m, maximum}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(in, -kInfinity));
-    Value sees = arith::CmpFOp::create(in, arith::CmpFPredicate::ONE, a[1], constant(in, -kInfinity));
-    return arith::AndIOp::create(in, empty, sees);
-  });
-  Value any = tile::AnyOp::create(b, b.getI1Type(), first);
-  auto branch = scf::IfOp::create(b, TypeRange{place.rowType()}, any, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(branch.thenBlock());
-  auto rowSum = [&](Value elements) -> Value {
-    return tile::RowReduceOp::create(b, place.rowType(), elements, tile::Reduction::Sum);
-  };
-  SmallVector<Value> inputs = {first, state.c};
-  if (masked) {
-    auto whereSeen = [&](bool count) -> Value {
-      return map(place.scoreType(), {p, t}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-        return zeroWhereZero(in, a[0], count ? constant(in, 1) : a[1]);
-      });
-    };
-    inputs.append({rowSum(whereSeen(false)), rowSum(whereSeen(true))});
-  } else {
-    inputs.push_back(rowSum(t));
-  }
-  Value centre = map(place.rowType(), inputs, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    Value count = masked ? a[3] : constant(in, static_cast<double>(place.plan.schedule.keys));
-    Value mean = arith::DivFOp::create(in, a[2], count, arith::FastMathFlags::arcp | arith::FastMathFlags::afn);
-    return arith::SelectOp::create(in, a[0], mean, a[1]);
-  });
-  scf::YieldOp::create(b, centre);
-  b.setInsertionPointToStart(branch.elseBlock());
-  scf::YieldOp::create(b, state.c);
-  return branch.getResult(0);
+/// True (i1 per row or lane) where the sums' mean of t is off the centre by more than 1.
+Value OnlineStep::isOffCentre(tile::FragType type, Value d1, Value d2) {
+  return map(tile::FragType::get(b.getContext(), type.getRows(), 1, b.getI1Type(), type.getLayout(), 0), {d1, d2},
+             [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+               return arith::CmpFOp::create(in, arith::CmpFPredicate::OGT, math::AbsFOp::create(in, a[1]), a[0]);
+             });
 }
 
-Value OnlineStep::addRowSum(Value sum, Value elements) {
-  Value part = tile::RowReduceOp::create(b, place.sumType(), elements, tile::Reduction::Sum);
-  return map(place.sumType(), {sum, part},
+/// Runs `then`, which changes what moves with the centre, if `condition` holds in any lane of the warp.
+void OnlineStep::whenAny(Value condition, OnlineState &state, llvm::function_ref<void()> then) {
+  SmallVector<Value *> moved = {&state.c, &state.d2, &state.values.back()};
+  SmallVector<Value> before;
+  for (Value *value : moved)
+    before.push_back(*value);
+  Value any = tile::AnyOp::create(b, b.getI1Type(), condition);
+  auto branch = scf::IfOp::create(b, TypeRange(ValueRange(before)), any, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(b, before);
+  b.setInsertionPointToStart(branch.thenBlock());
+  then();
+  SmallVector<Value> after;
+  for (Value *value : moved)
+    after.push_back(*value);
+  scf::YieldOp::create(b, after);
+  for (auto [value, result] : llvm::zip(moved, branch.getResults()))
+    *value = result;
+}
+
+/// Moves the centre of the rows that are off it to the mean of their t; d1 and d2 count the tile at hand, O1 and O2
+/// do not yet.
+void OnlineStep::recentre(OnlineState &state) {
+  auto move = [&](Value d1, Value d2) {
+    Value off = isOffCentre(place.rowType(), d1, d2);
+    whenAny(off, state, [&] {
+      Value shift = map(place.rowType(), {off, d1, d2}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+        auto flags = arith::FastMathFlags::arcp | arith::FastMathFlags::afn;
+        return arith::SelectOp::create(in, a[0], arith::DivFOp::create(in, a[2], a[1], flags), constant(in, 0));
+      });
+      auto lessShifted = [&](tile::FragType type, Value x, Value weight) -> Value {
+        return map(type, {x, weight, shift}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+          return arith::SubFOp::create(in, a[0], arith::MulFOp::create(in, a[2], a[1]));
+        });
+      };
+      state.c = add(state.c, shift);
+      state.d2 = lessShifted(place.sumType(), state.d2, state.d1);
+      place.shiftValues(state, shift);
+    });
+  };
+  if (place.sumType() == place.rowType())
+    return move(state.d1, state.d2);
+  whenAny(isOffCentre(place.sumType(), state.d1, state.d2), state, [&] {
+    auto complete = [&](Value sum) -> Value {
+      return tile::RowReduceOp::create(b, place.rowType(), sum, tile::Reduction::Sum);
+    };
+    move(complete(state.d1), complete(state.d2));
+  });
+}
+
+Value OnlineStep::partialRowSum(Value elements) {
+  return tile::RowReduceOp::create(b, place.sumType(), elements, tile::Reduction::Sum);
+}
+
+Value OnlineStep::add(Value x, Value y) {
+  return map(cast<tile::FragType>(x.getType()), {x, y},
              [](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::AddFOp::create(in, a[0], a[1]); });
 }
 

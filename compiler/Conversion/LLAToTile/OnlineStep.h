@@ -29,8 +29,11 @@ private:
 
   mlir::Value tileMaximum(mlir::Value s);
   OnlineState rescale(const OnlineState &state, mlir::Value maximum);
-  mlir::Value centre(const OnlineState &state, mlir::Value maximum, mlir::Value p, mlir::Value t, bool masked);
-  mlir::Value addRowSum(mlir::Value sum, mlir::Value elements);
+  mlir::Value isOffCentre(tile::FragType type, mlir::Value d1, mlir::Value d2);
+  void whenAny(mlir::Value condition, OnlineState &state, llvm::function_ref<void()> then);
+  void recentre(OnlineState &state);
+  mlir::Value partialRowSum(mlir::Value elements);
+  mlir::Value add(mlir::Value x, mlir::Value y);
 
   Placement &place;
   mlir::ImplicitLocOpBuilder &b;

@@ -44,6 +44,22 @@ Value Placement::view(tile::Tensor tensor) {
                               ofKeys ? 1 : plan.packedGroup());
 }
 
+/// o2 - shift o1 by element.
+Value Placement::shifted(Value o2, Value o1, Value shift) {
+  Type type = o2.getType(), f32 = b.getF32Type();
+  auto op = tile::MapOp::create(b, TypeRange{type}, ValueRange{o2, o1, shift}, ValueRange{});
+  Block &block = op.getBody().emplaceBlock();
+  block.addArguments({f32, f32, f32}, SmallVector<Location>(3, b.getLoc()));
+  auto inner = ImplicitLocOpBuilder::atBlockBegin(b.getLoc(), &block);
+  Value product = arith::MulFOp::create(inner, block.getArgument(2), block.getArgument(1));
+  tile::YieldOp::create(inner, ValueRange{arith::SubFOp::create(inner, block.getArgument(0), product)});
+  return op.getResult(0);
+}
+
+void Placement::shiftValues(OnlineState &state, Value shift) {
+  state.values[1] = shifted(state.values[1], state.values[0], shift);
+}
+
 Scores Placement::finalValues(const OnlineState &state) {
   return {state.values.front(), state.values.size() > 1 ? state.values[1] : Value()};
 }

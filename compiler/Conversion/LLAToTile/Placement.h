@@ -39,6 +39,8 @@ public:
   virtual Scores scores(mlir::Value key) = 0;
   /// values + p V (and (p t) V) for the key tile that `scores` was last called with.
   virtual void accumulate(mlir::Value p, mlir::Value pt, OnlineState &state) = 0;
+  /// O2 - shift O1, by row: what a centre's move of `shift` makes of O2.
+  virtual void shiftValues(OnlineState &state, mlir::Value shift);
 
   /// First packed row of what this warp holds.
   virtual mlir::Value rowBase() = 0;
@@ -73,6 +75,7 @@ public:
 
 protected:
   mlir::Value view(tile::Tensor tensor);
+  mlir::Value shifted(mlir::Value o2, mlir::Value o1, mlir::Value shift);
   void emitMerge(OnlineState &state, bool overGrid, tile::FragType statistics, tile::FragType values);
 };
 

@@ -47,6 +47,12 @@ public:
     state.values[0] = tile::DotOp::create(b, valueType(), operand, v, state.values[0], /*transpose_b=*/false);
   }
 
+  void shiftValues(OnlineState &state, Value shift) override {
+    auto halves = tile::SplitOp::create(b, state.values[0]);
+    Value lower = shifted(halves.getLower(), halves.getUpper(), shift);
+    state.values[0] = tile::StackOp::create(b, halves.getUpper(), lower);
+  }
+
   Value rowBase() override {
     I32 i{b};
     if (rowWarps() == 1)

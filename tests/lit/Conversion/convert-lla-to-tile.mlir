@@ -66,22 +66,42 @@ func.func @registers_probe(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>,
 // CHECK: tile.stack
 // CHECK: } else {
 // CHECK: scf.yield %[[M]], %[[D1]], %[[D2]], %[[C]], %[[O]] :
-// p, then u = p (t - c) with the centre of the rows' first keys.
+// p, and the sums of p and p t; with one multiply-add a row, d2's share of this tile.
 // CHECK: %[[P:.*]] = tile.map(%[[HIDDEN]], %{{.*}} :
 // CHECK: math.exp2
-// CHECK: tile.row_reduce sum %[[P]] : {{.*}} -> <8 x 1 x f32, partial_row>
-// CHECK: %[[CENTRE:.*]] = scf.if
-// CHECK: %[[U:.*]] = tile.map(%[[P]], %[[T]], %[[CENTRE]] :
+// CHECK: %[[WEIGHT:.*]] = tile.row_reduce sum %[[P]] : {{.*}} -> <8 x 1 x f32, partial_row>
+// CHECK: %[[D1TILE:.*]] = tile.map(%[[STATE]]#1, %[[WEIGHT]] :
+// A hidden key's t, whatever it is, counts as 0.
+// CHECK: %[[TSEEN:.*]] = tile.map(%[[P]], %[[T]] :
+// CHECK: arith.cmpf oeq
+// CHECK: arith.select
+// CHECK: %[[PT:.*]] = tile.map(%[[P]], %[[TSEEN]] :
+// CHECK: %[[WEIGHTED:.*]] = tile.row_reduce sum %[[PT]] : {{.*}} -> <8 x 1 x f32, partial_row>
+// CHECK: %[[D2TILE:.*]] = tile.map(%[[STATE]]#2, %[[WEIGHTED]], %[[WEIGHT]], %[[STATE]]#3 :
+// Where a lane's share of the sums may be off the centre, the rows' own say whether they are: then c, d2 and O2 move.
+// CHECK: %[[MAYBE:.*]] = tile.any %{{.*}} : <8 x 1 x i1, partial_row>
+// CHECK: %[[MOVED:.*]]:3 = scf.if %[[MAYBE]]
+// CHECK: tile.row_reduce sum %[[D1TILE]] : {{.*}} -> <8 x 1 x f32, row>
+// CHECK: tile.row_reduce sum %[[D2TILE]] : {{.*}} -> <8 x 1 x f32, row>
+// CHECK: %[[OFF:.*]] = tile.any %{{.*}} : <8 x 1 x i1, row>
+// CHECK: scf.if %[[OFF]]
+// CHECK: arith.divf
+// CHECK: %[[UPPER:.*]], %[[LOWER:.*]] = tile.split %[[STATE]]#4
+// CHECK: %[[LESS:.*]] = tile.map(%[[LOWER]], %[[UPPER]], %{{.*}} :
+// CHECK: tile.stack %[[UPPER]], %[[LESS]]
+// CHECK: scf.yield %[[STATE]]#3, %[[D2TILE]], %[[STATE]]#4 :
+// CHECK: scf.yield %[[STATE]]#3, %[[D2TILE]], %[[STATE]]#4 :
+// u = p (t - c).
+// CHECK: %[[U:.*]] = tile.map(%[[P]], %[[TSEEN]], %[[MOVED]]#0 :
 // CHECK-NEXT: ^bb0(%[[PX:.*]]: f32, %[[TX:.*]]: f32, %[[CX:.*]]: f32):
 // CHECK-NEXT: %[[SHIFTED:.*]] = arith.subf %[[TX]], %[[CX]]
 // CHECK-NEXT: arith.mulf %[[PX]], %[[SHIFTED]]
-// CHECK: tile.row_reduce sum %[[U]] : {{.*}} -> <8 x 1 x f32, partial_row>
 // One product of [p; u] with V gives O1 over O2.
 // CHECK: %[[PU:.*]] = tile.stack %[[P]], %[[U]]
 // CHECK: %[[A:.*]] = tile.convert %[[PU]] : {{.*}} -> <16 x 16 x bf16, operand>
 // CHECK: %[[VALUES:.*]] = tile.load %[[V]]{{.*}} -> <16 x 64 x bf16, values>
-// CHECK: %[[NEXT:.*]] = tile.dot %[[A]], %[[VALUES]] plus %[[STATE]]#4
-// CHECK: scf.yield %[[STATE]]#0, %{{.*}}, %{{.*}}, %[[CENTRE]], %[[NEXT]]
+// CHECK: %[[NEXT:.*]] = tile.dot %[[A]], %[[VALUES]] plus %[[MOVED]]#2
+// CHECK: scf.yield %[[STATE]]#0, %[[D1TILE]], %[[MOVED]]#1, %[[MOVED]]#0, %[[NEXT]]
 // The sums that lanes carried in part are completed once, then warps merge, then CTAs.
 // CHECK: %[[D1SUM:.*]] = tile.row_reduce sum %[[FOLD]]#1 : <8 x 1 x f32, partial_row> -> <8 x 1 x f32, row>
 // CHECK: %[[D2SUM:.*]] = tile.row_reduce sum %[[FOLD]]#2 : <8 x 1 x f32, partial_row> -> <8 x 1 x f32, row>

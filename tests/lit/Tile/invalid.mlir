@@ -364,7 +364,7 @@ func.func @C2_reduce_dense(%a: !tile.frag<16 x 16 x f32, dense>) {
 // -----
 
 func.func @C1_any_element(%a: !tile.frag<8 x 1 x f32, row>) {
-  // expected-error @+1 {{C1: expected i1 in layout row or dense, got '!tile.frag<8 x 1 x f32, row>'}}
+  // expected-error @+1 {{C1: expected i1 in layout row, partial_row or dense, got '!tile.frag<8 x 1 x f32, row>'}}
   %0 = tile.any %a : <8 x 1 x f32, row>
   return
 }
