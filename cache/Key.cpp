@@ -2,6 +2,7 @@
 
 #include "cache/Key.h"
 #include "dialect/Spec/Fields.h"
+#include "dialect/Spec/Resources.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/SHA256.h"
 #include <cmath>
@@ -43,6 +44,7 @@ void addSchedule(Key &key, const Schedule &schedule) {
       key.add(("schedule." + name).str(), value);
   }
   key.add("schedule.several_splits", truth(schedule.splits > 1));
+  key.add("schedule.several_grid_splits", truth(gridSplits(schedule) > 1));
 }
 
 /// No tie exists: a power of two times sqrt(2) is no integer.

@@ -38,7 +38,27 @@ static int64_t allocateRings(KernelOp kernel) {
   return bytes;
 }
 
-/// Merges over warps: each warp's m, d1, d2, c and values of the live rows; over the grid: one flag.
+/// What one merge needs. Warps: m, d1, d2, c and values of the live rows of each; a cluster: from each of its CTAs
+/// the statistics, and the values of the elements that this one owns, then a barrier; the grid: one flag.
+static int64_t mergeBytes(MergeOp merge) {
+  int64_t rows = merge.getRows(), columns = merge.getColumns(), values = merge.getO2() ? 2 : 1;
+  constexpr int64_t statistics = 4, floatBytes = 4, flagBytes = 16, barrierBytes = 16;
+  switch (merge.getScope()) {
+  case Scope::Warps:
+    return static_cast<int64_t>(merge.getKeyWarps()) * rows * (values * columns + statistics) * floatBytes;
+  case Scope::Cluster: {
+    auto result = cast<FragType>(merge.getResults().front().getType());
+    int64_t ctas = result.getThreads() / merge.getO1().getType().getThreads();
+    int64_t share = llvm::divideCeil(rows * columns, ctas);
+    return ctas * (rows * statistics * floatBytes + llvm::alignTo(share * values * floatBytes, 16)) + barrierBytes;
+  }
+  case Scope::Grid:
+    return flagBytes;
+  }
+  return 0;
+}
+
+/// Merges one behind the other: a peer of the cluster may already write while this CTA still merges its warps.
 static int64_t allocateMerges(KernelOp kernel) {
   Builder b(kernel.getContext());
   int64_t bytes = 0;
@@ -46,8 +66,7 @@ static int64_t allocateMerges(KernelOp kernel) {
     if (merge.getO1().getType().getLayout() == tile::Layout::Dense)
       return;
     merge.setOffsetAttr(b.getI64IntegerAttr(bytes));
-    int64_t values = merge.getO2() ? 2 : 1;
-    bytes += merge.getGrid() ? 16 : merge.getKeyWarps() * merge.getRows() * (values * merge.getColumns() + 4) * 4;
+    bytes += mergeBytes(merge);
   });
   return bytes;
 }

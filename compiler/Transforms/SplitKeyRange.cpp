@@ -9,8 +9,9 @@
 //     %s1 = merge %w over grid
 //
 // The axes come from the schedule: warps where a CTA has more warps than row
-// blocks, grid where splits > 1. Warps merge first (through shared memory), so
-// that the grid exchanges one state per CTA.
+// blocks, cluster where neighbouring splits form one, grid where there is more
+// than one such group of splits. The nearer parts merge first (warps through shared
+// memory, a cluster's CTAs through each other's), so that the grid exchanges few.
 //
 // Why it is right: the state is a commutative monoid, so any partition of the
 // keys folds to the same whole.
@@ -35,7 +36,9 @@ static SmallVector<SplitAxis> splitAxes(const Problem &problem, const Schedule &
   bool warps = !target.isHost() && (resources(problem, schedule, target).keyWarps > 1 || schedule.splits > 1);
   if (warps)
     axes.push_back(SplitAxis::Warps);
-  if (schedule.splits > 1)
+  if (schedule.cluster > 1)
+    axes.push_back(SplitAxis::Cluster);
+  if (gridSplits(schedule) > 1)
     axes.push_back(SplitAxis::Grid);
   return axes;
 }

@@ -37,7 +37,8 @@ def LLA_ScheduleAttr : LLA_Attr<"Schedule", "schedule"> {
 
 def LLA_SplitAxis : I32EnumAttr<"SplitAxis", "who folds the parts of a split key range", [
     I32EnumAttrCase<"Warps", 0, "warps">,
-    I32EnumAttrCase<"Grid", 1, "grid">]> {
+    I32EnumAttrCase<"Cluster", 1, "cluster">,
+    I32EnumAttrCase<"Grid", 2, "grid">]> {
   let cppNamespace = "::lla";
 }
 
@@ -66,7 +67,7 @@ def LLA_StateType : LLA_Type<"State", "state"> {
   let description = [{
     `!lla.state<128, probe, unmerged = [warps, grid]>`: head dim, whether d2, c and O2
     are carried, and the split axes whose partial states have not been added yet, in the
-    order in which they merge: warps before grid. The dim is a multiple of 8 in 16..256.
+    order in which they merge: warps, cluster, grid. The dim is a multiple of 8 in 16..256.
   }];
   let parameters = (ins "int64_t":$dim, "bool":$probe, ArrayRefParameter<"::lla::SplitAxis">:$unmerged);
   let hasCustomAssemblyFormat = 1;

@@ -136,8 +136,9 @@ static LogicalResult verifyDim(llvm::function_ref<InFlightDiagnostic()> emitErro
 
 LogicalResult StateType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t dim, bool probe,
                                 llvm::ArrayRef<SplitAxis> unmerged) {
-  if (unmerged.size() > 1 && (unmerged.size() > 2 || unmerged.front() >= unmerged.back()))
-    return emitError() << "expected each split axis at most once, warps before grid";
+  for (auto [axis, next] : llvm::zip(unmerged, unmerged.drop_front(unmerged.empty() ? 0 : 1)))
+    if (axis >= next)
+      return emitError() << "expected each split axis at most once, in the order warps, cluster, grid";
   return verifyDim(emitError, dim);
 }
 
@@ -164,7 +165,7 @@ Type StateType::parse(AsmParser &parser) {
       return failure();
     std::optional<SplitAxis> axis = symbolizeSplitAxis(keyword);
     if (!axis)
-      return parser.emitError(parser.getCurrentLocation(), "expected warps or grid");
+      return parser.emitError(parser.getCurrentLocation(), "expected warps, cluster or grid");
     unmerged.push_back(*axis);
     return success();
   };

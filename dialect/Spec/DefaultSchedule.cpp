@@ -80,6 +80,15 @@ void fitRegisterLoads(const Problem &problem, const Target &target, Schedule &sc
     schedule.warps /= 2;
 }
 
+/// The CTAs that merge through shared memory: as many as portably form a cluster.
+int64_t clusterOf(int64_t splits, const Target &target) {
+  constexpr int64_t portable = 8;
+  int64_t cluster = 1;
+  while (target.hasClusters() && 2 * cluster <= portable && splits % (2 * cluster) == 0)
+    cluster *= 2;
+  return cluster;
+}
+
 Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   Schedule schedule;
   schedule.load = LoadPath::Registers;
@@ -95,6 +104,8 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   int64_t visible = visibleKeySpan(problem);
   int64_t tilesPerWarp = visible > 1024 ? 4 : 1;
   schedule.splits = splitsThatFill(tiles, slots, visible, schedule.warps * schedule.keys * tilesPerWarp);
+  schedule.cluster = clusterOf(schedule.splits, target);
+  schedule.dependent = target.hasClusters();
   fitRegisterLoads(problem, target, schedule);
   return schedule;
 }
@@ -107,6 +118,7 @@ Schedule manyRowsOnCuda(const Problem &problem, const Target &target) {
   schedule.keys = 16;
   schedule.lazy = laziness(problem);
   schedule.peel = problem.causal;
+  schedule.dependent = target.hasClusters();
   fitRegisterLoads(problem, target, schedule);
   return schedule;
 }
@@ -120,6 +132,7 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   schedule.stages = 3;
   schedule.lazy = laziness(problem);
   schedule.peel = true;
+  schedule.dependent = true;
   // A window edge's masks need registers that wider tiles have used up.
   int64_t most = keysThatMatter(problem, problem.window ? 64 : 112);
   for (int64_t keys : candidates("keys")) {

@@ -8,6 +8,7 @@
 
 #include "dialect/Spec/Fields.h"
 #include "dialect/Spec/Resources.h"
+#include "llvm/Support/MathExtras.h"
 #include <algorithm>
 #include <fmt/format.h>
 #include <limits>
@@ -57,7 +58,7 @@ llvm::Error checkRanges(const Problem &, const Schedule &schedule, const Target 
   const Range ranges[] = {
       {"rows", schedule.rows, 1, 256},   {"keys", schedule.keys, 1, 1024},      {"warps", schedule.warps, 1, 32},
       {"stages", schedule.stages, 1, 8}, {"splits", schedule.splits, 1, 65535}, // The grid's y extent on CUDA.
-      {"ctas", schedule.ctas, 1, 8},     {"lazy", schedule.lazy, 0, 15}, // p grows to 2^lazy, which fp16 must hold.
+      {"cluster", schedule.cluster, 1, 16}, {"ctas", schedule.ctas, 1, 8}, {"lazy", schedule.lazy, 0, 15}, // p grows to 2^lazy, which fp16 must hold.
   };
   for (const Range &range : ranges)
     if (llvm::Error error = expectRange(range.field, range.value, range.least, range.most))
@@ -77,6 +78,10 @@ llvm::Error checkTarget(const Problem &problem, const Schedule &schedule, const 
     return needs("sm_80 or newer (mma.sync)");
   if (schedule.load == LoadPath::Ring && !target.hasWarpgroupMma())
     return needs("sm_90a (wgmma, bulk tensor copies)");
+  if (schedule.cluster > 1 && !target.hasClusters())
+    return fieldError("cluster", fmt::format("1 (no clusters on {})", target.arch), std::to_string(schedule.cluster));
+  if (schedule.dependent && !target.hasClusters())
+    return fieldError("dependent", fmt::format("false (no dependent launch on {})", target.arch), "true");
   if (problem.dtype == ElementType::F32 && !target.isHost())
     return llvm::createStringError(fmt::format("dtype fp32 runs on the host only; target is {}", target.arch));
   return llvm::Error::success();
@@ -104,6 +109,9 @@ llvm::Error checkRegisterLoads(const Problem &problem, const Schedule &schedule,
   if (rowWarps > 1 && (schedule.warps > rowWarps || schedule.splits > 1))
     return fieldError("rows", fmt::format("{} where warps or splits divide the keys", block),
                       std::to_string(schedule.rows));
+  if (schedule.splits % schedule.cluster != 0 || !llvm::isPowerOf2_64(schedule.cluster))
+    return fieldError("cluster", fmt::format("a power of 2 that divides {} splits", schedule.splits),
+                      std::to_string(schedule.cluster));
   return expectRange("stages", schedule.stages, 1, 2);
 }
 
@@ -123,6 +131,8 @@ llvm::Error checkRing(const Problem &problem, const Schedule &schedule, const Ta
     return error;
   if (llvm::Error error = expectExactly("splits", schedule.splits, 1, schedule))
     return error;
+  if (llvm::Error error = expectExactly("cluster", schedule.cluster, 1, schedule))
+    return error;
   return expectExactly("ctas", schedule.ctas, 1, schedule);
 }
 
@@ -130,6 +140,8 @@ llvm::Error checkScratch(const Problem &, const Schedule &schedule, const Target
   if (llvm::Error error = expectExactly("warps", schedule.warps, 1, schedule))
     return error;
   if (llvm::Error error = expectExactly("stages", schedule.stages, 1, schedule))
+    return error;
+  if (llvm::Error error = expectExactly("cluster", schedule.cluster, 1, schedule))
     return error;
   return expectExactly("ctas", schedule.ctas, 1, schedule);
 }

@@ -105,18 +105,28 @@ int64_t scratchBytes(const Problem &problem, const Schedule &schedule) {
   return rowTiles + keyTiles + scores + rowVectors + slack;
 }
 
+/// In each CTA of a cluster, from each: statistics of the live rows, and O1, O2 of the elements that it owns; behind
+/// them the barrier that counts their bytes.
+int64_t clusterBytesOf(const Problem &problem, const Schedule &schedule) {
+  if (schedule.cluster <= 1)
+    return 0;
+  constexpr int64_t statistics = 4, lineBytes = 16, barrierBytes = 16;
+  int64_t values = roundUp(clusterShare(problem, schedule) * strands(problem) * floatBytes, lineBytes);
+  return schedule.cluster * (liveRows(problem) * statistics * floatBytes + values) + barrierBytes;
+}
+
 /// Row tiles of all heads and sequences times splits.
 Grid gridOf(const Problem &problem, const Schedule &schedule, int64_t rowTiles) {
   int64_t heads = packsGroup(schedule) ? problem.kvHeads : problem.queryHeads;
   return {problem.batch * heads * rowTiles, schedule.splits}; // At most 2^31: see `normalize`.
 }
 
-/// Counters, then each split's partial state of every row of every tile.
+/// Counters, then each split's (or cluster's) partial state of every row of every tile.
 int64_t workspaceBytesOf(const Problem &problem, const Schedule &schedule, const Resources &costs) {
-  if (schedule.splits <= 1)
+  if (gridSplits(schedule) == 1)
     return 0;
   int64_t partials =
-      saturatedProduct({costs.grid.x, schedule.splits, schedule.rows, partialRowFloats(problem), floatBytes});
+      saturatedProduct({costs.grid.x, gridSplits(schedule), schedule.rows, partialRowFloats(problem), floatBytes});
   int64_t counters = counterBytes(costs);
   return std::min(partials, std::numeric_limits<int64_t>::max() - counters) + counters;
 }
@@ -153,6 +163,12 @@ int64_t partialRowFloats(const Problem &problem) {
   return strands(problem) * problem.headDim + scalars;
 }
 
+int64_t gridSplits(const Schedule &schedule) { return ceilDivide(schedule.splits, schedule.cluster); }
+
+int64_t clusterShare(const Problem &problem, const Schedule &schedule) {
+  return ceilDivide(liveRows(problem) * problem.headDim, schedule.cluster);
+}
+
 int64_t counterBytes(const Resources &resources) {
   constexpr int64_t counterSize = 4, padding = 256;
   return roundUp(resources.grid.x * counterSize, padding);
@@ -168,7 +184,8 @@ Resources resources(const Problem &problem, const Schedule &schedule, const Targ
     costs.threads = warpLanes * schedule.warps;
     costs.keyWarps = keyWarpsOfRegisterLoads(problem, schedule);
     costs.registersPerThread = registersOfRegisterLoads(problem, schedule);
-    costs.sharedBytes = sharedBytesOfRegisterLoads(problem, schedule, costs.keyWarps);
+    costs.clusterBytes = clusterBytesOf(problem, schedule);
+    costs.sharedBytes = sharedBytesOfRegisterLoads(problem, schedule, costs.keyWarps) + costs.clusterBytes;
     break;
   case LoadPath::Ring:
     costs.threads = warpLanes * (schedule.warps + warpgroupWarps);

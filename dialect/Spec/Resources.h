@@ -25,6 +25,7 @@ struct Resources {
   int64_t rowsPerHead = 0;       ///< Packed rows that one grid row of tiles covers (see `packsGroup`).
   int64_t rowTiles = 0;          ///< Tiles of `schedule.rows` that cover them.
   int64_t keyWarps = 1;          ///< Warps of a CTA that share a row tile and divide its keys.
+  int64_t clusterBytes = 0;      ///< Of sharedBytes, at its end: what the cluster's CTAs write to one of them.
   int64_t workspaceBytes = 0;    ///< Split partials and arrival counters; 0 without splits.
   Grid grid;
 };
@@ -50,6 +51,11 @@ Resources resources(const Problem &problem, const Schedule &schedule, const Targ
 /// Success if `schedule` can run `problem` on `target`; otherwise why not, with
 /// the field, the limit and the figure.
 llvm::Error checkFeasible(const Problem &problem, const Schedule &schedule, const Target &target);
+
+/// Splits that merge over the grid: one state each, of a CTA or of a cluster.
+int64_t gridSplits(const Schedule &schedule);
+/// Merged elements (of liveRows x headDim) that each CTA of a cluster owns; all of them without a cluster.
+int64_t clusterShare(const Problem &problem, const Schedule &schedule);
 
 /// Bytes of one split's partial state of one row: O1, O2 [headDim] and m, d1, d2, c, in fp32.
 int64_t partialRowFloats(const Problem &problem);

@@ -16,7 +16,8 @@
 //   keys          8-row block n, 32-column step j: four pairs, columns 32j + 8c ... + 7 of row 8n + g
 //   values        16-row block u, i in 0..3, 64-column step j: four pairs, columns
 //                 64j + 8g ... + 7 of row 16u + 2c + i mod 2 + 8 (i/2)
-//   flat          element tid + i * threads of the row-major tile, over a whole CTA
+//   flat          element tid + i * threads of the row-major tile, over a whole CTA; over a
+//                 cluster of C the same of each CTA's share, a C-th of the tile
 //   dense         row-major in a host task's scratch
 //
 // `rows` and `keys` permute the contraction index alike, `values` and `columns` the

@@ -15,8 +15,9 @@ LogicalResult KernelOp::verify() {
   if (getWarps() < 1 || getWarps() > 32 || (getProducerWarps() != 0 && getProducerWarps() != 4)) // C1
     return emitOpError() << "C1: expected 1..32 warps and 0 or 4 producer warps, got " << getWarps() << " and "
                          << getProducerWarps();
-  if (getStages() < 1 || getStages() > 8 || getCtas() < 1) // C2
-    return emitOpError() << "C2: expected 1..8 stages and ctas >= 1, got " << getStages() << " and " << getCtas();
+  if (getStages() < 1 || getStages() > 8 || getCtas() < 1 || getCluster() < 1 || getCluster() > 16) // C2
+    return emitOpError() << "C2: expected 1..8 stages, ctas >= 1 and 1..16 CTAs in a cluster, got " << getStages()
+                         << ", " << getCtas() << " and " << getCluster();
   return success();
 }
 
@@ -274,35 +275,44 @@ static bool operandsFit(MergeOp op) {
   int64_t rows = op.getRows(), columns = op.getColumns(), keyWarps = op.getKeyWarps();
   bool statisticsFit = o1.getLayout() == Layout::Flat ? m == o1 : isRowOf(m, o1) && m.getElementType().isF32();
   return statisticsFit && (!op.getO2() || op.getO2().getType() == o1) && rows >= 1 && rows <= o1.getRows() &&
-         columns >= 1 && columns <= o1.getColumns() && (op.getGrid() || columns % 8 == 0) && keyWarps >= 1 &&
+         columns >= 1 && columns <= o1.getColumns() && (op.getScope() != Scope::Warps || columns % 8 == 0) && keyWarps >= 1 &&
          keyWarps <= 32;
 }
 
 /// C4 of merge.
 static bool resultsFit(MergeOp op) {
   auto types = op.getResults().getTypes();
-  if (op.getGrid())
+  FragType o1 = op.getO1().getType();
+  if (o1.getLayout() == Layout::Dense)
     return llvm::equal(types, op.getOperandTypes());
   auto flat = dyn_cast<FragType>(types.empty() ? Type() : types.front());
-  return types.size() == op->getNumOperands() && flat.getLayout() == Layout::Flat && flat.getElementType().isF32() &&
+  if (types.size() != op->getNumOperands() || !flat || !llvm::all_equal(types))
+    return false;
+  bool threadsFit = op.getScope() == Scope::Warps     ? true
+                    : op.getScope() == Scope::Cluster ? flat.getThreads() % o1.getThreads() == 0
+                                                      : o1.getThreads() % flat.getThreads() == 0;
+  return threadsFit && flat.getLayout() == Layout::Flat && flat.getElementType().isF32() &&
          flat.getRows() == static_cast<int64_t>(op.getRows()) &&
-         flat.getColumns() == static_cast<int64_t>(op.getColumns()) && llvm::all_equal(types);
+         flat.getColumns() == static_cast<int64_t>(op.getColumns());
 }
 
 LogicalResult MergeOp::verify() {
   if (bool(getD2()) != bool(getO2()) || bool(getD2()) != bool(getC())) // C1
     return emitOpError("C1: expected d2, c and o2 together");
   Layout layout = getO1().getType().getLayout();
-  bool fits = getGrid() ? layout == Layout::Flat || layout == Layout::Dense : layout == Layout::Columns;
+  bool fits = getScope() == Scope::Warps     ? layout == Layout::Columns
+              : getScope() == Scope::Cluster ? layout == Layout::Flat
+                                             : layout == Layout::Flat || layout == Layout::Dense;
   if (!fits) // C2
-    return emitOpError() << "C2: no merge over " << (getGrid() ? "grid" : "warps") << " from layout "
+    return emitOpError() << "C2: no merge over " << stringifyScope(getScope()) << " from layout "
                          << stringifyLayout(layout);
   if (!operandsFit(*this)) // C3
     return emitOpError() << "C3: operands disagree: statistics " << getM().getType() << ", values " << getO1().getType()
                          << ", rows " << getRows() << ", columns " << getColumns() << ", key_warps " << getKeyWarps();
   if (!resultsFit(*this)) // C4
-    return emitOpError() << "C4: expected results of " << (getGrid() ? "the operands' types" : "flat rows x columns")
-                         << ", got " << getResults().getTypes();
+    return emitOpError() << "C4: expected results of "
+                         << (layout == Layout::Dense ? "the operands' types" : "flat rows x columns") << ", got "
+                         << getResults().getTypes();
   return success();
 }
 

@@ -18,13 +18,15 @@ def Tile_KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, SingleBlock, N
   let summary = "one kernel: what a warp of its CTA does";
   let description = [{
     (C1) warps in 1..32; producer_warps is 0 or 4 (one warpgroup, load = ring).
-    (C2) stages in 1..8; ctas >= 1.
+    (C2) stages in 1..8; ctas >= 1; cluster in 1..16.
 
     `shared_limit` is what `Resources` says the kernel needs; allocation must not
-    exceed it. `ctas` is how many CTAs a multiprocessor's registers are divided among.
+    exceed it. `ctas` is how many CTAs a multiprocessor's registers are divided among;
+    `cluster` CTAs, neighbours along grid_y, run together and reach each other's shared memory.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$warps, DefaultValuedAttr<I64Attr, "0">:$producer_warps,
                        DefaultValuedAttr<I64Attr, "1">:$stages, DefaultValuedAttr<I64Attr, "1">:$ctas,
+                       DefaultValuedAttr<I64Attr, "1">:$cluster,
                        DefaultValuedAttr<I64Attr, "0">:$shared_limit, OptionalAttr<I64Attr>:$shared_bytes);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
@@ -45,6 +47,18 @@ def Tile_ArgumentOp : Tile_Op<"argument", [Pure]> {
   let results = (outs AnyTypeOf<[I32, I64, F32]>:$result);
   let assemblyFormat = "$name attr-dict `:` type($result)";
   let hasVerifier = 1;
+}
+
+def Tile_AwaitLaunchOp : Tile_Op<"await_launch", []> {
+  let summary = "what earlier launches wrote is there; later launches may start";
+  let description = [{
+    Programmatic dependent launch: what stands above may run while the launch before
+    this one still does. The result stands for the operand; addresses are computed from
+    it, so no read of what others write can be moved above.
+  }];
+  let arguments = (ins I32:$value);
+  let results = (outs I32:$result);
+  let assemblyFormat = "$value attr-dict";
 }
 
 def Tile_ViewOp : Tile_Op<"view", [Pure]> {
@@ -257,31 +271,32 @@ def Tile_ConvertOp : Tile_Op<"convert", [Pure]> {
 }
 
 def Tile_MergeOp : Tile_Op<"merge", [MemoryEffects<[MemRead, MemWrite]>, AttrSizedOperandSegments]> {
-  let summary = "add the online states of one row tile's warps, or of the grid's splits";
+  let summary = "add the online states of one row tile's warps, of a cluster's CTAs, or of the grid's splits";
   let description = [{
     The algebra of `lla.online_merge`. `warps`: the key warps of each row tile, through
-    shared memory; the result is spread flat over the tile's threads. `grid`: partial
-    states go to the workspace, and the CTA that arrives last reads them all; `last`
-    tells it apart and only there are the results meaningful. The arrival counter
-    wraps by itself.
+    shared memory; the result is spread flat over the tile's threads. `cluster`: each CTA
+    writes every other its share of the elements; the result is flat over the cluster's
+    threads. `grid`: partial states go to the workspace, and the CTA that arrives last reads
+    them all; `last` tells it apart and only there are the results meaningful. The arrival
+    counter wraps by itself.
 
     Statistics `m, d1` (and with a probe `d2, c`) are row fragments, `o1` (`o2`) value
     fragments of the layout columns or dense; merged statistics have one entry per
     element of the merged `o1`.
 
     (C1) a probe's d2, c and o2 come together.
-    (C2) `warps` comes from row and columns layouts; `grid` from flat or dense ones.
+    (C2) `warps` comes from row and columns layouts, `cluster` from flat ones, `grid` from flat or dense ones.
     (C3) m, d1 (d2, c) have one type, o1 (o2) another with as many rows; `rows` and
          `columns`, a multiple of 8 over warps, are at most o1's; key_warps in 1..32.
-    (C4) results m, d1, o1 (d2, c, o2) have the operands' types over grid; over warps all
-         are flat, rows x columns.
+    (C4) results m, d1, o1 (d2, c, o2) are all flat, rows x columns: over warps and grid on a
+         CTA's threads, over a cluster on all of its; over grid, dense ones have the operands' types.
   }];
-  let arguments = (ins Tile_FragType:$m, Tile_FragType:$d1, Tile_FragType:$o1, Optional<Tile_FragType>:$d2,
-                       Optional<Tile_FragType>:$c, Optional<Tile_FragType>:$o2, BoolAttr:$grid, I64Attr:$rows,
-                       I64Attr:$columns, I64Attr:$key_warps, OptionalAttr<I64Attr>:$offset);
+  let arguments = (ins Tile_Scope:$scope, Tile_FragType:$m, Tile_FragType:$d1, Tile_FragType:$o1,
+                       Optional<Tile_FragType>:$d2, Optional<Tile_FragType>:$c, Optional<Tile_FragType>:$o2,
+                       I64Attr:$rows, I64Attr:$columns, I64Attr:$key_warps, OptionalAttr<I64Attr>:$offset);
   let results = (outs Variadic<Tile_FragType>:$results, I1:$last);
   let assemblyFormat = [{
-    $m `,` $d1 `,` $o1 (`,` `d2` $d2^)? (`,` `c` $c^)? (`,` `o2` $o2^)? attr-dict
+    `over` $scope $m `,` $d1 `,` $o1 (`,` `d2` $d2^)? (`,` `c` $c^)? (`,` `o2` $o2^)? attr-dict
     `:` type($m) `,` type($d1) `,` type($o1) (`,` type($d2)^)? (`,` type($c)^)? (`,` type($o2)^)? `->` type($results)
   }];
   let hasVerifier = 1;

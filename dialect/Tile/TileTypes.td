@@ -27,6 +27,13 @@ def Tile_Axis : I32EnumAttr<"Axis", "where a warp is", [
   let cppNamespace = "::lla::tile";
 }
 
+def Tile_Scope : I32EnumAttr<"Scope", "whose states a merge adds", [
+    I32EnumAttrCase<"Warps", 0, "warps">,
+    I32EnumAttrCase<"Cluster", 1, "cluster">,
+    I32EnumAttrCase<"Grid", 2, "grid">]> {
+  let cppNamespace = "::lla::tile";
+}
+
 def Tile_Tensor : I32EnumAttr<"Tensor", "a tensor of the launch", [
     I32EnumAttrCase<"Q", 0, "q">, I32EnumAttrCase<"R", 1, "r">, I32EnumAttrCase<"K", 2, "k">,
     I32EnumAttrCase<"V", 3, "v">, I32EnumAttrCase<"O", 4, "o">]> {
@@ -46,7 +53,7 @@ def Tile_FragType : Tile_Type<"Frag", "frag"> {
   let summary = "a tile in the registers of one warp";
   let description = [{
     `!tile.frag<16 x 80 x f32, accumulator>`. `flat` fragments are spread over all
-    `threads` of a CTA; `dense` ones belong to a host task.
+    `threads` of a CTA, or of a cluster; `dense` ones belong to a host task.
   }];
   let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType, "::lla::tile::Layout":$layout,
                         DefaultValuedParameter<"int64_t", "0">:$threads);

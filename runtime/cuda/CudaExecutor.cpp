@@ -103,7 +103,8 @@ llvm::Expected<std::unique_ptr<LoadedKernel>> CudaExecutor::load(const Artifact 
   if (!module)
     return module.takeError();
   Resources costs = resources(problem, schedule, target());
-  llvm::Expected<CUfunction> entry = (*module)->kernel(artifact.kernelName, costs.threads, costs.sharedBytes);
+  llvm::Expected<CUfunction> entry =
+      (*module)->kernel(artifact.kernelName, costs.threads, costs.sharedBytes, schedule.cluster);
   if (!entry)
     return entry.takeError();
   return std::make_unique<CudaKernel>(problem, schedule, costs, std::move(*module), *entry);
@@ -163,11 +164,19 @@ llvm::Error CudaExecutor::launch(const Launch &launch, Stream stream) {
       parameters[1 + i] = &maps[i];
     }
   }
-  return check(
-      driver().cuLaunchKernel(kernel.entry, static_cast<unsigned>(launch.grid.x), static_cast<unsigned>(launch.grid.y),
-                              1, static_cast<unsigned>(kernel.costs.threads), 1, 1,
-                              static_cast<unsigned>(kernel.costs.sharedBytes), streamOf(stream), parameters, nullptr),
-      "cuLaunchKernel");
+  CUlaunchAttribute dependent = {};
+  dependent.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+  dependent.value.programmaticStreamSerializationAllowed = 1;
+  CUlaunchConfig config = {};
+  config.gridDimX = static_cast<unsigned>(launch.grid.x);
+  config.gridDimY = static_cast<unsigned>(launch.grid.y);
+  config.gridDimZ = config.blockDimY = config.blockDimZ = 1;
+  config.blockDimX = static_cast<unsigned>(kernel.costs.threads);
+  config.sharedMemBytes = static_cast<unsigned>(kernel.costs.sharedBytes);
+  config.hStream = streamOf(stream);
+  config.attrs = &dependent;
+  config.numAttrs = kernel.schedule.dependent ? 1 : 0;
+  return check(driver().cuLaunchKernelEx(&config, kernel.entry, parameters, nullptr), "cuLaunchKernelEx");
 }
 
 llvm::Error CudaExecutor::synchronize(Stream stream) {

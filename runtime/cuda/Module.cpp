@@ -72,7 +72,8 @@ llvm::Expected<CUfunction> Module::function(const std::string &name) const {
   return entry;
 }
 
-llvm::Expected<CUfunction> Module::kernel(const std::string &name, int64_t threads, int64_t sharedBytes) const {
+llvm::Expected<CUfunction> Module::kernel(const std::string &name, int64_t threads, int64_t sharedBytes,
+                                          int64_t cluster) const {
   llvm::Expected<CUfunction> entry = function(name);
   if (!entry)
     return entry;
@@ -98,6 +99,12 @@ llvm::Expected<CUfunction> Module::kernel(const std::string &name, int64_t threa
                                                   static_cast<int>(sharedBytes)),
                         "cuFuncSetAttribute"))
     return std::move(error);
+  constexpr int64_t portableCluster = 8;
+  if (cluster > portableCluster)
+    if (llvm::Error error =
+            device->check(driver.cuFuncSetAttribute(*entry, CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED, 1),
+                          "cuFuncSetAttribute"))
+      return std::move(error);
   return entry;
 }
 

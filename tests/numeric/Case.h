@@ -42,7 +42,7 @@ enum class Arrangement {
 const char *name(Arrangement arrangement);
 
 /// Which schedules a case runs with; see Schedules.h.
-enum class ScheduleSet { Default, Splits, RandomSplits, Sampled };
+enum class ScheduleSet { Default, Splits, RandomSplits, Clusters, Sampled };
 
 /// What one run on a plan differs in.
 struct Call {

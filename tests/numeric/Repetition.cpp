@@ -3,6 +3,7 @@
 #include "Checks.h"
 #include "PlacedTensors.h"
 #include "Schedules.h"
+#include "llvm/ADT/STLExtras.h"
 #include <cstring>
 #include <fmt/format.h>
 
@@ -79,8 +80,8 @@ void checkRepetition(Workplace &place) {
     std::vector<Schedule> schedules =
         schedulesOf(problem, ScheduleSet::Default, target, place.settings.seed, place.settings.samples);
     if (problem.mode == Mode::Decode)
-      for (const Schedule &split : schedulesOf(problem, ScheduleSet::RandomSplits, target, place.settings.seed, 0))
-        schedules.push_back(split);
+      for (ScheduleSet set : {ScheduleSet::RandomSplits, ScheduleSet::Clusters})
+        llvm::append_range(schedules, schedulesOf(problem, set, target, place.settings.seed, 0));
     for (const Schedule &schedule : schedules) {
       if (place.isLost)
         return;

@@ -69,6 +69,15 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
       candidates.push_back(split(parts));
     break;
   }
+  case ScheduleSet::Clusters:
+    candidates = {all.front()};
+    for (int64_t cluster : {2, 4, 8, 16})
+      for (int64_t groups : {1, 3}) {
+        candidates.push_back(split(cluster * groups));
+        candidates.back().cluster = target.hasClusters() ? cluster : 1;
+        candidates.back().dependent = target.hasClusters() && groups == 1;
+      }
+    break;
   case ScheduleSet::Sampled:
     candidates = all;
     llvm::append_range(candidates, sampled(problem, target, seed, samples));

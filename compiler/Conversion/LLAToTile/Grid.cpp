@@ -69,6 +69,8 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
   if (plan.problem.causal)
     rowTile = i.sub(i.sub(i.argument("row_tiles"), i.constant(1)), rowTile);
   grid.batch = i.div(head, heads);
+  if (plan.schedule.dependent) // Views, hence all reads, follow from it.
+    grid.batch = tile::AwaitLaunchOp::create(b, b.getI32Type(), grid.batch);
   head = i.rem(head, heads);
   grid.queryHead = packs ? i.mul(head, i.constant(group)) : head;
   grid.kvHead = packs ? head : i.div(head, i.constant(group));

@@ -82,8 +82,8 @@ static LogicalResult checkForm(func::FuncOp function, const KernelPlan &plan) {
     if (update && !update.getRows())
       return update.emitOpError("expected packed rows (lla-pack-rows)");
     auto merge = dyn_cast<OnlineMergeOp>(op);
-    bool fits = merge && merge.getAxis() == SplitAxis::Warps ? plan.schedule.load == LoadPath::Registers
-                                                             : plan.schedule.load != LoadPath::Ring;
+    bool fits = merge && merge.getAxis() != SplitAxis::Grid ? plan.schedule.load == LoadPath::Registers
+                                                            : plan.schedule.load != LoadPath::Ring;
     if (merge && !fits)
       return merge.emitOpError() << "no merge over " << stringifySplitAxis(merge.getAxis())
                                  << " with load=" << name(plan.schedule.load);
@@ -96,7 +96,8 @@ static tile::KernelOp createKernel(func::FuncOp function, const KernelPlan &plan
   const Schedule &schedule = plan.schedule;
   int64_t producers = schedule.load == LoadPath::Ring ? 4 : 0;
   auto kernel = tile::KernelOp::create(builder, function.getLoc(), function.getSymName(), schedule.warps, producers,
-                                       schedule.stages, schedule.ctas, plan.resources.sharedBytes, IntegerAttr());
+                                       schedule.stages, schedule.ctas, schedule.cluster, plan.resources.sharedBytes,
+                                       IntegerAttr());
   kernel.getBody().emplaceBlock();
   for (llvm::StringRef name : {kProblemAttr, kTargetAttr, kScheduleAttr})
     kernel->setAttr(name, function->getAttr(name));

@@ -74,13 +74,13 @@ void Placement::store(Value output) {
   write();
 }
 
-void Placement::emitMerge(OnlineState &state, bool overGrid, tile::FragType statistics, tile::FragType values) {
+void Placement::emitMerge(OnlineState &state, tile::Scope scope, tile::FragType statistics, tile::FragType values) {
   Scores parts = finalValues(state);
   SmallVector<Type> types = {statistics, statistics, values};
   if (state.d2)
     types.append({statistics, statistics, values});
-  auto merge = tile::MergeOp::create(b, types, b.getI1Type(), state.m, state.d1, parts.s, state.d2, state.c, parts.t,
-                                     overGrid, values.getRows(), plan.problem.headDim, plan.resources.keyWarps,
+  auto merge = tile::MergeOp::create(b, types, b.getI1Type(), scope, state.m, state.d1, parts.s, state.d2, state.c,
+                                     parts.t, values.getRows(), plan.problem.headDim, plan.resources.keyWarps,
                                      /*offset=*/IntegerAttr());
   OnlineState merged;
   merged.m = merge.getResults()[0];
@@ -92,6 +92,6 @@ void Placement::emitMerge(OnlineState &state, bool overGrid, tile::FragType stat
     merged.values.push_back(merge.getResults()[5]);
   }
   state = merged;
-  if (overGrid)
+  if (scope == tile::Scope::Grid)
     isLast = merge.getLast();
 }

@@ -76,7 +76,7 @@ public:
 protected:
   mlir::Value view(tile::Tensor tensor);
   mlir::Value shifted(mlir::Value o2, mlir::Value o1, mlir::Value shift);
-  void emitMerge(OnlineState &state, bool overGrid, tile::FragType statistics, tile::FragType values);
+  void emitMerge(OnlineState &state, tile::Scope scope, tile::FragType statistics, tile::FragType values);
 };
 
 std::unique_ptr<Placement> makeRegistersPlacement(mlir::ImplicitLocOpBuilder &, const KernelPlan &, const GridPosition &);

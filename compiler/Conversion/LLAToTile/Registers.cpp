@@ -80,15 +80,27 @@ public:
   }
 
   void merge(OnlineState &state, SplitAxis axis) override {
-    // Merged elements are the block's live rows, spread over the CTA's threads.
-    auto flat = tile::FragType::get(b.getContext(), liveRows(plan.problem), plan.problem.headDim, b.getF32Type(), tile::Layout::Flat,
-                                    plan.resources.threads);
-    emitMerge(state, axis == SplitAxis::Grid, flat, flat);
+    // Merged elements are the block's live rows, spread over the threads of the CTA, or of the cluster.
+    int64_t threads = plan.resources.threads * (axis == SplitAxis::Cluster ? plan.schedule.cluster : 1);
+    auto flat = tile::FragType::get(b.getContext(), liveRows(plan.problem), plan.problem.headDim, b.getF32Type(),
+                                    tile::Layout::Flat, threads);
+    emitMerge(state, scopeOf(axis), flat, flat);
   }
 
 private:
   tile::FragType frag(int64_t rows, int64_t columns, Type element, tile::Layout layout) {
     return tile::FragType::get(b.getContext(), rows, columns, element, layout, 0);
+  }
+  static tile::Scope scopeOf(SplitAxis axis) {
+    switch (axis) {
+    case SplitAxis::Warps:
+      return tile::Scope::Warps;
+    case SplitAxis::Cluster:
+      return tile::Scope::Cluster;
+    case SplitAxis::Grid:
+      return tile::Scope::Grid;
+    }
+    return tile::Scope::Grid;
   }
   int64_t rowWarps() const { return plan.schedule.rows / rowsPerBlock(plan.problem); }
   int64_t valueColumns() const { return paddedValueDim(plan.problem, plan.schedule); }

@@ -57,7 +57,7 @@ public:
   tile::FragType scoreType() override { return dense(plan.schedule.rows, plan.schedule.keys); }
   tile::FragType valueType() override { return dense(plan.schedule.rows, dim()); }
 
-  void merge(OnlineState &state, SplitAxis) override { emitMerge(state, /*overGrid=*/true, rowType(), valueType()); }
+  void merge(OnlineState &state, SplitAxis) override { emitMerge(state, tile::Scope::Grid, rowType(), valueType()); }
 
 private:
   /// From this many rows on, transposing a key tile costs less than a sum along dim per (row, key).

@@ -136,12 +136,11 @@ private:
 
   void storeFlat(Lane &lane, FragType type, ValueRange values, const ViewValues &view, tile::ViewType viewType,
                  Value rowBase, Value limit) const {
-    int64_t total = type.getRows() * type.getColumns();
     for (auto [i, value] : llvm::enumerate(values)) {
-      Value index = lane.add(lane.thread(), i * type.getThreads());
-      Value row = lane.add(rowBase, lane.div(index, type.getColumns())), column = lane.rem(index, type.getColumns());
-      Value inside = lane.both(lane.less(index, lane.i32(total)), lane.less(row, limit));
-      lane.when(inside, [&, value = value] {
+      FlatElement element = lane.flat(type, i);
+      Value row = lane.add(rowBase, lane.div(element.index, type.getColumns()));
+      Value column = lane.rem(element.index, type.getColumns()), inside = lane.less(row, limit);
+      lane.when(element.inside ? lane.both(element.inside, inside) : inside, [&, value = value] {
         Value narrow = arith::TruncFOp::create(lane.b, viewType.getElementType(), value);
         LLVM::StoreOp::create(lane.b, narrow, lane.element(view, row, column, 2), /*alignment=*/2);
       });

@@ -1,6 +1,7 @@
 //===- Kernel.cpp - positions, launch record, views -----------------------===//
 
 #include "compiler/Conversion/TileToNVVM/Lane.h"
+#include "compiler/Conversion/TileToNVVM/Ptx.h"
 
 using namespace mlir;
 using namespace lla;
@@ -37,6 +38,16 @@ struct ArgumentPattern : LanePattern<tile::ArgumentOp> {
   }
 };
 
+struct AwaitLaunchPattern : LanePattern<tile::AwaitLaunchOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::AwaitLaunchOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    rewriter.replaceOp(op, ptx::awaitLaunch(b, adaptor.getValue().front()));
+    return success();
+  }
+};
+
 struct ViewPattern : LanePattern<tile::ViewOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::ViewOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
@@ -65,5 +76,5 @@ struct ViewPattern : LanePattern<tile::ViewOp> {
 } // namespace
 
 void lla::populateKernelPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
-  patterns.add<IndexPattern, ArgumentPattern, ViewPattern>(converter, patterns.getContext(), facts);
+  patterns.add<IndexPattern, ArgumentPattern, AwaitLaunchPattern, ViewPattern>(converter, patterns.getContext(), facts);
 }

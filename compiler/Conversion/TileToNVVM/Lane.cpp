@@ -4,6 +4,7 @@
 #include "dialect/Spec/KernelArguments.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/MathExtras.h"
 #include <cstddef>
 
 using namespace mlir;
@@ -44,6 +45,28 @@ Value Lane::c() { return arith::AndIOp::create(b, lane(), i32(3)); }
 Value Lane::warp() {
   Value own = arith::ShRUIOp::create(b, thread(), i32(5));
   return NVVM::ShflOp::create(b, b.getI32Type(), i32(-1), own, i32(0), i32(31), NVVM::ShflKind::idx, UnitAttr());
+}
+
+Value Lane::clusterRank() { return rem(NVVM::BlockIdYOp::create(b, b.getI32Type()), facts.cluster); }
+
+FlatElement Lane::flat(tile::FragType type, int64_t i) {
+  int64_t threads = facts.threads(), ctas = type.getThreads() / threads, elements = type.getRows() * type.getColumns();
+  int64_t share = llvm::divideCeil(elements, ctas);
+  FlatElement element;
+  element.within = add(thread(), i * threads);
+  auto clamp = [&](Value &x, int64_t end) {
+    Value inside = less(x, i32(end));
+    element.inside = element.inside ? both(element.inside, inside) : inside;
+    x = arith::MinSIOp::create(b, x, i32(end - 1));
+  };
+  if ((i + 1) * threads > share)
+    clamp(element.within, share);
+  element.index = element.within;
+  if (ctas > 1)
+    element.index = add(mul(clusterRank(), share), element.within);
+  if (share * ctas > elements)
+    clamp(element.index, elements);
+  return element;
 }
 
 Value Lane::sharedAddress(int64_t offset) {

@@ -25,6 +25,7 @@ struct KernelFacts {
   llvm::DenseMap<tile::Tensor, Value> maps;    ///< Tensor maps, where rings need them.
   mlir::LLVM::GlobalOp sharedMemory;
   int64_t warps = 0, producerWarps = 0;        ///< Computing and copying warps.
+  int64_t cluster = 1;                         ///< CTAs of a cluster.
   int64_t threads() const { return 32 * (warps + producerWarps); }
 };
 
@@ -38,6 +39,12 @@ struct ViewValues {
   static llvm::SmallVector<mlir::Type> types(mlir::MLIRContext *context);
   static ViewValues of(ValueRange values);
   Values flatten() const { return {base, rowStride, headStride, group, batch, head, map}; }
+};
+
+/// Element of a flat fragment: its row-major index, and the index within this CTA's share.
+struct FlatElement {
+  Value index, within;
+  Value inside; ///< False past the end, where index and within are those of another element; null if never.
 };
 
 /// Arithmetic and positions of a lane.
@@ -66,6 +73,11 @@ public:
   Value thread();
   /// Index of the warp, the same in all its lanes, producers included.
   Value warp();
+
+  /// This CTA among its cluster's.
+  Value clusterRank();
+  /// Element `i` of this thread.
+  FlatElement flat(tile::FragType type, int64_t i);
 
   /// Byte address in shared memory, i32, and as a pointer.
   Value sharedAddress(int64_t offset);
@@ -98,6 +110,11 @@ public:
 protected:
   const KernelFacts &facts;
 };
+
+/// What a merge over the cluster needs at the kernel's entry.
+void openCluster(ImplicitLocOpBuilder &b, tile::MergeOp merge, const KernelFacts &facts);
+/// Spins until the barrier's (a shared address) phase of `parity` has completed.
+void waitForPhase(Lane &lane, Value barrier, Value parity);
 
 using Patterns = mlir::RewritePatternSet;
 void populateKernelPatterns(const mlir::TypeConverter &, Patterns &, const KernelFacts &);

@@ -5,9 +5,16 @@
 //
 //     shared, per warp:  stats[row] = {m, d1, d2, c}   o1[row][column]   o2[row][column]
 //
-// Over the grid: the same per split in the workspace, and the CTA that arrives last
-// adds the splits. Arrivals wrap at `splits`, so the counter is 0 again afterwards,
-// and no CTA ever waits for another.
+// Over a cluster: each CTA owns a share of the elements; every CTA writes its part
+// of a share to the owner's shared memory, whose barrier counts the bytes, and each
+// adds its own. No CTA reads another's memory, so none has to stay for it; a CTA
+// that is written to waits for all that is.
+//
+//     shared, per CTA of the cluster:  stats[row]   {o1, o2}[element of the share]
+//
+// Over the grid: the state of each split (or cluster) goes to the workspace, and the
+// CTA that arrives last adds them. Arrivals wrap at the number of CTAs, so the
+// counter is 0 again afterwards, and no CTA ever waits for another.
 //
 // Parts are added as LLAOps.td's online_merge defines: rescaled to the larger m,
 // shifted to the centre of the part that has it; an empty part (m = -inf) counts 0.
@@ -16,6 +23,7 @@
 
 #include "compiler/Conversion/TileToNVVM/Lane.h"
 #include "compiler/Conversion/TileToNVVM/Ptx.h"
+#include "llvm/Support/MathExtras.h"
 #include <limits>
 
 using namespace mlir;
@@ -72,21 +80,62 @@ struct StateLayout {
   int64_t floats() const { return rows * (4 + columns * (probe ? 2 : 1)); }
 };
 
+/// What each CTA of a cluster receives, and where.
+struct ClusterLayout {
+  ClusterLayout(tile::MergeOp op)
+      : rows(op.getRows()), columns(op.getColumns()), valueBytes(op.getO2() ? 8 : 4), offset(*op.getOffset()) {
+    auto result = cast<FragType>(op.getResults().front().getType());
+    ctas = result.getThreads() / op.getO1().getType().getThreads();
+    share = llvm::divideCeil(rows * columns, ctas);
+    valuesAt = statsBytes * rows;
+    partBytes = valuesAt + llvm::alignTo(share * valueBytes, 16);
+  }
+  static constexpr int64_t statsBytes = 16;
+  int64_t rows, columns, valueBytes, offset;
+  int64_t ctas, share;         ///< CTAs, and elements that each owns at most.
+  int64_t valuesAt, partBytes; ///< Within a part; of a part.
+
+  Value part(Lane &lane, Value cta) const { return lane.add(lane.sharedAddress(offset), lane.mul(cta, partBytes)); }
+  Value barrier(Lane &lane) const { return lane.sharedAddress(offset + ctas * partBytes); }
+
+  /// Bytes that all CTAs together write to this one: its elements, and the statistics of the rows these lie in.
+  Value receivedBytes(Lane &lane) const {
+    ImplicitLocOpBuilder &b = lane.b;
+    Value end = lane.i32(rows * columns), first = lane.mul(lane.clusterRank(), share);
+    first = arith::MinSIOp::create(b, first, end);
+    Value last = arith::MinSIOp::create(b, lane.add(first, share), end);
+    Value count = arith::SubIOp::create(b, last, first);
+    Value touched = lane.add(arith::SubIOp::create(b, lane.div(lane.add(last, -1), columns), lane.div(first, columns)), 1);
+    Value none = lane.equal(count, 0);
+    touched = arith::SelectOp::create(b, none, lane.i32(0), touched);
+    return lane.mul(lane.add(lane.mul(count, valueBytes), lane.mul(touched, statsBytes)), ctas);
+  }
+};
+
 struct MergePattern : LanePattern<tile::MergeOp> {
   using LanePattern::LanePattern;
 
   LogicalResult matchAndRewrite(tile::MergeOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
     if (!op.getOffset())
       return rewriter.notifyMatchFailure(op, "expected an offset (tile-allocate-shared)");
+    if (op.getScope() == tile::Scope::Cluster && ClusterLayout(op).ctas != facts.cluster)
+      return rewriter.notifyMatchFailure(op, "expected a result over the threads of the kernel's cluster");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
     StateLayout layout{static_cast<int64_t>(op.getRows()), static_cast<int64_t>(op.getColumns()), bool(op.getO2())};
-    Value last;
+    Value last = arith::ConstantIntOp::create(b, 1, 1);
     SmallVector<Part> parts;
-    if (op.getGrid())
+    switch (op.getScope()) {
+    case tile::Scope::Warps:
+      parts = mergeWarps(lane, layout, op, adaptor);
+      break;
+    case tile::Scope::Cluster:
+      parts = mergeCluster(lane, layout, op, adaptor);
+      break;
+    case tile::Scope::Grid:
       std::tie(parts, last) = mergeGrid(lane, layout, op, adaptor);
-    else
-      std::tie(parts, last) = mergeWarps(lane, layout, op, adaptor);
+      break;
+    }
     SmallVector<Values> results(op->getNumResults() - 1);
     for (const Part &part : parts) {
       Value fields[] = {part.m, part.d1, part.o1, part.d2, part.c, part.o2};
@@ -99,59 +148,62 @@ struct MergePattern : LanePattern<tile::MergeOp> {
   }
 
 private:
-  /// (row, column) of a thread's element `i`; elements past the end repeat the last one.
-  static std::pair<Value, Value> flatPosition(Lane &lane, const StateLayout &layout, int64_t threads, int64_t i) {
-    Value index = lane.add(lane.thread(), i * threads);
-    if ((i + 1) * threads > layout.rows * layout.columns)
-      index = arith::MinSIOp::create(lane.b, index, lane.i32(layout.rows * layout.columns - 1));
-    return {lane.div(index, layout.columns), lane.rem(index, layout.columns)};
+  /// Row and column of an element.
+  static std::pair<Value, Value> position(Lane &lane, const StateLayout &layout, const FlatElement &element) {
+    return {lane.div(element.index, layout.columns), lane.rem(element.index, layout.columns)};
+  }
+  static FragType resultType(tile::MergeOp op) { return cast<FragType>(op.getResults()[2].getType()); }
+  /// `count` floats of shared memory.
+  static Value readFloats(Lane &lane, Value address, int64_t count) {
+    Type f32 = lane.b.getF32Type();
+    return LLVM::LoadOp::create(lane.b, count == 1 ? f32 : VectorType::get(count, f32), lane.sharedPointer(address),
+                                /*alignment=*/4 * count);
+  }
+  /// `values` side by side at `pointer`.
+  static void writeFloats(Lane &lane, ValueRange values, Value pointer) {
+    ImplicitLocOpBuilder &b = lane.b;
+    Value run = values.front();
+    if (values.size() > 1) {
+      run = LLVM::PoisonOp::create(b, VectorType::get(values.size(), b.getF32Type()));
+      for (auto [i, value] : llvm::enumerate(values))
+        run = LLVM::InsertElementOp::create(b, run, value, lane.i32(i));
+    }
+    LLVM::StoreOp::create(b, run, pointer, /*alignment=*/4 * values.size());
+  }
+  /// An element's state from what is stored of it; `values` is o1, or {o1, o2}.
+  static Part partOf(Lane &lane, bool probe, Value stats, Value o1, Value o2) {
+    auto stat = [&](int64_t k) { return Value(LLVM::ExtractElementOp::create(lane.b, stats, lane.i32(k))); };
+    return probe ? Part{stat(0), stat(1), o1, stat(2), stat(3), o2} : Part{stat(0), stat(1), o1, {}, {}, {}};
   }
 
   //===--- over warps ------------------------------------------------------===//
 
-  std::pair<SmallVector<Part>, Value> mergeWarps(Lane &lane, const StateLayout &layout, tile::MergeOp op,
-                                                 Adaptor adaptor) const {
-    ImplicitLocOpBuilder &b = lane.b;
+  SmallVector<Part> mergeWarps(Lane &lane, const StateLayout &layout, tile::MergeOp op, Adaptor adaptor) const {
     Value base = lane.sharedAddress(*op.getOffset());
     writeState(lane, layout, op, adaptor, lane.add(base, lane.mul(lane.warp(), layout.floats() * 4)));
-    NVVM::Barrier0Op::create(b);
+    NVVM::Barrier0Op::create(lane.b);
 
-    auto flat = cast<FragType>(op.getResults()[2].getType());
-    auto read = [&](int64_t warp, Value index, int64_t count) {
-      Value address = lane.add(lane.add(base, lane.mul(index, 4)), warp * layout.floats() * 4);
-      Type type = count == 1 ? Type(b.getF32Type()) : VectorType::get(count, b.getF32Type());
-      return Value(LLVM::LoadOp::create(b, type, lane.sharedPointer(address), /*alignment=*/4 * count));
-    };
     SmallVector<Part> merged;
-    for (int64_t i = 0, e = tile::registersPerLane(flat); i < e; ++i) {
-      auto [row, column] = flatPosition(lane, layout, flat.getThreads(), i);
+    for (int64_t i = 0, e = tile::registersPerLane(resultType(op)); i < e; ++i) {
+      auto [row, column] = position(lane, layout, lane.flat(resultType(op), i));
       SmallVector<Part> parts;
       for (int64_t warp = 0; warp < static_cast<int64_t>(op.getKeyWarps()); ++warp) {
-        Value stats = read(warp, layout.stats(lane, row), 4);
-        auto stat = [&](int64_t k) { return Value(LLVM::ExtractElementOp::create(b, stats, lane.i32(k))); };
-        Part part{stat(0), stat(1), read(warp, layout.value(lane, row, column, false), 1), {}, {}, {}};
-        if (layout.probe) {
-          part.d2 = stat(2);
-          part.c = stat(3);
-          part.o2 = read(warp, layout.value(lane, row, column, true), 1);
-        }
-        parts.push_back(part);
+        auto read = [&](Value index, int64_t count) {
+          return readFloats(lane, lane.add(lane.add(base, lane.mul(index, 4)), warp * layout.floats() * 4), count);
+        };
+        Value stats = read(layout.stats(lane, row), 4), o1 = read(layout.value(lane, row, column, false), 1);
+        Value o2 = layout.probe ? read(layout.value(lane, row, column, true), 1) : Value();
+        parts.push_back(partOf(lane, layout.probe, stats, o1, o2));
       }
       merged.push_back(addParts(lane, parts));
     }
-    return {merged, arith::ConstantIntOp::create(b, 1, 1)};
+    return merged;
   }
 
   /// This warp's live rows: statistics by one lane a row, values in runs of 8 columns.
   void writeState(Lane &lane, const StateLayout &layout, tile::MergeOp op, Adaptor adaptor, Value base) const {
-    ImplicitLocOpBuilder &b = lane.b;
     auto address = [&](Value index) { return lane.sharedPointer(lane.add(base, lane.mul(index, 4))); };
-    auto write4 = [&](ValueRange values, Value index) {
-      Value vector = LLVM::PoisonOp::create(b, VectorType::get(4, b.getF32Type()));
-      for (auto [i, value] : llvm::enumerate(values))
-        vector = LLVM::InsertElementOp::create(b, vector, value, lane.i32(i));
-      LLVM::StoreOp::create(b, vector, address(index), /*alignment=*/16);
-    };
+    auto write4 = [&](ValueRange values, Value index) { writeFloats(lane, values, address(index)); };
     FragType type = op.getO1().getType();
     int64_t halves = type.getRows() / 8;
     for (int64_t half = 0; half < halves; ++half) {
@@ -187,14 +239,70 @@ private:
     }
   }
 
+  //===--- over a cluster --------------------------------------------------===//
+
+  SmallVector<Part> mergeCluster(Lane &lane, const StateLayout &layout, tile::MergeOp op, Adaptor adaptor) const {
+    ImplicitLocOpBuilder &b = lane.b;
+    ClusterLayout cluster(op);
+    NVVM::ClusterWaitOp::create(b, /*aligned=*/b.getUnitAttr()); // Every peer is open.
+    Value mine = cluster.part(lane, lane.clusterRank());
+    FragType from = op.getO1().getType(), to = resultType(op);
+    for (int64_t i = 0, e = tile::registersPerLane(from); i < e; ++i) {
+      FlatElement element = lane.flat(from, i);
+      auto send = [&, i = i] {
+        auto [row, column] = position(lane, layout, element);
+        Value owner = lane.div(element.index, cluster.share), within = lane.rem(element.index, cluster.share);
+        Value barrier = ptx::peerAddress(b, cluster.barrier(lane), owner);
+        auto write = [&](ValueRange values, Value offset) {
+          ptx::storeAsync(b, ptx::peerAddress(b, lane.add(mine, offset), owner), values, barrier);
+        };
+        Values values = {adaptor.getO1()[i]}, stats = {adaptor.getM()[i], adaptor.getD1()[i]};
+        if (layout.probe) {
+          values.push_back(adaptor.getO2()[i]);
+          stats.append({adaptor.getD2()[i], adaptor.getC()[i]});
+        } else {
+          stats.append(2, lane.f32(0));
+        }
+        write(values, lane.add(lane.mul(within, cluster.valueBytes), cluster.valuesAt));
+        Value leads = arith::OrIOp::create(b, lane.equal(within, 0), lane.equal(column, 0));
+        lane.when(leads, [&, row = row] { write(stats, lane.mul(row, ClusterLayout::statsBytes)); });
+      };
+      if (element.inside)
+        lane.when(element.inside, send);
+      else
+        send();
+    }
+    waitForPhase(lane, cluster.barrier(lane), lane.i32(0));
+
+    SmallVector<Part> merged;
+    for (int64_t i = 0, e = tile::registersPerLane(to); i < e; ++i) {
+      FlatElement element = lane.flat(to, i);
+      Value statsAt = lane.mul(position(lane, layout, element).first, ClusterLayout::statsBytes);
+      Value valueAt = lane.add(lane.mul(element.within, cluster.valueBytes), cluster.valuesAt);
+      SmallVector<Part> parts;
+      for (int64_t cta = 0; cta < cluster.ctas; ++cta) {
+        Value part = cluster.part(lane, lane.i32(cta));
+        Value stats = readFloats(lane, lane.add(part, statsAt), 4);
+        Value value = readFloats(lane, lane.add(part, valueAt), layout.probe ? 2 : 1);
+        auto half = [&](int64_t k) { return Value(LLVM::ExtractElementOp::create(b, value, lane.i32(k))); };
+        parts.push_back(partOf(lane, layout.probe, stats, layout.probe ? half(0) : value,
+                               layout.probe ? half(1) : Value()));
+      }
+      merged.push_back(addParts(lane, parts));
+    }
+    return merged;
+  }
+
   //===--- over the grid ---------------------------------------------------===//
 
   std::pair<SmallVector<Part>, Value> mergeGrid(Lane &lane, const StateLayout &layout, tile::MergeOp op,
                                                 Adaptor adaptor) const {
     ImplicitLocOpBuilder &b = lane.b;
-    auto flat = cast<FragType>(op.getO1().getType());
-    Value splits = lane.field("splits");
-    Value rowTile = NVVM::BlockIdXOp::create(b, b.getI32Type()), split = NVVM::BlockIdYOp::create(b, b.getI32Type());
+    FragType from = op.getO1().getType(), to = resultType(op);
+    int64_t cluster = from.getThreads() / to.getThreads(); // CTAs that share a state.
+    Value arrivals = lane.field("splits"), splits = lane.div(arrivals, cluster);
+    Value rowTile = NVVM::BlockIdXOp::create(b, b.getI32Type());
+    Value split = lane.div(NVVM::BlockIdYOp::create(b, b.getI32Type()), cluster);
     auto global = LLVM::LLVMPointerType::get(b.getContext(), 1);
     Value workspace = LLVM::IntToPtrOp::create(b, global, lane.field("workspace"));
     Value partials = lane.offset(workspace, lane.field("partials_offset"));
@@ -204,24 +312,31 @@ private:
     };
     auto at = [&](Value base, Value index) { return lane.offset(base, lane.extend(lane.mul(index, 4))); };
 
-    int64_t count = tile::registersPerLane(flat);
     Value own = state(split);
-    for (int64_t i = 0; i < count; ++i) {
-      auto [row, column] = flatPosition(lane, layout, flat.getThreads(), i);
-      LLVM::StoreOp::create(b, adaptor.getO1()[i], at(own, layout.value(lane, row, column, false)), 4);
-      if (layout.probe)
-        LLVM::StoreOp::create(b, adaptor.getO2()[i], at(own, layout.value(lane, row, column, true)), 4);
-      lane.when(lane.equal(column, 0), [&, row = row, i = i] {
-        Value stats = at(own, layout.stats(lane, row));
-        Values values = {adaptor.getM()[i], adaptor.getD1()[i]};
+    for (int64_t i = 0, e = tile::registersPerLane(from); i < e; ++i) {
+      FlatElement element = lane.flat(from, i);
+      auto [row, column] = position(lane, layout, element);
+      auto write = [&, row = row, column = column, i = i] {
+        LLVM::StoreOp::create(b, adaptor.getO1()[i], at(own, layout.value(lane, row, column, false)), 4);
         if (layout.probe)
-          values.append({adaptor.getD2()[i], adaptor.getC()[i]});
-        for (auto [k, value] : llvm::enumerate(values))
-          LLVM::StoreOp::create(b, value, lane.offset(stats, lane.i64(4 * k)), 4);
-      });
+          LLVM::StoreOp::create(b, adaptor.getO2()[i], at(own, layout.value(lane, row, column, true)), 4);
+        lane.when(lane.equal(column, 0), [&] {
+          Value stats = at(own, layout.stats(lane, row));
+          Values values = {adaptor.getM()[i], adaptor.getD1()[i]};
+          if (layout.probe)
+            values.append({adaptor.getD2()[i], adaptor.getC()[i]});
+          for (auto [k, value] : llvm::enumerate(values))
+            LLVM::StoreOp::create(b, value, lane.offset(stats, lane.i64(4 * k)), 4);
+        });
+      };
+      if (element.inside)
+        lane.when(element.inside, write);
+      else
+        write();
     }
-    Value last = arrive(lane, op, lane.offset(workspace, lane.mul(lane.extend(rowTile), 4)), splits);
+    Value last = arrive(lane, op, lane.offset(workspace, lane.mul(lane.extend(rowTile), 4)), arrivals);
 
+    int64_t count = tile::registersPerLane(to);
     Value none = lane.f32(-std::numeric_limits<double>::infinity()), zero = lane.f32(0);
     SmallVector<Part> start(count, layout.probe ? Part{none, zero, zero, zero, zero, zero}
                                                 : Part{none, zero, zero, {}, {}, {}});
@@ -260,7 +375,7 @@ private:
       SmallVector<Part> sums = unflatten(loop.getRegionIterArgs());
       Value final = lane.add(splits, -1);
       for (int64_t i = 0; i < count; ++i) {
-        auto [row, column] = flatPosition(lane, layout, flat.getThreads(), i);
+        auto [row, column] = position(lane, layout, lane.flat(to, i));
         SmallVector<Part> parts = {sums[i]};
         for (int64_t s = 0; s < batch; ++s) {
           Value index = lane.add(loop.getInductionVar(), s);
@@ -287,10 +402,10 @@ private:
   }
 
   /// True in the CTA that is the last of its row tile to arrive.
-  Value arrive(Lane &lane, tile::MergeOp op, Value counter, Value splits) const {
+  Value arrive(Lane &lane, tile::MergeOp op, Value counter, Value arrivals) const {
     ImplicitLocOpBuilder &b = lane.b;
     Value flag = lane.sharedPointer(lane.sharedAddress(*op.getOffset()));
-    Value final = lane.add(splits, -1);
+    Value final = lane.add(arrivals, -1);
     NVVM::Barrier0Op::create(b);
     lane.when(lane.equal(lane.thread(), 0), [&] {
       Value before = ptx::arriveWrapping(b, counter, final);
@@ -303,6 +418,21 @@ private:
 };
 
 } // namespace
+
+/// The barrier awaits what this CTA receives, and the cluster is told that it may be written to; who writes waits for
+/// that first.
+void lla::openCluster(ImplicitLocOpBuilder &b, tile::MergeOp merge, const KernelFacts &facts) {
+  Lane lane(b, facts);
+  ClusterLayout cluster(merge);
+  lane.when(lane.equal(lane.thread(), 0), [&] {
+    Value barrier = lane.sharedPointer(cluster.barrier(lane));
+    NVVM::MBarrierInitOp::create(b, barrier, lane.i32(1), Value());
+    NVVM::FenceMbarrierInitOp::create(b);
+    NVVM::MBarrierArriveExpectTxOp::create(b, Type(), barrier, cluster.receivedBytes(lane), NVVM::MemScopeKind::CTA,
+                                           /*relaxed=*/false, Value());
+  });
+  NVVM::ClusterArriveRelaxedOp::create(b, /*aligned=*/b.getUnitAttr());
+}
 
 void lla::populateMergePatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
   patterns.add<MergePattern>(converter, patterns.getContext(), facts);

@@ -7,14 +7,16 @@ using namespace mlir;
 using namespace lla;
 using lla::ptx::Values;
 
-/// Inline assembly with `count` results of `type`; a struct is unpacked.
+/// Inline assembly with `count` results of `type` (void: none); a struct is unpacked.
 static Values assemble(ImplicitLocOpBuilder &b, const std::string &code, const std::string &constraints,
                        ValueRange operands, Type type, unsigned count, bool sideEffects = true) {
   MLIRContext *context = b.getContext();
   auto dialect = LLVM::AsmDialectAttr::get(context, LLVM::AsmDialect::AD_ATT);
-  Type result = count == 1 ? type : LLVM::LLVMStructType::getLiteral(context, SmallVector<Type>(count, type));
+  Type result = count <= 1 ? type : LLVM::LLVMStructType::getLiteral(context, SmallVector<Type>(count, type));
   auto op = LLVM::InlineAsmOp::create(b, result, operands, code, constraints, sideEffects,
                                       /*is_align_stack=*/false, LLVM::TailCallKind::None, dialect, ArrayAttr());
+  if (count == 0)
+    return {};
   if (count == 1)
     return {op.getResult(0)};
   Values values;
@@ -68,6 +70,28 @@ Value ptx::loadShared1(ImplicitLocOpBuilder &b, Value pointer) {
 Value ptx::arriveWrapping(ImplicitLocOpBuilder &b, Value pointer, Value last) {
   return assemble(b, "fence.acq_rel.gpu;\natom.global.inc.u32 $0, [$1], $2;\nfence.acq_rel.gpu;", "=r,l,r,~{memory}",
                   {pointer, last}, b.getI32Type(), 1)[0];
+}
+
+// PTX ISA 9.7.13.13, griddepcontrol.
+Value ptx::awaitLaunch(ImplicitLocOpBuilder &b, Value value) {
+  return assemble(b, "griddepcontrol.wait;", "=r,0,~{memory}", value, b.getI32Type(), 1)[0];
+}
+
+// PTX ISA 9.7.9.23, mapa.
+Value ptx::peerAddress(ImplicitLocOpBuilder &b, Value address, Value rank) {
+  return assemble(b, "mapa.shared::cluster.u32 $0, $1, $2;", "=r,r,r", {address, rank}, b.getI32Type(), 1,
+                  /*sideEffects=*/false)[0];
+}
+
+// PTX ISA 9.7.9.12, st.async.
+void ptx::storeAsync(ImplicitLocOpBuilder &b, Value address, ValueRange values, Value barrier) {
+  unsigned count = values.size();
+  std::string vector = count == 1 ? "" : ".v" + std::to_string(count);
+  std::string source = count == 1 ? "$2" : "{" + numbers(2, count) + "}";
+  Values operands = {address, barrier};
+  llvm::append_range(operands, values);
+  assemble(b, "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes" + vector + ".f32 [$0], " + source + ", [$1];",
+           "r,r," + repeat("f", count) + ",~{memory}", operands, LLVM::LLVMVoidType::get(b.getContext()), 0);
 }
 
 static llvm::StringRef mmaType(Type element) { return element.isBF16() ? "bf16" : "f16"; }

@@ -29,6 +29,15 @@ Value loadShared1(ImplicitLocOpBuilder &b, Value pointer);
 /// writes and acquires those of earlier arrivals at device scope. (atom.inc, fence.acq_rel)
 Value arriveWrapping(ImplicitLocOpBuilder &b, Value pointer, Value last);
 
+/// Waits for earlier launches; `value`, through which all addresses go, so that
+/// none of their reads can be moved above. (griddepcontrol)
+Value awaitLaunch(ImplicitLocOpBuilder &b, Value value);
+
+/// The shared-memory address in CTA `rank` of the cluster that `address` is in this one; both i32. (mapa)
+Value peerAddress(ImplicitLocOpBuilder &b, Value address, Value rank);
+/// 1, 2 or 4 floats to a peer's shared memory; their bytes count at its barrier when they are there. (st.async)
+void storeAsync(ImplicitLocOpBuilder &b, Value address, ValueRange values, Value barrier);
+
 /// D = A B over `aOffsets.size()` steps of 16, both from shared memory (descriptors plus offsets in units
 /// of 16 bytes), in flight on return. m64nNk16, fp32 accumulators. (wgmma.mma_async, fence, commit_group)
 Values wgmmaShared(ImplicitLocOpBuilder &b, mlir::Type element, int64_t n, Value a, Value bDescriptor,

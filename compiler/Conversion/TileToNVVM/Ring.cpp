@@ -32,8 +32,9 @@ static Slot slotOf(Lane &lane, tile::RingType type, ValueRange ring, Value n) {
   return slot;
 }
 
-/// Spins until the barrier's phase of `parity` has completed.
-static void waitFor(Lane &lane, Value barrier, Value parity) {
+} // namespace
+
+void lla::waitForPhase(Lane &lane, Value barrier, Value parity) {
   ImplicitLocOpBuilder &b = lane.b;
   Value pointer = lane.sharedPointer(barrier);
   Value one = arith::ConstantIntOp::create(b, 1, 1);
@@ -45,6 +46,8 @@ static void waitFor(Lane &lane, Value barrier, Value parity) {
   b.createBlock(&loop.getAfter());
   scf::YieldOp::create(b);
 }
+
+namespace {
 
 struct RingPattern : LanePattern<tile::RingOp> {
   using LanePattern::LanePattern;
@@ -77,7 +80,7 @@ struct RingFillPattern : LanePattern<tile::RingFillOp> {
     Lane lane(b, facts);
     tile::RingType type = op.getRing().getType();
     Slot slot = slotOf(lane, type, adaptor.getRing(), adaptor.getN().front());
-    waitFor(lane, slot.empty, arith::XOrIOp::create(b, slot.parity, lane.i32(1)));
+    waitForPhase(lane, slot.empty, arith::XOrIOp::create(b, slot.parity, lane.i32(1)));
     Value full = lane.sharedPointer(slot.full);
     NVVM::MBarrierArriveExpectTxOp::create(b, Type(), full, lane.i32(type.getSlotBytes()), NVVM::MemScopeKind::CTA,
                                            /*relaxed=*/false, Value());
@@ -105,7 +108,7 @@ struct RingAcquirePattern : LanePattern<tile::RingAcquireOp> {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
     Slot slot = slotOf(lane, op.getRing().getType(), adaptor.getRing(), adaptor.getN().front());
-    waitFor(lane, slot.full, slot.parity);
+    waitForPhase(lane, slot.full, slot.parity);
     SmallVector<Values> tiles;
     int64_t offset = 0;
     for (Value tile : op.getTiles()) {

@@ -99,6 +99,9 @@ static LLVM::LLVMFuncOp createEntry(ImplicitLocOpBuilder &b, tile::KernelOp kern
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
   function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(), b.getDenseI32ArrayAttr(static_cast<int32_t>(threads)));
   function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(kernel.getCtas()));
+  if (kernel.getCluster() > 1) // Along grid y.
+    function->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(),
+                      b.getDenseI32ArrayAttr({1, static_cast<int32_t>(kernel.getCluster()), 1}));
   function.setPassthroughAttr(b.getArrayAttr(
       {b.getStrArrayAttr({"denormal-fp-math-f32", "preserve-sign,preserve-sign"})}));
   return function;
@@ -114,6 +117,7 @@ static LogicalResult convertKernel(tile::KernelOp kernel) {
   KernelFacts facts;
   facts.warps = kernel.getWarps();
   facts.producerWarps = kernel.getProducerWarps();
+  facts.cluster = kernel.getCluster();
   facts.sharedMemory = LLVM::GlobalOp::create(b, LLVM::LLVMArrayType::get(b.getI8Type(), 0), /*isConstant=*/false,
                                               LLVM::Linkage::External, "shared_memory", Attribute(), /*alignment=*/1024,
                                               /*addrSpace=*/3);
@@ -122,6 +126,14 @@ static LogicalResult convertKernel(tile::KernelOp kernel) {
   facts.record = entry->getArgument(0);
   for (auto [index, tensor] : llvm::enumerate(maps))
     facts.maps[tensor] = entry->getArgument(1 + index);
+  b.setInsertionPointToEnd(entry);
+  kernel.walk([&](tile::AwaitLaunchOp) { // As early as may be.
+    NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);
+  });
+  kernel.walk([&](tile::MergeOp merge) {
+    if (merge.getScope() == tile::Scope::Cluster && merge.getOffset())
+      openCluster(b, merge, facts);
+  });
   entry->getOperations().splice(entry->end(), kernel.getBody().front().getOperations());
   b.setInsertionPointToEnd(entry);
   LLVM::ReturnOp::create(b, ValueRange());

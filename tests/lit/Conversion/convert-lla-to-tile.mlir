@@ -106,8 +106,8 @@ func.func @registers_probe(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>,
 // CHECK: %[[D1SUM:.*]] = tile.row_reduce sum %[[FOLD]]#1 : <8 x 1 x f32, partial_row> -> <8 x 1 x f32, row>
 // CHECK: %[[D2SUM:.*]] = tile.row_reduce sum %[[FOLD]]#2 : <8 x 1 x f32, partial_row> -> <8 x 1 x f32, row>
 // CHECK: %[[O1:.*]], %[[O2:.*]] = tile.split %[[FOLD]]#4
-// CHECK: %[[W:.*]]:6, %{{.*}} = tile.merge %[[FOLD]]#0, %[[D1SUM]], %[[O1]], d2 %[[D2SUM]], c %[[FOLD]]#3, o2 %[[O2]] {columns = 64 : i64, grid = false, key_warps = 4 : i64, rows = 4 : i64}
-// CHECK: %[[G:.*]]:6, %[[LAST:.*]] = tile.merge %[[W]]#0, %[[W]]#1, %[[W]]#2, d2 %[[W]]#3, c %[[W]]#4, o2 %[[W]]#5 {columns = 64 : i64, grid = true, key_warps = 4 : i64, rows = 4 : i64}
+// CHECK: %[[W:.*]]:6, %{{.*}} = tile.merge over warps %[[FOLD]]#0, %[[D1SUM]], %[[O1]], d2 %[[D2SUM]], c %[[FOLD]]#3, o2 %[[O2]] {columns = 64 : i64, key_warps = 4 : i64, rows = 4 : i64}
+// CHECK: %[[G:.*]]:6, %[[LAST:.*]] = tile.merge over grid %[[W]]#0, %[[W]]#1, %[[W]]#2, d2 %[[W]]#3, c %[[W]]#4, o2 %[[W]]#5 {columns = 64 : i64, key_warps = 4 : i64, rows = 4 : i64}
 // O1/d1 (1 + d2/d1) - O2/d1, or 0 where d1 = 0.
 // CHECK: %[[OUT:.*]] = tile.map(%[[G]]#2, %[[G]]#1, %[[G]]#5, %[[G]]#3 :
 // CHECK-NEXT: ^bb0(%[[X1:.*]]: f32, %[[XD1:.*]]: f32, %[[X2:.*]]: f32, %[[XD2:.*]]: f32):
@@ -286,6 +286,6 @@ func.func @scratch(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32
 // CHECK: %[[V:.*]] = tile.load {{.*}} -> <32 x 24 x f32, dense>
 // CHECK: tile.dot %{{.*}}, %[[V]] plus
 // CHECK: tile.dot %{{.*}}, %[[V]] plus
-// CHECK: %{{.*}}:6, %[[LAST:.*]] = tile.merge {{.*}} {columns = 24 : i64, grid = true,
+// CHECK: %{{.*}}:6, %[[LAST:.*]] = tile.merge over grid {{.*}} {columns = 24 : i64,
 // CHECK: scf.if %[[LAST]]
 // CHECK: tile.store {{.*}} : <2 x 24 x f32, dense>, <24 x f32>

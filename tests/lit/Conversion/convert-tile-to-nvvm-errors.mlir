@@ -12,7 +12,7 @@ tile.kernel @ring_without_offset attributes {warps = 4, producer_warps = 4} {
 tile.kernel @merge_without_offset attributes {warps = 2} {
   %o = tile.fill 0.0 : <4 x 64 x f32, flat, threads = 64>
   // expected-error @+1 {{failed to legalize operation 'tile.merge'}}
-  %g:3, %last = tile.merge %o, %o, %o {columns = 64, grid = true, key_warps = 2, rows = 4}
+  %g:3, %last = tile.merge over grid %o, %o, %o {columns = 64, key_warps = 2, rows = 4}
     : <4 x 64 x f32, flat, threads = 64>, <4 x 64 x f32, flat, threads = 64>, <4 x 64 x f32, flat, threads = 64>
     -> !flat, !flat, !flat
 }

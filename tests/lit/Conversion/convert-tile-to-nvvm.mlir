@@ -254,7 +254,7 @@ tile.kernel @merge attributes {warps = 2} {
   // 4 x 64 elements over 64 threads: four a thread, each the sum of two warps' parts.
   // CHECK-COUNT-8: math.exp2
   // CHECK-NOT: math.exp2
-  %w:3, %all = tile.merge %m, %m, %o {columns = 64, grid = false, key_warps = 2, rows = 4, offset = 0}
+  %w:3, %all = tile.merge over warps %m, %m, %o {columns = 64, key_warps = 2, rows = 4, offset = 0}
     : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns> -> !flat, !flat, !flat
   // Over the grid: store the own part, arrive; the counter wraps at the number of splits.
   // CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 4 : i64} : f32, !llvm.ptr<1>
@@ -267,7 +267,57 @@ tile.kernel @merge attributes {warps = 2} {
   // CHECK: scf.for
   // CHECK: ld.global.cg.v4.f32
   // CHECK: ld.global.cg.f32
-  %g:3, %last = tile.merge %w#0, %w#1, %w#2 {columns = 64, grid = true, key_warps = 2, rows = 4, offset = 2176}
+  %g:3, %last = tile.merge over grid %w#0, %w#1, %w#2 {columns = 64, key_warps = 2, rows = 4, offset = 2176}
     : <4 x 64 x f32, flat, threads = 64>, <4 x 64 x f32, flat, threads = 64>, <4 x 64 x f32, flat, threads = 64>
+    -> !flat, !flat, !flat
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Clusters and dependent launch
+//===----------------------------------------------------------------------===//
+
+!row = !tile.frag<8 x 1 x f32, row>
+!half = !tile.frag<8 x 64 x f32, columns>
+!flat = !tile.frag<1 x 24 x f32, flat, threads = 32>
+!wide = !tile.frag<1 x 24 x f32, flat, threads = 128>
+
+// Four CTAs along grid y. At the entry later launches may start, the barrier awaits this CTA's share of the parts
+// (rank * 6 .. + 6 of 24 elements), and the peers are told that they may write.
+// CHECK-LABEL: llvm.func @cluster
+// CHECK-SAME: nvvm.cluster_dim = array<i32: 1, 4, 1>
+// CHECK: nvvm.griddepcontrol launch_dependents
+// CHECK: scf.if
+// CHECK: nvvm.mbarrier.init
+// CHECK: nvvm.fence.mbarrier.init
+// CHECK: nvvm.mbarrier.arrive.expect_tx
+// CHECK: nvvm.cluster.arrive.relaxed {aligned}
+tile.kernel @cluster attributes {warps = 1, cluster = 4} {
+  %x = tile.index grid_x
+  // CHECK: llvm.inline_asm {{.*}} "griddepcontrol.wait;", "=r,0,~{memory}" %{{.*}} : (i32) -> i32
+  %there = tile.await_launch %x
+  %m = tile.fill 0.0 : <8 x 1 x f32, row>
+  %o = tile.fill 0.0 : <8 x 64 x f32, columns>
+  %w:3, %all = tile.merge over warps %m, %m, %o {columns = 24, key_warps = 1, rows = 1, offset = 0}
+    : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns> -> !flat, !flat, !flat
+  // CHECK: nvvm.cluster.wait {aligned}
+  // An element goes to its owner; the first of a share, or of a row, takes the row's statistics along.
+  // CHECK: mapa.shared::cluster.u32
+  // CHECK: st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.f32
+  // CHECK: st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v4.f32
+  // CHECK: nvvm.mbarrier.try_wait
+  // One element a thread, the sum of four CTAs' parts.
+  // CHECK-COUNT-4: math.exp2
+  // CHECK-NOT: math.exp2
+  %c:3, %own = tile.merge over cluster %w#0, %w#1, %w#2 {columns = 24, key_warps = 1, rows = 1, offset = 112}
+    : <1 x 24 x f32, flat, threads = 32>, <1 x 24 x f32, flat, threads = 32>, <1 x 24 x f32, flat, threads = 32>
+    -> !wide, !wide, !wide
+  // Over the grid one state a cluster, from as many arrivals as there are CTAs.
+  // CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 4 : i64} : f32, !llvm.ptr<1>
+  // CHECK: atom.global.inc.u32
+  // CHECK: scf.for
+  %g:3, %last = tile.merge over grid %c#0, %c#1, %c#2 {columns = 24, key_warps = 1, rows = 1, offset = 320}
+    : <1 x 24 x f32, flat, threads = 128>, <1 x 24 x f32, flat, threads = 128>, <1 x 24 x f32, flat, threads = 128>
     -> !flat, !flat, !flat
 }

@@ -66,12 +66,12 @@ func.func private @state_dim(!lla.state<20>)
 
 // -----
 
-// expected-error @+1 {{expected each split axis at most once, warps before grid}}
+// expected-error @+1 {{expected each split axis at most once, in the order warps, cluster, grid}}
 func.func private @state_axes(!lla.state<64, unmerged = [grid, warps]>)
 
 // -----
 
-// expected-error @+1 {{expected warps or grid}}
+// expected-error @+1 {{expected warps, cluster or grid}}
 func.func private @state_axis(!lla.state<64, unmerged = [lanes]>)
 
 // -----

@@ -9,8 +9,8 @@
 // CHECK-NOT: lla.
 // CHECK-COUNT-3: scf.for
 // CHECK-NOT: scf.for
-// CHECK: tile.merge {{.*}} grid = false{{.*}} offset = 0 : i64
-// CHECK: tile.merge {{.*}} grid = true{{.*}} offset = 8448 : i64
+// CHECK: tile.merge over warps {{.*}} offset = 0 : i64
+// CHECK: tile.merge over grid {{.*}} offset = 8448 : i64
 // CHECK: tile.store
 
 // The producer has fills and nothing else; the consumer everything but fills.

@@ -15,12 +15,12 @@ tile.kernel @C1_producer_warps attributes {warps = 4, producer_warps = 1} {}
 
 // -----
 
-// expected-error @+1 {{C2: expected 1..8 stages and ctas >= 1, got 0 and 1}}
+// expected-error @+1 {{C2: expected 1..8 stages, ctas >= 1 and 1..16 CTAs in a cluster, got 0, 1 and 1}}
 tile.kernel @C2_stages attributes {warps = 4, stages = 0} {}
 
 // -----
 
-// expected-error @+1 {{C2: expected 1..8 stages and ctas >= 1, got 1 and 0}}
+// expected-error @+1 {{C2: expected 1..8 stages, ctas >= 1 and 1..16 CTAs in a cluster, got 1, 0 and 1}}
 tile.kernel @C2_ctas attributes {warps = 4, ctas = 0} {}
 
 // -----
@@ -428,7 +428,7 @@ func.func @C1_convert_layout(%a: !tile.frag<16 x 64 x f32, columns>) {
 !flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
 func.func @C1_merge_probe(%m: !row, %o: !half) {
   // expected-error @+1 {{C1: expected d2, c and o2 together}}
-  %w:3, %last = tile.merge %m, %m, %o, d2 %m {columns = 64, grid = false, key_warps = 4, rows = 4}
+  %w:3, %last = tile.merge over warps %m, %m, %o, d2 %m {columns = 64, key_warps = 4, rows = 4}
     : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns>, !row -> !flat, !flat, !flat
   return
 }
@@ -440,7 +440,7 @@ func.func @C1_merge_probe(%m: !row, %o: !half) {
 !flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
 func.func @C2_merge_grid_columns(%m: !row, %o: !half) {
   // expected-error @+1 {{C2: no merge over grid from layout columns}}
-  %w:3, %last = tile.merge %m, %m, %o {columns = 64, grid = true, key_warps = 4, rows = 4}
+  %w:3, %last = tile.merge over grid %m, %m, %o {columns = 64, key_warps = 4, rows = 4}
     : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns> -> !flat, !flat, !flat
   return
 }
@@ -450,7 +450,7 @@ func.func @C2_merge_grid_columns(%m: !row, %o: !half) {
 !flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
 func.func @C2_merge_warps_flat(%o: !flat) {
   // expected-error @+1 {{C2: no merge over warps from layout flat}}
-  %w:3, %last = tile.merge %o, %o, %o {columns = 64, grid = false, key_warps = 4, rows = 4}
+  %w:3, %last = tile.merge over warps %o, %o, %o {columns = 64, key_warps = 4, rows = 4}
     : <4 x 64 x f32, flat, threads = 128>, <4 x 64 x f32, flat, threads = 128>, <4 x 64 x f32, flat, threads = 128>
     -> !flat, !flat, !flat
   return
@@ -462,7 +462,7 @@ func.func @C2_merge_warps_flat(%o: !flat) {
 !flat = !tile.frag<12 x 64 x f32, flat, threads = 128>
 func.func @C3_merge_rows(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>) {
   // expected-error @+1 {{C3: operands disagree: statistics '!tile.frag<8 x 1 x f32, row>', values '!tile.frag<8 x 64 x f32, columns>', rows 12, columns 64, key_warps 4}}
-  %w:3, %last = tile.merge %m, %m, %o {columns = 64, grid = false, key_warps = 4, rows = 12}
+  %w:3, %last = tile.merge over warps %m, %m, %o {columns = 64, key_warps = 4, rows = 12}
     : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns> -> !flat, !flat, !flat
   return
 }
@@ -473,7 +473,7 @@ func.func @C3_merge_rows(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>) {
 !flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
 func.func @C3_merge_partial_sums(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>) {
   // expected-error @+1 {{C3: operands disagree: statistics '!tile.frag<8 x 1 x f32, partial_row>'}}
-  %w:3, %last = tile.merge %m, %m, %o {columns = 64, grid = false, key_warps = 4, rows = 4}
+  %w:3, %last = tile.merge over warps %m, %m, %o {columns = 64, key_warps = 4, rows = 4}
     : <8 x 1 x f32, partial_row>, <8 x 1 x f32, partial_row>, <8 x 64 x f32, columns> -> !flat, !flat, !flat
   return
 }
@@ -484,8 +484,32 @@ func.func @C3_merge_partial_sums(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>
 !flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
 func.func @C4_merge_result_count(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>) {
   // expected-error @+1 {{C4: expected results of flat rows x columns}}
-  %w:2, %last = tile.merge %m, %m, %o {columns = 64, grid = false, key_warps = 4, rows = 4}
+  %w:2, %last = tile.merge over warps %m, %m, %o {columns = 64, key_warps = 4, rows = 4}
     : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns> -> !flat, !flat
+  return
+}
+
+// -----
+
+!row = !tile.frag<8 x 1 x f32, row>
+!half = !tile.frag<8 x 64 x f32, columns>
+!flat = !tile.frag<4 x 64 x f32, flat, threads = 512>
+func.func @C2_merge_cluster_columns(%m: !row, %o: !half) {
+  // expected-error @+1 {{C2: no merge over cluster from layout columns}}
+  %w:3, %last = tile.merge over cluster %m, %m, %o {columns = 64, key_warps = 4, rows = 4}
+    : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns> -> !flat, !flat, !flat
+  return
+}
+
+// -----
+
+!flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
+!other = !tile.frag<4 x 64 x f32, flat, threads = 96>
+func.func @C4_merge_cluster_threads(%o: !flat) {
+  // expected-error @+1 {{C4: expected results of flat rows x columns}}
+  %w:3, %last = tile.merge over cluster %o, %o, %o {columns = 64, key_warps = 4, rows = 4}
+    : <4 x 64 x f32, flat, threads = 128>, <4 x 64 x f32, flat, threads = 128>, <4 x 64 x f32, flat, threads = 128>
+    -> !other, !other, !other
   return
 }
 
@@ -494,8 +518,8 @@ func.func @C4_merge_result_count(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>
 !flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
 !other = !tile.frag<4 x 64 x f32, flat, threads = 64>
 func.func @C4_merge_grid_results(%o: !flat) {
-  // expected-error @+1 {{C4: expected results of the operands' types}}
-  %w:3, %last = tile.merge %o, %o, %o {columns = 64, grid = true, key_warps = 4, rows = 4}
+  // expected-error @+1 {{C4: expected results of flat rows x columns}}
+  %w:3, %last = tile.merge over grid %o, %o, %o {columns = 64, key_warps = 4, rows = 4}
     : <4 x 64 x f32, flat, threads = 128>, <4 x 64 x f32, flat, threads = 128>, <4 x 64 x f32, flat, threads = 128>
     -> !flat, !flat, !other
   return

@@ -6,6 +6,7 @@
 !scores = !tile.frag<8 x 16 x f32, accumulator>
 !half = !tile.frag<8 x 64 x f32, columns>
 !flat = !tile.frag<8 x 64 x f32, flat, threads = 128>
+!pair = !tile.frag<8 x 64 x f32, flat, threads = 256>
 
 // CHECK-LABEL: tile.kernel @registers attributes {shared_limit = 4096 : i64, stages = 2 : i64, warps = 4 : i64}
 tile.kernel @registers attributes {warps = 4, stages = 2, shared_limit = 4096} {
@@ -72,14 +73,20 @@ tile.kernel @registers attributes {warps = 4, stages = 2, shared_limit = 4096} {
     : !tile.frag<16 x 16 x bf16, operand>, !tile.frag<16 x 64 x bf16, values>, !tile.frag<16 x 64 x f32, columns>
     -> <16 x 64 x f32, columns>
   %o1, %o2 = tile.split %sum : <16 x 64 x f32, columns> -> <8 x 64 x f32, columns>, <8 x 64 x f32, columns>
-  // CHECK: %[[W:.*]]:6, %{{.*}} = tile.merge %[[M]], %[[M]], %[[O1:.*]], d2 %[[M]], c %[[M]], o2 %{{.*}} {columns = 64 : i64, grid = false, key_warps = 4 : i64, rows = 8 : i64} :
-  %w:6, %w_last = tile.merge %m, %m, %o1, d2 %m, c %m, o2 %o2 {columns = 64, grid = false, key_warps = 4, rows = 8}
+  // CHECK: %[[W:.*]]:6, %{{.*}} = tile.merge over warps %[[M]], %[[M]], %[[O1:.*]], d2 %[[M]], c %[[M]], o2 %{{.*}} {columns = 64 : i64, key_warps = 4 : i64, rows = 8 : i64} :
+  %w:6, %w_last = tile.merge over warps %m, %m, %o1, d2 %m, c %m, o2 %o2 {columns = 64, key_warps = 4, rows = 8}
     : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns>, !row, !row, !half
     -> !flat, !flat, !flat, !flat, !flat, !flat
-  // CHECK: %[[G:.*]]:3, %[[LAST:.*]] = tile.merge %[[W]]#0, %[[W]]#1, %[[W]]#2 {columns = 64 : i64, grid = true, key_warps = 4 : i64, offset = 0 : i64, rows = 8 : i64} :
-  %g:3, %last = tile.merge %w#0, %w#1, %w#2 {columns = 64, grid = true, key_warps = 4, rows = 8, offset = 0}
+  // CHECK: %[[G:.*]]:3, %[[LAST:.*]] = tile.merge over grid %[[W]]#0, %[[W]]#1, %[[W]]#2 {columns = 64 : i64, key_warps = 4 : i64, offset = 0 : i64, rows = 8 : i64} :
+  %g:3, %last = tile.merge over grid %w#0, %w#1, %w#2 {columns = 64, key_warps = 4, rows = 8, offset = 0}
     : <8 x 64 x f32, flat, threads = 128>, <8 x 64 x f32, flat, threads = 128>, <8 x 64 x f32, flat, threads = 128>
     -> !flat, !flat, !flat
+  // CHECK: tile.merge over cluster %[[W]]#0, %[[W]]#1, %[[W]]#2 {columns = 64 : i64, key_warps = 4 : i64, rows = 8 : i64} : {{.*}} -> !tile.frag<8 x 64 x f32, flat, threads = 256>
+  %c:3, %all = tile.merge over cluster %w#0, %w#1, %w#2 {columns = 64, key_warps = 4, rows = 8}
+    : <8 x 64 x f32, flat, threads = 128>, <8 x 64 x f32, flat, threads = 128>, <8 x 64 x f32, flat, threads = 128>
+    -> !pair, !pair, !pair
+  // CHECK: tile.await_launch %{{.*}}
+  %there = tile.await_launch %x
   // CHECK: scf.if %[[LAST]]
   scf.if %last {
     // CHECK: tile.store %[[G]]#2, %{{.*}}[%{{.*}}] until %[[END]] : <8 x 64 x f32, flat, threads = 128>, <64 x bf16>

@@ -23,6 +23,38 @@ func.func @warps_then_grid(%q: !queries, %k: !keys, %v: !keys, %scale: f32) -> !
   return %o : !queries
 }
 
+// Eight CTAs in two clusters: a cluster's merge before the grid adds the two.
+// CHECK-LABEL: func.func @clusters
+// CHECK: lla.online_update {{.*}} -> <64, unmerged = [warps, cluster, grid]>
+// CHECK-NEXT: lla.online_merge %{{.*}} over warps : <64, unmerged = [warps, cluster, grid]> -> <64, unmerged = [cluster, grid]>
+// CHECK-NEXT: lla.online_merge %{{.*}} over cluster : <64, unmerged = [cluster, grid]> -> <64, unmerged = [grid]>
+// CHECK-NEXT: lla.online_merge %{{.*}} over grid : <64, unmerged = [grid]> -> <64>
+func.func @clusters(%q: !queries, %k: !keys, %v: !keys, %scale: f32) -> !queries
+    attributes {lla.problem = #problem, lla.target = #gpu,
+                lla.schedule = #lla.schedule<load = registers, rows = 16, warps = 4, splits = 8, cluster = 4>} {
+  %0 = lla.online_init : <64>
+  %1 = lla.online_update %0 queries %q keys %k values %v scale %scale range whole
+    : <64> queries !queries keys !keys values !keys -> <64>
+  %o = lla.online_finalize %1 : <64> -> !queries
+  return %o : !queries
+}
+
+// Eight CTAs in one cluster: nothing is left for the grid.
+// CHECK-LABEL: func.func @one_cluster
+// CHECK: lla.online_update {{.*}} -> <64, unmerged = [warps, cluster]>
+// CHECK-NEXT: lla.online_merge %{{.*}} over warps
+// CHECK-NEXT: lla.online_merge %{{.*}} over cluster : <64, unmerged = [cluster]> -> <64>
+// CHECK-NEXT: lla.online_finalize
+func.func @one_cluster(%q: !queries, %k: !keys, %v: !keys, %scale: f32) -> !queries
+    attributes {lla.problem = #problem, lla.target = #gpu,
+                lla.schedule = #lla.schedule<load = registers, rows = 16, warps = 4, splits = 8, cluster = 8>} {
+  %0 = lla.online_init : <64>
+  %1 = lla.online_update %0 queries %q keys %k values %v scale %scale range whole
+    : <64> queries !queries keys !keys values !keys -> <64>
+  %o = lla.online_finalize %1 : <64> -> !queries
+  return %o : !queries
+}
+
 // One row block, four warps: they divide the keys.
 // CHECK-LABEL: func.func @warps
 // CHECK: lla.online_update {{.*}} -> <64, unmerged = [warps]>

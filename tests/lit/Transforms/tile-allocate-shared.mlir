@@ -29,17 +29,38 @@ tile.kernel @small_rings attributes {warps = 4, producer_warps = 4, shared_limit
 // Over warps: 4 warps * 4 rows * (2 * 64 values + 4 statistics) * 4 bytes = 8448; over the grid one flag behind it.
 // CHECK-LABEL: tile.kernel @merges
 // CHECK-SAME: shared_bytes = 8464 : i64
-// CHECK: tile.merge {{.*}} grid = false, key_warps = 4 : i64, offset = 0 : i64
-// CHECK: tile.merge {{.*}} grid = true, key_warps = 4 : i64, offset = 8448 : i64
+// CHECK: tile.merge over warps {{.*}} key_warps = 4 : i64, offset = 0 : i64
+// CHECK: tile.merge over grid {{.*}} key_warps = 4 : i64, offset = 8448 : i64
 tile.kernel @merges attributes {warps = 4, shared_limit = 8464} {
   %m = tile.fill 0.0 : <8 x 1 x f32, row>
   %o = tile.fill 0.0 : <8 x 64 x f32, columns>
-  %w:6, %0 = tile.merge %m, %m, %o, d2 %m, c %m, o2 %o {columns = 64, grid = false, key_warps = 4, rows = 4}
+  %w:6, %0 = tile.merge over warps %m, %m, %o, d2 %m, c %m, o2 %o {columns = 64, key_warps = 4, rows = 4}
     : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns>, !row, !row, !half
     -> !flat, !flat, !flat, !flat, !flat, !flat
-  %g:6, %1 = tile.merge %w#0, %w#1, %w#2, d2 %w#3, c %w#4, o2 %w#5 {columns = 64, grid = true, key_warps = 4, rows = 4}
+  %g:6, %1 = tile.merge over grid %w#0, %w#1, %w#2, d2 %w#3, c %w#4, o2 %w#5 {columns = 64, key_warps = 4, rows = 4}
     : <4 x 64 x f32, flat, threads = 128>, <4 x 64 x f32, flat, threads = 128>, <4 x 64 x f32, flat, threads = 128>,
       !flat, !flat, !flat -> !flat, !flat, !flat, !flat, !flat, !flat
+}
+
+// Over a cluster of 4: of each CTA 4 rows' statistics and 64 of 256 elements, 4 * (4 * 16 + 64 * 8), and a barrier.
+// CHECK-LABEL: tile.kernel @merge_cluster
+// CHECK-SAME: shared_bytes = 10784 : i64
+// CHECK: tile.merge over warps {{.*}} offset = 0 : i64
+// CHECK: tile.merge over cluster {{.*}} offset = 8448 : i64
+// CHECK: tile.merge over grid {{.*}} offset = 10768 : i64
+!wide = !tile.frag<4 x 64 x f32, flat, threads = 512>
+tile.kernel @merge_cluster attributes {warps = 4, cluster = 4, shared_limit = 10784} {
+  %m = tile.fill 0.0 : <8 x 1 x f32, row>
+  %o = tile.fill 0.0 : <8 x 64 x f32, columns>
+  %w:6, %0 = tile.merge over warps %m, %m, %o, d2 %m, c %m, o2 %o {columns = 64, key_warps = 4, rows = 4}
+    : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns>, !row, !row, !half
+    -> !flat, !flat, !flat, !flat, !flat, !flat
+  %c:6, %1 = tile.merge over cluster %w#0, %w#1, %w#2, d2 %w#3, c %w#4, o2 %w#5 {columns = 64, key_warps = 4, rows = 4}
+    : <4 x 64 x f32, flat, threads = 128>, <4 x 64 x f32, flat, threads = 128>, <4 x 64 x f32, flat, threads = 128>,
+      !flat, !flat, !flat -> !wide, !wide, !wide, !wide, !wide, !wide
+  %g:6, %2 = tile.merge over grid %c#0, %c#1, %c#2, d2 %c#3, c %c#4, o2 %c#5 {columns = 64, key_warps = 4, rows = 4}
+    : <4 x 64 x f32, flat, threads = 512>, <4 x 64 x f32, flat, threads = 512>, <4 x 64 x f32, flat, threads = 512>,
+      !wide, !wide, !wide -> !flat, !flat, !flat, !flat, !flat, !flat
 }
 
 // Without a probe only O1 is exchanged: 2 * 4 * (64 + 4) * 4 = 2176.
@@ -48,7 +69,7 @@ tile.kernel @merges attributes {warps = 4, shared_limit = 8464} {
 tile.kernel @merge_without_probe attributes {warps = 2, shared_limit = 4096} {
   %m = tile.fill 0.0 : <8 x 1 x f32, row>
   %o = tile.fill 0.0 : <8 x 64 x f32, columns>
-  %w:3, %0 = tile.merge %m, %m, %o {columns = 64, grid = false, key_warps = 2, rows = 4}
+  %w:3, %0 = tile.merge over warps %m, %m, %o {columns = 64, key_warps = 2, rows = 4}
     : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns> -> !flat, !flat, !flat
 }
 

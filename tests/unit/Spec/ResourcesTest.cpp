@@ -212,12 +212,12 @@ Schedule plausibleSchedule(RandomProblem &random, LoadPath load, const Problem &
   if (load == LoadPath::Ring) {
     schedule.warps = 4 * random.between(1, 3);
     schedule.rows = 16 * schedule.warps;
-    schedule.splits = schedule.ctas = 1;
+    schedule.splits = schedule.cluster = schedule.ctas = 1;
     return schedule;
   }
   schedule.overlap = true;
   if (load == LoadPath::Scratch) {
-    schedule.warps = schedule.stages = schedule.ctas = 1;
+    schedule.warps = schedule.stages = schedule.cluster = schedule.ctas = 1;
     return schedule;
   }
   int64_t rowWarps = int64_t(1) << random.between(0, 2);
@@ -251,10 +251,12 @@ TEST(Feasibility, FeasibleSchedulesKeepTheInvariants) {
     EXPECT_EQ(costs.grid.x, problem.batch * heads * costs.rowTiles) << what;
     EXPECT_LE(costs.grid.x, std::numeric_limits<int32_t>::max()) << what;
     EXPECT_EQ(costs.grid.y, schedule.splits) << what;
-    EXPECT_EQ(costs.workspaceBytes > 0, schedule.splits > 1) << what;
-    if (schedule.splits > 1) {
+    EXPECT_EQ(costs.workspaceBytes > 0, gridSplits(schedule) > 1) << what;
+    EXPECT_EQ(gridSplits(schedule) * schedule.cluster, schedule.splits) << what;
+    EXPECT_EQ(costs.clusterBytes > 0, schedule.cluster > 1) << what;
+    if (gridSplits(schedule) > 1) {
       EXPECT_EQ(costs.workspaceBytes - counterBytes(costs),
-                costs.grid.x * costs.grid.y * schedule.rows * partialRowFloats(problem) * 4)
+                costs.grid.x * gridSplits(schedule) * schedule.rows * partialRowFloats(problem) * 4)
           << what;
       EXPECT_GE(counterBytes(costs), 4 * costs.grid.x) << what;
       EXPECT_EQ(counterBytes(costs) % 256, 0) << what;

@@ -106,6 +106,7 @@ SearchSpace smallSpace() {
                              {"warps", {1, 2, 4, 8}},
                              {"splits", {1, 2, 4, 8, 16, 32}},
                              {"stages", {1, 2}},
+                             {"cluster", {1}},
                              {"lazy", {0, 8}}},
                             defaultSchedule(problem, gpu));
   return SearchSpace::enumerate(problem, gpu, table);

@@ -72,6 +72,10 @@ TEST(ArtifactKey, HoldsEveryScheduleFieldButTheNumberOfSplits) {
   }
   schedule.splits = 1;
   EXPECT_FALSE(keyOf(problem, schedule) == base) << "one split is other code";
+  Schedule cluster, clusters;
+  cluster.splits = cluster.cluster = clusters.cluster = 4;
+  clusters.splits = 8;
+  EXPECT_FALSE(keyOf(problem, cluster) == keyOf(problem, clusters)) << "one cluster merges nothing over the grid";
 }
 
 TEST(ArtifactKey, OnTheHostTheVectorWidthCounts) {

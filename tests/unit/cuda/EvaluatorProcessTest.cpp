@@ -306,6 +306,7 @@ TEST(EvaluatorProcess, OneOfTwoThatCrashesDoesNotTakeTheOther) {
                                  toJson(reply) + "'; done"));
   Schedule bad = children.candidate;
   bad.splits = 3;
+  bad.cluster = 1;
   auto prepared = children.evaluator->prepare(bad);
   ASSERT_TRUE(bool(prepared));
   ASSERT_EQ(prepared->front().outcome, Outcome::Ok) << prepared->front().reason;
