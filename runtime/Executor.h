@@ -14,6 +14,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,13 @@ struct TimingPolicy {
   double sampleMicroseconds = 200; ///< Warm launches are repeated until a sample takes about this long.
   /// A candidate whose first round takes longer gets no further rounds; microseconds.
   double giveUpAbove = std::numeric_limits<double>::infinity();
+  /// CUDA: what bounds the candidates takes turns with them, under the same clocks: a streaming read of `bytes`, then a
+  /// matrix product (GemmYardstick) of `dtype`. Without an oracle or cuBLAS their samples are empty.
+  struct Yardsticks {
+    int64_t bytes = 0;
+    ElementType dtype = ElementType::BF16;
+  };
+  std::optional<Yardsticks> yardsticks;
 };
 
 class Executor {
@@ -120,13 +128,16 @@ public:
                                                uint64_t seed);
 
   /// Times candidates interleaved (A B A B ...): microseconds per launch, [candidate][round]; one sample only if
-  /// it was given up. Each candidate is a list of launches of the same work on rotated buffers, at least one.
+  /// it was given up; then those of the policy's yardsticks, if any. Each candidate is a list of launches of the same work on rotated buffers, at least one.
   /// Holds the device for itself meanwhile; one thread at a time. Fails on a fault.
   virtual llvm::Expected<std::vector<std::vector<double>>> time(llvm::ArrayRef<std::vector<Launch>> candidates,
                                                                 const TimingPolicy &policy) = 0;
 
   /// Why times taken now should not be certified (throttled, shared card); empty: nothing seen. Never fails.
   virtual std::string doubt() const { return ""; }
+
+  /// Multiply-adds (counted twice) of the matrix product that `time` has as a yardstick; 0 if there is none.
+  virtual double yardstickFlops() const { return 0; }
 
   /// What the device does at most, the denominators of rooflines: a streaming read of `bytes`, multiply-adds of
   /// `dtype`. Measured once per argument and remembered. Fails if memory does not suffice.

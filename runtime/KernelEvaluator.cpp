@@ -1,6 +1,7 @@
 //===- KernelEvaluator.cpp - the tuner's candidates, on a device ----------===//
 
 #include "runtime/KernelEvaluator.h"
+#include "autotune/Measurement.h"
 #include "runtime/Oracle.h"
 #include "runtime/RuntimeError.h"
 #include <algorithm>
@@ -229,8 +230,53 @@ llvm::Expected<Verification> KernelEvaluator::verify(const Schedule &schedule) {
   return verification;
 }
 
+TimingPolicy KernelEvaluator::policyOf(const MeasureRequest &request) const {
+  TimingPolicy policy;
+  policy.graph = options.graphReplay;
+  policy.cold = options.coldCache;
+  policy.rounds = request.rounds;
+  policy.giveUpAbove = request.giveUpAbove;
+  return policy;
+}
+
 llvm::Expected<std::vector<Timing>> KernelEvaluator::measure(llvm::ArrayRef<Schedule> schedules,
                                                              const MeasureRequest &request) {
+  std::vector<std::vector<double>> none;
+  return takeTurns(schedules, policyOf(request), none);
+}
+
+llvm::Expected<BoundedTimings> KernelEvaluator::measureBesideBounds(llvm::ArrayRef<Schedule> schedules,
+                                                                    const MeasureRequest &request) {
+  BoundedTimings result;
+  TimingPolicy policy = policyOf(request);
+  if (executor->yardstickFlops() > 0)
+    policy.yardsticks = {static_cast<int64_t>(problem.minimumBytes()), problem.dtype};
+  std::vector<std::vector<double>> yardsticks;
+  llvm::Expected<std::vector<Timing>> timings = takeTurns(schedules, policy, yardsticks);
+  if (!timings)
+    return timings.takeError();
+  result.timings = std::move(*timings);
+  if (policy.yardsticks) {
+    if (yardsticks.size() == 2 && !yardsticks[0].empty())
+      result.readMicroseconds = estimate(yardsticks[0]).median;
+    if (yardsticks.size() == 2 && !yardsticks[1].empty())
+      result.multiplyMicroseconds = estimate(yardsticks[1]).median * problem.flops() / executor->yardstickFlops();
+    return result;
+  }
+  llvm::Expected<Ceilings> ceilings =
+      executor->ceilings(static_cast<int64_t>(problem.minimumBytes()), problem.dtype);
+  if (!ceilings)
+    return ceilings.takeError();
+  if (ceilings->bytesPerSecond > 0)
+    result.readMicroseconds = 1e6 * problem.minimumBytes() / ceilings->bytesPerSecond;
+  if (ceilings->flopsPerSecond > 0)
+    result.multiplyMicroseconds = 1e6 * problem.flops() / ceilings->flopsPerSecond;
+  return result;
+}
+
+llvm::Expected<std::vector<Timing>> KernelEvaluator::takeTurns(llvm::ArrayRef<Schedule> schedules,
+                                                               const TimingPolicy &policy,
+                                                               std::vector<std::vector<double>> &yardsticks) {
   std::vector<Timing> timings(schedules.size());
   if (isCancelled()) {
     for (Timing &timing : timings)
@@ -264,16 +310,13 @@ llvm::Expected<std::vector<Timing>> KernelEvaluator::measure(llvm::ArrayRef<Sche
     launches.push_back({*launch});
     places.push_back(i);
   }
-  TimingPolicy policy;
-  policy.graph = options.graphReplay;
-  policy.cold = options.coldCache;
-  policy.rounds = request.rounds;
-  policy.giveUpAbove = request.giveUpAbove;
   llvm::Expected<std::vector<std::vector<double>>> times = executor->time(launches, policy);
   if (!times)
     return times.takeError();
   for (size_t i = 0; i < places.size(); ++i)
     timings[places[i]].microseconds = std::move((*times)[i]);
+  for (size_t i = places.size(); i < times->size(); ++i)
+    yardsticks.push_back(std::move((*times)[i]));
   return timings;
 }
 

@@ -30,6 +30,13 @@ struct EvaluatorOptions {
   const std::atomic<bool> *cancelled = nullptr;
 };
 
+/// Times, and what the device needs at least, in one run.
+struct BoundedTimings {
+  std::vector<Timing> timings;
+  double readMicroseconds = 0;     ///< To read the problem's bytes; 0: not known.
+  double multiplyMicroseconds = 0; ///< For the problem's multiply-adds at the yardstick's rate; 0: not known.
+};
+
 class KernelEvaluator : public Evaluator {
 public:
   /// `problem` is normalised; memory for it is allocated with the first candidate that runs.
@@ -41,6 +48,10 @@ public:
   llvm::Expected<std::vector<Timing>> measure(llvm::ArrayRef<Schedule> candidates,
                                               const MeasureRequest &request) override;
   Conditions conditions() const override;
+
+  /// As `measure`, with what bounds the candidates taking turns with them where the executor has yardsticks; else their
+  /// times come from its ceilings.
+  llvm::Expected<BoundedTimings> measureBesideBounds(llvm::ArrayRef<Schedule> candidates, const MeasureRequest &request);
 
   /// All figures of a candidate's comparison, for whoever wants more than `verify` tells.
   llvm::Expected<ErrorFigures> compare(const Schedule &candidate);
@@ -58,6 +69,10 @@ private:
   /// Inputs, output and workspace of at least `workspaceBytes`.
   llvm::Error reserve(int64_t workspaceBytes);
   llvm::Expected<Launch> launchOf(const Schedule &candidate);
+  TimingPolicy policyOf(const MeasureRequest &request) const;
+  /// One timing per candidate; the yardsticks' samples, if the policy has any, go to `yardsticks`.
+  llvm::Expected<std::vector<Timing>> takeTurns(llvm::ArrayRef<Schedule> candidates, const TimingPolicy &policy,
+                                                std::vector<std::vector<double>> &yardsticks);
   bool isCancelled() const { return options.cancelled && options.cancelled->load(std::memory_order_relaxed); }
 
   Problem problem;

@@ -123,13 +123,15 @@ Schedule manyRowsOnCuda(const Problem &problem, const Target &target) {
   return schedule;
 }
 
-/// Two warpgroups of 64 rows; as many keys per tile as registers hold (80 at D = 128 with a probe).
+/// Two warpgroups of 64 rows, the same ones where the value columns of one are too many for a thread; as many keys per
+/// tile as registers hold (80 at D = 128 with a probe).
 Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   Schedule schedule;
   schedule.load = LoadPath::Ring;
   schedule.warps = 8;
-  schedule.rows = 128;
-  schedule.stages = 3;
+  schedule.valueParts = problem.headDim > 128 ? 2 : 1;
+  schedule.rows = 128 / schedule.valueParts;
+  schedule.stages = problem.headDim > 192 ? 2 : 3;
   schedule.lazy = laziness(problem);
   schedule.peel = true;
   schedule.dependent = true;
@@ -176,7 +178,7 @@ Schedule defaultSchedule(const Problem &problem, const Target &target) {
     return onHost(problem, target);
   if (problem.mode == Mode::Decode || packedRows(problem) <= fewRows)
     return fewRowsOnCuda(problem, target);
-  if (target.hasWarpgroupMma() && problem.headDim <= 128)
+  if (target.hasWarpgroupMma())
     return manyRowsOnWarpgroups(problem, target);
   return manyRowsOnCuda(problem, target);
 }

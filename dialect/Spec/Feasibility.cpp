@@ -57,7 +57,7 @@ llvm::Error checkRanges(const Problem &, const Schedule &schedule, const Target 
   };
   const Range ranges[] = {
       {"rows", schedule.rows, 1, 256},   {"keys", schedule.keys, 1, 1024},      {"warps", schedule.warps, 1, 32},
-      {"stages", schedule.stages, 1, 8}, {"splits", schedule.splits, 1, 65535}, // The grid's y extent on CUDA.
+      {"value_parts", schedule.valueParts, 1, 2}, {"stages", schedule.stages, 1, 8}, {"splits", schedule.splits, 1, 65535}, // The grid's y extent on CUDA.
       {"cluster", schedule.cluster, 1, 16}, {"ctas", schedule.ctas, 1, 8}, {"lazy", schedule.lazy, 0, 15}, // p grows to 2^lazy, which fp16 must hold.
   };
   for (const Range &range : ranges)
@@ -105,6 +105,8 @@ llvm::Error checkRegisterLoads(const Problem &problem, const Schedule &schedule,
   if (schedule.warps % rowWarps != 0)
     return fieldError("warps", fmt::format("a multiple of {} (row blocks of {} rows)", rowWarps, schedule.rows),
                       std::to_string(schedule.warps));
+  if (llvm::Error error = expectExactly("value_parts", schedule.valueParts, 1, schedule))
+    return error;
   // A merge spreads one block's rows over all threads of the CTA.
   if (rowWarps > 1 && (schedule.warps > rowWarps || schedule.splits > 1))
     return fieldError("rows", fmt::format("{} where warps or splits divide the keys", block),
@@ -116,13 +118,21 @@ llvm::Error checkRegisterLoads(const Problem &problem, const Schedule &schedule,
 }
 
 llvm::Error checkRing(const Problem &problem, const Schedule &schedule, const Target &) {
-  if (problem.headDim > 128)
-    return fieldError("head_dim", "at most 128 with load=ring", std::to_string(problem.headDim));
+  if (valuePartColumns(problem, schedule) > 128) // O1 and O2 of more do not fit beside the scores.
+    return fieldError("head_dim",
+                      fmt::format("at most {} with load=ring and {} value parts", 128 * schedule.valueParts,
+                                  schedule.valueParts),
+                      std::to_string(problem.headDim));
   if (schedule.warps != 4 && schedule.warps != 8 && schedule.warps != 12)
     return fieldError("warps", "4, 8 or 12 with load=ring (warpgroups)", std::to_string(schedule.warps));
-  int64_t rows = 64 * (schedule.warps / 4);
+  if (schedule.warps / 4 % schedule.valueParts != 0 || (schedule.valueParts > 1 && problem.headDim <= 64))
+    return fieldError("value_parts", fmt::format("1, or a divisor of {} warpgroups with more than 64 dims",
+                                                 schedule.warps / 4),
+                      std::to_string(schedule.valueParts));
+  int64_t rows = 64 * (schedule.warps / 4) / schedule.valueParts;
   if (schedule.rows != rows)
-    return fieldError("rows", fmt::format("{} with load=ring and {} warps (64 per warpgroup)", rows, schedule.warps),
+    return fieldError("rows", fmt::format("{} with load=ring, {} warps and {} value parts (64 per warpgroup)", rows,
+                                          schedule.warps, schedule.valueParts),
                       std::to_string(schedule.rows));
   // A tile of more keys than rows would, at the causal edge, hold keys that none of its rows sees.
   if (llvm::Error error = expectRange("keys", schedule.keys, 16, schedule.rows))
@@ -137,6 +147,8 @@ llvm::Error checkRing(const Problem &problem, const Schedule &schedule, const Ta
 }
 
 llvm::Error checkScratch(const Problem &, const Schedule &schedule, const Target &) {
+  if (llvm::Error error = expectExactly("value_parts", schedule.valueParts, 1, schedule))
+    return error;
   if (llvm::Error error = expectExactly("warps", schedule.warps, 1, schedule))
     return error;
   if (llvm::Error error = expectExactly("stages", schedule.stages, 1, schedule))

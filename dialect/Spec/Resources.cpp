@@ -70,11 +70,11 @@ int64_t sharedBytesOfRegisterLoads(const Problem &problem, const Schedule &sched
 
 //===--- load = ring --------------------------------------------------------===//
 
-/// A warpgroup owns 64 rows: its threads hold O1 and O2, S and T, and the packed operand of one value product
-/// (the other takes the registers of the scores it came from).
+/// A warpgroup has 64 rows and one part of the value columns: its threads hold that of O1 and O2, S and T, and the
+/// packed operand of one value product (the other takes the registers of the scores it came from).
 int64_t registersOfRing(const Problem &problem, const Schedule &schedule) {
   constexpr int64_t bookkeeping = 30;
-  int64_t output = paddedValueDim(problem, schedule) / 2;
+  int64_t output = valuePartColumns(problem, schedule) / 2;
   int64_t scores = schedule.keys / 2;
   int64_t packed = schedule.keys / 4;
   return strands(problem) * (output + scores) + packed + bookkeeping;
@@ -156,6 +156,17 @@ int64_t paddedKeyDim(const Problem &problem, const Schedule &schedule) {
 
 int64_t paddedValueDim(const Problem &problem, const Schedule &schedule) {
   return schedule.load == LoadPath::Scratch ? problem.headDim : roundUp(problem.headDim, 64);
+}
+
+int64_t valuePartColumns(const Problem &problem, const Schedule &schedule) {
+  int64_t columns = paddedValueDim(problem, schedule);
+  return schedule.valueParts <= 1 ? columns : roundUp(ceilDivide(columns, schedule.valueParts), 64);
+}
+
+int64_t valuePartStride(const Problem &problem, const Schedule &schedule) {
+  if (schedule.valueParts <= 1)
+    return 0;
+  return (paddedValueDim(problem, schedule) - valuePartColumns(problem, schedule)) / (schedule.valueParts - 1);
 }
 
 int64_t partialRowFloats(const Problem &problem) {

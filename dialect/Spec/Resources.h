@@ -45,6 +45,11 @@ int64_t registerLimit(const Schedule &schedule, const Target &target);
 int64_t paddedKeyDim(const Problem &problem, const Schedule &schedule);
 int64_t paddedValueDim(const Problem &problem, const Schedule &schedule);
 
+/// Value columns that one warp accumulates, and the first of them in part `part` of `schedule.valueParts`: parts are
+/// whole panels of 64 columns and, where these do not divide evenly, overlap.
+int64_t valuePartColumns(const Problem &problem, const Schedule &schedule);
+int64_t valuePartStride(const Problem &problem, const Schedule &schedule);
+
 /// The costs, whether or not they fit, of a normalised problem. Bytes saturate at the largest int64.
 Resources resources(const Problem &problem, const Schedule &schedule, const Target &target);
 

@@ -2,6 +2,7 @@
 
 #include "dialect/Tile/TileDialect.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/OpImplementation.h"
 #include "llvm/ADT/StringSwitch.h"
 
@@ -65,13 +66,24 @@ LogicalResult FillOp::verify() {
   return success();
 }
 
+LogicalResult ColumnsOp::verify() {
+  SharedType from = getTile().getType(), to = getResult().getType();
+  if (from.getRows() != to.getRows() || from.getElementType() != to.getElementType() ||
+      to.getColumns() > from.getColumns()) // C1
+    return emitOpError() << "C1: expected at most " << from.getColumns() << " columns of " << from << ", got " << to;
+  llvm::APInt column;
+  if (matchPattern(getColumn(), m_ConstantInt(&column)) && column.urem(64) != 0) // C2
+    return emitOpError() << "C2: expected a multiple of 64, got column " << column.getSExtValue();
+  return success();
+}
+
 LogicalResult StoreOp::verify() {
   Layout layout = getValue().getType().getLayout();
   if (layout != Layout::Accumulator && layout != Layout::Columns && layout != Layout::Flat && layout != Layout::Dense) // C1
     return emitOpError() << "C1: expected layout accumulator, columns, flat or dense, got " << stringifyLayout(layout);
   int64_t columns = getValue().getType().getColumns(), viewColumns = getView().getType().getColumns();
   bool isWhole = layout == Layout::Flat || layout == Layout::Dense;
-  if (columns < viewColumns || (isWhole && columns != viewColumns)) // C2
+  if (getColumn() ? isWhole : columns < viewColumns || (isWhole && columns != viewColumns)) // C2
     return emitOpError() << "C2: expected " << (isWhole ? "" : "at least ") << viewColumns << " columns, got " << columns;
   return success();
 }

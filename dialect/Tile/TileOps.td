@@ -110,14 +110,35 @@ def Tile_CopyOp : Tile_Op<"copy", [MemoryEffects<[MemRead]>]> {
   let assemblyFormat = "$view `[` $row `]` attr-dict `:` type($view) `->` type($result)";
 }
 
+def Tile_ColumnsOp : Tile_Op<"columns", [Pure]> {
+  let summary = "some columns of a shared tile";
+  let description = [{
+    The result's columns, from `column` on. A tile's panels lie one behind the other, so
+    whole panels are a tile again.
+
+    (C1) rows and elements agree; the result has at most the tile's columns.
+    (C2) `column` is a multiple of 64 (not checked where it is computed).
+  }];
+  let arguments = (ins Tile_SharedType:$tile, I32:$column);
+  let results = (outs Tile_SharedType:$result);
+  let assemblyFormat = "$tile `from` $column attr-dict `:` type($tile) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
   let summary = "a fragment's rows below `limit` to global memory, in the view's element type";
   let description = [{
+    With `column` the fragment's first column is that one of the view; columns beyond
+    the view's are not written.
+
     (C1) the layout is accumulator, columns, flat or dense.
-    (C2) flat and dense fragments have the view's columns, the others at least as many.
+    (C2) flat and dense fragments have the view's columns, the others at least as many, unless there is a `column`,
+         which only the others may have.
   }];
-  let arguments = (ins Tile_FragType:$value, Tile_ViewType:$view, I32:$row, I32:$limit);
-  let assemblyFormat = "$value `,` $view `[` $row `]` `until` $limit attr-dict `:` type($value) `,` type($view)";
+  let arguments = (ins Tile_FragType:$value, Tile_ViewType:$view, I32:$row, I32:$limit, Optional<I32>:$column);
+  let assemblyFormat = [{
+    $value `,` $view `[` $row (`,` $column^)? `]` `until` $limit attr-dict `:` type($value) `,` type($view)
+  }];
   let hasVerifier = 1;
 }
 

@@ -68,6 +68,7 @@ public:
                                        uint64_t seed) override;
   llvm::Expected<std::vector<std::vector<double>>> time(llvm::ArrayRef<std::vector<Launch>> candidates,
                                                         const TimingPolicy &policy) override;
+  double yardstickFlops() const override { return GemmYardstick::flops; }
   std::string doubt() const override { return throttleReason(*device); }
   llvm::Expected<Ceilings> ceilings(int64_t bytes, ElementType dtype) override;
 
@@ -80,6 +81,10 @@ private:
   llvm::Expected<Timer *> timer();
   /// Reads (without an oracle: writes) twice the last-level cache's size.
   llvm::Error evict(CUstream stream);
+  llvm::Expected<Memory> readable(int64_t bytes);
+  /// Needs `lock`.
+  llvm::Expected<std::vector<std::vector<double>>> timeBesideYardsticks(Timer &with, std::vector<Candidate> functions,
+                                                                        const TimingPolicy &policy);
   llvm::Expected<double> readRate(int64_t bytes);
   llvm::Expected<double> multiplyRate(ElementType dtype);
 
@@ -255,7 +260,45 @@ llvm::Expected<std::vector<std::vector<double>>> CudaExecutor::time(llvm::ArrayR
   for (size_t i = 0; i < candidates.size(); ++i)
     for (const Launch &one : candidates[i])
       functions[i].push_back([this, &one](CUstream stream) { return launch(one, stream); });
-  return (*with)->time(functions, policy);
+  if (!policy.yardsticks)
+    return (*with)->time(functions, policy);
+  return timeBesideYardsticks(**with, std::move(functions), policy);
+}
+
+llvm::Expected<std::vector<std::vector<double>>>
+CudaExecutor::timeBesideYardsticks(Timer &with, std::vector<Candidate> functions, const TimingPolicy &policy) {
+  size_t count = functions.size();
+  int64_t bytes = std::max<int64_t>(policy.yardsticks->bytes / 16 * 16, 16);
+  std::optional<Memory> buffer;
+  if (judge) {
+    llvm::Expected<Memory> memory = readable(bytes);
+    if (!memory)
+      return memory.takeError();
+    buffer.emplace(std::move(*memory));
+    functions.push_back({[&](CUstream stream) { return judge->read(buffer->data(), bytes, stream); }});
+  }
+  llvm::Expected<std::unique_ptr<GemmYardstick>> gemm = GemmYardstick::create(device, toolkit, policy.yardsticks->dtype);
+  if (gemm)
+    functions.push_back({[&](CUstream stream) { return (*gemm)->multiply(stream); }});
+  llvm::Expected<std::vector<std::vector<double>>> samples = with.time(functions, policy);
+  if (samples && !buffer)
+    samples->insert(samples->begin() + count, std::vector<double>());
+  if (samples && !gemm)
+    samples->push_back({});
+  if (!gemm)
+    llvm::consumeError(gemm.takeError());
+  return samples;
+}
+
+/// Memory that holds something else than zeros, which may be stored compressed.
+llvm::Expected<Memory> CudaExecutor::readable(int64_t bytes) {
+  llvm::Expected<Memory> buffer = Memory::allocate(device, bytes);
+  if (!buffer)
+    return buffer;
+  ContextScope scope(*device);
+  if (llvm::Error error = check(driver().cuMemsetD8Async(buffer->address(), 0x5a, bytes, nullptr), "cuMemsetD8Async"))
+    return std::move(error);
+  return buffer;
 }
 
 llvm::Expected<double> CudaExecutor::readRate(int64_t bytes) {
@@ -264,13 +307,9 @@ llvm::Expected<double> CudaExecutor::readRate(int64_t bytes) {
     return with.takeError();
   if (!judge)
     return device->information().nominalBytesPerSecond();
-  llvm::Expected<Memory> buffer = Memory::allocate(device, bytes);
+  llvm::Expected<Memory> buffer = readable(bytes);
   if (!buffer)
     return buffer.takeError();
-  // Zeros may be stored compressed: read something else.
-  ContextScope scope(*device);
-  if (llvm::Error error = check(driver().cuMemsetD8Async(buffer->address(), 0x5a, bytes, nullptr), "cuMemsetD8Async"))
-    return std::move(error);
   LaunchFunction read = [&](CUstream stream) { return judge->read(buffer->data(), bytes, stream); };
   auto samples = (*with)->time({{read}}, TimingPolicy());
   if (!samples)

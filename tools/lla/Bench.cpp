@@ -1,8 +1,8 @@
 //===- Bench.cpp - `lla bench` --------------------------------------------===//
 //
 // The default schedule, the one that the cache answers with, and the caller's,
-// timed interleaved; beside them what the device reaches in the same run: the time
-// to read the same bytes, and the time of as many multiply-adds.
+// timed interleaved; between them what the device reaches under the same clocks: the
+// time to read the same bytes, and the time of as many multiply-adds in a product.
 //
 //===----------------------------------------------------------------------===//
 
@@ -115,18 +115,20 @@ llvm::Error qualify(Evaluator &evaluator, std::vector<Entry> &entries) {
   return llvm::Error::success();
 }
 
-llvm::Error timeEntries(Evaluator &evaluator, std::vector<Entry> &entries, unsigned rounds) {
+llvm::Error timeEntries(KernelEvaluator &evaluator, BenchRow &row, unsigned rounds) {
   std::vector<Schedule> schedules;
-  for (const Entry &entry : entries)
+  for (const Entry &entry : row.entries)
     if (!llvm::is_contained(schedules, entry.schedule))
       schedules.push_back(entry.schedule);
   MeasureRequest request;
   request.rounds = rounds;
-  llvm::Expected<std::vector<Timing>> timings = evaluator.measure(schedules, request);
-  if (!timings)
-    return timings.takeError();
-  for (Entry &entry : entries) {
-    const Timing &timing = (*timings)[llvm::find(schedules, entry.schedule) - schedules.begin()];
+  llvm::Expected<BoundedTimings> measured = evaluator.measureBesideBounds(schedules, request);
+  if (!measured)
+    return measured.takeError();
+  row.readFloor = measured->readMicroseconds;
+  row.multiplyFloor = measured->multiplyMicroseconds;
+  for (Entry &entry : row.entries) {
+    const Timing &timing = measured->timings[llvm::find(schedules, entry.schedule) - schedules.begin()];
     if (timing.outcome != Outcome::Ok)
       return failure(FailureKind::Verification, fmt::format("{} schedule: {}", entry.name, timing.reason));
     entry.time = estimate(timing.microseconds);
@@ -152,17 +154,9 @@ llvm::Expected<BenchRow> benchOne(const BenchFlags &flags, const Knobs &knobs, c
   KernelEvaluator evaluator(problem, device.executor, std::move(options));
   if (llvm::Error error = qualify(evaluator, row.entries))
     return std::move(error);
-  if (llvm::Error error = timeEntries(evaluator, row.entries, flags.rounds))
+  if (llvm::Error error = timeEntries(evaluator, row, flags.rounds))
     return std::move(error);
   row.conditions = evaluator.conditions();
-  llvm::Expected<Ceilings> ceilings =
-      device.executor->ceilings(static_cast<int64_t>(problem.minimumBytes()), problem.dtype);
-  if (!ceilings)
-    return ceilings.takeError();
-  if (ceilings->bytesPerSecond > 0)
-    row.readFloor = 1e6 * problem.minimumBytes() / ceilings->bytesPerSecond;
-  if (ceilings->flopsPerSecond > 0)
-    row.multiplyFloor = 1e6 * problem.flops() / ceilings->flopsPerSecond;
   return row;
 }
 

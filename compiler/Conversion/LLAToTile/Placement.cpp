@@ -65,7 +65,7 @@ Scores Placement::finalValues(const OnlineState &state) {
 }
 
 void Placement::store(Value output) {
-  auto write = [&] { tile::StoreOp::create(b, output, view(tile::Tensor::O), rowBase(), grid.rowEnd); };
+  auto write = [&] { tile::StoreOp::create(b, output, view(tile::Tensor::O), rowBase(), grid.rowEnd, firstColumn()); };
   if (!isLast)
     return write();
   auto branch = scf::IfOp::create(b, isLast, /*withElseRegion=*/false);

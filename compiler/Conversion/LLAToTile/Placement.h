@@ -64,6 +64,8 @@ public:
   virtual void merge(OnlineState &state, SplitAxis axis) = 0;
   /// O1 and O2 (null without a probe) for the finalisation.
   virtual Scores finalValues(const OnlineState &state);
+  /// The first value column that this warp accumulates; null if it has all.
+  virtual mlir::Value firstColumn() { return {}; }
   /// Writes the output rows.
   void store(mlir::Value output);
 

@@ -1,7 +1,9 @@
 //===- Ring.cpp - load = ring: bulk tensor copies and wgmma ---------------===//
 //
 // Query, probe, key and value tiles are in shared memory; each computing warpgroup
-// has 64 rows, each of its warps 16. The copies stand where their data is needed;
+// has 64 rows, each of its warps 16. Where one thread could not hold the accumulators
+// of all value columns, two warpgroups take the same rows and a part of the columns
+// each; both form the scores. The copies stand where their data is needed;
 // tile-pipeline-copies and tile-specialize-roles move them to the producer.
 //
 //===----------------------------------------------------------------------===//
@@ -40,13 +42,25 @@ public:
 
   void accumulate(Value p, Value pt, OnlineState &state) override {
     Value operands[] = {operand(p), pt ? operand(pt) : Value()};
+    if (Value first = firstColumn())
+      v = tile::ColumnsOp::create(b, shared(plan.schedule.keys, valuePartColumns(plan.problem, plan.schedule)), v, first);
     for (auto [index, value] : llvm::enumerate(state.values))
       value = tile::DotOp::create(b, valueType(), operands[index], v, value, /*transpose_b=*/false);
   }
 
   Value rowBase() override {
     I32 i{b};
-    return i.add(grid.rowBegin, i.mul(grid.warp, i.constant(16)));
+    Value rowWarp = grid.warp;
+    if (plan.schedule.valueParts > 1)
+      rowWarp = i.rem(rowWarp, i.constant(rowWarps()));
+    return i.add(grid.rowBegin, i.mul(rowWarp, i.constant(16)));
+  }
+  Value firstColumn() override {
+    I32 i{b};
+    if (plan.schedule.valueParts == 1)
+      return {};
+    Value part = i.div(grid.warp, i.constant(rowWarps()));
+    return i.mul(part, i.constant(valuePartStride(plan.problem, plan.schedule)));
   }
   Value firstTile() override { return I32{b}.constant(0); }
   Value tileStep() override { return I32{b}.constant(1); }
@@ -66,11 +80,12 @@ public:
   }
 
   tile::FragType scoreType() override { return accumulator(plan.schedule.keys); }
-  tile::FragType valueType() override { return accumulator(paddedValueDim(plan.problem, plan.schedule)); }
+  tile::FragType valueType() override { return accumulator(valuePartColumns(plan.problem, plan.schedule)); }
 
   void merge(OnlineState &, SplitAxis) override { llvm_unreachable("checkFeasible refuses splits with load = ring"); }
 
 private:
+  int64_t rowWarps() const { return plan.schedule.rows / 16; }
   tile::SharedType shared(int64_t rows, int64_t columns) {
     return tile::SharedType::get(b.getContext(), rows, columns, plan.elementType);
   }

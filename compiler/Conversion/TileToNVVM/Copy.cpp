@@ -92,7 +92,8 @@ struct StorePattern : LanePattern<tile::StoreOp> {
     if (type.getLayout() == tile::Layout::Flat)
       storeFlat(lane, type, adaptor.getValue(), view, viewType, row, limit);
     else
-      storeRuns(lane, type, adaptor.getValue(), view, viewType, row, limit);
+      storeRuns(lane, type, adaptor.getValue(), view, viewType, row, limit,
+                adaptor.getColumn().empty() ? Value() : adaptor.getColumn().front());
     rewriter.eraseOp(op);
     return success();
   }
@@ -100,7 +101,7 @@ struct StorePattern : LanePattern<tile::StoreOp> {
 private:
   /// Columns of a lane that lie side by side: 2 in an accumulator, 8 in layout columns.
   void storeRuns(Lane &lane, FragType type, ValueRange values, const ViewValues &view, tile::ViewType viewType,
-                 Value rowBase, Value limit) const {
+                 Value rowBase, Value limit, Value firstColumn) const {
     bool wide = type.getLayout() == tile::Layout::Columns;
     int64_t halves = type.getRows() / 8, run = wide ? 8 : 2, blocks = wide ? 8 : 1;
     for (int64_t half = 0; half < halves; ++half) {
@@ -112,11 +113,13 @@ private:
             for (int64_t x = 0; x < run; ++x)
               elements.push_back(values[((block + (wide ? x : 0)) * halves + half) * 2 + (wide ? e : x)]);
             int64_t first = 8 * block + 8 * e, spread = wide ? 48 : 6;
-            if (first >= viewType.getColumns())
+            if (!firstColumn && first >= viewType.getColumns())
               continue;
             Value column = lane.add(lane.mul(lane.c(), wide ? 16 : 2), first);
+            if (firstColumn)
+              column = lane.add(column, firstColumn);
             auto write = [&] { storeRun(lane, elements, lane.element(view, row, column, 2), viewType.getElementType()); };
-            if (first + spread + run > viewType.getColumns())
+            if (firstColumn || first + spread + run > viewType.getColumns())
               lane.when(lane.less(column, lane.i32(viewType.getColumns())), write);
             else
               write();

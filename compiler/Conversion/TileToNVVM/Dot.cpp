@@ -98,8 +98,10 @@ static SmallVector<int64_t> stepOffsets(tile::SharedType type) {
 }
 
 static Values sharedTimesShared(Lane &lane, tile::SharedType aType, tile::SharedType bType, Value a, Value bTile) {
-  // This warpgroup's 64 rows of the first operand.
+  // This warpgroup's 64 rows of the first operand; those behind its last rows start over with the first.
   Value warpgroup = arith::ShRUIOp::create(lane.b, lane.add(lane.warp(), -lane.facts.producerWarps), lane.i32(2));
+  if (lane.facts.warps > aType.getRows() / 16)
+    warpgroup = lane.rem(warpgroup, aType.getRows() / 64);
   Value rows = lane.add(a, lane.mul(warpgroup, 64 * 128));
   constexpr int64_t unusedLeading = 16;
   return ptx::wgmmaShared(lane.b, aType.getElementType(), bType.getRows(), descriptor(lane, rows, unusedLeading),
@@ -144,6 +146,17 @@ struct DotPattern : LanePattern<tile::DotOp> {
   }
 };
 
+struct ColumnsPattern : LanePattern<tile::ColumnsOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::ColumnsOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    int64_t columnBytes = op.getTile().getType().getPanelBytes() / 64;
+    rewriter.replaceOp(op, lane.add(adaptor.getTile().front(), lane.mul(adaptor.getColumn().front(), columnBytes)));
+    return success();
+  }
+};
+
 struct WaitPattern : LanePattern<tile::WaitOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::WaitOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
@@ -159,5 +172,5 @@ struct WaitPattern : LanePattern<tile::WaitOp> {
 } // namespace
 
 void lla::populateDotPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
-  patterns.add<DotPattern, WaitPattern>(converter, patterns.getContext(), facts);
+  patterns.add<DotPattern, ColumnsPattern, WaitPattern>(converter, patterns.getContext(), facts);
 }
