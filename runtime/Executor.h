@@ -77,13 +77,11 @@ struct TimingPolicy {
   double sampleMicroseconds = 200; ///< Warm launches are repeated until a sample takes about this long.
   /// A candidate whose first round takes longer gets no further rounds; microseconds.
   double giveUpAbove = std::numeric_limits<double>::infinity();
-  /// CUDA: what bounds the candidates takes turns with them, under the same clocks: a streaming read of `bytes`, then a
-  /// matrix product (GemmYardstick) of `dtype`. Without an oracle or cuBLAS their samples are empty.
-  struct Yardsticks {
-    int64_t bytes = 0;
-    ElementType dtype = ElementType::BF16;
-  };
-  std::optional<Yardsticks> yardsticks;
+  /// CUDA: what bounds a candidate takes turns with them, as one more: a streaming read of so many bytes, or else the
+  /// matrix product (GemmYardstick) of a type. Only one of them: the product heats the card and empties its cache.
+  /// Without an oracle or cuBLAS there are no samples of it.
+  int64_t readBeside = 0;
+  std::optional<ElementType> multiplyBeside;
 };
 
 class Executor {
@@ -128,7 +126,7 @@ public:
                                                uint64_t seed);
 
   /// Times candidates interleaved (A B A B ...): microseconds per launch, [candidate][round]; one sample only if
-  /// it was given up; then those of the policy's yardsticks, if any. Each candidate is a list of launches of the same work on rotated buffers, at least one.
+  /// it was given up; then those of what is timed beside, if anything. Each candidate is a list of launches of the same work on rotated buffers, at least one.
   /// Holds the device for itself meanwhile; one thread at a time. Fails on a fault.
   virtual llvm::Expected<std::vector<std::vector<double>>> time(llvm::ArrayRef<std::vector<Launch>> candidates,
                                                                 const TimingPolicy &policy) = 0;
@@ -136,7 +134,7 @@ public:
   /// Why times taken now should not be certified (throttled, shared card); empty: nothing seen. Never fails.
   virtual std::string doubt() const { return ""; }
 
-  /// Multiply-adds (counted twice) of the matrix product that `time` has as a yardstick; 0 if there is none.
+  /// Multiply-adds (counted twice) of the matrix product that `time` can take beside; 0 if it takes nothing beside.
   virtual double yardstickFlops() const { return 0; }
 
   /// What the device does at most, the denominators of rooflines: a streaming read of `bytes`, multiply-adds of

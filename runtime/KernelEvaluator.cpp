@@ -241,28 +241,24 @@ TimingPolicy KernelEvaluator::policyOf(const MeasureRequest &request) const {
 
 llvm::Expected<std::vector<Timing>> KernelEvaluator::measure(llvm::ArrayRef<Schedule> schedules,
                                                              const MeasureRequest &request) {
-  std::vector<std::vector<double>> none;
+  std::vector<double> none;
   return takeTurns(schedules, policyOf(request), none);
 }
 
 llvm::Expected<BoundedTimings> KernelEvaluator::measureBesideBounds(llvm::ArrayRef<Schedule> schedules,
                                                                     const MeasureRequest &request) {
-  BoundedTimings result;
   TimingPolicy policy = policyOf(request);
-  if (executor->yardstickFlops() > 0)
-    policy.yardsticks = {static_cast<int64_t>(problem.minimumBytes()), problem.dtype};
-  std::vector<std::vector<double>> yardsticks;
-  llvm::Expected<std::vector<Timing>> timings = takeTurns(schedules, policy, yardsticks);
+  bool isProduct = problem.mode == Mode::Prefill && executor->yardstickFlops() > 0;
+  if (isProduct)
+    policy.multiplyBeside = problem.dtype;
+  else if (executor->yardstickFlops() > 0)
+    policy.readBeside = static_cast<int64_t>(problem.minimumBytes());
+  BoundedTimings result;
+  std::vector<double> beside;
+  llvm::Expected<std::vector<Timing>> timings = takeTurns(schedules, policy, beside);
   if (!timings)
     return timings.takeError();
   result.timings = std::move(*timings);
-  if (policy.yardsticks) {
-    if (yardsticks.size() == 2 && !yardsticks[0].empty())
-      result.readMicroseconds = estimate(yardsticks[0]).median;
-    if (yardsticks.size() == 2 && !yardsticks[1].empty())
-      result.multiplyMicroseconds = estimate(yardsticks[1]).median * problem.flops() / executor->yardstickFlops();
-    return result;
-  }
   llvm::Expected<Ceilings> ceilings =
       executor->ceilings(static_cast<int64_t>(problem.minimumBytes()), problem.dtype);
   if (!ceilings)
@@ -271,12 +267,19 @@ llvm::Expected<BoundedTimings> KernelEvaluator::measureBesideBounds(llvm::ArrayR
     result.readMicroseconds = 1e6 * problem.minimumBytes() / ceilings->bytesPerSecond;
   if (ceilings->flopsPerSecond > 0)
     result.multiplyMicroseconds = 1e6 * problem.flops() / ceilings->flopsPerSecond;
+  if (beside.empty())
+    return result;
+  double median = estimate(beside).median;
+  if (isProduct)
+    result.multiplyMicroseconds = median * problem.flops() / executor->yardstickFlops();
+  else
+    result.readMicroseconds = median;
   return result;
 }
 
 llvm::Expected<std::vector<Timing>> KernelEvaluator::takeTurns(llvm::ArrayRef<Schedule> schedules,
                                                                const TimingPolicy &policy,
-                                                               std::vector<std::vector<double>> &yardsticks) {
+                                                               std::vector<double> &beside) {
   std::vector<Timing> timings(schedules.size());
   if (isCancelled()) {
     for (Timing &timing : timings)
@@ -315,8 +318,8 @@ llvm::Expected<std::vector<Timing>> KernelEvaluator::takeTurns(llvm::ArrayRef<Sc
     return times.takeError();
   for (size_t i = 0; i < places.size(); ++i)
     timings[places[i]].microseconds = std::move((*times)[i]);
-  for (size_t i = places.size(); i < times->size(); ++i)
-    yardsticks.push_back(std::move((*times)[i]));
+  if (times->size() > places.size())
+    beside = std::move(times->back());
   return timings;
 }
 

@@ -49,8 +49,8 @@ public:
                                               const MeasureRequest &request) override;
   Conditions conditions() const override;
 
-  /// As `measure`, with what bounds the candidates taking turns with them where the executor has yardsticks; else their
-  /// times come from its ceilings.
+  /// As `measure`; on a GPU what bounds the candidates takes turns with them (decode: the read, prefill: the product), all
+  /// else comes from the executor's ceilings.
   llvm::Expected<BoundedTimings> measureBesideBounds(llvm::ArrayRef<Schedule> candidates, const MeasureRequest &request);
 
   /// All figures of a candidate's comparison, for whoever wants more than `verify` tells.
@@ -70,9 +70,9 @@ private:
   llvm::Error reserve(int64_t workspaceBytes);
   llvm::Expected<Launch> launchOf(const Schedule &candidate);
   TimingPolicy policyOf(const MeasureRequest &request) const;
-  /// One timing per candidate; the yardsticks' samples, if the policy has any, go to `yardsticks`.
+  /// One timing per candidate; the samples of what the policy takes beside go to `beside`.
   llvm::Expected<std::vector<Timing>> takeTurns(llvm::ArrayRef<Schedule> candidates, const TimingPolicy &policy,
-                                                std::vector<std::vector<double>> &yardsticks);
+                                                std::vector<double> &beside);
   bool isCancelled() const { return options.cancelled && options.cancelled->load(std::memory_order_relaxed); }
 
   Problem problem;

@@ -80,13 +80,20 @@ void fitRegisterLoads(const Problem &problem, const Target &target, Schedule &sc
     schedule.warps /= 2;
 }
 
-/// The CTAs that merge through shared memory: as many as portably form a cluster.
-int64_t clusterOf(int64_t splits, const Target &target) {
-  constexpr int64_t portable = 8;
-  int64_t cluster = 1;
-  while (target.hasClusters() && 2 * cluster <= portable && splits % (2 * cluster) == 0)
-    cluster *= 2;
-  return cluster;
+/// Lets the splits of a row tile merge as one cluster (of at most 8 CTAs, which every GPU can place), where these occupy
+/// about half the multiprocessors or more; eight warps each then share a long context. Two merges cost more than one:
+/// with fewer row tiles all splits merge over the grid.
+void mergeInClusters(int64_t tiles, int64_t visible, const Target &target, Schedule &schedule) {
+  constexpr int64_t portable = 8, shortContext = 1024;
+  if (!target.hasClusters() || 2 * portable * tiles < target.multiprocessors * 9 / 10)
+    return;
+  if (schedule.splits > portable && visible > shortContext)
+    schedule.warps = 8;
+  schedule.splits = std::min(schedule.splits, portable);
+  while (schedule.splits % (2 * schedule.cluster) == 0)
+    schedule.cluster *= 2;
+  if (schedule.cluster != schedule.splits) // 3 or 6 splits.
+    schedule.cluster = 1;
 }
 
 Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
@@ -97,14 +104,14 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   schedule.lazy = laziness(problem);
   int64_t slots = 2 * target.multiprocessors;
   int64_t tiles = resources(problem, schedule, target).grid.x;
-  // Two CTAs of 4 warps fill a multiprocessor's registers; 8 warps would merge more in one place (seen: slower).
+  // Two CTAs of 4 warps fill a multiprocessor's registers; 8 warps merge more in one place.
   schedule.warps = 4;
   fitRegisterLoads(problem, target, schedule);
   // A short context is a chain of latencies: one tile per warp. A longer one pays for its merge first.
   int64_t visible = visibleKeySpan(problem);
   int64_t tilesPerWarp = visible > 1024 ? 4 : 1;
   schedule.splits = splitsThatFill(tiles, slots, visible, schedule.warps * schedule.keys * tilesPerWarp);
-  schedule.cluster = clusterOf(schedule.splits, target);
+  mergeInClusters(tiles, visible, target, schedule);
   schedule.dependent = target.hasClusters();
   fitRegisterLoads(problem, target, schedule);
   return schedule;

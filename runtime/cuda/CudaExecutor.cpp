@@ -82,9 +82,6 @@ private:
   /// Reads (without an oracle: writes) twice the last-level cache's size.
   llvm::Error evict(CUstream stream);
   llvm::Expected<Memory> readable(int64_t bytes);
-  /// Needs `lock`.
-  llvm::Expected<std::vector<std::vector<double>>> timeBesideYardsticks(Timer &with, std::vector<Candidate> functions,
-                                                                        const TimingPolicy &policy);
   llvm::Expected<double> readRate(int64_t bytes);
   llvm::Expected<double> multiplyRate(ElementType dtype);
 
@@ -260,34 +257,25 @@ llvm::Expected<std::vector<std::vector<double>>> CudaExecutor::time(llvm::ArrayR
   for (size_t i = 0; i < candidates.size(); ++i)
     for (const Launch &one : candidates[i])
       functions[i].push_back([this, &one](CUstream stream) { return launch(one, stream); });
-  if (!policy.yardsticks)
-    return (*with)->time(functions, policy);
-  return timeBesideYardsticks(**with, std::move(functions), policy);
-}
-
-llvm::Expected<std::vector<std::vector<double>>>
-CudaExecutor::timeBesideYardsticks(Timer &with, std::vector<Candidate> functions, const TimingPolicy &policy) {
-  size_t count = functions.size();
-  int64_t bytes = std::max<int64_t>(policy.yardsticks->bytes / 16 * 16, 16);
   std::optional<Memory> buffer;
-  if (judge) {
+  std::unique_ptr<GemmYardstick> gemm;
+  if (policy.readBeside && judge) {
+    int64_t bytes = std::max<int64_t>(policy.readBeside / 16 * 16, 16);
     llvm::Expected<Memory> memory = readable(bytes);
     if (!memory)
       return memory.takeError();
     buffer.emplace(std::move(*memory));
-    functions.push_back({[&](CUstream stream) { return judge->read(buffer->data(), bytes, stream); }});
+    functions.push_back({[this, &buffer, bytes](CUstream stream) { return judge->read(buffer->data(), bytes, stream); }});
+  } else if (policy.multiplyBeside) {
+    llvm::Expected<std::unique_ptr<GemmYardstick>> made = GemmYardstick::create(device, toolkit, *policy.multiplyBeside);
+    if (made) {
+      gemm = std::move(*made);
+      functions.push_back({[&gemm](CUstream stream) { return gemm->multiply(stream); }});
+    } else {
+      llvm::consumeError(made.takeError()); // Without cuBLAS there is no yardstick.
+    }
   }
-  llvm::Expected<std::unique_ptr<GemmYardstick>> gemm = GemmYardstick::create(device, toolkit, policy.yardsticks->dtype);
-  if (gemm)
-    functions.push_back({[&](CUstream stream) { return (*gemm)->multiply(stream); }});
-  llvm::Expected<std::vector<std::vector<double>>> samples = with.time(functions, policy);
-  if (samples && !buffer)
-    samples->insert(samples->begin() + count, std::vector<double>());
-  if (samples && !gemm)
-    samples->push_back({});
-  if (!gemm)
-    llvm::consumeError(gemm.takeError());
-  return samples;
+  return (*with)->time(functions, policy);
 }
 
 /// Memory that holds something else than zeros, which may be stored compressed.

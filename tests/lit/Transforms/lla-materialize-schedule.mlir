@@ -6,7 +6,7 @@
 
 // The default of few rows: loads into registers, as many splits as fill the GPU; peeling cannot pay.
 // CHECK-LABEL: func.func @default_decode
-// CHECK-SAME: lla.schedule = #lla.schedule<load = "registers", rows = 8, keys = 16, {{.*}}splits = {{[1-9][0-9]+}}, {{.*}}peel = false, dependent = {{true|false}}>
+// CHECK-SAME: lla.schedule = #lla.schedule<load = "registers", rows = 8, keys = 16, {{.*}}splits = {{[1-9][0-9]*}}, {{.*}}peel = false, dependent = {{true|false}}>
 // CHECK-NEXT: lla.attention
 // REMARK: remark: no schedule given: the default, load=registers rows=8 keys=16
 func.func @default_decode(%q: tensor<?x?x4x64xbf16>, %r: tensor<?x?x4x64xbf16>, %k: tensor<?x?x2x64xbf16>,
@@ -48,7 +48,7 @@ func.func @default_prefill_host(%q: tensor<?x?x1x64xbf16>, %r: tensor<?x?x1x64xb
 
 // What the caller chose stays as it is, and nothing is remarked.
 // CHECK-LABEL: func.func @given
-// CHECK-SAME: #lla.schedule<load = "registers", rows = 8, keys = 32, warps = 2, stages = 1, splits = 3,
+// CHECK-SAME: #lla.schedule<load = "registers", rows = 8, keys = 32, warps = 2, value_parts = 1, stages = 1, splits = 3,
 // REMARK-NOT: remark: no schedule given: the default, load=registers{{.*}}keys=32
 func.func @given(%q: tensor<?x?x4x64xbf16>, %r: tensor<?x?x4x64xbf16>, %k: tensor<?x?x2x64xbf16>,
     %v: tensor<?x?x2x64xbf16>, %scale: f32) -> tensor<?x?x4x64xbf16>

@@ -85,8 +85,12 @@ TEST(DefaultSchedule, ValuesAreCandidates) {
 
 TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 512, 128)).splits, 8);
-  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 4096, 128)).splits, 16);
-  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 16384, 128)).splits, 32);
+  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 4096, 128)).splits, 8); // One cluster.
+  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 4096, 128)).cluster, 8);
+  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 1, 4096, 128)).cluster, 1); // Too few tiles for clusters.
+  EXPECT_EQ(defaultOn("sm_80", problemOf(Mode::Decode, 1, 8, 4096, 128)).cluster, 1);
+  EXPECT_EQ(defaultOn("sm_80", problemOf(Mode::Decode, 1, 8, 4096, 128)).splits, 16);
+  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 16384, 128)).splits, 8);
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 32, 8, 4096, 128)).splits, 1);
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 4096, 128)).load, LoadPath::Registers);
 }
@@ -100,8 +104,8 @@ TEST(DefaultSchedule, DecodeSplitsFollowTheWindowNotTheCache) {
 
 TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
   Schedule wide = defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 128));
-  EXPECT_EQ(toText(wide), "load=ring rows=128 keys=80 warps=8 stages=3 splits=1 cluster=1 ctas=1 lazy=8 overlap=true "
-                          "peel=true dependent=true");
+  EXPECT_EQ(toText(wide), "load=ring rows=128 keys=80 warps=8 value_parts=1 stages=3 splits=1 cluster=1 ctas=1 "
+                          "lazy=8 overlap=true peel=true dependent=true");
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 64)).keys, 112);
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 192)).load, LoadPath::Registers);
   EXPECT_EQ(defaultOn("sm_90", problemOf(Mode::Prefill, 1, 16, 8192, 128)).load, LoadPath::Registers);

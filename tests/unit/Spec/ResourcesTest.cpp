@@ -211,11 +211,13 @@ Schedule plausibleSchedule(RandomProblem &random, LoadPath load, const Problem &
   schedule.load = load;
   if (load == LoadPath::Ring) {
     schedule.warps = 4 * random.between(1, 3);
-    schedule.rows = 16 * schedule.warps;
+    schedule.valueParts = schedule.warps == 8 ? schedule.valueParts : 1;
+    schedule.rows = 16 * schedule.warps / schedule.valueParts;
     schedule.splits = schedule.cluster = schedule.ctas = 1;
     return schedule;
   }
   schedule.overlap = true;
+  schedule.valueParts = 1;
   if (load == LoadPath::Scratch) {
     schedule.warps = schedule.stages = schedule.cluster = schedule.ctas = 1;
     return schedule;
