@@ -2,9 +2,8 @@
 //
 //     s = q kT, t = r kT                    (products; t may stay in flight)
 //     M = max(m, scale max s)               rescale by e^(m - M) where M grew
-//     p = e^(scale s - m)                   d1 += sum p, d2 += sum p (t - c)
-//     c += d2 / d1 where |d2| > d1          (the sums so far follow: d2, O2)
-//     u = p (t - c)
+//     p = e^(scale s - m)                   d1 += sum p
+//     u = p (t - c)                         d2 += sum u
 //     O1 += p v, O2 += u v
 //
 // Masks cost one select: the s of a hidden key becomes the infinity that `scale`
@@ -16,10 +15,11 @@
 // That is exact algebra (any m is), p <= 2^lazy, and the branch is rarely taken.
 //
 // So is any centre c of t. The products see p and u rounded to 16 bits, and the
-// output O1 (1 + d2/d1) - O2 amplifies what p lost by 1 + |tbar - c|: hence c
-// follows the mean tbar as soon as it is off by more than 1, with the tile at hand
-// counted in. The lanes' shares of the sums say when it may be: a quotient of sums
-// lies between its parts' quotients.
+// output O1 (1 + d2/d1) - O2 amplifies what p lost by 1 + |tbar - c|: hence c moves
+// to the mean tbar, and d2 and O2 with it, whenever a row's weight has quadrupled
+// since c was last looked at. Then the keys that c is far from are a part of the
+// sum only; a dominant key or growing scores make it quadruple at once. The lanes'
+// shares of d1 say when, before t has arrived.
 //
 //===----------------------------------------------------------------------===//
 
@@ -86,6 +86,7 @@ OnlineState OnlineStep::initialState() {
   if (place.plan.hasProbe()) {
     state.d2 = fill(place.sumType(), 0);
     state.c = fill(place.rowType(), 0);
+    state.limit = fill(place.sumType(), 0);
   }
   for (unsigned i = 0; i < place.valueCount(); ++i)
     state.values.push_back(fill(place.valueType(), 0));
@@ -102,8 +103,7 @@ OnlineState OnlineStep::fold(const OnlineState &state, Value key, bool masked) {
   Scores scores = place.scores(start);
   if (masked)
     scores.s = hide(scores.s, start, key);
-  Value maximum = tileMaximum(scores.s);
-  OnlineState next = rescale(state, maximum);
+  OnlineState next = rescale(state, tileMaximum(scores.s));
 
   // A row that has seen no key yet has m = -inf; all its p are 0.
   Value reference = !masked ? next.m : map(place.rowType(), {next.m}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
@@ -114,8 +114,8 @@ OnlineState OnlineStep::fold(const OnlineState &state, Value key, bool masked) {
     return math::Exp2Op::create(in, math::FmaOp::create(in, a[0], scale, arith::NegFOp::create(in, a[1])));
   });
   Value weight = partialRowSum(p);
-  next.d1 = add(next.d1, weight);
   if (!scores.t) {
+    next.d1 = add(next.d1, weight);
     place.accumulate(p, {}, next);
     return next;
   }
@@ -123,16 +123,12 @@ OnlineState OnlineStep::fold(const OnlineState &state, Value key, bool masked) {
   Value t = !masked ? scores.t : map(type, {p, scores.t}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     return zeroWhereZero(in, a[0], a[1]);
   });
-  Value weighted = partialRowSum(map(type, {p, t}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    return arith::MulFOp::create(in, a[0], a[1]);
-  }));
-  next.d2 = map(place.sumType(), {next.d2, weighted, weight, next.c}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    return arith::AddFOp::create(in, a[0], arith::SubFOp::create(in, a[1], arith::MulFOp::create(in, a[3], a[2])));
-  });
-  recentre(next);
+  recentre(next, p, t, weight);
+  next.d1 = add(next.d1, weight);
   Value u = map(type, {p, t, next.c}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     return arith::MulFOp::create(in, a[0], arith::SubFOp::create(in, a[1], a[2]));
   });
+  next.d2 = add(next.d2, partialRowSum(u));
   place.accumulate(p, u, next);
   return next;
 }
@@ -175,8 +171,10 @@ OnlineState OnlineStep::rescale(const OnlineState &state, Value maximum) {
     });
     auto times = [](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::MulFOp::create(in, a[0], a[1]); };
     scaled.d1 = map(place.sumType(), {state.d1, factor}, times);
-    if (state.d2)
+    if (state.d2) {
       scaled.d2 = map(place.sumType(), {state.d2, factor}, times);
+      scaled.limit = map(place.sumType(), {state.limit, factor}, times);
+    }
     // A stacked block's probe rows are scaled as their query rows.
     if (place.valueType().getRows() != place.scoreType().getRows())
       factor = tile::StackOp::create(b, factor, factor);
@@ -189,20 +187,24 @@ OnlineState OnlineStep::rescale(const OnlineState &state, Value maximum) {
   return OnlineState::unflatten(branch.getResults(), place.plan.hasProbe());
 }
 
-/// True (i1 per row or lane) where the sums' mean of t is off the centre by more than 1.
-Value OnlineStep::isOffCentre(tile::FragType type, Value d1, Value d2) {
-  return map(tile::FragType::get(b.getContext(), type.getRows(), 1, b.getI1Type(), type.getLayout(), 0), {d1, d2},
+//===----------------------------------------------------------------------===//
+// The centre
+//===----------------------------------------------------------------------===//
+
+/// True (i1 per row or lane) where x > y.
+Value OnlineStep::isGreater(Value x, Value y) {
+  auto type = cast<tile::FragType>(x.getType());
+  return map(tile::FragType::get(b.getContext(), type.getRows(), 1, b.getI1Type(), type.getLayout(), 0), {x, y},
              [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-               return arith::CmpFOp::create(in, arith::CmpFPredicate::OGT, math::AbsFOp::create(in, a[1]), a[0]);
+               return arith::CmpFOp::create(in, arith::CmpFPredicate::OGT, a[0], a[1]);
              });
 }
 
 /// Runs `then`, which changes what moves with the centre, if `condition` holds in any lane of the warp.
 void OnlineStep::whenAny(Value condition, OnlineState &state, llvm::function_ref<void()> then) {
-  SmallVector<Value *> moved = {&state.c, &state.d2, &state.values.back()};
-  SmallVector<Value> before;
-  for (Value *value : moved)
-    before.push_back(*value);
+  SmallVector<Value *> moved = {&state.c, &state.d2, &state.limit, &state.values.back()};
+  auto current = [&] { return llvm::map_to_vector(moved, [](Value *value) { return *value; }); };
+  SmallVector<Value> before = current();
   Value any = tile::AnyOp::create(b, b.getI1Type(), condition);
   auto branch = scf::IfOp::create(b, TypeRange(ValueRange(before)), any, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
@@ -210,42 +212,42 @@ void OnlineStep::whenAny(Value condition, OnlineState &state, llvm::function_ref
   scf::YieldOp::create(b, before);
   b.setInsertionPointToStart(branch.thenBlock());
   then();
-  SmallVector<Value> after;
-  for (Value *value : moved)
-    after.push_back(*value);
-  scf::YieldOp::create(b, after);
+  scf::YieldOp::create(b, current());
   for (auto [value, result] : llvm::zip(moved, branch.getResults()))
     *value = result;
 }
 
-/// Moves the centre of the rows that are off it to the mean of their t; d1 and d2 count the tile at hand, O1 and O2
-/// do not yet.
-void OnlineStep::recentre(OnlineState &state) {
-  auto move = [&](Value d1, Value d2) {
-    Value off = isOffCentre(place.rowType(), d1, d2);
-    whenAny(off, state, [&] {
-      Value shift = map(place.rowType(), {off, d1, d2}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-        auto flags = arith::FastMathFlags::arcp | arith::FastMathFlags::afn;
-        return arith::SelectOp::create(in, a[0], arith::DivFOp::create(in, a[2], a[1], flags), constant(in, 0));
-      });
-      auto lessShifted = [&](tile::FragType type, Value x, Value weight) -> Value {
-        return map(type, {x, weight, shift}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-          return arith::SubFOp::create(in, a[0], arith::MulFOp::create(in, a[2], a[1]));
-        });
-      };
-      state.c = add(state.c, shift);
-      state.d2 = lessShifted(place.sumType(), state.d2, state.d1);
-      place.shiftValues(state, shift);
+/// Moves the centre to the mean of t with a tile counted in, and the sums so far with it, where that makes a row's weight
+/// quadruple; `weight` is the tile's sum of p.
+void OnlineStep::recentre(OnlineState &state, Value p, Value t, Value weight) {
+  Value d1 = add(state.d1, weight);
+  whenAny(isGreater(d1, state.limit), state, [&] {
+    Value weighted = partialRowSum(map(place.scoreType(), {p, t}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+      return arith::MulFOp::create(in, a[0], a[1]);
+    }));
+    Value d2 = map(place.sumType(), {state.d2, weighted, weight, state.c}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+      return arith::AddFOp::create(in, a[0], arith::SubFOp::create(in, a[1], arith::MulFOp::create(in, a[3], a[2])));
     });
-  };
-  if (place.sumType() == place.rowType())
-    return move(state.d1, state.d2);
-  whenAny(isOffCentre(place.sumType(), state.d1, state.d2), state, [&] {
-    auto complete = [&](Value sum) -> Value {
-      return tile::RowReduceOp::create(b, place.rowType(), sum, tile::Reduction::Sum);
-    };
-    move(complete(state.d1), complete(state.d2));
+    Value shift = map(place.rowType(), {complete(d1), complete(d2)}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+      auto flags = arith::FastMathFlags::arcp | arith::FastMathFlags::afn;
+      Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(in, 0));
+      return arith::SelectOp::create(in, empty, constant(in, 0), arith::DivFOp::create(in, a[1], a[0], flags));
+    });
+    state.limit = map(place.sumType(), {d1}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+      return arith::MulFOp::create(in, a[0], constant(in, 4));
+    });
+    state.c = add(state.c, shift);
+    state.d2 = map(place.sumType(), {state.d2, state.d1, shift}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+      return arith::SubFOp::create(in, a[0], arith::MulFOp::create(in, a[2], a[1]));
+    });
+    place.shiftValues(state, shift);
   });
+}
+
+Value OnlineStep::complete(Value sum) {
+  if (place.sumType() == place.rowType())
+    return sum;
+  return tile::RowReduceOp::create(b, place.rowType(), sum, tile::Reduction::Sum);
 }
 
 Value OnlineStep::partialRowSum(Value elements) {
@@ -262,11 +264,9 @@ Value OnlineStep::add(Value x, Value y) {
 //===----------------------------------------------------------------------===//
 
 void OnlineStep::completeSums(OnlineState &state) {
-  if (place.sumType() == place.rowType())
-    return;
-  for (Value *sum : {&state.d1, &state.d2})
-    if (*sum)
-      *sum = tile::RowReduceOp::create(b, place.rowType(), *sum, tile::Reduction::Sum);
+  state.d1 = complete(state.d1);
+  if (state.d2)
+    state.d2 = complete(state.d2);
 }
 
 Value OnlineStep::finalize(const OnlineState &state) {

@@ -29,9 +29,10 @@ private:
 
   mlir::Value tileMaximum(mlir::Value s);
   OnlineState rescale(const OnlineState &state, mlir::Value maximum);
-  mlir::Value isOffCentre(tile::FragType type, mlir::Value d1, mlir::Value d2);
+  mlir::Value isGreater(mlir::Value x, mlir::Value y);
   void whenAny(mlir::Value condition, OnlineState &state, llvm::function_ref<void()> then);
-  void recentre(OnlineState &state);
+  void recentre(OnlineState &state, mlir::Value p, mlir::Value t, mlir::Value weight);
+  mlir::Value complete(mlir::Value sum);
   mlir::Value partialRowSum(mlir::Value elements);
   mlir::Value add(mlir::Value x, mlir::Value y);
 

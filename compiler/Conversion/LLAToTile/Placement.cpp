@@ -8,7 +8,7 @@ using namespace lla;
 SmallVector<Value> OnlineState::flatten() const {
   SmallVector<Value> flat = {m, d1};
   if (d2)
-    flat.append({d2, c});
+    flat.append({d2, c, limit});
   flat.append(values.begin(), values.end());
   return flat;
 }
@@ -20,8 +20,9 @@ OnlineState OnlineState::unflatten(ValueRange flat, bool probe) {
   if (probe) {
     state.d2 = flat[2];
     state.c = flat[3];
+    state.limit = flat[4];
   }
-  llvm::append_range(state.values, flat.drop_front(probe ? 4 : 2));
+  llvm::append_range(state.values, flat.drop_front(probe ? 5 : 2));
   return state;
 }
 

@@ -17,12 +17,13 @@ struct Scores {
   mlir::Value s, t;
 };
 
-/// The online state as fragments. `values` is O1 [and O2], or both stacked.
+/// The online state as fragments. `values` is O1 [and O2], or both stacked; `limit` is the d1 beyond which the centre
+/// c is looked at again.
 struct OnlineState {
-  mlir::Value m, d1, d2, c;
+  mlir::Value m, d1, d2, c, limit;
   llvm::SmallVector<mlir::Value, 2> values;
 
-  /// Fixed order m, d1, [d2, c,] values: what loops carry.
+  /// Fixed order m, d1, [d2, c, limit,] values: what loops carry.
   llvm::SmallVector<mlir::Value> flatten() const;
   static OnlineState unflatten(mlir::ValueRange flat, bool probe);
 };

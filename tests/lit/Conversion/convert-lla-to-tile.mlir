@@ -47,7 +47,7 @@ func.func @registers_probe(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>,
 // CHECK: %[[STEP:.*]] = arith.muli %[[SPLITS]], %[[FOUR:.*]] : i32
 // CHECK: %[[MINE:.*]] = arith.muli %[[SPLIT]], %[[FOUR]] : i32
 // CHECK: %[[FIRST:.*]] = arith.addi %[[MINE]], %[[WARP]] : i32
-// CHECK: %[[FOLD:.*]]:5 = scf.for %[[N:.*]] = %[[FIRST]] to %{{.*}} step %[[STEP]] iter_args(%[[M:.*]] = %[[M0]], %[[D1:.*]] = %[[D0]], %[[D2:.*]] = %[[D0]], %[[C:.*]] = %[[C0]], %[[O:.*]] = %[[O0]])
+// CHECK: %[[FOLD:.*]]:6 = scf.for %[[N:.*]] = %[[FIRST]] to %{{.*}} step %[[STEP]] iter_args(%[[M:.*]] = %[[M0]], %[[D1:.*]] = %[[D0]], %[[D2:.*]] = %[[D0]], %[[C:.*]] = %[[C0]], %[[LIMIT:.*]] = %[[D0]], %[[O:.*]] = %[[O0]])
 // One product gives s and t, in the same lanes.
 // CHECK: %[[KEYS:.*]] = tile.load %[[K]][{{.*}}] until {{.*}} -> <16 x 64 x bf16, keys>
 // CHECK: %[[ST:.*]] = tile.dot %[[ROWS]], %[[KEYS]] transposed
@@ -61,51 +61,51 @@ func.func @registers_probe(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>,
 // CHECK: tile.row_reduce max %[[HIDDEN]]
 // Rescale only where some row's maximum grew enough; all of the state or nothing.
 // CHECK: %[[GREW:.*]] = tile.any
-// CHECK: %[[STATE:.*]]:5 = scf.if %[[GREW]]
+// CHECK: %[[STATE:.*]]:6 = scf.if %[[GREW]]
 // CHECK: math.exp2
 // CHECK: tile.stack
 // CHECK: } else {
-// CHECK: scf.yield %[[M]], %[[D1]], %[[D2]], %[[C]], %[[O]] :
-// p, and the sums of p and p t; with one multiply-add a row, d2's share of this tile.
+// CHECK: scf.yield %[[M]], %[[D1]], %[[D2]], %[[C]], %[[LIMIT]], %[[O]] :
+// p, and its sum, before t is looked at.
 // CHECK: %[[P:.*]] = tile.map(%[[HIDDEN]], %{{.*}} :
 // CHECK: math.exp2
 // CHECK: %[[WEIGHT:.*]] = tile.row_reduce sum %[[P]] : {{.*}} -> <8 x 1 x f32, partial_row>
-// CHECK: %[[D1TILE:.*]] = tile.map(%[[STATE]]#1, %[[WEIGHT]] :
 // A hidden key's t, whatever it is, counts as 0.
 // CHECK: %[[TSEEN:.*]] = tile.map(%[[P]], %[[T]] :
 // CHECK: arith.cmpf oeq
 // CHECK: arith.select
-// CHECK: %[[PT:.*]] = tile.map(%[[P]], %[[TSEEN]] :
-// CHECK: %[[WEIGHTED:.*]] = tile.row_reduce sum %[[PT]] : {{.*}} -> <8 x 1 x f32, partial_row>
-// CHECK: %[[D2TILE:.*]] = tile.map(%[[STATE]]#2, %[[WEIGHTED]], %[[WEIGHT]], %[[STATE]]#3 :
-// Where a lane's share of the sums may be off the centre, the rows' own say whether they are: then c, d2 and O2 move.
-// CHECK: %[[MAYBE:.*]] = tile.any %{{.*}} : <8 x 1 x i1, partial_row>
-// CHECK: %[[MOVED:.*]]:3 = scf.if %[[MAYBE]]
+// Where the weight has passed its limit in some lane, c moves to the mean of t, and d2 and O2 with it; the next limit is
+// four times the weight.
+// CHECK: %[[D1TILE:.*]] = tile.map(%[[STATE]]#1, %[[WEIGHT]] :
+// CHECK: tile.map(%[[D1TILE]], %[[STATE]]#4 :
+// CHECK: arith.cmpf ogt
+// CHECK: %[[PAST:.*]] = tile.any %{{.*}} : <8 x 1 x i1, partial_row>
+// CHECK: %[[MOVED:.*]]:4 = scf.if %[[PAST]]
+// CHECK: tile.map(%[[P]], %[[TSEEN]] :
 // CHECK: tile.row_reduce sum %[[D1TILE]] : {{.*}} -> <8 x 1 x f32, row>
-// CHECK: tile.row_reduce sum %[[D2TILE]] : {{.*}} -> <8 x 1 x f32, row>
-// CHECK: %[[OFF:.*]] = tile.any %{{.*}} : <8 x 1 x i1, row>
-// CHECK: scf.if %[[OFF]]
+// CHECK: tile.row_reduce sum %{{.*}} : {{.*}} -> <8 x 1 x f32, row>
 // CHECK: arith.divf
-// CHECK: %[[UPPER:.*]], %[[LOWER:.*]] = tile.split %[[STATE]]#4
+// CHECK: arith.constant 4.000000e+00
+// CHECK: %[[UPPER:.*]], %[[LOWER:.*]] = tile.split %[[STATE]]#5
 // CHECK: %[[LESS:.*]] = tile.map(%[[LOWER]], %[[UPPER]], %{{.*}} :
 // CHECK: tile.stack %[[UPPER]], %[[LESS]]
-// CHECK: scf.yield %[[STATE]]#3, %[[D2TILE]], %[[STATE]]#4 :
-// CHECK: scf.yield %[[STATE]]#3, %[[D2TILE]], %[[STATE]]#4 :
+// CHECK: scf.yield %[[STATE]]#3, %[[STATE]]#2, %[[STATE]]#4, %[[STATE]]#5 :
 // u = p (t - c).
 // CHECK: %[[U:.*]] = tile.map(%[[P]], %[[TSEEN]], %[[MOVED]]#0 :
 // CHECK-NEXT: ^bb0(%[[PX:.*]]: f32, %[[TX:.*]]: f32, %[[CX:.*]]: f32):
 // CHECK-NEXT: %[[SHIFTED:.*]] = arith.subf %[[TX]], %[[CX]]
 // CHECK-NEXT: arith.mulf %[[PX]], %[[SHIFTED]]
+// CHECK: tile.row_reduce sum %[[U]] : {{.*}} -> <8 x 1 x f32, partial_row>
 // One product of [p; u] with V gives O1 over O2.
 // CHECK: %[[PU:.*]] = tile.stack %[[P]], %[[U]]
 // CHECK: %[[A:.*]] = tile.convert %[[PU]] : {{.*}} -> <16 x 16 x bf16, operand>
 // CHECK: %[[VALUES:.*]] = tile.load %[[V]]{{.*}} -> <16 x 64 x bf16, values>
-// CHECK: %[[NEXT:.*]] = tile.dot %[[A]], %[[VALUES]] plus %[[MOVED]]#2
-// CHECK: scf.yield %[[STATE]]#0, %[[D1TILE]], %[[MOVED]]#1, %[[MOVED]]#0, %[[NEXT]]
+// CHECK: %[[NEXT:.*]] = tile.dot %[[A]], %[[VALUES]] plus %[[MOVED]]#3
+// CHECK: scf.yield %[[STATE]]#0, %[[D1TILE]], %{{.*}}, %[[MOVED]]#0, %[[MOVED]]#2, %[[NEXT]]
 // The sums that lanes carried in part are completed once, then warps merge, then CTAs.
 // CHECK: %[[D1SUM:.*]] = tile.row_reduce sum %[[FOLD]]#1 : <8 x 1 x f32, partial_row> -> <8 x 1 x f32, row>
 // CHECK: %[[D2SUM:.*]] = tile.row_reduce sum %[[FOLD]]#2 : <8 x 1 x f32, partial_row> -> <8 x 1 x f32, row>
-// CHECK: %[[O1:.*]], %[[O2:.*]] = tile.split %[[FOLD]]#4
+// CHECK: %[[O1:.*]], %[[O2:.*]] = tile.split %[[FOLD]]#5
 // CHECK: %[[W:.*]]:6, %{{.*}} = tile.merge over warps %[[FOLD]]#0, %[[D1SUM]], %[[O1]], d2 %[[D2SUM]], c %[[FOLD]]#3, o2 %[[O2]] {columns = 64 : i64, key_warps = 4 : i64, rows = 4 : i64}
 // CHECK: %[[G:.*]]:6, %[[LAST:.*]] = tile.merge over grid %[[W]]#0, %[[W]]#1, %[[W]]#2, d2 %[[W]]#3, c %[[W]]#4, o2 %[[W]]#5 {columns = 64 : i64, key_warps = 4 : i64, rows = 4 : i64}
 // O1/d1 (1 + d2/d1) - O2/d1, or 0 where d1 = 0.
@@ -207,7 +207,7 @@ func.func @ring(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -
 // CHECK: %[[Q:.*]] = tile.copy {{.*}} -> <64 x 64 x bf16>
 // CHECK: %[[R:.*]] = tile.copy {{.*}} -> <64 x 64 x bf16>
 // The interior masks nothing.
-// CHECK: %[[INTERIOR:.*]]:6 = scf.for %[[N:.*]] = %{{.*}} to %[[MIDDLE:.*]] step
+// CHECK: %[[INTERIOR:.*]]:7 = scf.for %[[N:.*]] = %{{.*}} to %[[MIDDLE:.*]] step
 // CHECK: %[[K:.*]] = tile.copy {{.*}} -> <48 x 64 x bf16>
 // CHECK: %[[V:.*]] = tile.copy {{.*}} -> <48 x 64 x bf16>
 // CHECK: tile.dot %[[Q]], %[[K]] transposed : {{.*}} -> <16 x 48 x f32, accumulator>
@@ -219,7 +219,7 @@ func.func @ring(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -
 // CHECK-NEXT: tile.dot %[[P]], %[[V]] plus
 // CHECK-NEXT: tile.dot %[[U]], %[[V]] plus
 // The edge goes on from the interior's state and tile number, with masks.
-// CHECK: scf.for %{{.*}} = %[[MIDDLE]] to %{{.*}} step %{{.*}} iter_args(%{{.*}} = %[[INTERIOR]]#0, %{{.*}} = %[[INTERIOR]]#1, %{{.*}} = %[[INTERIOR]]#2, %{{.*}} = %[[INTERIOR]]#3, %{{.*}} = %[[INTERIOR]]#4, %{{.*}} = %[[INTERIOR]]#5)
+// CHECK: scf.for %{{.*}} = %[[MIDDLE]] to %{{.*}} step %{{.*}} iter_args(%{{.*}} = %[[INTERIOR]]#0, %{{.*}} = %[[INTERIOR]]#1, %{{.*}} = %[[INTERIOR]]#2, %{{.*}} = %[[INTERIOR]]#3, %{{.*}} = %[[INTERIOR]]#4, %{{.*}} = %[[INTERIOR]]#5, %{{.*}} = %[[INTERIOR]]#6)
 // CHECK: tile.map({{.*}}) at %
 // CHECK: arith.cmpi slt
 // CHECK: tile.store {{.*}} : <16 x 64 x f32, accumulator>, <64 x bf16>
