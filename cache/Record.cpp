@@ -48,20 +48,6 @@ void readRequired(FieldReader &reader, llvm::StringRef field, bool wasThere, con
     reader.fail(field, expected, "nothing");
 }
 
-/// Reads a nested value through its own parser, whose message goes under `field`.
-template <class Value>
-void readNested(FieldReader &reader, llvm::StringRef field, Value &value,
-                llvm::Expected<Value> (*parse)(llvm::StringRef)) {
-  std::string json;
-  if (!reader.object(field, json))
-    return reader.fail(field, "an object", "nothing");
-  llvm::Expected<Value> parsed = parse(json);
-  if (parsed)
-    value = *parsed;
-  else
-    reader.fail(field, "a valid one", llvm::toString(parsed.takeError()));
-}
-
 void readPolicy(FieldReader &reader, MeasurementPolicy &policy) {
   std::string text;
   if (!reader.text("policy", text))
@@ -132,11 +118,11 @@ std::string toJson(const Record &record) {
 llvm::Expected<Record> parseRecord(llvm::StringRef json) {
   Record record;
   FieldReader reader("record", json);
-  readNested<Problem>(reader, "problem", record.problem, parseProblem);
+  reader.nested("problem", record.problem, parseProblem);
   readRequired(reader, "device_class", reader.text("device_class", record.deviceClass), "a class of devices");
   readPolicy(reader, record.policy);
   readRequired(reader, "family", reader.integer("family", record.family), "a version");
-  readNested<Schedule>(reader, "schedule", record.schedule, parseSchedule);
+  reader.nested("schedule", record.schedule, parseSchedule);
   readRequired(reader, "microseconds", reader.number("microseconds", record.microseconds), "a time");
   record.low = record.high = record.microseconds;
   reader.number("low", record.low);

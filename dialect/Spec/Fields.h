@@ -50,6 +50,9 @@ template <class Enum, size_t N> std::string namesIn(const NamedValue<Enum> (&tab
   return names;
 }
 
+/// True if `number`, a JSON number that reads as `value`, is too small for a double: it is no zero, but reads as one.
+bool vanishes(llvm::StringRef number, double value);
+
 /// Reads one JSON object. Each reader returns true if the field is there and of
 /// the right type, and leaves `value` alone otherwise. The schema's optional
 /// `version` field is read by the constructor; only version 1 exists.
@@ -57,14 +60,23 @@ class FieldReader {
 public:
   /// `what` names the object in errors, e.g. "problem".
   FieldReader(llvm::StringRef what, llvm::StringRef json);
+  /// Fields that nobody asks for are no fault: newer files stay readable.
+  void allowOthers() { isOpen = true; }
 
   bool integer(llvm::StringRef field, int64_t &value);
+  /// An integer of 64 bits from 0.
+  bool natural(llvm::StringRef field, uint64_t &value);
   bool boolean(llvm::StringRef field, bool &value);
   /// A finite number; integers are numbers too.
   bool number(llvm::StringRef field, double &value);
+  /// Likewise; null is not-a-number, which JSON has no other word for.
+  bool numberOrNull(llvm::StringRef field, double &value);
+  bool numbers(llvm::StringRef field, std::vector<double> &values);
   bool text(llvm::StringRef field, std::string &value);
   /// A nested object, as JSON text for its own reader.
   bool object(llvm::StringRef field, std::string &json);
+  /// Likewise each element of an array.
+  bool array(llvm::StringRef field, std::vector<std::string> &elements);
   template <class Enum, size_t N> bool choice(llvm::StringRef field, Enum &value, const NamedValue<Enum> (&table)[N]) {
     std::string spelling;
     if (!text(field, spelling))
@@ -77,6 +89,19 @@ public:
     return false;
   }
 
+  /// A nested object through its own parser, whose message goes under `field`. One that is not there is a fault.
+  template <class Value>
+  void nested(llvm::StringRef field, Value &value, llvm::Expected<Value> (*parse)(llvm::StringRef)) {
+    std::string json;
+    if (!object(field, json))
+      return fail(field, "an object", "nothing");
+    llvm::Expected<Value> parsed = parse(json);
+    if (parsed)
+      value = std::move(*parsed);
+    else
+      fail(field, "a valid one", llvm::toString(parsed.takeError()));
+  }
+
   /// Records a fault of a field's value; the first one wins.
   void fail(llvm::StringRef field, const std::string &expected, const std::string &got);
   /// The first fault; else the first field that nobody asked for.
@@ -87,6 +112,7 @@ private:
   const nlohmann::json *find(llvm::StringRef field);
 
   std::string what;
+  bool isOpen = false;
   std::vector<std::string> known; ///< Fields asked for, in order.
   std::string failure;            ///< First fault; empty: none. Parsing `fields` writes it.
   nlohmann::json fields;

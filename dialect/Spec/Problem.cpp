@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <limits>
+#include <numbers>
 
 namespace lla {
 namespace {
@@ -85,8 +86,13 @@ llvm::Error checkMaskAndScale(const Problem &problem) {
   if (problem.window < 0 || problem.window > maximumCount)
     return fieldError("window", fmt::format("1..{} (leave it out for none)", maximumCount),
                       std::to_string(problem.window));
-  if (!std::isfinite(*problem.scale))
-    return fieldError("scale", "a finite number", fmt::format("{}", *problem.scale));
+  double scale = *problem.scale;
+  if (!std::isfinite(scale))
+    return fieldError("scale", "a finite number", fmt::format("{}", scale));
+  // A launch is given scale * log2(e) in fp32.
+  float launched = static_cast<float>(scale * std::numbers::log2e);
+  if (!std::isfinite(launched) || (launched == 0 && scale != 0))
+    return fieldError("scale", "a number that fp32 holds, also times log2(e)", fmt::format("{}", scale));
   return llvm::Error::success();
 }
 

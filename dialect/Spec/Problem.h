@@ -45,7 +45,7 @@ struct Problem {
   Layout layout = Layout::BSHD;
   bool causal = false;       ///< End-aligned: row i sees keys j <= context - queryLength + i.
   int64_t window = 0;        ///< 0: none. W >= 1: each row sees its last W keys, self included; implies causal.
-  std::optional<double> scale; ///< Default 1/sqrt(headDim). Finite.
+  std::optional<double> scale; ///< Default 1/sqrt(headDim). Fp32 holds it, also times log2(e).
 
   int64_t group() const { return queryHeads / kvHeads; }
   bool hasProbe() const { return probe != Probe::None; }

@@ -97,8 +97,8 @@ std::string toText(const Schedule &schedule) {
   return text;
 }
 
-llvm::Expected<Schedule> parseScheduleText(llvm::StringRef text) {
-  Schedule schedule;
+llvm::Expected<Schedule> parseScheduleText(llvm::StringRef text, const Schedule &base) {
+  Schedule schedule = base;
   std::vector<llvm::StringRef> seen;
   llvm::SmallVector<llvm::StringRef> tokens;
   llvm::SplitString(text, tokens);

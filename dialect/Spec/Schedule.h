@@ -39,9 +39,10 @@ struct ScheduleField {
 /// In table order.
 llvm::ArrayRef<ScheduleField> scheduleFields();
 
-/// "load=ring rows=128 keys=80 ...", in table order; the inverse names the field in its errors.
+/// "load=ring rows=128 keys=80 ...", in table order; the inverse names the field in its errors. Fields that the text
+/// leaves out are those of `base`.
 std::string toText(const Schedule &schedule);
-llvm::Expected<Schedule> parseScheduleText(llvm::StringRef text);
+llvm::Expected<Schedule> parseScheduleText(llvm::StringRef text, const Schedule &base = {});
 std::string toJson(const Schedule &schedule);
 llvm::Expected<Schedule> parseSchedule(llvm::StringRef json);
 

@@ -41,10 +41,10 @@ std::string flagName(const char *field) {
   return name;
 }
 
-/// A number as such, anything else as text: the field's reader tells what it wants.
+/// A number as such, anything else, one that no double holds included, as text: the field's reader tells what it wants.
 json numberOrText(llvm::StringRef text) {
   json value = json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
-  return value.is_number() ? value : json(text.str());
+  return value.is_number() && !vanishes(text, value.get<double>()) ? value : json(text.str());
 }
 
 /// The JSON values that a flag stands for.

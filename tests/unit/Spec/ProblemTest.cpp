@@ -89,6 +89,18 @@ TEST(Problem, ZeroAndNegativeScaleAreLegal) {
   EXPECT_EQ(errorAfter([](Problem &p) { p.scale = -1; }), "");
 }
 
+/// A launch is given scale * log2(e) in fp32: neither 0 nor infinity may come of another number.
+TEST(Problem, TheScaleFitsALaunch) {
+  for (double scale : {1e-50, -1e-50, 1e-320, 3e38, -3e38, 1e300})
+    EXPECT_EQ(errorAfter([&](Problem &p) {
+                p.scale = scale;
+              }).find("scale: expected a number that fp32 holds, also times log2(e), got "),
+              0u)
+        << scale;
+  for (double scale : {2e38, -2e38, 1e-38, 1e-44})
+    EXPECT_EQ(errorAfter([&](Problem &p) { p.scale = scale; }), "") << scale;
+}
+
 TEST(Problem, OverflowingProductsAreRefused) {
   constexpr int64_t most = std::numeric_limits<int32_t>::max();
   std::string rows = errorAfter([](Problem &p) { p.batch = most; });
@@ -167,6 +179,10 @@ TEST(ProblemText, ErrorsNameTheField) {
   EXPECT_EQ(parseError(R"(, "batch": "4")"), "batch: expected a 64-bit integer, got \"4\"");
   EXPECT_EQ(parseError(R"(, "batch": 0)"), "batch: expected 1..2147483647, got 0");
   EXPECT_EQ(parseError(R"(, "scale": null)"), "scale: expected a finite number, got null");
+  EXPECT_EQ(parseError(R"(, "scale": 1e-400)"), "scale: expected a number that a double holds, got 1e-400");
+  EXPECT_EQ(parseError(R"(, "scale": 1e400)"), "scale: expected a number that a double holds, got 1e400");
+  EXPECT_EQ(parseError(R"(, "scale": 1e-50)"),
+            "scale: expected a number that fp32 holds, also times log2(e), got 1e-50");
   EXPECT_EQ(parseError(R"(, "version": 2)"), "version: expected 1, got 2");
   EXPECT_EQ(
       parseError(R"(, "kv_head": 2)"),

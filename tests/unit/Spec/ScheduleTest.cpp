@@ -80,6 +80,11 @@ TEST(ScheduleText, FieldsLeftOutKeepTheirDefaults) {
   EXPECT_EQ(llvm::cantFail(parseScheduleText("  keys=80\tload=ring \n")), expected);
   EXPECT_EQ(llvm::cantFail(parseSchedule(R"({"keys": 80, "load": "ring"})")), expected);
   EXPECT_EQ(llvm::cantFail(parseScheduleText("")), Schedule());
+  Schedule base = expected;
+  base.rows = 64;
+  expected.rows = 64;
+  expected.keys = 32;
+  EXPECT_EQ(llvm::cantFail(parseScheduleText("keys=32", base)), expected) << "or those of a base";
 }
 
 TEST(ScheduleText, ErrorsNameTheField) {

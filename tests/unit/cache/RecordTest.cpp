@@ -77,7 +77,8 @@ TEST(RecordLines, FaultsNameTheLine) {
   RecordScan scan = parseRecordLines(good + "\n\n{garbage\n" + good + "\r\n" + good.substr(0, 50), "some.jsonl");
   EXPECT_EQ(scan.records.size(), 2u);
   ASSERT_EQ(scan.faults.size(), 2u);
-  EXPECT_EQ(toText(scan.faults[0]).rfind("some.jsonl:3: record: not valid JSON", 0), 0u) << toText(scan.faults[0]);
+  EXPECT_EQ(toText(scan.faults[0]).rfind("some.jsonl:3: record: expected a JSON object, got text that is not", 0), 0u)
+      << toText(scan.faults[0]);
   EXPECT_EQ(scan.faults[1].line, 5);
 }
 

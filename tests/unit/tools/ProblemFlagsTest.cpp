@@ -44,6 +44,12 @@ TEST(ProblemFlags, errorsNameTheField) {
   EXPECT_EQ(errorOf("--context 64 --head-dim 12"), "head_dim: expected a multiple of 8 in 16..256, got 12");
   EXPECT_EQ(errorOf("--context many --head-dim 64"), "context: expected a 64-bit integer, got \"many\"");
   EXPECT_EQ(errorOf("--context 64 --head-dim 64 --scale inf"), "scale: expected a finite number, got \"inf\"");
+  for (const char *scale : {"1e-400", "1e400"}) // As 0 or infinity they would pass unseen.
+    EXPECT_EQ(errorOf(std::string("--context 64 --head-dim 64 --scale ") + scale),
+              std::string("scale: expected a finite number, got \"") + scale + '"');
+  EXPECT_EQ(errorOf("--context 64 --head-dim 64 --scale 1e-50"),
+            "scale: expected a number that fp32 holds, also times log2(e), got 1e-50");
+  EXPECT_EQ(errorOf("--context 64 --head-dim 64 --scale 0e-400"), "");
   EXPECT_EQ(errorOf("--context 64 --suite decode"),
             "problem: expected one of: flags, --problem, --problems, --suite, got several");
   EXPECT_EQ(errorOf("--context 1:1000 --batch 1:1000 --head-dim 64"),
