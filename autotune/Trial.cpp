@@ -37,29 +37,33 @@ std::string toJson(const Trial &trial) {
 
 llvm::Expected<Trial> parseTrial(llvm::StringRef json) {
   Trial trial;
-  try {
-    ordered_json line = ordered_json::parse(json.begin(), json.end());
-    llvm::Expected<Schedule> schedule = parseScheduleText(line.at("schedule").get<std::string>());
-    if (!schedule)
-      return schedule.takeError();
-    std::string outcome = line.at("outcome").get<std::string>();
-    std::optional<Outcome> parsed = parseOutcome(outcome);
-    if (!parsed)
-      return fieldError("outcome", "a known outcome", '"' + outcome + '"');
-    trial.schedule = *schedule;
-    trial.outcome = *parsed;
-    trial.reason = line.value("reason", "");
-    trial.registers = line.value("registers", int64_t(0));
-    trial.spillBytes = line.value("spill_bytes", int64_t(0));
-    trial.sharedBytes = line.value("shared_bytes", int64_t(0));
-    trial.workspaceBytes = line.value("workspace_bytes", int64_t(0));
-    trial.compileMilliseconds = line.value("compile_ms", 0.0);
-    const ordered_json &error = line.at("error");
-    trial.error = error.is_null() ? std::nan("") : error.get<double>();
-    trial.samples = line.at("samples_us").get<std::vector<double>>();
-  } catch (const ordered_json::exception &error) {
-    return llvm::createStringError(fmt::format("trial: {}", error.what()));
-  }
+  std::string schedule, outcome;
+  FieldReader reader("trial", json);
+  reader.allowOthers();
+  if (!reader.text("schedule", schedule))
+    reader.fail("schedule", "the candidate's fields", "nothing");
+  if (!reader.text("outcome", outcome))
+    reader.fail("outcome", "how the candidate fared", "nothing");
+  reader.text("reason", trial.reason);
+  reader.integer("registers", trial.registers);
+  reader.integer("spill_bytes", trial.spillBytes);
+  reader.integer("shared_bytes", trial.sharedBytes);
+  reader.integer("workspace_bytes", trial.workspaceBytes);
+  reader.number("compile_ms", trial.compileMilliseconds);
+  if (!reader.numberOrNull("error", trial.error))
+    reader.fail("error", "a number, or null for not-a-number", "nothing");
+  if (!reader.numbers("samples_us", trial.samples))
+    reader.fail("samples_us", "an array of numbers", "nothing");
+  if (llvm::Error error = reader.finish())
+    return error;
+  llvm::Expected<Schedule> parsed = parseScheduleText(schedule);
+  if (!parsed)
+    return fieldError("schedule", "a valid one", llvm::toString(parsed.takeError()));
+  trial.schedule = *parsed;
+  std::optional<Outcome> known = parseOutcome(outcome);
+  if (!known)
+    return fieldError("outcome", "a known outcome", '"' + outcome + '"');
+  trial.outcome = *known;
   if (trial.isOk() && trial.samples.empty())
     return fieldError("samples_us", "at least one sample with outcome ok", "none");
   for (double sample : trial.samples)

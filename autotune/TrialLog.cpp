@@ -36,22 +36,32 @@ std::string headerLine(const TrialLogHeader &header) {
                  {"product", header.productSize}});
 }
 
-llvm::Expected<TrialLogHeader> parseHeader(const ordered_json &line) {
-  if (line.value("kind", "") != "header")
-    return llvm::createStringError("trial log: the first line is no header");
-  if (int64_t version = line.value("log_version", int64_t(0)); version != logVersion)
-    return fieldError("log_version", std::to_string(logVersion), std::to_string(version));
-  llvm::Expected<Problem> problem = parseProblem(line.at("problem").dump());
-  if (!problem)
-    return problem.takeError();
-  llvm::Expected<Target> target = parseTarget(line.at("target").dump());
-  if (!target)
-    return target.takeError();
-  TrialLogHeader header{*problem, *target, line.value("compiler", ""), {}, line.value("strategy", "")};
-  header.conditions = {line.value("graph_replay", false), line.value("cold_cache", false), line.value("doubt", "")};
-  header.seed = line.value("seed", uint64_t(0));
-  header.spaceSize = line.value("space", int64_t(0));
-  header.productSize = line.value("product", int64_t(0));
+llvm::Expected<TrialLogHeader> parseHeader(llvm::StringRef line) {
+  TrialLogHeader header;
+  std::string kind;
+  int64_t version = 0;
+  FieldReader reader("header", line);
+  reader.allowOthers();
+  if (!reader.text("kind", kind))
+    reader.fail("kind", "header", "nothing");
+  else if (kind != "header")
+    reader.fail("kind", "header", '"' + kind + '"');
+  if (!reader.integer("log_version", version))
+    reader.fail("log_version", std::to_string(logVersion), "nothing");
+  else if (version != logVersion)
+    reader.fail("log_version", std::to_string(logVersion), std::to_string(version));
+  reader.nested("problem", header.problem, parseProblem);
+  reader.nested("target", header.target, parseTarget);
+  reader.text("compiler", header.compiler);
+  reader.boolean("graph_replay", header.conditions.graphReplay);
+  reader.boolean("cold_cache", header.conditions.coldCache);
+  reader.text("doubt", header.conditions.doubt);
+  reader.text("strategy", header.strategy);
+  reader.natural("seed", header.seed);
+  reader.integer("space", header.spaceSize);
+  reader.integer("product", header.productSize);
+  if (llvm::Error error = reader.finish())
+    return error;
   return header;
 }
 
@@ -64,8 +74,12 @@ void addTrial(TrialLog &log, Trial trial) {
 }
 
 llvm::Error readLine(TrialLog &log, llvm::StringRef text) {
-  ordered_json line = ordered_json::parse(text.begin(), text.end());
-  std::string kind = line.at("kind").get<std::string>();
+  std::string kind, schedule;
+  std::vector<double> samples;
+  FieldReader reader("line", text);
+  reader.allowOthers();
+  if (!reader.text("kind", kind))
+    reader.fail("kind", "trial|race|winner", "nothing");
   if (kind == "trial") {
     llvm::Expected<Trial> trial = parseTrial(text);
     if (!trial)
@@ -74,41 +88,48 @@ llvm::Error readLine(TrialLog &log, llvm::StringRef text) {
     return llvm::Error::success();
   }
   if (kind != "race" && kind != "winner")
-    return fieldError("kind", "trial|race|winner", '"' + kind + '"');
-  llvm::Expected<Schedule> schedule = parseScheduleText(line.at("schedule").get<std::string>());
-  if (!schedule)
-    return schedule.takeError();
+    reader.fail("kind", "trial|race|winner", '"' + kind + '"');
+  if (!reader.text("schedule", schedule))
+    reader.fail("schedule", "the candidate's fields", "nothing");
+  if (kind == "race" && !reader.numbers("samples_us", samples))
+    reader.fail("samples_us", "an array of numbers", "nothing");
+  if (llvm::Error error = reader.finish())
+    return error;
+  llvm::Expected<Schedule> parsed = parseScheduleText(schedule);
+  if (!parsed)
+    return fieldError("schedule", "a valid one", llvm::toString(parsed.takeError()));
   if (kind == "winner")
-    log.winner = *schedule;
+    log.winner = *parsed;
   else
-    log.races.push_back({*schedule, line.at("samples_us").get<std::vector<double>>()});
+    log.races.push_back({*parsed, std::move(samples)});
   return llvm::Error::success();
 }
 
-llvm::Error fileError(llvm::StringRef path, std::error_code failure) {
-  return llvm::createStringError(failure, fmt::format("{}: {}", path.str(), failure.message()));
+llvm::Error fileError(llvm::StringRef path, const char *expected, std::error_code failure) {
+  return fieldError(path, expected, failure.message());
+}
+constexpr const char *readable = "a trial log that can be read", *writable = "a trial log that can be written";
+
+/// Read, not mapped: a file that shrinks meanwhile is short, not fatal.
+llvm::Expected<std::string> readText(llvm::StringRef path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false,
+                                            /*IsVolatile=*/true);
+  if (!buffer)
+    return fileError(path, readable, buffer.getError());
+  return (*buffer)->getBuffer().str();
 }
 
 /// True for an empty file too.
 llvm::Expected<bool> endsInNewline(llvm::StringRef path) {
   uint64_t size = 0;
   if (std::error_code failure = llvm::sys::fs::file_size(path, size))
-    return fileError(path, failure);
+    return fileError(path, readable, failure);
   if (size == 0)
     return true;
   auto last = llvm::MemoryBuffer::getFileSlice(path, 1, size - 1);
   if (!last)
-    return fileError(path, last.getError());
+    return fileError(path, readable, last.getError());
   return (*last)->getBuffer() == "\n";
-}
-
-/// Runs `read`, which may throw as nlohmann/json does.
-template <class Read> llvm::Error guarded(Read read) {
-  try {
-    return read();
-  } catch (const ordered_json::exception &error) {
-    return llvm::createStringError(error.what());
-  }
 }
 
 } // namespace
@@ -116,22 +137,17 @@ template <class Read> llvm::Error guarded(Read read) {
 llvm::Expected<TrialLog> parseTrialLog(llvm::StringRef text) {
   auto [first, rest] = text.split('\n');
   TrialLog log;
-  llvm::Error fault = guarded([&, head = first]() -> llvm::Error {
-    llvm::Expected<TrialLogHeader> header = parseHeader(ordered_json::parse(head.begin(), head.end()));
-    if (!header)
-      return header.takeError();
-    log.header = std::move(*header);
-    return llvm::Error::success();
-  });
-  if (fault)
-    return llvm::createStringError("trial log, line 1: " + llvm::toString(std::move(fault)));
+  llvm::Expected<TrialLogHeader> header = parseHeader(first);
+  if (!header)
+    return llvm::createStringError("trial log, line 1: " + llvm::toString(header.takeError()));
+  log.header = std::move(*header);
   for (int64_t number = 2; !rest.empty(); ++number) {
     bool isWhole = rest.contains('\n');
     auto [line, remainder] = rest.split('\n');
     rest = remainder;
     if (line.trim().empty())
       continue;
-    if (llvm::Error error = guarded([&, line = line] { return readLine(log, line); })) {
+    if (llvm::Error error = readLine(log, line)) {
       std::string why = llvm::toString(std::move(error));
       log.complaints.push_back(fmt::format("line {}: {}", number, isWhole ? why : "truncated, " + why));
     }
@@ -140,13 +156,23 @@ llvm::Expected<TrialLog> parseTrialLog(llvm::StringRef text) {
 }
 
 llvm::Expected<TrialLog> readTrialLog(llvm::StringRef path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!buffer)
-    return fileError(path, buffer.getError());
-  llvm::Expected<TrialLog> log = parseTrialLog((*buffer)->getBuffer());
+  llvm::Expected<std::string> text = readText(path);
+  if (!text)
+    return text.takeError();
+  llvm::Expected<TrialLog> log = parseTrialLog(*text);
   if (!log)
     return llvm::createStringError(fmt::format("{}: {}", path.str(), llvm::toString(log.takeError())));
   return log;
+}
+
+llvm::Expected<bool> isTornAtHeader(llvm::StringRef path) {
+  llvm::Expected<std::string> text = readText(path);
+  if (!text)
+    return text.takeError();
+  std::string opening = lineOf({{"kind", "header"}, {"log_version", logVersion}});
+  opening.pop_back(); // What every header begins with.
+  llvm::StringRef whole = *text;
+  return !whole.contains('\n') && (whole.starts_with(opening) || llvm::StringRef(opening).starts_with(whole));
 }
 
 llvm::Error checkSameExperiment(const TrialLogHeader &logged, const TrialLogHeader &wanted) {
@@ -179,7 +205,7 @@ llvm::Expected<TrialLogWriter> TrialLogWriter::create(llvm::StringRef path, cons
   std::error_code failure;
   auto stream = std::make_unique<llvm::raw_fd_ostream>(path, failure, llvm::sys::fs::CD_CreateNew);
   if (failure)
-    return fileError(path, failure);
+    return fileError(path, writable, failure);
   TrialLogWriter writer(std::move(stream));
   if (llvm::Error error = writer.writeLine(headerLine(header)))
     return error;
@@ -194,7 +220,7 @@ llvm::Expected<TrialLogWriter> TrialLogWriter::append(llvm::StringRef path) {
   auto stream = std::make_unique<llvm::raw_fd_ostream>(path, failure, llvm::sys::fs::CD_OpenExisting,
                                                        llvm::sys::fs::FA_Write, llvm::sys::fs::OF_Append);
   if (failure)
-    return fileError(path, failure);
+    return fileError(path, writable, failure);
   TrialLogWriter writer(std::move(stream));
   if (!*complete)
     if (llvm::Error error = writer.writeLine(""))

@@ -2,8 +2,9 @@
 //
 // JSON lines: a header, one line per finished trial, then the race's samples and
 // the winner. Lines are only ever added, each in one write, so that a crash costs the last line
-// at most; the reader skips what it cannot read and says so. `--resume` continues a
-// log, `replay` answers from it (ReplayEvaluator.h).
+// at most; the reader skips what it cannot read and says so. A log whose header was
+// torn holds nothing. `--resume` continues a log, `replay` answers from it
+// (ReplayEvaluator.h).
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_AUTOTUNE_TRIALLOG_H
@@ -52,6 +53,10 @@ struct TrialLog {
 llvm::Expected<TrialLog> readTrialLog(llvm::StringRef path);
 /// The same on text.
 llvm::Expected<TrialLog> parseTrialLog(llvm::StringRef text);
+
+/// True if the file holds no more than the beginning of a header, without its line's end: whoever wrote it died before
+/// the first trial, and the log may be begun anew. Fails if the file cannot be read.
+llvm::Expected<bool> isTornAtHeader(llvm::StringRef path);
 
 /// Success if trials under `logged` are valid under `wanted` too: same problem, device class, compiler and
 /// conditions. Otherwise names what differs.

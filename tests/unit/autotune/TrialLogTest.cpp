@@ -111,6 +111,22 @@ TEST_F(TrialLogFile, TruncatedAtEveryByteStillReads) {
     EXPECT_TRUE(llvm::errorToBool(parseTrialLog(llvm::StringRef(whole).take_front(length)).takeError()));
 }
 
+TEST_F(TrialLogFile, ATornHeaderIsTheBeginningOfOneAndNothingElse) {
+  { llvm::cantFail(TrialLogWriter::create(path, header)); }
+  std::string whole = text();
+  for (size_t length = 0; length < whole.size(); ++length) {
+    setText(whole.substr(0, length));
+    EXPECT_TRUE(llvm::cantFail(isTornAtHeader(path))) << length;
+  }
+  for (const std::string &other : {whole, whole + "{\"kind\":\"tri", std::string("not a header\n"),
+                                   std::string("somebody's notes"), std::string("{\"kind\":\"trial\"}")}) {
+    setText(other);
+    EXPECT_FALSE(llvm::cantFail(isTornAtHeader(path))) << other;
+  }
+  EXPECT_NE(message(isTornAtHeader(path + "-absent").takeError()).find("expected a trial log that can be read"),
+            std::string::npos);
+}
+
 TEST_F(TrialLogFile, AppendClosesATruncatedLine) {
   {
     TrialLogWriter writer = llvm::cantFail(TrialLogWriter::create(path, header));
@@ -134,7 +150,8 @@ TEST_F(TrialLogFile, GarbageLinesAreSkippedAndReported) {
   }
   std::string lines =
       text() + "not json\n" + "[1,2]\n" + "{\"kind\":\"verdict\"}\n" + "\n" +
-      "{\"kind\":\"trial\",\"schedule\":\"rows=x\",\"outcome\":\"ok\"}\n" + "{\"kind\":\"trial\",\"schedule\":7}\n" +
+      "{\"kind\":\"trial\",\"schedule\":\"rows=x\",\"outcome\":\"ok\",\"error\":0,\"samples_us\":[1]}\n" +
+      "{\"kind\":\"trial\",\"schedule\":7}\n" +
       "{\"kind\":\"trial\",\"schedule\":\"rows=8\",\"outcome\":\"great\",\"error\":0,\"samples_us\":[1]}\n" +
       "{\"kind\":\"trial\",\"schedule\":\"rows=8\",\"outcome\":\"ok\",\"error\":0,\"samples_us\":[]}\n" +
       "{\"kind\":\"trial\",\"schedule\":\"rows=8\",\"outcome\":\"ok\",\"error\":0,\"samples_us\":[-1]}\n" +
@@ -143,7 +160,11 @@ TEST_F(TrialLogFile, GarbageLinesAreSkippedAndReported) {
   ASSERT_EQ(log.trials.size(), 1u);
   EXPECT_EQ(log.trials[0].schedule.splits, 4);
   ASSERT_EQ(log.complaints.size(), 9u);
-  EXPECT_TRUE(llvm::StringRef(log.complaints[0]).starts_with("line 2: "));
+  EXPECT_TRUE(llvm::StringRef(log.complaints[0]).starts_with("line 2: line: expected a JSON object, got text"));
+  EXPECT_EQ(log.complaints[2], "line 4: kind: expected trial|race|winner, got \"verdict\"");
+  EXPECT_EQ(log.complaints[3],
+            "line 6: schedule: expected a valid one, got rows: expected a 64-bit integer, got \"x\"");
+  EXPECT_EQ(log.complaints[4], "line 7: schedule: expected a string, got 7");
   EXPECT_TRUE(llvm::StringRef(log.complaints[8]).starts_with("line 11: "));
 }
 
@@ -153,7 +174,14 @@ TEST_F(TrialLogFile, BadHeadersAreErrors) {
         "{\"kind\":\"header\",\"log_version\":1}", "{\"kind\":\"header\",\"log_version\":\"x\"}",
         "{\"kind\":\"header\",\"log_version\":1,\"problem\":{\"head_dim\":7},\"target\":{}}"})
     EXPECT_NE(message(parseTrialLog(head).takeError()).find("line 1"), std::string::npos) << head;
-  EXPECT_NE(message(readTrialLog(path).takeError()).find(path), std::string::npos);
+  EXPECT_NE(message(readTrialLog(path).takeError()).find(path + ": expected a trial log that can be read, got "),
+            std::string::npos);
+  EXPECT_EQ(message(parseTrialLog("{\"kind\":\"trial\"}").takeError()),
+            "trial log, line 1: kind: expected header, got \"trial\"");
+  EXPECT_EQ(message(parseTrialLog("{\"kind\":\"header\",\"log_version\":2}").takeError()),
+            "trial log, line 1: log_version: expected 1, got 2");
+  EXPECT_EQ(message(parseTrialLog("{\"kind\":\"header\",\"log_version\":1}").takeError()),
+            "trial log, line 1: problem: expected an object, got nothing");
 }
 
 TEST_F(TrialLogFile, LaterLineOfAScheduleWins) {
