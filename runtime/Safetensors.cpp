@@ -201,7 +201,9 @@ template <class Type, class Read> llvm::Expected<Type> guarded(const char *forma
   } catch (const Malformed &fault) {
     return failure(FailureKind::Usage, fmt::format("{}: {}", format, fault.text));
   } catch (const json::exception &fault) {
-    return failure(FailureKind::Usage, fmt::format("{}: header: {}", format, fault.what()));
+    return failure(FailureKind::Usage, fmt::format("{}: header: expected a JSON object, got text that is not valid "
+                                                   "JSON: {}",
+                                                   format, llvm::StringRef(fault.what()).split("] ").second.str()));
   }
 }
 
@@ -218,8 +220,10 @@ llvm::Expected<StoredTensor> parseNpy(llvm::StringRef contents) {
 llvm::Expected<TensorFile> TensorFile::open(const std::string &path) {
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!buffer)
-    return failure(FailureKind::Usage, fmt::format("{}: {}", path, buffer.getError().message()));
+    return failure(FailureKind::Usage,
+                   fmt::format("{}: expected a readable file, got: {}", path, buffer.getError().message()));
   TensorFile file;
+  file.path = path;
   file.buffer = std::move(*buffer);
   llvm::StringRef contents = file.buffer->getBuffer();
   auto inFile = [&](llvm::Error error) {
@@ -246,7 +250,7 @@ llvm::Expected<StoredTensor> TensorFile::tensor(llvm::StringRef name) const {
   for (const auto &[present, tensor] : found)
     names += (names.empty() ? "" : ", ") + present;
   return failure(FailureKind::Usage,
-                 fmt::format("{}: expected a tensor of this name in the file, got {}", name.str(), names));
+                 fmt::format("{}: expected a tensor {}, got {}", path, name.str(), names.empty() ? "none" : names));
 }
 
 llvm::Error writeSafetensors(const std::string &path, const StoredTensors &tensors) {

@@ -41,6 +41,7 @@ public:
   llvm::Expected<StoredTensor> tensor(llvm::StringRef name) const;
 
 private:
+  std::string path;
   std::unique_ptr<llvm::MemoryBuffer> buffer;
   StoredTensors found;
 };

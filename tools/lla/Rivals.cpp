@@ -2,6 +2,7 @@
 
 #include "tools/lla/Rivals.h"
 #include "dialect/Spec/Fields.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,9 +16,18 @@ namespace {
 /// The published decode table's heads and head dimension, where a row does not say.
 constexpr int64_t publishedHeads = 8, publishedHeadDim = 128;
 
-const std::set<std::string> &shapeFields() {
-  static const std::set<std::string> fields = {"batch", "context", "heads", "kv_heads", "group", "head_dim"};
-  return fields;
+/// A table of the file.
+struct Section {
+  const char *name;
+  Mode mode;
+  double unit; ///< Microseconds of its 1.
+};
+constexpr Section sections[] = {
+    {"rows", Mode::Decode, 1}, {"other", Mode::Decode, 1}, {"training_causal_ms", Mode::Prefill, 1e3}};
+
+/// The fields of a row that are no kernel's.
+bool isShapeField(llvm::StringRef field) {
+  return llvm::is_contained({"batch", "context", "heads", "kv_heads", "group", "head_dim"}, field);
 }
 
 /// Microseconds of a cell, a number or an object with one for each direction; nothing if it holds no forward time.
@@ -31,38 +41,47 @@ std::optional<double> microsecondsOf(const json &cell, double unit) {
 
 } // namespace
 
-llvm::Expected<Rivals> Rivals::parse(llvm::StringRef text) try {
+llvm::Expected<Rivals::Row> Rivals::parseRow(Mode mode, double unit, llvm::StringRef text) {
+  Row row = {mode, 0, publishedHeads, 1, 0, publishedHeadDim, {}};
+  FieldReader reader("row", text);
+  reader.allowOthers();
+  if (!reader.integer("batch", row.batch))
+    reader.fail("batch", "a 64-bit integer", "nothing");
+  reader.integer("heads", row.kvHeads);
+  reader.integer("kv_heads", row.kvHeads);
+  reader.integer("group", row.group);
+  if (!reader.integer("context", row.context))
+    reader.fail("context", "a 64-bit integer", "nothing");
+  reader.integer("head_dim", row.headDim);
+  if (llvm::Error error = reader.finish())
+    return std::move(error);
+  json fields = json::parse(text.begin(), text.end());
+  for (const auto &[kernel, cell] : fields.items())
+    if (std::optional<double> time = isShapeField(kernel) ? std::nullopt : microsecondsOf(cell, unit))
+      row.microseconds[kernel] = *time;
+  return row;
+}
+
+llvm::Expected<Rivals> Rivals::parse(llvm::StringRef text) {
   Rivals rivals;
-  json file = json::parse(text.begin(), text.end());
-  struct Section {
-    const char *name;
-    Mode mode;
-    double unit; ///< Microseconds of its 1.
-  };
-  for (Section section : {Section{"rows", Mode::Decode, 1}, Section{"other", Mode::Decode, 1},
-                          Section{"training_causal_ms", Mode::Prefill, 1e3}}) {
-    if (!file.contains(section.name))
-      continue;
-    for (const json &entry : file.at(section.name)) {
-      Row row = {section.mode,
-                 entry.at("batch").get<int64_t>(),
-                 entry.value("kv_heads", entry.value("heads", publishedHeads)),
-                 entry.value("group", int64_t(1)),
-                 entry.at("context").get<int64_t>(),
-                 entry.value("head_dim", publishedHeadDim),
-                 {}};
-      for (const auto &[kernel, cell] : entry.items())
-        if (!shapeFields().count(kernel))
-          if (std::optional<double> time = microsecondsOf(cell, section.unit))
-            row.microseconds[kernel] = *time;
-      rivals.rows.push_back(std::move(row));
+  FieldReader reader("reference", text);
+  reader.allowOthers();
+  for (const Section &section : sections) {
+    std::vector<std::string> rows;
+    reader.array(section.name, rows);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      llvm::Expected<Row> row = parseRow(section.mode, section.unit, rows[i]);
+      if (row)
+        rivals.rows.push_back(std::move(*row));
+      else
+        reader.fail(fmt::format("{}[{}]", section.name, i), "a row", llvm::toString(row.takeError()));
     }
   }
+  if (llvm::Error error = reader.finish())
+    return std::move(error);
   if (rivals.rows.empty())
     return fieldError("reference", "rows, other or training_causal_ms", "none of them");
   return rivals;
-} catch (const json::exception &error) {
-  return llvm::createStringError(std::string("reference: ") + error.what());
 }
 
 llvm::Expected<Rivals> Rivals::read(const std::string &path) {

@@ -33,6 +33,8 @@ private:
     int64_t batch, kvHeads, group, context, headDim;
     std::map<std::string, double> microseconds;
   };
+  static llvm::Expected<Row> parseRow(Mode mode, double unit, llvm::StringRef json);
+
   std::vector<Row> rows;
 };
 

@@ -47,10 +47,19 @@ TEST(Rivals, aProblemThatDiffersHasNoTimes) {
 }
 
 TEST(Rivals, refusesWhatIsNoReference) {
-  for (const char *text : {"{", "[]", "{}", R"({"rows": [{"batch": "many", "context": 1}]})", R"({"rows": [{}]})"}) {
+  const std::pair<const char *, const char *> cases[] = {
+      {"{", "reference: expected a JSON object, got text that is not valid JSON"},
+      {"[]", "reference: expected a JSON object, got an array"},
+      {"{}", "reference: expected rows, other or training_causal_ms, got none of them"},
+      {R"({"rows": 7})", "rows: expected an array, got 7"},
+      {R"({"rows": [{"batch": 1, "context": 1}, {"batch": "many", "context": 1}]})",
+       "rows[1]: expected a row, got batch: expected a 64-bit integer, got \"many\""},
+      {R"({"other": [{}]})", "other[0]: expected a row, got batch: expected a 64-bit integer, got nothing"},
+      {R"({"rows": [3]})", "rows[0]: expected a row, got row: expected a JSON object, got 3"}};
+  for (auto [text, expected] : cases) {
     llvm::Expected<Rivals> rivals = Rivals::parse(text);
     ASSERT_FALSE(static_cast<bool>(rivals)) << text;
-    EXPECT_EQ(llvm::toString(rivals.takeError()).find("reference: "), 0u) << text;
+    EXPECT_EQ(llvm::toString(rivals.takeError()).find(expected), 0u) << text;
   }
 }
 
