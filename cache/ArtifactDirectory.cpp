@@ -3,6 +3,7 @@
 #include "cache/ArtifactDirectory.h"
 #include "cache/Files.h"
 #include "cache/Publication.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -85,6 +86,10 @@ std::chrono::system_clock::time_point lastUseOf(const std::string &directory) {
 
 } // namespace
 
+std::string toText(const ArtifactFault &fault) {
+  return fmt::format("cached kernel {}: {}{}", fault.digest, fault.reason, fault.isQuarantined ? " (quarantined)" : "");
+}
+
 ArtifactDirectory::ArtifactDirectory(std::string root, bool isWritable)
     : root(std::move(root)), isWritable(isWritable) {}
 
@@ -106,20 +111,21 @@ ArtifactLoad ArtifactDirectory::check(llvm::StringRef digest) const {
   // Once open, it stays the same entry even if another takes its place.
   Descriptor entry = openEntry(place);
   if (!entry.isOpen() && errno == ENOENT)
-    return {std::nullopt, "not in " + root};
+    return {std::nullopt, "not in " + root, {}};
   llvm::Expected<StoredArtifact> artifact =
       entry.isOpen() ? readEntry(entry.get(), digest) : systemError(place, "open");
   if (artifact)
-    return {std::move(*artifact), ""};
-  std::string reason;
+    return {std::move(*artifact), "", {}};
+  ArtifactFault fault{digest.str(), ""};
   bool isDamaged = false;
   llvm::handleAllErrors(artifact.takeError(), [&](const llvm::ErrorInfoBase &info) {
-    reason = fmt::format("bad entry in {}: {}", root, info.message());
+    fault.reason = fmt::format("bad entry in {}: {}", root, info.message());
     isDamaged = isDamage(info.convertToErrorCode());
   });
   if (isDamaged && isWritable)
-    llvm::consumeError(quarantine(digest, entry.get(), reason)); // If it stays, it stays a miss.
-  return {std::nullopt, reason};
+    llvm::consumeError(quarantine(digest, entry.get(), fault.reason)); // If it stays, it stays a miss.
+  fault.isQuarantined = !fs::exists(place);
+  return {std::nullopt, fault.reason, {fault}};
 }
 
 llvm::Error ArtifactDirectory::quarantine(llvm::StringRef digest, int directory, const std::string &reason) const {
@@ -178,11 +184,8 @@ std::vector<ArtifactEntry> ArtifactDirectory::entries() const {
 
 std::vector<ArtifactFault> ArtifactDirectory::verify() const {
   std::vector<ArtifactFault> faults;
-  for (const ArtifactEntry &entry : entries()) {
-    ArtifactLoad loaded = check(entry.digest);
-    if (!loaded.artifact)
-      faults.push_back({entry.digest, loaded.reason, !fs::exists(placeOf(entry.digest))});
-  }
+  for (const ArtifactEntry &entry : entries())
+    llvm::append_range(faults, check(entry.digest).faults);
   return faults;
 }
 

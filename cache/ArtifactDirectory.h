@@ -20,9 +20,19 @@
 
 namespace lla {
 
+/// A bad entry, and where it went.
+struct ArtifactFault {
+  std::string digest, reason;
+  bool isQuarantined = false;
+};
+/// "cached kernel DIGEST: reason (quarantined)".
+std::string toText(const ArtifactFault &fault);
+
 struct ArtifactLoad {
   std::optional<StoredArtifact> artifact;
   std::string reason; ///< Why there is none.
+  /// Bad entries of this key that were met, also where another layer has a good one.
+  std::vector<ArtifactFault> faults;
 };
 
 struct ArtifactEntry {
@@ -31,20 +41,14 @@ struct ArtifactEntry {
   std::chrono::system_clock::time_point lastUse;
 };
 
-/// A bad entry, and where it went.
-struct ArtifactFault {
-  std::string digest, reason;
-  bool isQuarantined = false;
-};
-
 class ArtifactDirectory {
 public:
   /// Touches nothing.
   ArtifactDirectory(std::string root, bool isWritable);
   const std::string &name() const { return root; }
 
-  /// Never fails: whatever is wrong is a miss. An entry with anything wrong in it goes to quarantine. A hit counts
-  /// as a use.
+  /// Never fails: whatever is wrong is a miss. An entry with anything wrong in it goes to quarantine, and is the one
+  /// fault. A hit counts as a use.
   ArtifactLoad load(llvm::StringRef digest) const;
   /// False: somebody was first (with whatever; load it). An error leaves nothing behind.
   llvm::Expected<bool> publish(const Key &key, const StoredArtifact &artifact) const;

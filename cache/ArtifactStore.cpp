@@ -15,7 +15,8 @@ constexpr std::chrono::hours abandonedAge{1};
 
 } // namespace
 
-ArtifactStore::ArtifactStore(const CacheLocation &location, int64_t limitBytes) : limit(limitBytes) {
+ArtifactStore::ArtifactStore(const CacheLocation &location, int64_t limitBytes, NoticeFunction tell)
+    : limit(limitBytes), tell(std::move(tell)) {
   directories.reserve(location.readOnly.size() + 1); // `writable` points into it.
   if (!location.writable.empty())
     writable = &directories.emplace_back(location.writable, /*isWritable=*/true);
@@ -23,23 +24,35 @@ ArtifactStore::ArtifactStore(const CacheLocation &location, int64_t limitBytes) 
     directories.emplace_back(directory, /*isWritable=*/false);
 }
 
+ArtifactLoad ArtifactStore::loadFrom(const ArtifactDirectory &directory, llvm::StringRef digest) const {
+  ArtifactLoad loaded = directory.load(digest);
+  for (const ArtifactFault &fault : loaded.faults)
+    if (tell)
+      tell(toText(fault));
+  return loaded;
+}
+
 ArtifactLoad ArtifactStore::load(const Key &key) const {
   std::string digest = key.digest();
-  std::string reasons;
+  ArtifactLoad result;
   if (isInMemory()) {
     std::lock_guard<std::mutex> guard(mutex);
     auto entry = memory.find(digest);
     if (entry != memory.end())
-      return {entry->second, ""};
-    reasons = "not in memory";
+      return {entry->second, "", {}};
+    result.reason = "not in memory";
   }
   for (const ArtifactDirectory &directory : directories) {
-    ArtifactLoad loaded = directory.load(digest);
-    if (loaded.artifact)
-      return loaded;
-    reasons += (reasons.empty() ? "" : "; ") + loaded.reason;
+    ArtifactLoad loaded = loadFrom(directory, digest);
+    llvm::append_range(result.faults, loaded.faults);
+    if (loaded.artifact) {
+      result.artifact = std::move(loaded.artifact);
+      result.reason.clear();
+      return result;
+    }
+    result.reason += (result.reason.empty() ? "" : "; ") + loaded.reason;
   }
-  return {std::nullopt, reasons};
+  return result;
 }
 
 llvm::Expected<StoredArtifact> ArtifactStore::store(const Key &key, const StoredArtifact &artifact) {
@@ -60,7 +73,7 @@ llvm::Expected<StoredArtifact> ArtifactStore::store(const Key &key, const Stored
       account(artifact.bytes.size());
       return artifact;
     }
-    ArtifactLoad winner = writable->load(digest);
+    ArtifactLoad winner = loadFrom(*writable, digest);
     if (winner.artifact)
       return std::move(*winner.artifact);
     reason = winner.reason;
@@ -140,7 +153,7 @@ llvm::Expected<int64_t> ArtifactStore::merge(const std::string &directory) {
   int64_t added = 0;
   for (const ArtifactEntry &entry : other.entries()) {
     llvm::Expected<ArtifactMeta> meta = other.meta(entry.digest);
-    ArtifactLoad loaded = other.load(entry.digest);
+    ArtifactLoad loaded = loadFrom(other, entry.digest);
     if (!meta) {
       llvm::consumeError(meta.takeError());
       continue;

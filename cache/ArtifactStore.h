@@ -2,7 +2,8 @@
 //
 // The user's directory first, then directories that are only read; in memory where
 // nothing can be written. Bounded: the kernels that were not used for longest go.
-// Safe for threads and processes; no lock is ever needed for correctness.
+// Safe for threads and processes; no lock is ever needed for correctness. A bad
+// entry is a miss, and told.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_CACHE_ARTIFACTSTORE_H
@@ -33,7 +34,9 @@ struct PruneReport {
 
 class ArtifactStore {
 public:
-  explicit ArtifactStore(const CacheLocation &location, int64_t limitBytes = defaultArtifactLimit);
+  /// `tell` is called, from any thread, with each bad entry that a load meets; may be null.
+  explicit ArtifactStore(const CacheLocation &location, int64_t limitBytes = defaultArtifactLimit,
+                         NoticeFunction tell = nullptr);
 
   /// Never fails: whatever is wrong is a miss with a reason.
   ArtifactLoad load(const Key &key) const;
@@ -56,12 +59,15 @@ public:
   llvm::Expected<int64_t> merge(const std::string &directory);
 
 private:
+  /// `directory`'s entry; tells what is wrong with it.
+  ArtifactLoad loadFrom(const ArtifactDirectory &directory, llvm::StringRef digest) const;
   /// Keeps the directory within its limit, without looking at all of it on each store.
   void account(int64_t bytes);
 
   std::vector<ArtifactDirectory> directories;
   const ArtifactDirectory *writable = nullptr; ///< One of `directories`.
   int64_t limit;
+  NoticeFunction tell;
   mutable std::mutex mutex;
   std::map<std::string, StoredArtifact> memory; ///< By digest; only if nothing is writable.
   std::optional<int64_t> estimate;              ///< Bytes in the directory, others' stores not counted.

@@ -5,8 +5,16 @@
 
 namespace lla {
 
-Cache::Cache(const CacheLocation &where, int64_t artifactLimit)
-    : location(where), records(where), artifacts(where, artifactLimit) {}
+Cache::Cache(const CacheLocation &where, int64_t artifactLimit, NoticeFunction tell)
+    : location(where), records(where), artifacts(where, artifactLimit, tell), tell(std::move(tell)) {}
+
+Match Cache::match(const Problem &problem, const Target &target, const MeasurementPolicy &policy) const {
+  Match match = lookup(records, problem, target, policy);
+  for (const EntryFault &fault : match.damaged)
+    if (tell)
+      tell("tuning record left out: " + toText(fault));
+  return match;
+}
 
 CacheFaults Cache::verify() const {
   CacheFaults faults;

@@ -15,7 +15,12 @@ struct CacheFaults {
 };
 
 struct Cache {
-  explicit Cache(const CacheLocation &location, int64_t artifactLimit = defaultArtifactLimit);
+  /// `tell` gets what users should know of bad entries that were met; see ArtifactStore.
+  explicit Cache(const CacheLocation &location, int64_t artifactLimit = defaultArtifactLimit,
+                 NoticeFunction tell = nullptr);
+
+  /// The best record for a problem; damaged ones that were met on the way are told.
+  Match match(const Problem &problem, const Target &target, const MeasurementPolicy &policy) const;
 
   /// Reads every entry of every layer and checks all digests; bad artifacts go to quarantine.
   CacheFaults verify() const;
@@ -29,6 +34,9 @@ struct Cache {
   CacheLocation location;
   RecordStore records;
   ArtifactStore artifacts;
+
+private:
+  NoticeFunction tell;
 };
 
 } // namespace lla

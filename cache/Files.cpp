@@ -68,7 +68,7 @@ llvm::Expected<std::string> readRegularFile(int directory, const std::string &na
   if (::fstat(file.get(), &status) != 0)
     return systemError(name, "stat");
   if (!S_ISREG(status.st_mode))
-    return llvm::createStringError(fmt::format("{}: expected a regular file", name));
+    return llvm::createStringError(fmt::format("{}: expected a regular file, got something else", name));
   if (status.st_size > limit)
     return llvm::createStringError(
         fmt::format("{}: expected at most {} bytes, got {}", name, limit, static_cast<int64_t>(status.st_size)));

@@ -14,27 +14,47 @@ namespace {
 constexpr NamedValue<CacheItem::Kind> itemKinds[] = {{CacheItem::Kind::Record, "record"},
                                                      {CacheItem::Kind::Artifact, "artifact"}};
 
-/// Somebody's key, for comparing with the asked one.
-struct Neighbour {
-  std::string label;
-  std::vector<Key::Difference> differences;
-};
-
 /// Shown of the neighbours; more than these tell nothing.
 constexpr size_t shownNeighbours = 3;
 
-std::string describe(std::vector<Neighbour> neighbours) {
-  llvm::sort(neighbours, [](const Neighbour &a, const Neighbour &b) {
+std::vector<KeyNeighbour> nearestOf(std::vector<KeyNeighbour> neighbours) {
+  llvm::sort(neighbours, [](const KeyNeighbour &a, const KeyNeighbour &b) {
     return std::make_pair(a.differences.size(), a.label) < std::make_pair(b.differences.size(), b.label);
   });
   neighbours.resize(std::min(neighbours.size(), shownNeighbours));
+  return neighbours;
+}
+
+std::string textOf(llvm::ArrayRef<KeyNeighbour> neighbours) {
   std::string text;
-  for (const Neighbour &neighbour : neighbours) {
+  for (const KeyNeighbour &neighbour : neighbours) {
     text += fmt::format("nearest: {}\n", neighbour.label);
     for (const Key::Difference &difference : neighbour.differences)
       text += fmt::format("  {}: asked \"{}\", has \"{}\"\n", difference.name, difference.ours, difference.theirs);
   }
   return text;
+}
+
+ordered_json jsonOf(llvm::ArrayRef<KeyNeighbour> neighbours) {
+  ordered_json array = ordered_json::array();
+  for (const KeyNeighbour &neighbour : neighbours) {
+    ordered_json differences = ordered_json::object();
+    for (const Key::Difference &difference : neighbour.differences)
+      differences[difference.name] = {{"asked", difference.ours}, {"has", difference.theirs}};
+    array.push_back({{"label", neighbour.label}, {"differences", differences}});
+  }
+  return array;
+}
+
+ordered_json jsonOf(llvm::ArrayRef<EntryFault> faults) {
+  ordered_json array = ordered_json::array();
+  for (const EntryFault &fault : faults)
+    array.push_back(toText(fault));
+  return array;
+}
+
+std::string lineOf(const ordered_json &object) {
+  return object.dump(-1, ' ', /*ensure_ascii=*/false, ordered_json::error_handler_t::replace);
 }
 
 std::string indented(ordered_json object, const std::string &layer) {
@@ -82,7 +102,7 @@ std::string toJson(const CacheItem &item) {
                          {"layer", item.layer},
                          {"what", item.what},
                          {"bytes", item.bytes}};
-  return object.dump(-1, ' ', /*ensure_ascii=*/false, ordered_json::error_handler_t::replace);
+  return lineOf(object);
 }
 
 std::vector<CacheItem> listCache(const Cache &cache) {
@@ -107,34 +127,69 @@ llvm::Expected<std::string> showEntry(const Cache &cache, llvm::StringRef prefix
   return text;
 }
 
-std::string whyArtifact(const ArtifactStore &store, const Key &asked) {
+ArtifactVerdict whyArtifact(const ArtifactStore &store, const Key &asked) {
   ArtifactLoad loaded = store.load(asked);
-  if (loaded.artifact)
-    return fmt::format("hit: {}\n", asked.digest());
-  std::vector<Neighbour> neighbours;
+  ArtifactVerdict verdict{loaded.artifact.has_value(), asked.digest(), loaded.reason, {}};
+  if (verdict.isHit)
+    return verdict;
+  std::vector<KeyNeighbour> neighbours;
   for (const ArtifactDirectory &directory : store.layers())
     for (const ArtifactEntry &entry : directory.entries())
       if (llvm::Expected<ArtifactMeta> meta = directory.meta(entry.digest))
         neighbours.push_back({fmt::format("{} {}", entry.digest, meta->kernelName), asked.differences(meta->key)});
       else
         llvm::consumeError(meta.takeError());
-  return fmt::format("miss: {}: {}\n", asked.digest(), loaded.reason) + describe(std::move(neighbours));
+  verdict.nearest = nearestOf(std::move(neighbours));
+  return verdict;
 }
 
-std::string whyRecord(const RecordStore &store, const Problem &problem, const Target &target,
-                      const MeasurementPolicy &policy) {
-  Match match = lookup(store, problem, target, policy);
-  std::string text = fmt::format("{}: {}\n", name(match.grade).str(), match.reason);
-  for (const EntryFault &fault : match.skipped)
-    text += fmt::format("skipped: {}\n", toText(fault));
-  if (match.grade == MatchGrade::Exact)
-    return text;
+RecordVerdict whyRecord(const RecordStore &store, const Problem &problem, const Target &target,
+                        const MeasurementPolicy &policy) {
+  RecordVerdict verdict{lookup(store, problem, target, policy), {}};
+  if (verdict.match.grade == MatchGrade::Exact)
+    return verdict;
   Key asked = recordKey(problem, deviceClass(target), policy);
-  std::vector<Neighbour> neighbours;
+  std::vector<KeyNeighbour> neighbours;
   for (const std::unique_ptr<RecordLayer> &layer : store.layers())
     for (const Record &record : layer->all().records)
       neighbours.push_back({summary(record), asked.differences(record.key())});
-  return text + describe(std::move(neighbours));
+  verdict.nearest = nearestOf(std::move(neighbours));
+  return verdict;
+}
+
+std::string toText(const ArtifactVerdict &verdict) {
+  if (verdict.isHit)
+    return fmt::format("hit: {}\n", verdict.digest);
+  return fmt::format("miss: {}: {}\n", verdict.digest, verdict.reason) + textOf(verdict.nearest);
+}
+
+std::string toText(const RecordVerdict &verdict) {
+  const Match &match = verdict.match;
+  std::string text = fmt::format("{}: {}\n", name(match.grade).str(), match.reason);
+  for (const std::vector<EntryFault> *faults : {&match.damaged, &match.infeasible})
+    for (const EntryFault &fault : *faults)
+      text += fmt::format("skipped: {}\n", toText(fault));
+  return text + textOf(verdict.nearest);
+}
+
+std::string toJson(const ArtifactVerdict &verdict) {
+  return lineOf({{"hit", verdict.isHit},
+                 {"digest", verdict.digest},
+                 {"reason", verdict.reason},
+                 {"nearest", jsonOf(verdict.nearest)}});
+}
+
+std::string toJson(const RecordVerdict &verdict) {
+  const Match &match = verdict.match;
+  bool isThere = match.grade != MatchGrade::None;
+  return lineOf({{"grade", name(match.grade).str()},
+                 {"reason", match.reason},
+                 {"layer", match.layer},
+                 {"octaves", match.distance},
+                 {"record", isThere ? ordered_json::parse(toJson(match.record)) : ordered_json()},
+                 {"damaged", jsonOf(match.damaged)},
+                 {"infeasible", jsonOf(match.infeasible)},
+                 {"nearest", jsonOf(verdict.nearest)}});
 }
 
 } // namespace lla

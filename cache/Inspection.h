@@ -24,11 +24,33 @@ std::vector<CacheItem> listCache(const Cache &cache);
 /// error that says so.
 llvm::Expected<std::string> showEntry(const Cache &cache, llvm::StringRef prefix);
 
-/// Whether the artifact is there; if not, the nearest keys and the fields in which they differ.
-std::string whyArtifact(const ArtifactStore &store, const Key &asked);
-/// Which record answers, and why no better one; the nearest keys and the fields in which they differ.
-std::string whyRecord(const RecordStore &store, const Problem &problem, const Target &target,
-                      const MeasurementPolicy &policy);
+/// Somebody's key, for comparing with the asked one.
+struct KeyNeighbour {
+  std::string label;
+  std::vector<Key::Difference> differences; ///< Of the asked key from this one.
+};
+
+/// Whether an artifact is there, and if not, why.
+struct ArtifactVerdict {
+  bool isHit = false;
+  std::string digest, reason;
+  std::vector<KeyNeighbour> nearest; ///< Of a miss; the nearest first.
+};
+ArtifactVerdict whyArtifact(const ArtifactStore &store, const Key &asked);
+
+/// Which record answers, and why no better one.
+struct RecordVerdict {
+  Match match;
+  std::vector<KeyNeighbour> nearest; ///< Of whatever is not exact; the nearest first.
+};
+RecordVerdict whyRecord(const RecordStore &store, const Problem &problem, const Target &target,
+                        const MeasurementPolicy &policy);
+
+/// Lines for people, each with its end; one line for programs.
+std::string toText(const ArtifactVerdict &verdict);
+std::string toText(const RecordVerdict &verdict);
+std::string toJson(const ArtifactVerdict &verdict);
+std::string toJson(const RecordVerdict &verdict);
 
 } // namespace lla
 #endif

@@ -40,25 +40,35 @@ std::optional<std::string> whyNotPrivate(const std::string &directory) {
 }
 
 /// Takes the first writable of LLA_CACHE_DIR; the others are layers to read from.
-void takeListed(llvm::StringRef list, CacheLocation &location) {
+CacheLocation listed(llvm::StringRef list) {
+  CacheLocation location;
   llvm::SmallVector<llvm::StringRef> directories;
   list.split(directories, ':', -1, /*KeepEmpty=*/false);
   for (llvm::StringRef directory : directories) {
-    if (location.writable.empty() && !whyNotWritable(directory.str()))
+    bool isNeeded = location.writable.empty();
+    std::optional<std::string> reason = isNeeded ? whyNotWritable(directory.str()) : std::nullopt;
+    if (isNeeded && !reason)
       location.writable = directory.str();
     else if (fs::is_directory(directory))
       location.readOnly.push_back(directory.str());
     else
-      location.notices.push_back(
-          fmt::format("cache directory {}: no such directory, and it cannot be made", directory.str()));
+      location.notices.push_back(fmt::format("LLA_CACHE_DIR: expected a folder, or the name of one that can be made, "
+                                             "got {}{}",
+                                             directory.str(), reason ? ": " + *reason : ""));
   }
+  if (location.writable.empty())
+    location.notices.push_back(
+        fmt::format("LLA_CACHE_DIR: expected a folder that can be written, got {}: nothing is kept beyond this process",
+                    list.str()));
+  return location;
 }
 
 } // namespace
 
 CacheLocation resolveCacheLocation(const CacheEnvironment &environment) {
+  if (!environment.cacheDirectories.empty())
+    return listed(environment.cacheDirectories);
   CacheLocation location;
-  takeListed(environment.cacheDirectories, location);
   auto consider = [&](const std::string &directory, auto &&whyNot) {
     if (!location.writable.empty())
       return;

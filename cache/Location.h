@@ -1,14 +1,16 @@
 //===- Location.h - where the caches are ----------------------------------===//
 //
-// The first directory of this list that can be written is the user's cache:
-// LLA_CACHE_DIR's, XDG's, ~/.cache/lla, a private one under the system's temporary
-// directory. Other entries of LLA_CACHE_DIR are layers that are only read. With
-// nothing to write to, the caches live in memory.
+// LLA_CACHE_DIR, if it is set, decides alone: the first of its directories that can
+// be written is the user's cache, the others are layers that are only read, and
+// nothing is ever written elsewhere, be it misspelt or not. Otherwise it is the first
+// that can be written of XDG's, ~/.cache/lla, and a private one under the system's
+// temporary directory. With nothing to write to, the caches live in memory.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_CACHE_LOCATION_H
 #define LLA_CACHE_LOCATION_H
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,9 @@ struct CacheEnvironment {
   std::string home;
   std::string temporary; ///< The system's directory for temporary files.
 };
+
+/// Takes one sentence for the user.
+using NoticeFunction = std::function<void(const std::string &)>;
 
 struct CacheLocation {
   std::string writable;              ///< Exists and was writable when asked; empty: memory only.

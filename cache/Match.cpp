@@ -15,12 +15,12 @@ constexpr NamedValue<MatchGrade> grades[] = {{MatchGrade::Exact, "exact"},
                                              {MatchGrade::OtherDevice, "other device"},
                                              {MatchGrade::None, "none"}};
 
+/// A record that may answer. Only its name was read so far.
 struct Candidate {
-  Record record;
-  std::string layer;
-  bool isOtherDevice;
+  const RecordLayer *layer;
+  RecordLead lead;
   double distance;
-  size_t order; ///< Of reading: upper layers come first.
+  size_t order; ///< Upper layers come first.
 };
 
 /// What a lookup asks, and the faults it meets.
@@ -39,7 +39,8 @@ public:
     Match match = exact();
     if (match.grade == MatchGrade::None)
       match = nearest();
-    match.skipped = std::move(skipped);
+    match.damaged = std::move(damaged);
+    match.infeasible = std::move(infeasible);
     return match;
   }
 
@@ -49,12 +50,12 @@ private:
     llvm::Error error = checkFeasible(asked.problem, record.schedule, target);
     if (!error)
       return true;
-    skipped.push_back({layer, 0, "infeasible here: " + llvm::toString(std::move(error))});
+    infeasible.push_back({layer, 0, "infeasible here: " + llvm::toString(std::move(error))});
     return false;
   }
 
   std::vector<Record> withoutFaults(RecordScan scan) {
-    llvm::append_range(skipped, scan.faults);
+    llvm::append_range(damaged, scan.faults);
     return std::move(scan.records);
   }
 
@@ -62,67 +63,67 @@ private:
     for (const std::unique_ptr<RecordLayer> &layer : store.layers())
       for (Record &record : withoutFaults(layer->exact(asked)))
         if (isFeasible(record, layer->name()))
-          return answer({std::move(record), layer->name(), /*isOtherDevice=*/false, /*distance=*/0, /*order=*/0},
-                        MatchGrade::Exact);
+          return answer(std::move(record), layer->name(), MatchGrade::Exact, /*distance=*/0);
     return {};
   }
 
   /// This device class first, then by distance; a tie goes to the upper layer.
-  std::vector<Candidate> candidates() {
+  std::vector<Candidate> candidates() const {
     std::vector<Candidate> all;
     for (const std::unique_ptr<RecordLayer> &layer : store.layers())
-      for (Record &record : withoutFaults(layer->kind(asked))) {
-        bool isOtherDevice = record.deviceClass != asked.deviceClass;
-        double distance = shapeDistance(record.problem, asked.problem);
-        all.push_back({std::move(record), layer->name(), isOtherDevice, distance, all.size()});
+      for (RecordLead &lead : layer->kind(asked)) {
+        double distance = shapeDistance(lead.shape, asked.problem);
+        all.push_back({layer.get(), std::move(lead), distance, all.size()});
       }
     llvm::sort(all, [](const Candidate &a, const Candidate &b) {
-      return std::tie(a.isOtherDevice, a.distance, a.order) < std::tie(b.isOtherDevice, b.distance, b.order);
+      return std::tie(a.lead.isOtherDevice, a.distance, a.order) < std::tie(b.lead.isOtherDevice, b.distance, b.order);
     });
     return all;
   }
 
   Match nearest() {
-    skipped.clear(); // The same files are read again.
-    std::vector<Candidate> all = candidates();
-    for (Candidate &candidate : all)
-      if (isFeasible(candidate.record, candidate.layer)) {
-        MatchGrade grade = candidate.isOtherDevice ? MatchGrade::OtherDevice : MatchGrade::NearbyShape;
-        return answer(std::move(candidate), grade);
-      }
+    damaged.clear(); // The same files are read again.
+    infeasible.clear();
+    for (const Candidate &candidate : candidates())
+      for (Record &record : withoutFaults(candidate.layer->read(asked, candidate.lead)))
+        if (isFeasible(record, candidate.layer->name()))
+          return answer(std::move(record), candidate.layer->name(),
+                        candidate.lead.isOtherDevice ? MatchGrade::OtherDevice : MatchGrade::NearbyShape,
+                        candidate.distance);
     Match none;
-    none.reason = all.empty() ? "no record of this kind of problem"
-                              : fmt::format("none of {} records of this kind is feasible here", all.size());
+    none.reason = infeasible.empty()
+                      ? "no record of this kind of problem"
+                      : fmt::format("none of {} records of this kind is feasible here", infeasible.size());
     return none;
   }
 
-  Match answer(Candidate candidate, MatchGrade grade) const {
+  Match answer(Record record, std::string layer, MatchGrade grade, double distance) const {
     Match match;
     match.grade = grade;
-    match.sameBucket = !candidate.isOtherDevice && recordKey(bucketed(candidate.record.problem), "", asked.policy) ==
-                                                       recordKey(bucketed(asked.problem), "", asked.policy);
-    match.reason = reason(candidate, grade);
-    match.record = std::move(candidate.record);
-    match.layer = std::move(candidate.layer);
-    match.distance = candidate.distance;
+    match.sameBucket = grade != MatchGrade::OtherDevice && recordKey(bucketed(record.problem), "", asked.policy) ==
+                                                               recordKey(bucketed(asked.problem), "", asked.policy);
+    match.distance = distance;
+    match.record = std::move(record);
+    match.layer = std::move(layer);
+    match.reason = reasonOf(match);
     return match;
   }
 
-  static std::string reason(const Candidate &candidate, MatchGrade grade) {
-    const Problem &problem = candidate.record.problem;
-    if (grade == MatchGrade::Exact)
-      return fmt::format("this problem's record, from {}", candidate.layer);
+  static std::string reasonOf(const Match &match) {
+    const Problem &problem = match.record.problem;
+    if (match.grade == MatchGrade::Exact)
+      return fmt::format("this problem's record, from {}", match.layer);
     std::string where =
-        grade == MatchGrade::OtherDevice ? fmt::format(" on another device ({})", candidate.record.deviceClass) : "";
+        match.grade == MatchGrade::OtherDevice ? fmt::format(" on another device ({})", match.record.deviceClass) : "";
     return fmt::format("record of batch {} x kv_heads {}, context {}, query_length {}, {:.2f} octaves away{}, from {}",
-                       problem.batch, problem.kvHeads, problem.context, problem.queryLength, candidate.distance, where,
-                       candidate.layer);
+                       problem.batch, problem.kvHeads, problem.context, problem.queryLength, match.distance, where,
+                       match.layer);
   }
 
   const RecordStore &store;
   const Target &target;
   Record asked; ///< Only what a record is filed under.
-  std::vector<EntryFault> skipped;
+  std::vector<EntryFault> damaged, infeasible;
 };
 
 } // namespace

@@ -2,7 +2,8 @@
 //
 // Answers with a grade, never a bare schedule. Exact records of all layers come
 // first, in the order of the layers; then the nearest shape on this class of device;
-// then the nearest shape on another one. Only a schedule that is feasible for the
+// then the nearest shape on another one. Shapes are compared by the records' names, and
+// only the records that may answer are read. Only a schedule that is feasible for the
 // asked problem and target is an answer. Splits stay as they were recorded: rescaling
 // them to the shape is the caller's decision.
 //
@@ -20,12 +21,13 @@ llvm::StringRef name(MatchGrade);
 
 struct Match {
   MatchGrade grade = MatchGrade::None;
-  Record record;                   ///< Meaningless with None.
-  std::string layer;               ///< `RecordLayer::name()` of where it came from.
-  double distance = 0;             ///< Between the shapes, see `shapeDistance`; 0 with Exact.
-  bool sameBucket = false;         ///< Near enough that the asked problem needs no tuning of its own.
-  std::string reason;              ///< One sentence for people.
-  std::vector<EntryFault> skipped; ///< Bad or infeasible entries met on the way.
+  Record record;                      ///< Meaningless with None.
+  std::string layer;                  ///< `RecordLayer::name()` of where it came from.
+  double distance = 0;                ///< Between the shapes, see `shapeDistance`; 0 with Exact.
+  bool sameBucket = false;            ///< Near enough that the asked problem needs no tuning of its own.
+  std::string reason;                 ///< One sentence for people.
+  std::vector<EntryFault> damaged;    ///< Bad entries met on the way.
+  std::vector<EntryFault> infeasible; ///< Schedules that cannot be had for this problem and target.
 };
 
 /// Euclidean, in octaves of batch * kv_heads, context and query_length; another layout counts a quarter octave.

@@ -4,10 +4,12 @@
 #include "cache/Files.h"
 #include "cache/LockFile.h"
 #include "cache/Publication.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <optional>
 
 namespace fs = llvm::sys::fs;
 
@@ -25,10 +27,30 @@ std::string kindName(const Record &record) {
   return recordKindKey(record.problem, record.policy, record.family).digest().substr(0, shortDigest);
 }
 
+/// What the name of a device's class is cut to in file names.
+std::string deviceName(const std::string &deviceClass) { return sha256(deviceClass).substr(0, shortDigest); }
+
 std::string fileName(const Record &record) {
   const Problem &problem = record.problem;
   return fmt::format("h{}-c{}-q{}-{}.{}.json", problem.batch * problem.kvHeads, problem.context, problem.queryLength,
-                     name(problem.layout).str(), sha256(record.deviceClass).substr(0, shortDigest));
+                     name(problem.layout).str(), deviceName(record.deviceClass));
+}
+
+/// The inverse of `fileName`, as far as it goes; nothing for a file of another name.
+std::optional<RecordLead> leadOf(llvm::StringRef file, llvm::StringRef wantedDevice) {
+  RecordLead lead;
+  lead.place = file.str();
+  for (auto [prefix, size] :
+       {std::pair{"h", &lead.shape.batch}, {"-c", &lead.shape.context}, {"-q", &lead.shape.queryLength}})
+    if (!file.consume_front(prefix) || file.consumeInteger(10, *size) || *size < 1)
+      return std::nullopt;
+  auto [layout, device] = file.split('.');
+  std::optional<Layout> known = layout.consume_front("-") ? parseLayout(layout) : std::nullopt;
+  if (!known || !device.consume_back(".json"))
+    return std::nullopt;
+  lead.shape.layout = *known;
+  lead.isOtherDevice = device != wantedDevice;
+  return lead;
 }
 
 /// A file's one record. A file that is not there is neither record nor fault.
@@ -41,7 +63,7 @@ RecordScan readFile(const std::string &path, llvm::StringRef kind) {
       isAbsent = error.convertToErrorCode() == std::errc::no_such_file_or_directory;
       reason = error.message();
     });
-    return isAbsent ? RecordScan{} : RecordScan{{}, {{path, 0, reason}}};
+    return isAbsent ? RecordScan{} : RecordScan{{}, {{path, 0, "expected a record, got " + reason}}};
   }
   RecordScan scan = parseRecordLines(*text, path);
   if (scan.records.size() + scan.faults.size() != 1)
@@ -58,6 +80,36 @@ RecordScan readFolder(const std::string &folder) {
   for (const std::string &file : listDirectory(folder))
     scan.append(readFile(joinPath(folder, file), kind));
   return scan;
+}
+
+/// A field as it begins in a line, and with its value.
+struct FieldSpelling {
+  std::string field, whole;
+};
+
+/// How the fields that tell most kinds apart are written in `wanted`'s.
+std::vector<FieldSpelling> kindSpellings(const Record &wanted) {
+  std::vector<FieldSpelling> spellings;
+  auto add = [&](const char *field, const std::string &value) {
+    std::string begin = fmt::format("\"{}\":", field);
+    spellings.push_back({begin, begin + value});
+  };
+  const Problem &problem = wanted.problem;
+  add("head_dim", std::to_string(problem.headDim));
+  add("mode", '"' + name(problem.mode).str() + '"');
+  add("dtype", '"' + name(problem.dtype).str() + '"');
+  add("policy", '"' + toText(wanted.policy) + '"');
+  return spellings;
+}
+
+/// True only if a line surely holds no record of that kind: to parse it takes longer than the rest of a lookup. Records
+/// are written without space around ':' and without escapes in these fields; of any other line nothing is sure.
+bool isOfOtherKind(llvm::StringRef line, llvm::ArrayRef<FieldSpelling> spellings) {
+  bool differs = llvm::any_of(spellings, [&](const FieldSpelling &spelling) {
+    return line.contains(spelling.field) && !line.contains(spelling.whole);
+  });
+  return differs && !line.contains("\": ") && !line.contains("\" :") &&
+         line.find_first_of("\\\t\r") == llvm::StringRef::npos;
 }
 
 llvm::Error readOnlyError(const std::string &name) {
@@ -82,7 +134,18 @@ std::string RecordDirectory::pathOf(const Record &record) const { return joinPat
 
 RecordScan RecordDirectory::exact(const Record &wanted) const { return readFile(pathOf(wanted), kindName(wanted)); }
 
-RecordScan RecordDirectory::kind(const Record &wanted) const { return readFolder(folderOf(wanted)); }
+std::vector<RecordLead> RecordDirectory::kind(const Record &wanted) const {
+  std::vector<RecordLead> leads;
+  std::string device = deviceName(wanted.deviceClass);
+  for (const std::string &file : listDirectory(folderOf(wanted)))
+    if (std::optional<RecordLead> lead = leadOf(file, device))
+      leads.push_back(std::move(*lead));
+  return leads;
+}
+
+RecordScan RecordDirectory::read(const Record &wanted, const RecordLead &lead) const {
+  return readFile(joinPath(folderOf(wanted), lead.place), kindName(wanted));
+}
 
 RecordScan RecordDirectory::all() const {
   RecordScan scan;
@@ -116,41 +179,77 @@ llvm::Error RecordDirectory::clear() {
   return fs::exists(records) ? retire(joinPath(schema, "staging"), records) : llvm::Error::success();
 }
 
-RecordScan RecordTable::select(llvm::function_ref<bool(const Record &)> isWanted) const {
-  std::lock_guard<std::mutex> guard(mutex);
-  if (!unread.empty()) {
-    RecordScan scan = parseRecordLines(unread, label);
-    unread = {};
-    faults = std::move(scan.faults);
-    for (const Record &record : scan.records)
-      insert(record);
+RecordTable::RecordTable(std::string name, llvm::StringRef lines) : label(std::move(name)) {
+  for (int64_t number = 1; !lines.empty(); ++number) {
+    auto [line, rest] = lines.split('\n');
+    if (!line.trim().empty())
+      unread.push_back({number, line});
+    lines = rest;
   }
-  RecordScan scan;
-  scan.faults = faults;
-  for (const auto &[key, record] : records)
-    if (isWanted(record))
-      scan.records.push_back(record);
-  return scan;
+}
+
+void RecordTable::parse(llvm::function_ref<bool(llvm::StringRef)> isWanted) const {
+  llvm::erase_if(unread, [&](const Line &line) {
+    if (!isWanted(line.text))
+      return false;
+    if (llvm::Expected<Record> record = parseRecord(line.text))
+      insert(*record);
+    else
+      faults.push_back({label, line.number, llvm::toString(record.takeError())});
+    return true;
+  });
+}
+
+void RecordTable::parseKind(const Record &wanted) const {
+  if (unread.empty())
+    return;
+  std::vector<FieldSpelling> spellings = kindSpellings(wanted);
+  parse([&](llvm::StringRef line) { return !isOfOtherKind(line, spellings); });
 }
 
 bool RecordTable::insert(const Record &record) const {
-  auto [holder, isNew] = records.try_emplace(record.key().text(), record);
-  if (!isNew && !replaces(record, holder->second))
+  auto [holder, isNew] = records.try_emplace(record.key().text(), Entry{record, kindName(record)});
+  if (!isNew && !replaces(record, holder->second.record))
     return false;
-  holder->second = record;
+  holder->second.record = record;
   return true;
 }
 
 RecordScan RecordTable::exact(const Record &wanted) const {
-  return select([key = wanted.key()](const Record &record) { return record.key() == key; });
+  return read(wanted, {wanted.problem, /*isOtherDevice=*/false, wanted.key().text()});
 }
 
-RecordScan RecordTable::kind(const Record &wanted) const {
-  return select([kind = kindName(wanted)](const Record &record) { return kindName(record) == kind; });
+std::vector<RecordLead> RecordTable::kind(const Record &wanted) const {
+  std::lock_guard<std::mutex> guard(mutex);
+  parseKind(wanted);
+  std::vector<RecordLead> leads;
+  std::string kind = kindName(wanted);
+  for (const auto &[key, entry] : records) {
+    if (entry.kind != kind)
+      continue;
+    Problem shape = entry.record.problem;
+    shape.batch *= shape.kvHeads;
+    shape.kvHeads = 1;
+    leads.push_back({shape, entry.record.deviceClass != wanted.deviceClass, key});
+  }
+  return leads;
+}
+
+RecordScan RecordTable::read(const Record &wanted, const RecordLead &lead) const {
+  std::lock_guard<std::mutex> guard(mutex);
+  parseKind(wanted);
+  auto entry = records.find(lead.place);
+  return entry == records.end() ? RecordScan{} : RecordScan{{entry->second.record}, {}};
 }
 
 RecordScan RecordTable::all() const {
-  return select([](const Record &) { return true; });
+  std::lock_guard<std::mutex> guard(mutex);
+  parse([](llvm::StringRef) { return true; });
+  RecordScan scan;
+  scan.faults = faults;
+  for (const auto &[key, entry] : records)
+    scan.records.push_back(entry.record);
+  return scan;
 }
 
 llvm::Expected<bool> RecordTable::put(const Record &record) {

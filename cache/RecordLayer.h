@@ -14,6 +14,13 @@
 
 namespace lla {
 
+/// A record that was not read yet: where it lies, and what its name tells.
+struct RecordLead {
+  Problem shape;              ///< Only what `shapeDistance` looks at; batch holds the product with kv_heads.
+  bool isOtherDevice = false; ///< Than the wanted record's.
+  std::string place;          ///< The layer's own, for `read`.
+};
+
 class RecordLayer {
 public:
   virtual ~RecordLayer();
@@ -21,8 +28,10 @@ public:
   virtual std::string name() const = 0;
   /// At most one record: that with `wanted`'s key.
   virtual RecordScan exact(const Record &wanted) const = 0;
-  /// Records of `wanted`'s kind: any sizes, any device. In a fixed order.
-  virtual RecordScan kind(const Record &wanted) const = 0;
+  /// Those of `wanted`'s kind: any sizes, any device. In a fixed order. What has no record's name is left out.
+  virtual std::vector<RecordLead> kind(const Record &wanted) const = 0;
+  /// The record of a lead of `kind(wanted)`; none if it has gone since.
+  virtual RecordScan read(const Record &wanted, const RecordLead &lead) const = 0;
   /// In a fixed order.
   virtual RecordScan all() const = 0;
   /// Keeps the record unless the holder of its key is preferred. True: kept. Only a writable layer does more than fail.
@@ -37,7 +46,8 @@ public:
   RecordDirectory(std::string root, bool isWritable);
   std::string name() const override { return root; }
   RecordScan exact(const Record &wanted) const override;
-  RecordScan kind(const Record &wanted) const override;
+  std::vector<RecordLead> kind(const Record &wanted) const override;
+  RecordScan read(const Record &wanted, const RecordLead &lead) const override;
   RecordScan all() const override;
   llvm::Expected<bool> put(const Record &record) override;
   llvm::Error clear() override;
@@ -55,26 +65,37 @@ class RecordTable : public RecordLayer {
 public:
   /// Empty and writable.
   explicit RecordTable(std::string label) : label(std::move(label)), isWritable(true) {}
-  /// Read-only; `lines` outlive the table and are parsed when first asked for.
-  RecordTable(std::string label, llvm::StringRef lines) : label(std::move(label)), unread(lines) {}
+  /// Read-only; `lines` outlive the table. Each is parsed when a question first may concern it.
+  RecordTable(std::string label, llvm::StringRef lines);
   std::string name() const override { return label; }
   RecordScan exact(const Record &wanted) const override;
-  RecordScan kind(const Record &wanted) const override;
+  std::vector<RecordLead> kind(const Record &wanted) const override;
+  RecordScan read(const Record &wanted, const RecordLead &lead) const override;
   RecordScan all() const override;
   llvm::Expected<bool> put(const Record &record) override;
   llvm::Error clear() override;
 
 private:
-  RecordScan select(llvm::function_ref<bool(const Record &)> isWanted) const;
-  /// Under the lock.
+  /// A record and the name of its kind.
+  struct Entry {
+    Record record;
+    std::string kind;
+  };
+  struct Line {
+    int64_t number;
+    llvm::StringRef text;
+  };
+  /// The lock is held on all three.
+  void parse(llvm::function_ref<bool(llvm::StringRef line)> isWanted) const;
+  void parseKind(const Record &wanted) const;
   bool insert(const Record &record) const;
 
   std::string label;
   bool isWritable = false;
   mutable std::mutex mutex;
-  mutable llvm::StringRef unread;
-  mutable std::map<std::string, Record> records; ///< By the key's text.
-  mutable std::vector<EntryFault> faults;        ///< Of the lines.
+  mutable std::vector<Line> unread;
+  mutable std::map<std::string, Entry> records; ///< By the key's text.
+  mutable std::vector<EntryFault> faults;       ///< Of the lines.
 };
 
 } // namespace lla

@@ -79,6 +79,7 @@ struct WhyFlags {
   TargetFlag target;
   ScheduleFlag schedule;
   PolicyFlag policy;
+  OutputForm output = OutputForm::Text;
 };
 
 void declareWhy(CLI::App &command, WhyFlags &flags) {
@@ -86,6 +87,7 @@ void declareWhy(CLI::App &command, WhyFlags &flags) {
   flags.target.addTo(command, /*mayRepeat=*/false);
   flags.schedule.addTo(command);
   flags.policy.addTo(command);
+  addOutputFlag(command, flags.output, {OutputForm::Text, OutputForm::Json});
 }
 
 llvm::Error why(const WhyFlags &flags, Knobs &knobs) {
@@ -102,11 +104,23 @@ llvm::Error why(const WhyFlags &flags, Knobs &knobs) {
   llvm::Expected<ScheduleAnswer> schedule = flags.schedule.choose(cache.get(), *problem, *target, *policy);
   if (!schedule)
     return schedule.takeError();
-  Key key = artifactKey(*problem, schedule->schedule, *target, toolchainOf(compileOptions(knobs, *target)));
-  print("record: " + whyRecord(cache->records, *problem, *target, *policy));
-  print(
-      fmt::format("schedule: {} ({}: {})\n", toText(schedule->schedule), name(schedule->source).str(), schedule->why));
-  print("artifact: " + whyArtifact(cache->artifacts, key));
+  Key key =
+      artifactKey(*problem, schedule->schedule, *target, toolchainOf(compileOptions(knobs, *target)));
+  RecordVerdict record = whyRecord(cache->records, *problem, *target, *policy);
+  ArtifactVerdict artifact = whyArtifact(cache->artifacts, key);
+  std::string source = name(schedule->source).str();
+  if (flags.output == OutputForm::Json)
+    printJson(ordered_json{{"record", jsonOf(record)},
+                           {"schedule",
+                            {{"fields", jsonOf(schedule->schedule)},
+                             {"source", source},
+                             {"layer", schedule->layer},
+                             {"why", schedule->why}}},
+                           {"artifact", jsonOf(artifact)}});
+  else
+    print("record: " + toText(record) +
+          fmt::format("schedule: {} ({}: {})\n", toText(schedule->schedule), source, schedule->why) +
+          "artifact: " + toText(artifact));
   return llvm::Error::success();
 }
 
@@ -119,7 +133,7 @@ llvm::Error verifyCache(const Nothing &, Knobs &knobs) {
   for (const EntryFault &fault : faults.records)
     print("record " + toText(fault) + "\n");
   for (const ArtifactFault &fault : faults.artifacts)
-    print(fmt::format("artifact {}: {}{}\n", fault.digest, fault.reason, fault.isQuarantined ? " (quarantined)" : ""));
+    print(toText(fault) + "\n");
   if (!faults.any()) {
     print("every entry is good\n");
     return llvm::Error::success();

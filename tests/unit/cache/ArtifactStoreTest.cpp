@@ -164,6 +164,45 @@ TEST(ArtifactStore, WhateverIsWrongIsAMissAndGoesToQuarantine) {
   }
 }
 
+TEST(ArtifactStore, ABadEntryIsToldWhicheverWayItIsMet) {
+  ScratchDirectory user, site;
+  ArtifactStore below(at(site.path));
+  std::vector<std::string> told;
+  ArtifactStore store(at(user.path, {site.path}), defaultArtifactLimit,
+                      [&](const std::string &text) { told.push_back(text); });
+  auto plant = [&](const ScratchDirectory &scratch) {
+    must(ArtifactStore(at(scratch.path)).store(key(), artifact(key())));
+    writeText(entryOf(scratch, key()) + "/kernel.cubin", "x");
+    told.clear();
+  };
+  auto make = []() -> llvm::Expected<StoredArtifact> { return artifact(key()); };
+  std::string expected = "cached kernel " + key().digest() + ": bad entry in " + user.path +
+                         ": kernel.cubin: expected 20000 bytes, got 1 (quarantined)";
+  plant(user);
+  EXPECT_FALSE(store.load(key()).artifact);
+  EXPECT_EQ(told, std::vector<std::string>{expected});
+  EXPECT_FALSE(store.load(key()).artifact);
+  EXPECT_EQ(told.size(), 1u) << "it is gone";
+  plant(user);
+  EXPECT_FALSE(must(store.obtain(key(), make)).wasCached);
+  EXPECT_EQ(told, std::vector<std::string>{expected});
+  plant(user);
+  must(store.store(key(), artifact(key())));
+  EXPECT_EQ(told, std::vector<std::string>{expected}) << "stored over";
+
+  // Another layer's good entry does not hide it, and in a layer that is only read it stays.
+  plant(user);
+  must(below.store(key(), artifact(key())));
+  EXPECT_TRUE(store.load(key()).artifact);
+  EXPECT_EQ(told, std::vector<std::string>{expected});
+  plant(site);
+  ArtifactLoad loaded = store.load(key());
+  ASSERT_EQ(loaded.faults.size(), 1u);
+  EXPECT_FALSE(loaded.faults[0].isQuarantined);
+  EXPECT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].find("(quarantined)"), std::string::npos);
+}
+
 TEST(ArtifactStore, AnotherBadEntryOfTheKeyReplacesTheOneInQuarantine) {
   ScratchDirectory scratch;
   ArtifactStore store(at(scratch.path));
@@ -337,12 +376,16 @@ TEST(Sweep, OnlyTheOldGoes) {
 
 TEST(ArtifactStore, ClearAndMerge) {
   ScratchDirectory one, two;
-  ArtifactStore store(at(one.path)), other(at(two.path));
+  std::vector<std::string> told;
+  ArtifactStore store(at(one.path), defaultArtifactLimit, [&](const std::string &text) { told.push_back(text); });
+  ArtifactStore other(at(two.path));
   for (int number = 0; number < 3; ++number)
     must(other.store(key(number), artifact(key(number))));
   must(store.store(key(0), artifact(key(0))));
   writeText(two / ("v1/artifacts/" + key(1).digest() + "/kernel.cubin"), "x");
   EXPECT_EQ(must(store.merge(two.path)), 1) << "one is there, one is bad";
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_NE(told[0].find(key(1).digest()), std::string::npos) << told[0];
   EXPECT_TRUE(*store.load(key(2)).artifact == artifact(key(2)));
   EXPECT_EQ(message(store.clear()), "");
   EXPECT_TRUE(store.layers()[0].entries().empty());

@@ -52,7 +52,9 @@ bool work(ArtifactStore &artifacts, RecordStore &records, std::mt19937_64 &gener
     llvm::consumeError(kept.takeError());
     return false;
   }
-  RecordScan scan = records.layers()[0]->kind(found);
+  RecordScan scan;
+  for (const RecordLead &lead : records.layers()[0]->kind(found))
+    scan.append(records.layers()[0]->read(found, lead));
   if (generator() % 8 == 0)
     artifacts.prune(25000); // Some are evicted under the others' hands.
   return scan.faults.empty() && !scan.records.empty();

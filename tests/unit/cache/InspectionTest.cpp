@@ -2,6 +2,7 @@
 
 #include "cache/Inspection.h"
 #include "tests/unit/cache/Samples.h"
+#include <nlohmann/json.hpp>
 
 using namespace lla;
 using namespace lla::samples;
@@ -43,25 +44,41 @@ TEST_F(Filled, ShowsOneByItsPrefix) {
 }
 
 TEST_F(Filled, WhyAnArtifactIsMissed) {
-  EXPECT_EQ(whyArtifact(cache.artifacts, key()), "hit: " + key().digest() + "\n");
+  EXPECT_EQ(toText(whyArtifact(cache.artifacts, key())), "hit: " + key().digest() + "\n");
   Toolchain newer = toolchain();
   newer.ptxasVersion = "release 13.1";
   Key asked = artifactKey(decode(), defaultSchedule(decode(), hopper()), hopper(), newer);
-  std::string text = whyArtifact(cache.artifacts, asked);
+  ArtifactVerdict verdict = whyArtifact(cache.artifacts, asked);
+  std::string text = toText(verdict);
   EXPECT_EQ(text.rfind("miss: " + asked.digest(), 0), 0u) << text;
   EXPECT_TRUE(has(text, "nearest: " + key().digest())) << text;
   EXPECT_TRUE(has(text, "  ptxas: asked \"release 13.1\", has \"release 13.0, V13.0.48\"\n")) << text;
   EXPECT_LT(text.find(key(0).digest()), text.find(key(1).digest())) << "the nearer one first";
+  nlohmann::json object = nlohmann::json::parse(toJson(verdict));
+  EXPECT_EQ(object["hit"], false);
+  EXPECT_EQ(object["digest"], asked.digest());
+  EXPECT_EQ(object["nearest"].size(), 2u);
+  EXPECT_EQ(object["nearest"][0]["differences"],
+            (nlohmann::json{{"ptxas", {{"asked", "release 13.1"}, {"has", "release 13.0, V13.0.48"}}}}));
 }
 
 TEST_F(Filled, WhyARecordAnswers) {
   MeasurementPolicy policy = record().policy;
-  EXPECT_EQ(whyRecord(cache.records, decode(), hopper(), policy).rfind("exact: ", 0), 0u);
-  std::string text = whyRecord(cache.records, decode(4096), hopper(), policy);
+  RecordVerdict exact = whyRecord(cache.records, decode(), hopper(), policy);
+  EXPECT_EQ(toText(exact).rfind("exact: ", 0), 0u);
+  EXPECT_EQ(nlohmann::json::parse(toJson(exact))["record"]["microseconds"], 12.375);
+  RecordVerdict near = whyRecord(cache.records, decode(4096), hopper(), policy);
+  std::string text = toText(near);
   EXPECT_EQ(text.rfind("nearby shape: ", 0), 0u) << text;
   EXPECT_TRUE(has(text, "  context: asked \"4096\", has \"8192\"\n")) << text;
+  nlohmann::json object = nlohmann::json::parse(toJson(near));
+  EXPECT_EQ(object["grade"], "nearby shape");
+  EXPECT_EQ(object["octaves"], 1);
+  EXPECT_EQ(object["nearest"][0]["differences"]["context"]["asked"], "4096");
   policy.coldCache = true;
-  text = whyRecord(cache.records, decode(), hopper(), policy);
+  RecordVerdict none = whyRecord(cache.records, decode(), hopper(), policy);
+  EXPECT_TRUE(nlohmann::json::parse(toJson(none))["record"].is_null());
+  text = toText(none);
   EXPECT_EQ(text.rfind("none: ", 0), 0u) << text;
   EXPECT_TRUE(has(text, "  policy: asked \"graph,cold\", has \"graph,warm\"\n")) << text;
 }
@@ -83,7 +100,7 @@ TEST_F(Filled, VerifyAndMerge) {
 
 TEST(Inspection, AnEmptyCacheSaysSo) {
   Cache cache((CacheLocation()));
-  EXPECT_TRUE(has(whyArtifact(cache.artifacts, key()), "not in memory"));
+  EXPECT_TRUE(has(toText(whyArtifact(cache.artifacts, key())), "not in memory"));
   EXPECT_FALSE(cache.verify().any());
 }
 

@@ -9,13 +9,11 @@ using namespace lla::samples;
 
 namespace {
 
-TEST(Location, TheChainFromListToTemporary) {
+TEST(Location, TheChainFromXdgToTemporary) {
   ScratchDirectory scratch;
   writeText(scratch / "file", "");
   std::string no = scratch / "file/below"; // Cannot be made, not even by root.
-  CacheEnvironment environment{scratch / "listed", scratch / "xdg", scratch / "home", scratch.path};
-  EXPECT_EQ(resolveCacheLocation(environment).writable, scratch / "listed");
-  environment.cacheDirectories = no;
+  CacheEnvironment environment{"", scratch / "xdg", scratch / "home", scratch.path};
   EXPECT_EQ(resolveCacheLocation(environment).writable, scratch / "xdg/lla");
   environment.xdgCacheHome = no;
   EXPECT_EQ(resolveCacheLocation(environment).writable, scratch / "home/.cache/lla");
@@ -25,8 +23,31 @@ TEST(Location, TheChainFromListToTemporary) {
   environment.temporary = no;
   CacheLocation location = resolveCacheLocation(environment);
   EXPECT_EQ(location.writable, "");
-  EXPECT_EQ(location.notices.size(), 5u);
+  EXPECT_EQ(location.notices.size(), 4u);
   EXPECT_NE(location.notices.back().find("nothing is kept"), std::string::npos);
+}
+
+/// Whoever names a cache and misspells it finds nothing written elsewhere.
+TEST(Location, AListDecidesAlone) {
+  ScratchDirectory scratch;
+  writeText(scratch / "file", "");
+  ASSERT_EQ(::mkdir((scratch / "site").c_str(), 0755), 0);
+  std::string no = scratch / "file/below";
+  CacheEnvironment environment{scratch / "listed", scratch / "xdg", scratch / "home", scratch.path};
+  EXPECT_EQ(resolveCacheLocation(environment).writable, scratch / "listed");
+  environment.cacheDirectories = no;
+  CacheLocation location = resolveCacheLocation(environment);
+  EXPECT_EQ(location.writable, "");
+  ASSERT_EQ(location.notices.size(), 2u);
+  EXPECT_EQ(
+      location.notices[0].find("LLA_CACHE_DIR: expected a folder, or the name of one that can be made, got " + no), 0u)
+      << location.notices[0];
+  EXPECT_EQ(location.notices[1], "LLA_CACHE_DIR: expected a folder that can be written, got " + no +
+                                     ": nothing is kept beyond this process");
+  for (const char *untouched : {"xdg", "home", "below"})
+    EXPECT_FALSE(llvm::sys::fs::exists(scratch / untouched)) << untouched;
+  environment.cacheDirectories = no + ":" + (scratch / "site");
+  EXPECT_EQ(resolveCacheLocation(environment).writable, scratch / "site") << "the first of the list that can be";
 }
 
 TEST(Location, NothingSetIsMemoryOnly) {

@@ -1,6 +1,6 @@
 //===- MatchTest.cpp - grades of an answer --------------------------------===//
 
-#include "cache/Match.h"
+#include "cache/Cache.h"
 #include "tests/unit/cache/Samples.h"
 
 using namespace lla;
@@ -90,7 +90,8 @@ TEST(Match, InfeasibleSchedulesAreSkippedAndReported) {
   Match match = ask(holding({nearest, next, exact}), decode());
   EXPECT_EQ(match.grade, MatchGrade::NearbyShape);
   EXPECT_EQ(match.record.problem.context, 2048);
-  EXPECT_EQ(match.skipped.size(), 2u);
+  EXPECT_EQ(match.infeasible.size(), 2u);
+  EXPECT_TRUE(match.damaged.empty());
   match = ask(holding({nearest}), decode());
   EXPECT_EQ(match.grade, MatchGrade::None);
   EXPECT_EQ(match.reason, "none of 1 records of this kind is feasible here");
@@ -120,6 +121,50 @@ TEST(Match, LayersInOrderAndFaultsReported) {
   above.device = "user";
   must(store.put(above));
   EXPECT_EQ(ask(store, decode(3000)).record.device, "user");
+}
+
+/// Damages the record of a context in the store at `scratch`.
+void damage(const ScratchDirectory &scratch, int64_t context) {
+  std::error_code error;
+  std::string name = "h8-c" + std::to_string(context) + "-";
+  int damaged = 0;
+  for (llvm::sys::fs::recursive_directory_iterator entry(scratch.path, error), end; entry != end && !error;
+       entry.increment(error))
+    if (entry->path().find(name) != std::string::npos) {
+      writeText(entry->path(), "{");
+      ++damaged;
+    }
+  EXPECT_EQ(damaged, 1);
+}
+
+TEST(Match, OnlyRecordsThatMayAnswerAreRead) {
+  ScratchDirectory scratch;
+  RecordStore store({scratch.path, {}, {}}, {});
+  for (int64_t context : {512, 4096, 65536})
+    must(store.put(record(decode(context))));
+  damage(scratch, 65536);
+  Match match = ask(store, decode(3000));
+  EXPECT_EQ(match.record.problem.context, 4096);
+  EXPECT_TRUE(match.damaged.empty()) << "the far one was read";
+  damage(scratch, 4096);
+  match = ask(store, decode(3000));
+  EXPECT_EQ(match.record.problem.context, 512) << "the next one answers";
+  ASSERT_EQ(match.damaged.size(), 1u);
+  EXPECT_NE(match.damaged[0].path.find("h8-c4096-"), std::string::npos) << toText(match.damaged[0]);
+}
+
+TEST(Match, ADamagedRecordIsTold) {
+  ScratchDirectory scratch;
+  std::vector<std::string> told;
+  Cache cache({scratch.path, {}, {}}, defaultArtifactLimit, [&](const std::string &text) { told.push_back(text); });
+  must(cache.records.put(record(decode(4096))));
+  EXPECT_EQ(cache.match(decode(4096), hopper(), graphWarm).grade, MatchGrade::Exact);
+  EXPECT_TRUE(told.empty());
+  damage(scratch, 4096);
+  EXPECT_EQ(cache.match(decode(4096), hopper(), graphWarm).grade, MatchGrade::None);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].find("tuning record left out: " + scratch.path), 0u) << told[0];
+  EXPECT_NE(told[0].find("expected a JSON object"), std::string::npos) << told[0];
 }
 
 TEST(Match, EveryGradeHasAName) {

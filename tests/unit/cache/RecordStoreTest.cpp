@@ -4,6 +4,7 @@
 #include "cache/Publication.h"
 #include "tests/unit/cache/Samples.h"
 #include "llvm/ADT/STLExtras.h"
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 using namespace lla;
@@ -140,9 +141,72 @@ TEST(RecordStore, BadFilesAreSkippedAndReported) {
   EXPECT_EQ(scan.faults.size(), 7u);
   for (const EntryFault &fault : scan.faults)
     EXPECT_EQ(fault.path.rfind(folder, 0), 0u) << toText(fault);
-  scan = store.layers().front()->kind(record());
-  EXPECT_EQ(scan.records.size(), 1u);
-  EXPECT_EQ(scan.faults.size(), 7u);
+  EXPECT_EQ(store.layers().front()->kind(record()).size(), 1u) << "no record has such a name";
+}
+
+/// A directory's and a table's leads tell the same of the same records.
+TEST(RecordStore, LeadsTellTheShapesOfAKind) {
+  ScratchDirectory scratch;
+  RecordStore onDisk(at(scratch.path), {}), inMemory(at(""), {});
+  Problem wide = decode(512, 32), rows = decode();
+  wide.layout = Layout::BHSD;
+  rows.queryLength = 4; // Another kind: code for several rows.
+  for (RecordStore *store : {&onDisk, &inMemory}) {
+    for (const Record &kept : {record(), record(wide), record(decode(), blackwell()), record(rows)})
+      put(*store, kept);
+    std::vector<RecordLead> leads = store->layers().front()->kind(record());
+    ASSERT_EQ(leads.size(), 3u);
+    for (const RecordLead &lead : leads) {
+      RecordScan scan = store->layers().front()->read(record(), lead);
+      ASSERT_EQ(scan.records.size(), 1u);
+      const Problem &problem = scan.records[0].problem;
+      EXPECT_EQ(lead.shape.batch * lead.shape.kvHeads, problem.batch * problem.kvHeads);
+      EXPECT_EQ(lead.shape.context, problem.context);
+      EXPECT_EQ(lead.shape.queryLength, problem.queryLength);
+      EXPECT_EQ(lead.shape.layout, problem.layout);
+      EXPECT_EQ(lead.isOtherDevice, scan.records[0].deviceClass != deviceClass(hopper()));
+    }
+  }
+}
+
+/// Lines of a table are parsed when they may be asked for, however they are written.
+TEST(RecordStore, ATableAnswersForEverySpellingOfALine) {
+  Record wanted = record(decode(4096)), other = record(decode(2048));
+  other.problem.headDim = 64;
+  std::string plain = toJson(wanted);
+  std::string spaced = nlohmann::json::parse(plain).dump(1);
+  std::replace(spaced.begin(), spaced.end(), '\n', ' ');
+  std::string before = plain, escaped = plain;
+  before.replace(before.find("\"head_dim\":"), 11, "\"head_dim\" :");
+  escaped.replace(escaped.find("\"bf16\""), 6, "\"\\u0062f16\"");
+  auto sparse = nlohmann::json::parse(plain);
+  for (const char *byDefault : {"mode", "dtype", "probe"})
+    sparse["problem"].erase(byDefault);
+  for (const std::string &line : {plain, spaced, before, escaped, sparse.dump()}) {
+    std::string lines = toJson(other) + "\n" + line + "\n{bad\n" + toJson(record(decode(512))) + "\n";
+    EmbeddedRecords file{"table.jsonl", lines.c_str()};
+    RecordStore store(at(""), file);
+    const RecordLayer &table = *store.layers()[1];
+    RecordScan scan = table.exact(wanted);
+    ASSERT_EQ(scan.records.size(), 1u) << line;
+    EXPECT_TRUE(scan.records[0] == wanted) << line;
+    EXPECT_EQ(table.kind(wanted).size(), 2u) << line;
+    EXPECT_EQ(table.kind(other).size(), 1u) << line;
+    scan = table.all();
+    EXPECT_EQ(scan.records.size(), 3u) << line;
+    ASSERT_EQ(scan.faults.size(), 1u) << line;
+    EXPECT_EQ(scan.faults[0].line, 3) << line;
+  }
+}
+
+TEST(RecordStore, ALeadWhoseRecordIsGoneReadsNothing) {
+  ScratchDirectory scratch;
+  RecordStore store(at(scratch.path), {});
+  put(store, record());
+  RecordLead lead = store.layers().front()->kind(record()).at(0);
+  EXPECT_EQ(message(store.clear()), "");
+  RecordScan scan = store.layers().front()->read(record(), lead);
+  EXPECT_TRUE(scan.records.empty() && scan.faults.empty());
 }
 
 TEST(RecordStore, ABadFileIsOverwritten) {
