@@ -2,6 +2,7 @@
 
 #include "runtime/CompileWorker.h"
 #include "runtime/ChildProcess.h"
+#include "runtime/Notices.h"
 #include "runtime/RuntimeError.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -119,12 +120,8 @@ WorkerOptions workerOptions(const Knobs &knobs) {
   options.temporary = knobs.temporary;
   if (std::optional<std::string> worker = findWorker(knobs)) {
     options.executable = *worker;
-  } else if (knobs.log >= LogLevel::Warning) {
-    static std::once_flag said;
-    std::call_once(said, [] {
-      llvm::errs() << "lla: no compile worker found (LLA_WORKER, beside this program, PATH): compiling in this "
-                      "process\n";
-    });
+  } else {
+    warnOnce(knobs, "no compile worker found (LLA_WORKER, beside this program, PATH): compiling in this process");
   }
   return options;
 }

@@ -29,36 +29,6 @@ private:
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
 };
 
-/// The command that compiles ahead what was refused at run time: flags are the JSON's fields.
-std::string commandFor(const Problem &problem, const Schedule &schedule, const Target &target) {
-  return fmt::format("echo '{}' > problem.json && lla compile --target {} --problem problem.json --schedule '{}'",
-                     toJson(problem), target.arch, toText(schedule));
-}
-
-/// How a key differs from the stored one that is most like it.
-std::string nearestKey(const ArtifactStore &store, const Key &key) {
-  std::vector<Key::Difference> least;
-  bool any = false;
-  for (const ArtifactDirectory &layer : store.layers())
-    for (const ArtifactEntry &entry : layer.entries()) {
-      llvm::Expected<ArtifactMeta> meta = layer.meta(entry.digest);
-      if (!meta) {
-        llvm::consumeError(meta.takeError());
-        continue;
-      }
-      std::vector<Key::Difference> differences = key.differences(meta->key);
-      if (!any || differences.size() < least.size())
-        least = std::move(differences);
-      any = true;
-    }
-  if (!any)
-    return "the cache holds no kernel";
-  std::string text = "the nearest stored kernel differs in";
-  for (const Key::Difference &difference : least)
-    text += fmt::format(" {} (wanted \"{}\", stored \"{}\")", difference.name, difference.ours, difference.theirs);
-  return text;
-}
-
 } // namespace
 
 llvm::StringRef name(CodeSource source) { return nameIn(codeSources, source); }
@@ -108,23 +78,24 @@ llvm::Expected<ScheduleAnswer> Jit::decide(const Problem &problem) {
   }
   std::lock_guard<std::mutex> lock(state->deciding);
   const Target &target = device->target();
-  const Cache *records = options.tune == TuneMode::Off ? nullptr : options.cache.get();
-  ScheduleAnswer answer = chooseSchedule(records, problem, target, options.policy);
-  if (options.tune == TuneMode::Strict && !answer.needsNoTuning)
-    return failure(FailureKind::Miss,
-                   fmt::format("LLA_TUNE=strict: expected a record of {}, got none ({})", key, answer.why));
-  if (options.tune == TuneMode::Tune && !answer.needsNoTuning && options.tuner) {
+  llvm::Expected<ScheduleAnswer> answer =
+      decideSchedule(options.tune, options.cache.get(), problem, target, options.policy);
+  if (!answer)
+    return answer.takeError();
+  if (options.tune == TuneMode::Tune && !answer->needsNoTuning && options.tuner) {
+    if (llvm::Error error = checkMaySearch(options.misses, problem, device->name()))
+      return std::move(error);
     ++state->tunes;
-    llvm::Expected<Schedule> tuned = options.tuner(problem);
+    llvm::Expected<Schedule> tuned = options.tuner(problem, options.policy);
     if (!tuned)
       return tuned.takeError();
-    answer = {*tuned, ScheduleSource::Tuned, "", "searched in this process", true};
+    *answer = {*tuned, ScheduleSource::Tuned, "", "searched in this process", true};
   }
   // A record may stem from an older formula; the default never fails this.
-  if (llvm::Error error = checkFeasible(problem, answer.schedule, target))
+  if (llvm::Error error = checkFeasible(problem, answer->schedule, target))
     return withKind(FailureKind::Compile, std::move(error));
   std::lock_guard<std::mutex> mapLock(state->mutex);
-  return state->decisions.emplace(key, std::move(answer)).first->second;
+  return state->decisions.emplace(key, std::move(*answer)).first->second;
 }
 
 llvm::Expected<JitAnswer> Jit::get(const Problem &problem) {
@@ -194,16 +165,13 @@ llvm::Expected<Artifact> Jit::obtain(const Problem &problem, const Schedule &sch
 
 llvm::Expected<StoredArtifact> Jit::make(const Problem &problem, const Schedule &schedule, const Key &key,
                                          JitAnswer &answer) {
-  if (options.assertCacheHit)
-    return failure(FailureKind::Miss, "LLA_ASSERT_CACHE_HIT: expected the kernel in the cache, got a miss; " +
-                                          (options.cache ? nearestKey(options.cache->artifacts, key) : "no cache"));
-  if (options.disableJit)
-    return failure(FailureKind::JitDisabled,
-                   "LLA_DISABLE_JIT: expected the kernel in the cache, got a miss; to compile it ahead: " +
-                       commandFor(problem, schedule, device->target()));
+  CompileRequest request{problem, device->target(), schedule, options.compile};
+  const ArtifactStore *store = options.cache ? &options.cache->artifacts : nullptr;
+  if (llvm::Error error = checkMayCompile(options.misses, request, key, store))
+    return std::move(error);
   Stopwatch compiling;
   ++state->compiles;
-  llvm::Expected<Artifact> artifact = options.compiler({problem, device->target(), schedule, options.compile});
+  llvm::Expected<Artifact> artifact = options.compiler(request);
   answer.code = CodeSource::Compiled;
   answer.compileMilliseconds = compiling.milliseconds();
   if (artifact)
@@ -216,32 +184,21 @@ JitStatistics Jit::statistics() const {
   return {state->memoryHits, state->artifactHits, state->compiles, state->compileFailures, state->tunes};
 }
 
-std::shared_ptr<Cache> openCache(const Knobs &knobs) {
-  CacheLocation location = resolveCacheLocation(knobs.cacheEnvironment());
-  if (knobs.log >= LogLevel::Warning) {
-    static std::once_flag said;
-    std::call_once(said, [&] {
-      for (const std::string &notice : location.notices)
-        llvm::errs() << "lla: " << notice << "\n";
-    });
-  }
-  return std::make_shared<Cache>(location, knobs.cacheBytes.bytes);
-}
-
 JitOptions jitOptions(const Knobs &knobs, std::shared_ptr<Executor> executor) {
   JitOptions options;
   options.tune = knobs.tune;
-  options.disableJit = knobs.disableJit;
-  options.assertCacheHit = knobs.assertCacheHit;
+  options.misses = missRules(knobs);
   options.policy = defaultPolicy(executor->target());
   options.compile = compileOptions(knobs, executor->target());
   options.cache = openCache(knobs);
   options.capture = knobs.capture;
-  auto workers = std::make_shared<CompileWorkers>(workerOptions(knobs));
-  options.compiler = [workers](const CompileRequest &request) { return workers->compile(request); };
+  // The worker is looked for when there is something to compile: a hit in the cache needs none.
+  options.compiler = [knobs](const CompileRequest &request) {
+    return CompileWorkers(workerOptions(knobs)).compile(request);
+  };
   if (knobs.tune == TuneMode::Tune)
-    options.tuner = [knobs, executor, cache = options.cache](const Problem &problem) {
-      return tuneAndRecord(problem, executor, cache, knobs);
+    options.tuner = [knobs, executor, cache = options.cache](const Problem &problem, const MeasurementPolicy &policy) {
+      return tuneAndRecord(problem, executor, cache, policy, knobs);
     };
   return options;
 }

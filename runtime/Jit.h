@@ -12,8 +12,9 @@
 
 #include "runtime/CompileWorker.h"
 #include "runtime/Executor.h"
-#include "runtime/Knobs.h"
+#include "runtime/MissRules.h"
 #include "runtime/ScheduleChoice.h"
+#include "runtime/UserCache.h"
 #include <functional>
 #include <memory>
 
@@ -37,13 +38,12 @@ struct JitStatistics {
   int64_t memoryHits = 0, artifactHits = 0, compiles = 0, compileFailures = 0, tunes = 0;
 };
 
-/// Searches a schedule for `problem` on this executor and records it.
-using TuneFunction = std::function<llvm::Expected<Schedule>(const Problem &problem)>;
+/// Searches a schedule for `problem` on this executor, measured as `policy` says, and records it.
+using TuneFunction = std::function<llvm::Expected<Schedule>(const Problem &problem, const MeasurementPolicy &policy)>;
 
 struct JitOptions {
   TuneMode tune = TuneMode::Cache;
-  bool disableJit = false;
-  bool assertCacheHit = false;
+  MissRules misses;
   MeasurementPolicy policy; ///< Of the records that are looked at.
   CompileOptions compile;
   CompileFunction compiler;     ///< How a miss is compiled; see CompileWorkers.
@@ -53,16 +53,14 @@ struct JitOptions {
 };
 /// As the environment says: cache opened, compiles in workers, tuning as in Tuning.h.
 JitOptions jitOptions(const Knobs &knobs, std::shared_ptr<Executor> executor);
-/// The environment's caches; tells notices on stderr once, as LLA_LOG has it.
-std::shared_ptr<Cache> openCache(const Knobs &knobs);
 
 class Jit {
 public:
   Jit(std::shared_ptr<Executor> executor, JitOptions options);
   ~Jit();
 
-  /// The schedule that `get` would use. Fails with Miss in strict mode; may search with TuneMode::Tune.
-  /// Remembers what it said.
+  /// The schedule that `get` would use. Fails with Miss in strict mode; may search with TuneMode::Tune, or fails with
+  /// JitDisabled where that is refused. Remembers what it said.
   llvm::Expected<ScheduleAnswer> decide(const Problem &problem);
   /// A loaded kernel. Blocks while it compiles; threads that want the same kernel share one compile.
   llvm::Expected<JitAnswer> get(const Problem &problem);

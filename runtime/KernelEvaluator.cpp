@@ -104,20 +104,35 @@ llvm::Expected<std::vector<Preparation>> KernelEvaluator::prepare(llvm::ArrayRef
     }
   }
   std::vector<llvm::Expected<Artifact>> artifacts = options.compileAll(requests);
+  llvm::Error refused = llvm::Error::success();
   for (size_t i = 0; i < requests.size(); ++i) {
-    Candidate &candidate = candidates.at(requests[i].schedule);
-    candidate.preparation = outcomeOf(std::move(artifacts[i]), candidate);
+    auto candidate = candidates.find(requests[i].schedule);
+    llvm::Expected<Preparation> preparation = outcomeOf(std::move(artifacts[i]), candidate->second);
+    if (preparation) {
+      candidate->second.preparation = std::move(*preparation);
+      continue;
+    }
+    // As if it had never been asked for. Of several refusals the first tells enough.
+    candidates.erase(candidate);
+    if (refused)
+      llvm::consumeError(preparation.takeError());
+    else
+      refused = preparation.takeError();
   }
+  if (refused)
+    return std::move(refused);
   std::vector<Preparation> answers;
   for (const Schedule &schedule : wanted)
     answers.push_back(candidates.at(schedule).preparation);
   return answers;
 }
 
-Preparation KernelEvaluator::outcomeOf(llvm::Expected<Artifact> artifact, Candidate &candidate) {
+llvm::Expected<Preparation> KernelEvaluator::outcomeOf(llvm::Expected<Artifact> artifact, Candidate &candidate) {
   Preparation preparation;
   if (!artifact) {
     auto [kind, text] = describe(artifact.takeError());
+    if (kind == FailureKind::Miss || kind == FailureKind::JitDisabled)
+      return failure(kind, text);
     preparation.outcome = lla::outcomeOf(kind);
     preparation.reason = text;
     return preparation;

@@ -64,7 +64,8 @@ private:
     std::unique_ptr<LoadedKernel> kernel; ///< Loaded when it first runs.
   };
 
-  Preparation outcomeOf(llvm::Expected<Artifact> artifact, Candidate &candidate);
+  /// Fails where a miss in the cache was refused: that says nothing of the candidate.
+  llvm::Expected<Preparation> outcomeOf(llvm::Expected<Artifact> artifact, Candidate &candidate);
   llvm::Expected<LoadedKernel *> loaded(const Schedule &candidate);
   /// Inputs, output and workspace of at least `workspaceBytes`.
   llvm::Error reserve(int64_t workspaceBytes);

@@ -3,6 +3,7 @@
 #include "runtime/ScheduleChoice.h"
 #include "dialect/Spec/Fields.h"
 #include "dialect/Spec/Resources.h"
+#include "runtime/MissRules.h"
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
@@ -55,7 +56,7 @@ ScheduleAnswer chooseSchedule(const Cache *cache, const Problem &problem, const 
                               const MeasurementPolicy &policy) {
   if (!cache)
     return defaultAnswer(problem, target, "no records are looked at");
-  Match match = lookup(cache->records, problem, target, policy);
+  Match match = cache->match(problem, target, policy);
   switch (match.grade) {
   case MatchGrade::Exact:
     return {match.record.schedule, ScheduleSource::Exact, match.layer, match.reason, true};
@@ -77,6 +78,14 @@ ScheduleAnswer chooseSchedule(const Cache *cache, const Problem &problem, const 
     return defaultAnswer(problem, target, match.reason.empty() ? "no record of this kind" : match.reason);
   }
   return defaultAnswer(problem, target, "no record of this kind");
+}
+
+llvm::Expected<ScheduleAnswer> decideSchedule(TuneMode mode, const Cache *cache, const Problem &problem,
+                                              const Target &target, const MeasurementPolicy &policy) {
+  ScheduleAnswer answer = chooseSchedule(mode == TuneMode::Off ? nullptr : cache, problem, target, policy);
+  if (mode == TuneMode::Strict && !answer.needsNoTuning)
+    return missingRecord(problem, answer.why);
+  return answer;
 }
 
 } // namespace lla

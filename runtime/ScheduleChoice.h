@@ -8,6 +8,7 @@
 #define LLA_RUNTIME_SCHEDULECHOICE_H
 
 #include "cache/Cache.h"
+#include "runtime/Knobs.h"
 
 namespace lla {
 
@@ -26,6 +27,11 @@ struct ScheduleAnswer {
 /// `problem` is normalised; `cache` may be null. Never fails.
 ScheduleAnswer chooseSchedule(const Cache *cache, const Problem &problem, const Target &target,
                               const MeasurementPolicy &policy);
+
+/// Likewise, as LLA_TUNE has it: `off` looks at no records, `strict` fails with Miss where none is of the problem.
+/// Searches nothing: with `tune` that is for the caller, where `needsNoTuning` is false.
+llvm::Expected<ScheduleAnswer> decideSchedule(TuneMode mode, const Cache *cache, const Problem &problem,
+                                              const Target &target, const MeasurementPolicy &policy);
 
 /// How records of a target are measured unless somebody says otherwise: warm; graph replay on a GPU.
 MeasurementPolicy defaultPolicy(const Target &target);

@@ -2,7 +2,6 @@
 
 #include "runtime/Tuning.h"
 #include "runtime/RuntimeError.h"
-#include "runtime/ScheduleChoice.h"
 #include "runtime/Toolkit.h"
 #include "runtime/cuda/EvaluatorProcess.h"
 #include <algorithm>
@@ -21,6 +20,20 @@ double shareOfRoofline(const Problem &problem, const Ceilings &ceilings, double 
   return std::clamp(least / microseconds, 0.0, 1.0);
 }
 
+/// An artifact that is kept; nothing was spent on it now.
+std::optional<Artifact> find(const ArtifactStore &store, const Key &key) {
+  ArtifactLoad load = store.load(key);
+  if (!load.artifact)
+    return std::nullopt;
+  llvm::Expected<Artifact> artifact = fromStored(std::move(*load.artifact));
+  if (!artifact) {
+    llvm::consumeError(artifact.takeError()); // As good as none.
+    return std::nullopt;
+  }
+  artifact->compileMilliseconds = artifact->assembleMilliseconds = 0;
+  return std::move(*artifact);
+}
+
 llvm::Expected<Artifact> keep(Cache &cache, const Key &key, const Artifact &artifact) {
   llvm::Expected<StoredArtifact> stored = cache.artifacts.store(key, toStored(artifact));
   if (stored)
@@ -31,10 +44,12 @@ llvm::Expected<Artifact> keep(Cache &cache, const Key &key, const Artifact &arti
 
 } // namespace
 
-BatchCompileFunction cachedBatchCompiler(std::shared_ptr<CompileWorkers> workers, std::shared_ptr<Cache> cache) {
-  return [workers, cache](llvm::ArrayRef<CompileRequest> requests) {
-    if (!cache || requests.empty())
-      return workers->compileAll(requests);
+BatchCompileFunction cachedBatchCompiler(std::shared_ptr<CompileWorkers> workers, std::shared_ptr<Cache> cache,
+                                         const MissRules &misses) {
+  return [workers, cache, misses](llvm::ArrayRef<CompileRequest> requests) {
+    std::vector<llvm::Expected<Artifact>> results;
+    if (requests.empty())
+      return results;
     Toolchain toolchain = toolchainOf(requests.front().options);
     std::vector<std::optional<llvm::Expected<Artifact>>> slots(requests.size());
     std::vector<CompileRequest> missing;
@@ -43,36 +58,33 @@ BatchCompileFunction cachedBatchCompiler(std::shared_ptr<CompileWorkers> workers
     for (size_t i = 0; i < requests.size(); ++i) {
       const CompileRequest &request = requests[i];
       keys.push_back(artifactKey(request.problem, request.schedule, request.target, toolchain));
-      ArtifactLoad load = cache->artifacts.load(keys.back());
-      llvm::Expected<Artifact> artifact =
-          load.artifact ? fromStored(std::move(*load.artifact)) : failure(FailureKind::Miss, load.reason);
-      if (artifact) {
-        artifact->compileMilliseconds = artifact->assembleMilliseconds = 0; // Nothing was spent on it now.
-        slots[i].emplace(std::move(artifact));
-        continue;
+      if (std::optional<Artifact> artifact = cache ? find(cache->artifacts, keys[i]) : std::nullopt) {
+        slots[i].emplace(std::move(*artifact));
+      } else if (llvm::Error error = checkMayCompile(misses, request, keys[i], cache ? &cache->artifacts : nullptr)) {
+        slots[i].emplace(std::move(error));
+      } else {
+        missing.push_back(request);
+        places.push_back(i);
       }
-      llvm::consumeError(artifact.takeError());
-      missing.push_back(request);
-      places.push_back(i);
     }
     std::vector<llvm::Expected<Artifact>> compiled = workers->compileAll(missing);
     for (size_t i = 0; i < places.size(); ++i)
-      if (compiled[i])
+      if (compiled[i] && cache)
         slots[places[i]].emplace(keep(*cache, keys[places[i]], *compiled[i]));
       else
-        slots[places[i]].emplace(compiled[i].takeError());
-    std::vector<llvm::Expected<Artifact>> results;
+        slots[places[i]].emplace(std::move(compiled[i]));
     for (std::optional<llvm::Expected<Artifact>> &slot : slots)
       results.push_back(std::move(*slot));
     return results;
   };
 }
 
-EvaluatorOptions evaluatorOptions(const Knobs &knobs, const Target &target, std::shared_ptr<Cache> cache) {
+EvaluatorOptions evaluatorOptions(const Knobs &knobs, const Target &target, const MeasurementPolicy &policy,
+                                  std::shared_ptr<Cache> cache) {
   EvaluatorOptions options;
-  options.compileAll = cachedBatchCompiler(std::make_shared<CompileWorkers>(workerOptions(knobs)), std::move(cache));
+  options.compileAll =
+      cachedBatchCompiler(std::make_shared<CompileWorkers>(workerOptions(knobs)), std::move(cache), missRules(knobs));
   options.compile = compileOptions(knobs, target);
-  MeasurementPolicy policy = defaultPolicy(target);
   options.graphReplay = policy.graphReplay;
   options.coldCache = policy.coldCache;
   options.seed = knobs.seed;
@@ -123,13 +135,14 @@ Record recordOf(const Problem &problem, const Target &target, const Ceilings &ce
 }
 
 llvm::Expected<Schedule> tuneAndRecord(const Problem &problem, std::shared_ptr<Executor> executor,
-                                       std::shared_ptr<Cache> cache, const Knobs &knobs) {
+                                       std::shared_ptr<Cache> cache, const MeasurementPolicy &policy,
+                                       const Knobs &knobs) {
   const Target &target = executor->target();
   llvm::Expected<Ceilings> ceilings = executor->ceilings(static_cast<int64_t>(problem.minimumBytes()), problem.dtype);
   if (!ceilings)
     return ceilings.takeError();
   std::unique_ptr<Evaluator> evaluator =
-      makeEvaluator(problem, executor, evaluatorOptions(knobs, target, cache), knobs);
+      makeEvaluator(problem, executor, evaluatorOptions(knobs, target, policy, cache), knobs);
   TuneOptions options;
   options.effort = presetOf(knobs.effort);
   if (knobs.budgetSeconds > 0)

@@ -11,16 +11,18 @@
 #include "cache/Cache.h"
 #include "runtime/CompileWorker.h"
 #include "runtime/KernelEvaluator.h"
-#include "runtime/Knobs.h"
+#include "runtime/MissRules.h"
 
 namespace lla {
 
-/// How evaluators get their kernels: found in the cache, else compiled by workers, in parallel, and kept. `cache`
-/// may be null.
-BatchCompileFunction cachedBatchCompiler(std::shared_ptr<CompileWorkers> workers, std::shared_ptr<Cache> cache);
+/// How evaluators get their kernels: found in the cache, else compiled by workers, in parallel, and kept; or refused by
+/// `misses`. `cache` may be null.
+BatchCompileFunction cachedBatchCompiler(std::shared_ptr<CompileWorkers> workers, std::shared_ptr<Cache> cache,
+                                         const MissRules &misses);
 
-/// The evaluator of the environment: workers, cache, seed.
-EvaluatorOptions evaluatorOptions(const Knobs &knobs, const Target &target, std::shared_ptr<Cache> cache);
+/// The evaluator of the environment: workers, cache, what a miss means, seed.
+EvaluatorOptions evaluatorOptions(const Knobs &knobs, const Target &target, const MeasurementPolicy &policy,
+                                  std::shared_ptr<Cache> cache);
 
 /// On a GPU candidates run in a child (the worker), so that one that faults costs only itself; without a worker, and
 /// on the host, in this process.
@@ -38,7 +40,8 @@ Record recordOf(const Problem &problem, const Target &target, const Ceilings &ce
 /// As the environment says: effort, budget, seed. Keeps the winner's record. Fails with Compile if no candidate
 /// worked.
 llvm::Expected<Schedule> tuneAndRecord(const Problem &problem, std::shared_ptr<Executor> executor,
-                                       std::shared_ptr<Cache> cache, const Knobs &knobs);
+                                       std::shared_ptr<Cache> cache, const MeasurementPolicy &policy,
+                                       const Knobs &knobs);
 
 } // namespace lla
 #endif

@@ -76,17 +76,19 @@ struct BenchRow {
 };
 
 /// The schedules to time, each once.
-llvm::Expected<std::vector<Entry>> entriesOf(const BenchFlags &flags, const Cache &cache, const Problem &problem,
-                                             const Target &target, const MeasurementPolicy &policy) {
+llvm::Expected<std::vector<Entry>> entriesOf(const BenchFlags &flags, Jit &jit, const Problem &problem) {
+  const Target &target = jit.executor().target();
   std::vector<Entry> entries = {{"default", defaultSchedule(problem, target), {}, {}}};
-  ScheduleAnswer known = chooseSchedule(&cache, problem, target, policy);
-  if (known.source == ScheduleSource::Exact)
-    entries.push_back({"tuned", known.schedule, {}, {}});
-  else if (known.source == ScheduleSource::Nearest)
-    entries.push_back({"nearest", known.schedule, {}, {}});
+  llvm::Expected<ScheduleAnswer> known = jit.decide(problem);
+  if (!known)
+    return known.takeError();
+  if (known->source == ScheduleSource::Exact || known->source == ScheduleSource::Tuned)
+    entries.push_back({"tuned", known->schedule, {}, {}});
+  else if (known->source == ScheduleSource::Nearest)
+    entries.push_back({"nearest", known->schedule, {}, {}});
   if (!flags.schedule.wasGiven)
     return entries;
-  llvm::Expected<ScheduleAnswer> given = flags.schedule.choose(&cache, problem, target, policy);
+  llvm::Expected<ScheduleAnswer> given = flags.schedule.given(problem, target);
   if (!given)
     return given.takeError();
   entries.push_back({"given", given->schedule, {}, {}});
@@ -137,19 +139,14 @@ llvm::Error timeEntries(KernelEvaluator &evaluator, BenchRow &row, unsigned roun
 }
 
 llvm::Expected<BenchRow> benchOne(const BenchFlags &flags, const Knobs &knobs, const Device &device,
-                                  std::shared_ptr<Cache> cache, const Problem &problem) {
-  llvm::Expected<MeasurementPolicy> policy = flags.policy.policy(device.target());
-  if (!policy)
-    return policy.takeError();
+                                  const JitOptions &kernels, Jit &jit, const Problem &problem) {
   BenchRow row;
   row.problem = problem;
-  llvm::Expected<std::vector<Entry>> entries = entriesOf(flags, *cache, problem, device.target(), *policy);
+  llvm::Expected<std::vector<Entry>> entries = entriesOf(flags, jit, problem);
   if (!entries)
     return entries.takeError();
   row.entries = std::move(*entries);
-  EvaluatorOptions options = evaluatorOptions(knobs, device.target(), std::move(cache));
-  options.graphReplay = policy->graphReplay;
-  options.coldCache = policy->coldCache;
+  EvaluatorOptions options = evaluatorOptions(knobs, device.target(), kernels.policy, kernels.cache);
   options.cancelled = &interrupted();
   KernelEvaluator evaluator(problem, device.executor, std::move(options));
   if (llvm::Error error = qualify(evaluator, row.entries))
@@ -232,13 +229,18 @@ llvm::Error benchAll(const BenchFlags &flags, Knobs &knobs) {
   llvm::Expected<Device> device = flags.target.device(knobs);
   if (!device)
     return device.takeError();
-  std::shared_ptr<Cache> cache = openCache(knobs);
+  llvm::Expected<MeasurementPolicy> policy = flags.policy.policy(device->target());
+  if (!policy)
+    return policy.takeError();
+  JitOptions kernels = jitOptions(knobs, device->executor);
+  kernels.policy = *policy;
+  Jit jit(device->executor, kernels);
   std::vector<BenchRow> rows;
   llvm::Error failed = llvm::Error::success();
   for (const Problem &problem : *problems) {
     if (interrupted())
       break;
-    llvm::Expected<BenchRow> row = benchOne(flags, knobs, *device, cache, problem);
+    llvm::Expected<BenchRow> row = benchOne(flags, knobs, *device, kernels, jit, problem);
     if (row) {
       rows.push_back(std::move(*row));
       continue;

@@ -3,9 +3,10 @@
 #include "cache/Inspection.h"
 #include "dialect/Spec/Fields.h"
 #include "dialect/Spec/Resources.h"
-#include "runtime/Jit.h"
+#include "runtime/Notices.h"
 #include "runtime/RuntimeError.h"
 #include "runtime/Toolkit.h"
+#include "runtime/UserCache.h"
 #include "tools/lla/Command.h"
 #include "tools/lla/Figures.h"
 #include "tools/lla/Output.h"
@@ -101,7 +102,9 @@ llvm::Error why(const WhyFlags &flags, Knobs &knobs) {
   if (!policy)
     return policy.takeError();
   std::shared_ptr<Cache> cache = openCache(knobs);
-  llvm::Expected<ScheduleAnswer> schedule = flags.schedule.choose(cache.get(), *problem, *target, *policy);
+  // In strict mode too: a miss is what is asked about, not an error.
+  TuneMode mode = knobs.tune == TuneMode::Off ? TuneMode::Off : TuneMode::Cache;
+  llvm::Expected<ScheduleAnswer> schedule = flags.schedule.choose(mode, cache.get(), *problem, *target, *policy);
   if (!schedule)
     return schedule.takeError();
   Key key =
@@ -205,7 +208,11 @@ struct ExportFlags {
 };
 
 llvm::Error exportRecords(const ExportFlags &flags, Knobs &knobs) {
-  return writeWhole(flags.file, openCache(knobs)->records.exportLines());
+  std::shared_ptr<Cache> cache = openCache(knobs);
+  for (const std::unique_ptr<RecordLayer> &layer : cache->records.layers())
+    for (const EntryFault &fault : layer->all().faults)
+      warnOnce(knobs, "tuning record left out: " + toText(fault));
+  return writeWhole(flags.file, cache->records.exportLines());
 }
 
 void report(const ImportReport &report) {

@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialect/Spec/Fields.h"
-#include "runtime/Jit.h"
 #include "runtime/RuntimeError.h"
 #include "runtime/Toolkit.h"
 #include "tools/lla/Command.h"
@@ -68,6 +67,7 @@ struct Unit {
   ScheduleAnswer schedule;
 };
 
+/// The schedules are those that a run would ask for, by LLA_TUNE.
 llvm::Expected<std::vector<Unit>> unitsOf(const CompileFlags &flags, const Knobs &knobs, const Cache &cache) {
   llvm::Expected<std::vector<Problem>> problems = flags.problems.problems();
   if (!problems)
@@ -81,7 +81,7 @@ llvm::Expected<std::vector<Unit>> unitsOf(const CompileFlags &flags, const Knobs
     if (!policy)
       return policy.takeError();
     for (const Problem &problem : *problems) {
-      llvm::Expected<ScheduleAnswer> schedule = flags.schedule.choose(&cache, problem, target, *policy);
+      llvm::Expected<ScheduleAnswer> schedule = flags.schedule.choose(knobs.tune, &cache, problem, target, *policy);
       if (!schedule)
         return schedule.takeError();
       units.push_back({problem, target, *schedule});

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/Jit.h"
 #include "runtime/RuntimeError.h"
+#include "runtime/ScheduleChoice.h"
 #include "runtime/Toolkit.h"
 #include "runtime/Tuning.h"
 #include "runtime/cuda/SelfTest.h"
@@ -59,7 +59,8 @@ Check hostCheck(const Knobs &knobs) {
     llvm::Expected<std::unique_ptr<Executor>> executor = openExecutor("host", knobs);
     if (!executor)
       return executor.takeError();
-    KernelEvaluator evaluator(problem, std::move(*executor), evaluatorOptions(knobs, target, nullptr));
+    KernelEvaluator evaluator(problem, std::move(*executor),
+                              evaluatorOptions(knobs, target, defaultPolicy(target), /*cache=*/nullptr));
     Schedule schedule = defaultSchedule(problem, target);
     llvm::Expected<std::vector<Preparation>> prepared = evaluator.prepare({schedule});
     if (!prepared)
@@ -116,6 +117,7 @@ Check cacheCheck(const Knobs &knobs) {
 }
 
 llvm::Error examine(const DoctorFlags &flags, Knobs &knobs) {
+  knobs.disableJit = knobs.assertCacheHit = false; // Whether compiling works is what is asked.
   std::vector<Check> checks = {
       {"LLVM", true, fmt::format("{}; compiler fingerprint {}", llvmVersion(), compilerFingerprint().substr(0, 12))},
       workerCheck(knobs),

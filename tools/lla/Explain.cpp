@@ -7,7 +7,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "autotune/CostModel.h"
-#include "runtime/Jit.h"
 #include "runtime/RuntimeError.h"
 #include "runtime/Toolkit.h"
 #include "tools/lla/Command.h"
@@ -67,7 +66,7 @@ llvm::Expected<Subject> subjectOf(const ExplainFlags &flags, const Knobs &knobs)
   if (!policy)
     return policy.takeError();
   std::shared_ptr<Cache> cache = openCache(knobs);
-  llvm::Expected<ScheduleAnswer> schedule = flags.schedule.choose(cache.get(), *problem, *target, *policy);
+  llvm::Expected<ScheduleAnswer> schedule = flags.schedule.choose(knobs.tune, cache.get(), *problem, *target, *policy);
   if (!schedule)
     return schedule.takeError();
   return Subject{*problem, *target, *policy, cache, *schedule};
@@ -160,7 +159,7 @@ ordered_json scheduleOf(const Subject &subject) {
 
 /// The record, if this very problem was tuned; else null.
 ordered_json recordOf(const Subject &subject) {
-  Match match = lookup(subject.cache->records, subject.problem, subject.target, subject.policy);
+  Match match = subject.cache->match(subject.problem, subject.target, subject.policy);
   return match.grade == MatchGrade::Exact ? jsonOf(match.record) : ordered_json(nullptr);
 }
 

@@ -63,9 +63,13 @@ struct Session {
 llvm::Expected<Line> obtainRecord(const Session &session, const Knobs &knobs, const NamedProblem &what) {
   const Target &target = session.device.target();
   MeasurementPolicy policy = defaultPolicy(target);
-  Match known = lookup(session.cache->records, what.problem, target, policy);
+  Match known = session.cache->match(what.problem, target, policy);
   if (known.grade == MatchGrade::Exact)
     return Line{what, known.record, /*wasKnown=*/true, {}, {}};
+  if (knobs.tune == TuneMode::Strict)
+    return missingRecord(what.problem, known.reason);
+  if (llvm::Error error = checkMaySearch(missRules(knobs), what.problem, session.device.executor->name()))
+    return std::move(error);
   SearchRequest request{what.problem,   session.device, session.cache,
                         session.preset, policy,         trialLogPath(*session.cache, what.problem, target, policy),
                         false,          session.quiet};

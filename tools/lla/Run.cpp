@@ -63,7 +63,15 @@ void declare(CLI::App &command, RunFlags &flags) {
 struct Inputs {
   std::vector<TensorFile> files;
   StoredTensors tensors;
+  std::map<std::string, std::string> paths; ///< Of the file that a tensor came from.
+
+  /// "FILE: TENSOR", for errors.
+  std::string placeOf(const std::string &name) const { return paths.at(name) + ": " + name; }
 };
+
+llvm::Error missingTensor(llvm::ArrayRef<std::string> paths, const char *name) {
+  return failure(FailureKind::Usage, fmt::format("{}: expected a tensor {}, got none", fmt::join(paths, ", "), name));
+}
 
 llvm::Expected<Inputs> readInputs(llvm::ArrayRef<std::string> paths) {
   Inputs inputs;
@@ -71,18 +79,20 @@ llvm::Expected<Inputs> readInputs(llvm::ArrayRef<std::string> paths) {
     llvm::Expected<TensorFile> file = TensorFile::open(path);
     if (!file)
       return file.takeError();
-    for (const auto &[name, tensor] : file->tensors())
+    for (const auto &[name, tensor] : file->tensors()) {
       if (!inputs.tensors.emplace(name, tensor).second)
         return failure(FailureKind::Usage, fmt::format("{}: expected each tensor once, got {} again", path, name));
+      inputs.paths[name] = path;
+    }
     inputs.files.push_back(std::move(*file));
   }
   for (const char *name : {"q", "k", "v"}) {
     auto tensor = inputs.tensors.find(name);
     if (tensor == inputs.tensors.end())
-      return failure(FailureKind::Usage, fmt::format("inputs: expected a tensor {}, got none", name));
+      return missingTensor(paths, name);
     if (tensor->second.shape.size() != 4)
-      return failure(FailureKind::Usage,
-                     fmt::format("{}: expected 4 dimensions, got {}", name, tensor->second.shape.size()));
+      return failure(FailureKind::Usage, fmt::format("{}: expected 4 dimensions, got {}", inputs.placeOf(name),
+                                                     tensor->second.shape.size()));
   }
   return inputs;
 }
@@ -120,11 +130,11 @@ llvm::Expected<Problem> problemOfRun(const RunFlags &flags, const StoredTensors 
 }
 
 /// Copies a tensor of a file to its place on the device.
-llvm::Error upload(Executor &executor, const StoredTensors &tensors, const char *name, const TensorView &view,
-                   Layout layout) {
-  auto found = tensors.find(name);
-  if (found == tensors.end())
-    return failure(FailureKind::Usage, fmt::format("inputs: expected a tensor {}, got none", name));
+llvm::Error upload(Executor &executor, const RunFlags &flags, const Inputs &inputs, const char *name,
+                   const TensorView &view, Layout layout) {
+  auto found = inputs.tensors.find(name);
+  if (found == inputs.tensors.end())
+    return missingTensor(flags.inputs, name);
   const StoredTensor &tensor = found->second;
   auto shapeText = [](llvm::ArrayRef<int64_t> sizes) {
     return fmt::format("({})", fmt::join(sizes.begin(), sizes.end(), ", "));
@@ -133,21 +143,21 @@ llvm::Error upload(Executor &executor, const StoredTensors &tensors, const char 
   if (layout == Layout::BHSD)
     std::swap(wanted[1], wanted[2]);
   if (llvm::ArrayRef<int64_t>(tensor.shape) != llvm::ArrayRef<int64_t>(wanted))
-    return failure(FailureKind::Usage,
-                   fmt::format("{}: expected shape {}, got {}", name, shapeText(wanted), shapeText(tensor.shape)));
+    return failure(FailureKind::Usage, fmt::format("{}: expected shape {}, got {}", inputs.placeOf(name),
+                                                   shapeText(wanted), shapeText(tensor.shape)));
   if (tensor.dtype != view.dtype)
-    return failure(FailureKind::Usage, fmt::format("{}: expected dtype {}, got {}", name, lla::name(view.dtype).str(),
-                                                   lla::name(tensor.dtype).str()));
+    return failure(FailureKind::Usage, fmt::format("{}: expected dtype {}, got {}", inputs.placeOf(name),
+                                                   lla::name(view.dtype).str(), lla::name(tensor.dtype).str()));
   return executor.copyIn(view.data, tensor.bytes.data(), static_cast<int64_t>(tensor.bytes.size()), nullptr);
 }
 
-llvm::Error fill(Executor &executor, const Problem &problem, const AttentionTensors &views,
-                 const StoredTensors &tensors, uint64_t seed) {
-  if (tensors.empty())
+llvm::Error fill(Executor &executor, const RunFlags &flags, const Problem &problem, const AttentionTensors &views,
+                 const Inputs &inputs, uint64_t seed) {
+  if (inputs.tensors.empty())
     return executor.fillInputs(problem, views, seed);
   for (auto [name, view] : {std::pair{"q", &views.q}, {"k", &views.k}, {"v", &views.v}, {"r", &views.r}})
     if (view != &views.r || problem.hasProbe())
-      if (llvm::Error error = upload(executor, tensors, name, *view, problem.layout))
+      if (llvm::Error error = upload(executor, flags, inputs, name, *view, problem.layout))
         return error;
   return llvm::Error::success();
 }
@@ -176,7 +186,7 @@ llvm::Expected<double> differenceFrom(const std::string &path, const StoredTenso
   if (!expected)
     return expected.takeError();
   if (expected->shape != output.shape)
-    return failure(FailureKind::Usage, fmt::format("{}: expected o of shape ({}), got ({})", path,
+    return failure(FailureKind::Usage, fmt::format("{}: o: expected shape ({}), got ({})", path,
                                                    fmt::join(output.shape, ", "), fmt::join(expected->shape, ", ")));
   return relativeError(valuesOf(output), valuesOf(*expected));
 }
@@ -201,10 +211,10 @@ std::string textOf(const ordered_json &result) {
 llvm::Expected<Plan> planOf(const RunFlags &flags, const Problem &problem, std::shared_ptr<Jit> jit) {
   if (!flags.schedule.wasGiven)
     return Plan::create(problem, std::move(jit));
-  llvm::Expected<Schedule> schedule = parseScheduleText(flags.schedule.text);
+  llvm::Expected<ScheduleAnswer> schedule = flags.schedule.given(problem, jit->executor().target());
   if (!schedule)
-    return failure(FailureKind::Usage, "schedule: " + llvm::toString(schedule.takeError()));
-  return Plan::create(problem, *schedule, std::move(jit));
+    return schedule.takeError();
+  return Plan::create(problem, schedule->schedule, std::move(jit));
 }
 
 llvm::Error run(const RunFlags &flags, Knobs &knobs) {
@@ -235,7 +245,7 @@ llvm::Error run(const RunFlags &flags, Knobs &knobs) {
   llvm::Expected<DeviceTensors> memory = DeviceTensors::allocate(executor, *problem, plan->workspaceBytes());
   if (!memory)
     return memory.takeError();
-  if (llvm::Error error = fill(executor, *problem, memory->views(), inputs->tensors, knobs.seed))
+  if (llvm::Error error = fill(executor, flags, *problem, memory->views(), *inputs, knobs.seed))
     return error;
   double launching = elapsed();
   if (llvm::Error error = memory->run(*plan, executor))

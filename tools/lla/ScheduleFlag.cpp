@@ -18,21 +18,28 @@ void ScheduleFlag::addTo(CLI::App &command) {
             text = given;
             wasGiven = true;
           },
-          "\"load=ring rows=128 ...\" (default: the tuned one, else that of a near shape, else the default)")
+          "\"load=ring rows=128 ...\"; fields left out are those of the default schedule for the problem and target "
+          "(default: as LLA_TUNE says; the tuned one, else that of a near shape, else the default schedule)")
       ->type_name("SCHEDULE");
   command.footer(fields);
 }
 
-llvm::Expected<ScheduleAnswer> ScheduleFlag::choose(const Cache *cache, const Problem &problem, const Target &target,
-                                                    const MeasurementPolicy &policy) const {
-  if (!wasGiven)
-    return chooseSchedule(cache, problem, target, policy);
-  llvm::Expected<Schedule> schedule = parseScheduleText(text);
+llvm::Expected<ScheduleAnswer> ScheduleFlag::given(const Problem &problem, const Target &target) const {
+  llvm::Expected<Schedule> schedule = parseScheduleText(text, defaultSchedule(problem, target));
   if (!schedule)
     return failure(FailureKind::Usage, "schedule: " + llvm::toString(schedule.takeError()));
   if (llvm::Error error = checkFeasible(problem, *schedule, target))
     return withKind(FailureKind::Compile, std::move(error));
   return ScheduleAnswer{*schedule, ScheduleSource::Given, "", "given on the command line", true};
+}
+
+llvm::Expected<ScheduleAnswer> ScheduleFlag::choose(TuneMode mode, const Cache *cache, const Problem &problem,
+                                                    const Target &target, const MeasurementPolicy &policy) const {
+  return wasGiven ? given(problem, target) : decideSchedule(mode, cache, problem, target, policy);
+}
+
+llvm::Expected<ScheduleAnswer> ScheduleFlag::choose(Jit &jit, const Problem &problem) const {
+  return wasGiven ? given(problem, jit.executor().target()) : jit.decide(problem);
 }
 
 } // namespace lla

@@ -2,9 +2,10 @@
 
 #include "tools/lla/Search.h"
 #include "compiler/Compile.h"
+#include "dialect/Spec/Fields.h"
+#include "runtime/Notices.h"
 #include "runtime/RuntimeError.h"
 #include "runtime/ScheduleChoice.h"
-#include "runtime/cuda/EvaluatorProcess.h"
 #include "tools/lla/Interrupt.h"
 #include "tools/lla/ProblemFlags.h"
 #include "tools/lla/Progress.h"
@@ -15,22 +16,6 @@
 
 namespace lla {
 namespace {
-
-/// On a GPU candidates run in a child, so that one that faults costs only itself.
-std::unique_ptr<Evaluator> makeEvaluator(const SearchRequest &request, const Knobs &knobs) {
-  const Device &device = request.device;
-  EvaluatorOptions options = evaluatorOptions(knobs, device.target(), request.cache);
-  options.graphReplay = request.policy.graphReplay;
-  options.coldCache = request.policy.coldCache;
-  options.cancelled = &interrupted();
-  std::string self = device.target().isHost() ? "" : workerOptions(knobs).executable;
-  if (self.empty())
-    return std::make_unique<KernelEvaluator>(request.problem, device.executor, std::move(options));
-  EvaluatorProcessOptions process;
-  process.command = {self, "evaluator"};
-  return std::make_unique<EvaluatorProcess>(request.problem, device.executor, device.name, std::move(options),
-                                            std::move(process));
-}
 
 TrialLogHeader headerOf(const SearchRequest &request, const Evaluator &evaluator, const Knobs &knobs) {
   TrialLogHeader header;
@@ -49,27 +34,39 @@ struct OpenLog {
   std::vector<Trial> finished;
 };
 
-llvm::Expected<OpenLog> openLog(const SearchRequest &request, const TrialLogHeader &header) {
+llvm::Expected<OpenLog> continueLog(const std::string &path, const TrialLogHeader &header, const Knobs &knobs) {
+  OpenLog open;
+  llvm::Expected<TrialLog> log = readTrialLog(path);
+  if (!log)
+    return log.takeError();
+  if (llvm::Error error = checkSameExperiment(log->header, header))
+    return std::move(error);
+  for (const std::string &complaint : log->complaints)
+    warnOnce(knobs, path + ": left out " + complaint);
+  llvm::Expected<TrialLogWriter> writer = TrialLogWriter::append(path);
+  if (!writer)
+    return writer.takeError();
+  open.writer.emplace(std::move(*writer));
+  open.finished = std::move(log->trials);
+  return open;
+}
+
+llvm::Expected<OpenLog> openLog(const SearchRequest &request, const TrialLogHeader &header, const Knobs &knobs) {
   OpenLog open;
   const std::string &path = request.logPath;
   if (path.empty())
     return open;
   if (request.resume && llvm::sys::fs::exists(path)) {
-    llvm::Expected<TrialLog> log = readTrialLog(path);
-    if (!log)
-      return log.takeError();
-    if (llvm::Error error = checkSameExperiment(log->header, header))
-      return std::move(error);
-    llvm::Expected<TrialLogWriter> writer = TrialLogWriter::append(path);
-    if (!writer)
-      return writer.takeError();
-    open.writer.emplace(std::move(*writer));
-    open.finished = std::move(log->trials);
-    return open;
+    llvm::Expected<bool> isTorn = isTornAtHeader(path);
+    if (!isTorn)
+      return isTorn.takeError();
+    if (!*isTorn)
+      return continueLog(path, header, knobs);
+    warnOnce(knobs, path + ": expected a trial log, got the beginning of one: begun anew");
   }
   llvm::StringRef folder = llvm::sys::path::parent_path(path); // Empty: the current one.
   if (std::error_code code = folder.empty() ? std::error_code() : llvm::sys::fs::create_directories(folder))
-    return llvm::createStringError(code, path + ": " + code.message());
+    return fieldError(folder, "a folder that can be made", code.message());
   llvm::sys::fs::remove(path);
   llvm::Expected<TrialLogWriter> writer = TrialLogWriter::create(path, header);
   if (!writer)
@@ -98,8 +95,10 @@ llvm::Expected<SearchOutcome> search(const SearchRequest &request, const Knobs &
     return ceilings.takeError();
   outcome.ceilings = *ceilings;
 
-  std::unique_ptr<Evaluator> evaluator = makeEvaluator(request, knobs);
-  llvm::Expected<OpenLog> log = openLog(request, headerOf(request, *evaluator, knobs));
+  EvaluatorOptions evaluation = evaluatorOptions(knobs, target, request.policy, request.cache);
+  evaluation.cancelled = &interrupted();
+  std::unique_ptr<Evaluator> evaluator = makeEvaluator(problem, request.device.executor, std::move(evaluation), knobs);
+  llvm::Expected<OpenLog> log = openLog(request, headerOf(request, *evaluator, knobs), knobs);
   if (!log)
     return withKind(FailureKind::Usage, log.takeError());
   Progress progress = Progress::onStandardError(titleOf(problem), request.quiet);
@@ -123,6 +122,8 @@ llvm::Expected<SearchOutcome> search(const SearchRequest &request, const Knobs &
   llvm::Expected<bool> kept = request.cache->records.put(*outcome.record);
   if (!kept)
     outcome.notice = llvm::toString(kept.takeError());
+  else if (request.cache->location.writable.empty())
+    outcome.notice = "the cache lives in memory and ends with this process";
   return outcome;
 }
 

@@ -15,7 +15,7 @@ llvm::Expected<Device> open(const std::string &name, const Knobs &knobs) {
   llvm::Expected<std::unique_ptr<Executor>> executor = openExecutor(name, knobs);
   if (!executor)
     return executor.takeError();
-  return Device{name, std::move(*executor)};
+  return Device{std::move(*executor)};
 }
 
 llvm::Expected<Target> factsOf(const std::string &name, const Knobs &knobs) {

@@ -13,7 +13,6 @@ namespace lla {
 
 /// A device that is open.
 struct Device {
-  std::string name; ///< As `openExecutor` takes it.
   std::shared_ptr<Executor> executor;
   const Target &target() const { return executor->target(); }
 };

@@ -2,8 +2,8 @@
 
 #include "autotune/CostModel.h"
 #include "autotune/TrialExport.h"
-#include "runtime/Jit.h"
 #include "runtime/RuntimeError.h"
+#include "runtime/UserCache.h"
 #include "tools/lla/Command.h"
 #include "tools/lla/Figures.h"
 #include "tools/lla/Interrupt.h"
@@ -169,6 +169,7 @@ llvm::Error dryRun(const TuneFlags &flags, llvm::ArrayRef<SearchRequest> request
 llvm::Error tuneAll(const TuneFlags &flags, Knobs &knobs) {
   if (llvm::Error error = flags.knobs.apply(knobs))
     return error;
+  knobs.disableJit = knobs.assertCacheHit = false; // To compile ahead of time is what is asked.
   llvm::Expected<std::vector<SearchRequest>> requests = requestsOf(flags, knobs);
   if (!requests)
     return requests.takeError();

@@ -50,11 +50,19 @@ struct Verdict {
   std::string fault;    ///< Empty: right.
 };
 
-llvm::Expected<ErrorFigures> judge(const VerifyFlags &flags, const Knobs &knobs, const Device &device,
-                                   std::shared_ptr<Cache> cache, const Problem &problem, const Schedule &schedule) {
-  EvaluatorOptions options = evaluatorOptions(knobs, device.target(), std::move(cache));
+/// A device, and how it gets its kernels.
+struct Workplace {
+  Device device;
+  std::shared_ptr<Cache> cache;
+  std::shared_ptr<Jit> jit;
+};
+
+llvm::Expected<ErrorFigures> judge(const VerifyFlags &flags, const Knobs &knobs, const Workplace &place,
+                                   const Problem &problem, const Schedule &schedule) {
+  const Target &target = place.device.target();
+  EvaluatorOptions options = evaluatorOptions(knobs, target, defaultPolicy(target), place.cache);
   options.verifiedRows = flags.rows;
-  KernelEvaluator evaluator(problem, device.executor, std::move(options));
+  KernelEvaluator evaluator(problem, place.device.executor, std::move(options));
   llvm::Expected<std::vector<Preparation>> prepared = evaluator.prepare({schedule});
   if (!prepared)
     return prepared.takeError();
@@ -64,11 +72,10 @@ llvm::Expected<ErrorFigures> judge(const VerifyFlags &flags, const Knobs &knobs,
 }
 
 /// Launches of one kernel on one input must agree bit by bit.
-llvm::Error checkRepeatable(const Knobs &knobs, const Device &device, const Problem &problem, const Schedule &schedule,
-                            int64_t launches) {
-  Executor &executor = *device.executor;
-  llvm::Expected<Plan> plan =
-      Plan::create(problem, schedule, std::make_shared<Jit>(device.executor, jitOptions(knobs, device.executor)));
+llvm::Error checkRepeatable(const Knobs &knobs, const Workplace &place, const Problem &problem,
+                            const Schedule &schedule, int64_t launches) {
+  Executor &executor = *place.device.executor;
+  llvm::Expected<Plan> plan = Plan::create(problem, schedule, place.jit);
   if (!plan)
     return plan.takeError();
   if (llvm::Error error = plan->prepare())
@@ -95,20 +102,19 @@ llvm::Error checkRepeatable(const Knobs &knobs, const Device &device, const Prob
 }
 
 /// An error that is no verdict (no device, no code) ends the command.
-llvm::Expected<Verdict> verifyOne(const VerifyFlags &flags, const Knobs &knobs, const Device &device,
-                                  std::shared_ptr<Cache> cache, const Problem &problem) {
-  llvm::Expected<ScheduleAnswer> schedule =
-      flags.schedule.choose(cache.get(), problem, device.target(), defaultPolicy(device.target()));
+llvm::Expected<Verdict> verifyOne(const VerifyFlags &flags, const Knobs &knobs, const Workplace &place,
+                                  const Problem &problem) {
+  llvm::Expected<ScheduleAnswer> schedule = flags.schedule.choose(*place.jit, problem);
   if (!schedule)
     return schedule.takeError();
   Verdict verdict;
   verdict.schedule = *schedule;
-  llvm::Expected<ErrorFigures> figures = judge(flags, knobs, device, cache, problem, schedule->schedule);
+  llvm::Expected<ErrorFigures> figures = judge(flags, knobs, place, problem, schedule->schedule);
   llvm::Error error = figures ? checkTolerance(*figures, problem.dtype) : figures.takeError();
   if (figures)
     verdict.figures = *figures;
   if (!error && flags.repeat > 0) {
-    error = checkRepeatable(knobs, device, problem, schedule->schedule, flags.repeat);
+    error = checkRepeatable(knobs, place, problem, schedule->schedule, flags.repeat);
     verdict.launches = flags.repeat;
   }
   if (!error)
@@ -162,14 +168,15 @@ llvm::Error verifyAll(const VerifyFlags &flags, Knobs &knobs) {
   llvm::Expected<std::vector<Device>> devices = flags.target.devices(knobs);
   if (!devices)
     return devices.takeError();
-  std::shared_ptr<Cache> cache = openCache(knobs);
   ordered_json results = ordered_json::array();
   int64_t wrong = 0;
-  for (const Device &device : *devices)
+  for (const Device &device : *devices) {
+    JitOptions options = jitOptions(knobs, device.executor);
+    Workplace place{device, options.cache, std::make_shared<Jit>(device.executor, options)};
     for (const Problem &problem : *problems) {
       if (interrupted())
         return llvm::Error::success();
-      llvm::Expected<Verdict> verdict = verifyOne(flags, knobs, device, cache, problem);
+      llvm::Expected<Verdict> verdict = verifyOne(flags, knobs, place, problem);
       if (!verdict)
         return verdict.takeError();
       wrong += !verdict->fault.empty();
@@ -177,6 +184,7 @@ llvm::Error verifyAll(const VerifyFlags &flags, Knobs &knobs) {
         print(textOf(problem, device, *verdict));
       results.push_back(jsonOf(problem, device, *verdict));
     }
+  }
   if (flags.output == OutputForm::Json)
     printJson(results);
   if (wrong == 0)

@@ -5,6 +5,7 @@
 #include "runtime/RuntimeError.h"
 #include "runtime/Toolkit.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
 #include <atomic>
 #include <thread>
 
@@ -105,8 +106,10 @@ TEST_F(JitTest, TuneModeSearchesOnceAndOnlyOnAMiss) {
   JitOptions tuning = options();
   tuning.tune = TuneMode::Tune;
   int searches = 0;
-  tuning.tuner = [&](const Problem &) -> llvm::Expected<Schedule> {
+  tuning.policy.coldCache = true;
+  tuning.tuner = [&](const Problem &, const MeasurementPolicy &policy) -> llvm::Expected<Schedule> {
     ++searches;
+    EXPECT_TRUE(policy == tuning.policy);
     return otherSchedule();
   };
   Jit jit(executor, tuning);
@@ -117,14 +120,34 @@ TEST_F(JitTest, TuneModeSearchesOnceAndOnlyOnAMiss) {
   EXPECT_EQ(textOf(jit.get(problem)), "");
   EXPECT_EQ(searches, 1);
   EXPECT_EQ(jit.statistics().tunes, 1);
-  ASSERT_EQ(textOf(tuning.cache->records.put(record(otherSchedule()))), "");
+  Record kept = record(otherSchedule());
+  kept.policy = tuning.policy;
+  ASSERT_EQ(textOf(tuning.cache->records.put(kept)), "");
   EXPECT_EQ(textOf(Jit(executor, tuning).get(problem)), "");
   EXPECT_EQ(searches, 1);
 }
 
+TEST_F(JitTest, ADisabledJitDoesNotSearchEither) {
+  JitOptions tuning = options();
+  tuning.tune = TuneMode::Tune;
+  tuning.misses.disableJit = true;
+  int searches = 0;
+  tuning.tuner = [&](const Problem &, const MeasurementPolicy &) -> llvm::Expected<Schedule> {
+    ++searches;
+    return otherSchedule();
+  };
+  auto [kind, text] = faultOf(Jit(executor, tuning).get(problem));
+  EXPECT_EQ(kind, FailureKind::JitDisabled);
+  EXPECT_NE(text.find("lla tune --target"), std::string::npos) << text;
+  EXPECT_EQ(searches, 0);
+  ASSERT_EQ(textOf(tuning.cache->records.put(record(otherSchedule()))), "");
+  EXPECT_NE(faultOf(Jit(executor, tuning).get(problem)).second.find("lla compile"), std::string::npos)
+      << "a record needs no search, but its kernel a compile";
+}
+
 TEST_F(JitTest, ADisabledJitNamesTheCommand) {
   JitOptions disabled = options();
-  disabled.disableJit = true;
+  disabled.misses.disableJit = true;
   auto [kind, text] = faultOf(Jit(executor, disabled).get(problem));
   EXPECT_EQ(kind, FailureKind::JitDisabled);
   EXPECT_NE(text.find("lla compile"), std::string::npos) << text;
@@ -137,13 +160,34 @@ TEST_F(JitTest, ADisabledJitNamesTheCommand) {
 TEST_F(JitTest, AnAssertedHitPrintsTheDifference) {
   ASSERT_EQ(textOf(Jit(executor, options()).get(problem)), "");
   JitOptions asserting = options();
-  asserting.assertCacheHit = true;
+  asserting.misses.assertCacheHit = true;
   EXPECT_EQ(textOf(Jit(executor, asserting).get(problem)), "");
   problem.headDim = 32;
   auto [kind, text] = faultOf(Jit(executor, asserting).get(problem));
   EXPECT_EQ(kind, FailureKind::Miss);
   EXPECT_NE(text.find("head_dim"), std::string::npos) << text;
   EXPECT_NE(text.find("\"32\""), std::string::npos) << text;
+}
+
+TEST_F(JitTest, ADamagedKernelIsAMissThatIsTold) {
+  ASSERT_EQ(textOf(Jit(executor, options()).get(problem)), "");
+  std::vector<ArtifactEntry> entries = options().cache->artifacts.layers()[0].entries();
+  ASSERT_EQ(entries.size(), 1u);
+  std::error_code error;
+  llvm::raw_fd_ostream(folder.path + "/v1/artifacts/" + entries[0].digest + "/kernel.o", error) << "x";
+  ASSERT_FALSE(error);
+  std::vector<std::string> told;
+  JitOptions telling = options();
+  telling.cache = std::make_shared<Cache>(telling.cache->location, defaultArtifactLimit,
+                                          [&](const std::string &text) { told.push_back(text); });
+  llvm::Expected<JitAnswer> answer = Jit(executor, telling).get(problem);
+  ASSERT_TRUE(bool(answer));
+  EXPECT_EQ(answer->code, CodeSource::Compiled);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_NE(told[0].find(entries[0].digest), std::string::npos) << told[0];
+  EXPECT_NE(told[0].find("kernel.o: expected"), std::string::npos) << told[0];
+  EXPECT_EQ(Jit(executor, telling).get(problem)->code, CodeSource::Cache) << "the new one is good";
+  EXPECT_EQ(told.size(), 1u);
 }
 
 TEST_F(JitTest, AFailedCompileIsTypedAndTriedAgain) {

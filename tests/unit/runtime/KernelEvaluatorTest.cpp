@@ -35,6 +35,8 @@ struct KernelEvaluatorTest : testing::Test {
           results.push_back(failure(FailureKind::Worker, "worker was ended by signal 6"));
         else if (kernel == "hang")
           results.push_back(failure(FailureKind::Timeout, "worker did not end"));
+        else if (kernel == "forbidden")
+          results.push_back(failure(FailureKind::JitDisabled, "not at run time"));
         else if (kernel == "refuse")
           results.push_back(failure(FailureKind::Compile, "no"));
         else
@@ -70,6 +72,45 @@ TEST_F(KernelEvaluatorTest, PreparationsTellWhatHappened) {
   EXPECT_EQ(compiled, 4);
   ASSERT_TRUE(bool(evaluator.prepare({schedule(16), schedule(32)}))); // Known already.
   EXPECT_EQ(compiled, 4);
+}
+
+TEST_F(KernelEvaluatorTest, AMissThatIsRefusedIsNoCandidatesFault) {
+  kernels[32] = "forbidden";
+  KernelEvaluator evaluator = this->evaluator();
+  llvm::Expected<std::vector<Preparation>> answers = evaluator.prepare({schedule(16), schedule(32)});
+  ASSERT_FALSE(bool(answers));
+  EXPECT_EQ(describe(answers.takeError()), std::pair(FailureKind::JitDisabled, std::string("not at run time")));
+  kernels[32] = "right";
+  EXPECT_EQ(llvm::cantFail(evaluator.prepare({schedule(32)}))[0].outcome, Outcome::Ok) << "it was not held against it";
+}
+
+/// What the batch compiler of evaluators makes of misses, by rules.
+struct BatchCompilerTest : KernelEvaluatorTest {
+  TestFolder folder;
+  std::shared_ptr<Cache> cache = std::make_shared<Cache>(CacheLocation{folder.path, {}, {}});
+  CompileRequest request{problem, executor->target(), schedule(16), {}};
+
+  std::pair<FailureKind, std::string> faultUnder(const MissRules &rules) {
+    WorkerOptions worker;
+    worker.executable = LLA_TEST_WORKER;
+    worker.temporary = folder.path;
+    auto compileAll = cachedBatchCompiler(std::make_shared<CompileWorkers>(worker), cache, rules);
+    llvm::Expected<Artifact> artifact = std::move(compileAll({request}).front());
+    return artifact ? std::pair(FailureKind::Usage, std::string()) : describe(artifact.takeError());
+  }
+};
+
+TEST_F(BatchCompilerTest, RefusesMissesAndServesHits) {
+  MissRules disabled{/*disableJit=*/true, /*assertCacheHit=*/false}, asserted{/*disableJit=*/false, true};
+  auto [kind, text] = faultUnder(disabled);
+  EXPECT_EQ(kind, FailureKind::JitDisabled);
+  EXPECT_NE(text.find("lla compile --target host"), std::string::npos) << text;
+  EXPECT_EQ(faultUnder(asserted).first, FailureKind::Miss);
+  EXPECT_EQ(faultUnder({}).second, "");
+  EXPECT_EQ(faultUnder(disabled).second, "") << "now it is in the cache";
+  EXPECT_EQ(faultUnder(asserted).second, "");
+  cache = nullptr;
+  EXPECT_EQ(faultUnder(disabled).first, FailureKind::JitDisabled);
 }
 
 TEST_F(KernelEvaluatorTest, RightKernelsPass) {

@@ -2,6 +2,7 @@
 
 #include "runtime/ScheduleChoice.h"
 #include "FakeKernels.h"
+#include "runtime/RuntimeError.h"
 
 using namespace lla;
 
@@ -55,6 +56,22 @@ TEST_F(ScheduleChoiceTest, ExactThenBucketThenNeighbourThenDefault) {
   EXPECT_EQ(neighbour.source, ScheduleSource::Nearest);
   EXPECT_FALSE(neighbour.needsNoTuning);
   EXPECT_EQ(choose(problem(262144)).source, ScheduleSource::Default);
+}
+
+TEST_F(ScheduleChoiceTest, TheModeDecidesWhatAMissIs) {
+  auto decide = [&](TuneMode mode, int64_t context) {
+    return decideSchedule(mode, &cache, problem(context), target, defaultPolicy(target));
+  };
+  keep(problem(4096), 4, deviceClass(target));
+  EXPECT_EQ(llvm::cantFail(decide(TuneMode::Off, 4096)).source, ScheduleSource::Default);
+  EXPECT_EQ(llvm::cantFail(decide(TuneMode::Cache, 4096)).source, ScheduleSource::Exact);
+  EXPECT_EQ(llvm::cantFail(decide(TuneMode::Strict, 4096)).source, ScheduleSource::Exact);
+  EXPECT_EQ(llvm::cantFail(decide(TuneMode::Tune, 8192)).source, ScheduleSource::Nearest);
+  llvm::Expected<ScheduleAnswer> missed = decide(TuneMode::Strict, 8192);
+  ASSERT_FALSE(bool(missed));
+  auto [kind, text] = describe(missed.takeError());
+  EXPECT_EQ(kind, FailureKind::Miss);
+  EXPECT_NE(text.find("\"context\":8192"), std::string::npos) << text;
 }
 
 TEST_F(ScheduleChoiceTest, AnotherDevicesRecordsAreNotTrusted) {
