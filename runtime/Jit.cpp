@@ -143,7 +143,7 @@ llvm::Expected<JitAnswer> Jit::get(const Problem &problem, const ScheduleAnswer 
 }
 
 llvm::Expected<Artifact> Jit::obtain(const Problem &problem, const Schedule &schedule, JitAnswer &answer) {
-  std::call_once(state->toolchainRead, [&] { state->toolchain = toolchainOf(options.compile); });
+  std::call_once(state->toolchainRead, [&] { state->toolchain = toolchainOf(options.compile, options.cache.get()); });
   Key key = artifactKey(problem, schedule, device->target(), state->toolchain);
   auto make = [&] { return this->make(problem, schedule, key, answer); };
   if (!options.cache) {

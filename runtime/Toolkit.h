@@ -2,7 +2,7 @@
 #ifndef LLA_RUNTIME_TOOLKIT_H
 #define LLA_RUNTIME_TOOLKIT_H
 
-#include "cache/Key.h"
+#include "cache/Cache.h"
 #include "compiler/Compile.h"
 #include "runtime/Knobs.h"
 
@@ -14,8 +14,9 @@ std::string findPtxas(const Knobs &knobs);
 /// How to compile for a target: dumps as the environment says, ptxas for a GPU.
 CompileOptions compileOptions(const Knobs &knobs, const Target &target);
 
-/// What an artifact's key says of its making. Runs ptxas, hence is asked for once.
-Toolchain toolchainOf(const CompileOptions &options);
+/// What an artifact's key says of its making. Runs ptxas, which takes longer than loading a kernel, unless `cache` (may
+/// be null) remembers what this very file said of itself.
+Toolchain toolchainOf(const CompileOptions &options, const Cache *cache);
 
 } // namespace lla
 #endif

@@ -50,7 +50,7 @@ BatchCompileFunction cachedBatchCompiler(std::shared_ptr<CompileWorkers> workers
     std::vector<llvm::Expected<Artifact>> results;
     if (requests.empty())
       return results;
-    Toolchain toolchain = toolchainOf(requests.front().options);
+    Toolchain toolchain = toolchainOf(requests.front().options, cache.get());
     std::vector<std::optional<llvm::Expected<Artifact>>> slots(requests.size());
     std::vector<CompileRequest> missing;
     std::vector<size_t> places;

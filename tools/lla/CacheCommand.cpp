@@ -108,7 +108,7 @@ llvm::Error why(const WhyFlags &flags, Knobs &knobs) {
   if (!schedule)
     return schedule.takeError();
   Key key =
-      artifactKey(*problem, schedule->schedule, *target, toolchainOf(compileOptions(knobs, *target)));
+      artifactKey(*problem, schedule->schedule, *target, toolchainOf(compileOptions(knobs, *target), cache.get()));
   RecordVerdict record = whyRecord(cache->records, *problem, *target, *policy);
   ArtifactVerdict artifact = whyArtifact(cache->artifacts, key);
   std::string source = name(schedule->source).str();

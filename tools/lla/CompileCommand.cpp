@@ -190,7 +190,7 @@ llvm::Expected<ordered_json> make(const CompileFlags &flags, const Knobs &knobs,
       flags.timing || flags.remarks ? compileInProcess(request) : workers.compile(request);
   if (!artifact)
     return withKind(FailureKind::Compile, artifact.takeError());
-  Key key = artifactKey(unit.problem, unit.schedule.schedule, unit.target, toolchainOf(request.options));
+  Key key = artifactKey(unit.problem, unit.schedule.schedule, unit.target, toolchainOf(request.options, &cache));
   StoredArtifact stored = toStored(*artifact);
   llvm::Expected<StoredArtifact> kept = cache.artifacts.store(key, stored);
   if (!kept)
