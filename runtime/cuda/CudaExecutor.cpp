@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/cuda/CudaExecutor.h"
-#include "runtime/Knobs.h"
 #include "runtime/RuntimeError.h"
+#include "runtime/UserCache.h"
 #include "runtime/cuda/GemmYardstick.h"
 #include "runtime/cuda/Oracle.h"
 #include "runtime/cuda/TensorMap.h"
@@ -51,8 +51,7 @@ double medianOf(std::vector<double> samples) {
 
 class CudaExecutor : public Executor {
 public:
-  CudaExecutor(std::shared_ptr<const Device> device, std::string toolkit)
-      : device(std::move(device)), toolkit(std::move(toolkit)) {}
+  CudaExecutor(std::shared_ptr<const Device> device, const Knobs &knobs) : device(std::move(device)), knobs(knobs) {}
 
   const Target &target() const override { return device->target(); }
   llvm::Expected<std::unique_ptr<LoadedKernel>> load(const Artifact &artifact, const Problem &problem,
@@ -86,7 +85,7 @@ private:
   llvm::Expected<double> multiplyRate(ElementType dtype);
 
   std::shared_ptr<const Device> device;
-  const std::string toolkit;
+  const Knobs knobs;
 
   std::mutex lock; ///< Of all that follows.
   bool triedOracle = false;
@@ -191,7 +190,8 @@ llvm::Error CudaExecutor::synchronize(Stream stream) {
 Oracle *CudaExecutor::oracle() {
   if (!triedOracle) {
     triedOracle = true;
-    llvm::Expected<std::unique_ptr<Oracle>> created = Oracle::create(device, toolkit);
+    llvm::Expected<std::unique_ptr<Oracle>> created =
+        Oracle::create(device, knobs.cudaHome, &openCache(knobs)->artifacts);
     // Without one the host's reference judges, and every ErrorFigures says so.
     if (created)
       judge = std::move(*created);
@@ -267,7 +267,7 @@ llvm::Expected<std::vector<std::vector<double>>> CudaExecutor::time(llvm::ArrayR
     buffer.emplace(std::move(*memory));
     functions.push_back({[this, &buffer, bytes](CUstream stream) { return judge->read(buffer->data(), bytes, stream); }});
   } else if (policy.multiplyBeside) {
-    llvm::Expected<std::unique_ptr<GemmYardstick>> made = GemmYardstick::create(device, toolkit, *policy.multiplyBeside);
+    llvm::Expected<std::unique_ptr<GemmYardstick>> made = GemmYardstick::create(device, knobs.cudaHome, *policy.multiplyBeside);
     if (made) {
       gemm = std::move(*made);
       functions.push_back({[&gemm](CUstream stream) { return gemm->multiply(stream); }});
@@ -309,7 +309,7 @@ llvm::Expected<double> CudaExecutor::multiplyRate(ElementType dtype) {
   llvm::Expected<Timer *> with = timer();
   if (!with)
     return with.takeError();
-  llvm::Expected<std::unique_ptr<GemmYardstick>> gemm = GemmYardstick::create(device, toolkit, dtype);
+  llvm::Expected<std::unique_ptr<GemmYardstick>> gemm = GemmYardstick::create(device, knobs.cudaHome, dtype);
   if (!gemm)
     return gemm.takeError();
   TimingPolicy policy;
@@ -348,7 +348,7 @@ llvm::Expected<std::unique_ptr<Executor>> openCudaExecutor(int ordinal, const Kn
   llvm::Expected<std::shared_ptr<const cuda::Device>> device = cuda::Device::open(ordinal);
   if (!device)
     return device.takeError();
-  return std::make_unique<cuda::CudaExecutor>(std::move(*device), knobs.cudaHome);
+  return std::make_unique<cuda::CudaExecutor>(std::move(*device), knobs);
 }
 
 llvm::Expected<int> cudaDeviceCount() { return cuda::Device::count(); }

@@ -68,6 +68,11 @@ std::string Nvrtc::version() const {
   return fmt::format("{}.{}", major, minor);
 }
 
+llvm::ArrayRef<const char *> Nvrtc::options() {
+  static constexpr const char *options[] = {"--std=c++17", "--generate-line-info"};
+  return options;
+}
+
 llvm::Expected<std::string> Nvrtc::compileToCubin(const std::string &source, const std::string &arch) const {
   return compile(source, "--gpu-architecture=" + arch, /*cubin=*/true);
 }
@@ -77,15 +82,17 @@ llvm::Expected<std::string> Nvrtc::compileToPtx(const std::string &source, const
   return compile(source, "--gpu-architecture=compute_" + features, /*cubin=*/false);
 }
 
-llvm::Expected<std::string> Nvrtc::compile(const std::string &source, const std::string &option, bool cubin) const {
+llvm::Expected<std::string> Nvrtc::compile(const std::string &source, const std::string &architecture,
+                                           bool cubin) const {
   const Functions &nvrtc = *functions;
   Functions::Program program = nullptr;
   if (int result = nvrtc.create(&program, source.c_str(), "oracle.cu", 0, nullptr, nullptr))
     return llvm::createStringError(std::string("NVRTC: ") + nvrtc.errorText(result));
   std::unique_ptr<Functions::Program, int (*)(Functions::Program *)> owner(&program, nvrtc.destroy);
 
-  const char *options[] = {option.c_str(), "--std=c++17", "--generate-line-info"};
-  if (int result = nvrtc.compile(program, 3, options)) {
+  std::vector<const char *> given(options().begin(), options().end());
+  given.push_back(architecture.c_str());
+  if (int result = nvrtc.compile(program, static_cast<int>(given.size()), given.data())) {
     size_t size = 0;
     nvrtc.logSize(program, &size);
     std::string log(size, '\0');
@@ -95,7 +102,7 @@ llvm::Expected<std::string> Nvrtc::compile(const std::string &source, const std:
   size_t size = 0;
   (cubin ? nvrtc.cubinSize : nvrtc.ptxSize)(program, &size);
   if (!size)
-    return llvm::createStringError("NVRTC: made no code for " + option);
+    return llvm::createStringError("NVRTC: made no code for " + architecture);
   std::string code(size, '\0');
   (cubin ? nvrtc.cubin : nvrtc.ptx)(program, code.data());
   if (!cubin)

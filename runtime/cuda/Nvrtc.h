@@ -21,6 +21,8 @@ public:
 
   /// "13.0".
   std::string version() const;
+  /// What every compile is given besides the architecture.
+  static llvm::ArrayRef<const char *> options();
   /// The cubin for a real architecture ("sm_90a"). Fails with the compiler's log.
   llvm::Expected<std::string> compileToCubin(const std::string &source, const std::string &arch) const;
   /// PTX for an architecture's features.
@@ -29,7 +31,7 @@ public:
 private:
   struct Functions;
   explicit Nvrtc(std::shared_ptr<const Functions> functions) : functions(std::move(functions)) {}
-  llvm::Expected<std::string> compile(const std::string &source, const std::string &option, bool cubin) const;
+  llvm::Expected<std::string> compile(const std::string &source, const std::string &architecture, bool cubin) const;
   std::shared_ptr<const Functions> functions;
 };
 

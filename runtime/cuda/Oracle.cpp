@@ -3,6 +3,7 @@
 #include "runtime/cuda/Oracle.h"
 #include "runtime/Oracle.h"
 #include "runtime/cuda/OracleArguments.h"
+#include "llvm/ADT/StringExtras.h"
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -74,12 +75,32 @@ const char *const oracleSource =
 #include "runtime/cuda/OracleSource.inc"
     ;
 
-llvm::Expected<std::unique_ptr<Oracle>> Oracle::create(std::shared_ptr<const Device> device,
-                                                       const std::string &toolkit) {
+llvm::Expected<std::string> oracleCubin(const Nvrtc &nvrtc, const std::string &arch, ArtifactStore *store) {
+  if (!store)
+    return nvrtc.compileToCubin(oracleSource, arch);
+  Key key;
+  key.add("artifact_schema", std::to_string(cacheSchema));
+  key.add("oracle", sha256(oracleSource));
+  key.add("arch", arch);
+  key.add("nvrtc", nvrtc.version());
+  key.add("options", llvm::join(Nvrtc::options(), " "));
+  llvm::Expected<ObtainedArtifact> obtained = store->obtain(key, [&]() -> llvm::Expected<StoredArtifact> {
+    llvm::Expected<std::string> cubin = nvrtc.compileToCubin(oracleSource, arch);
+    if (!cubin)
+      return cubin.takeError();
+    return StoredArtifact{"cubin", "oracle", std::move(*cubin)};
+  });
+  if (!obtained)
+    return obtained.takeError();
+  return std::move(obtained->artifact.bytes);
+}
+
+llvm::Expected<std::unique_ptr<Oracle>> Oracle::create(std::shared_ptr<const Device> device, const std::string &toolkit,
+                                                       ArtifactStore *store) {
   llvm::Expected<Nvrtc> nvrtc = Nvrtc::open(toolkit);
   if (!nvrtc)
     return nvrtc.takeError();
-  llvm::Expected<std::string> cubin = nvrtc->compileToCubin(oracleSource, device->target().arch);
+  llvm::Expected<std::string> cubin = oracleCubin(*nvrtc, device->target().arch, store);
   if (!cubin)
     return cubin.takeError();
   llvm::Expected<std::unique_ptr<Module>> module = Module::load(device, ArtifactKind::Cubin, *cubin);

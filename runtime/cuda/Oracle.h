@@ -1,7 +1,7 @@
 //===- Oracle.h - generated kernels judged by another compiler's code -----===//
 //
 // Plain CUDA C++ helper kernels (OracleKernels.cu), compiled by NVRTC when a
-// device first needs them: the naive operator, seeded inputs, comparisons, read
+// device first needs them, and kept in the artifact cache: the naive operator, seeded inputs, comparisons, read
 // bandwidth. A candidate that our compiler made is never judged by code that our
 // compiler made.
 //
@@ -9,6 +9,7 @@
 #ifndef LLA_RUNTIME_CUDA_ORACLE_H
 #define LLA_RUNTIME_CUDA_ORACLE_H
 
+#include "cache/ArtifactStore.h"
 #include "runtime/Executor.h"
 #include "runtime/cuda/Module.h"
 #include "runtime/cuda/Nvrtc.h"
@@ -18,13 +19,16 @@ namespace lla::cuda {
 /// OracleArguments.h and OracleKernels.cu, as NVRTC gets them.
 extern const char *const oracleSource;
 
+/// The helpers for an architecture: from `store` (may be null), else compiled, and kept there.
+llvm::Expected<std::string> oracleCubin(const Nvrtc &nvrtc, const std::string &arch, ArtifactStore *store);
+
 enum class PlantedFault { Race, OutOfBounds };
 
 class Oracle {
 public:
-  /// Compiles and loads the helpers: about a second. Fails if there is no NVRTC.
+  /// Loads the helpers; about a second if they have to be compiled. Fails if there is no NVRTC.
   static llvm::Expected<std::unique_ptr<Oracle>> create(std::shared_ptr<const Device> device,
-                                                        const std::string &toolkit);
+                                                        const std::string &toolkit, ArtifactStore *store);
 
   /// Seeded q, r, k, v: q, r, k rows of RMS 1 (r of RMS 1/2), v standard normal. Synchronises.
   llvm::Error fillInputs(const Problem &problem, const AttentionTensors &tensors, uint64_t seed);

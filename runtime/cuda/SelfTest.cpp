@@ -100,7 +100,7 @@ void checkDevice(int ordinal, const std::string &toolkit, std::vector<Check> &ch
                            fmt::format("{}, {}, {} SMs, {:.1f} GiB, nominally {:.0f} GB/s", about.name, target.arch,
                                        target.multiprocessors, about.memoryBytes / double(1 << 30),
                                        about.nominalBytesPerSecond() / 1e9)));
-  llvm::Expected<std::unique_ptr<Oracle>> oracle = Oracle::create(device, toolkit);
+  llvm::Expected<std::unique_ptr<Oracle>> oracle = Oracle::create(device, toolkit, /*store=*/nullptr);
   if (oracle) {
     checks.push_back(outcome(name + " oracle", checkOracle(device, **oracle), "compiled by NVRTC, counts right"));
     llvm::Expected<double> microseconds = launchTime(device, **oracle);
@@ -133,7 +133,7 @@ llvm::Error plantFault(int ordinal, const std::string &fault, const Knobs &knobs
   llvm::Expected<std::shared_ptr<const Device>> device = Device::open(ordinal);
   if (!device)
     return device.takeError();
-  llvm::Expected<std::unique_ptr<Oracle>> oracle = Oracle::create(*device, knobs.cudaHome);
+  llvm::Expected<std::unique_ptr<Oracle>> oracle = Oracle::create(*device, knobs.cudaHome, /*store=*/nullptr);
   if (!oracle)
     return oracle.takeError();
   return (*oracle)->plant(fault == "race" ? PlantedFault::Race : PlantedFault::OutOfBounds);

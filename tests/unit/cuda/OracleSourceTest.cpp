@@ -3,6 +3,7 @@
 #include "runtime/cuda/Nvrtc.h"
 #include "runtime/cuda/Oracle.h"
 #include "runtime/cuda/OracleArguments.h"
+#include "tests/unit/cache/Samples.h"
 #include <gtest/gtest.h>
 #include <type_traits>
 
@@ -52,6 +53,24 @@ TEST_F(OracleSource, CompilesToCubinForHopper) {
   EXPECT_EQ(cubin->substr(1, 3), "ELF");
   for (const char *kernel : kernels)
     EXPECT_NE(cubin->find(kernel), std::string::npos) << kernel;
+}
+
+TEST_F(OracleSource, IsCompiledOncePerCache) {
+  samples::ScratchDirectory scratch;
+  ArtifactStore store({scratch.path, {}, {}});
+  llvm::Expected<std::string> first = oracleCubin(*nvrtc, "sm_90a", &store);
+  ASSERT_TRUE(bool(first)) << llvm::toString(first.takeError());
+  const ArtifactDirectory &directory = store.layers()[0];
+  ASSERT_EQ(directory.entries().size(), 1u);
+  EXPECT_EQ(samples::must(oracleCubin(*nvrtc, "sm_90a", &store)), *first);
+  // Another in its place is what the next one gets: nothing was compiled.
+  std::string digest = directory.entries()[0].digest;
+  Key key = samples::must(directory.meta(digest)).key;
+  ASSERT_EQ(samples::message(directory.remove(digest)), "");
+  samples::must(store.store(key, {"cubin", "oracle", "planted"}));
+  EXPECT_EQ(samples::must(oracleCubin(*nvrtc, "sm_90a", &store)), "planted");
+  EXPECT_EQ(samples::must(oracleCubin(*nvrtc, "sm_80", &store)).substr(1, 3), "ELF") << "another architecture's";
+  EXPECT_EQ(samples::must(oracleCubin(*nvrtc, "sm_90a", nullptr)), *first) << "without a cache";
 }
 
 TEST_F(OracleSource, CompileErrorCarriesTheLog) {
