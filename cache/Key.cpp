@@ -29,6 +29,8 @@ void addCode(Key &key, const Problem &problem) {
   key.add("causal", truth(problem.causal));
   key.add("window", std::to_string(problem.window));
   key.add("single_query", truth(problem.queryLength == 1));
+  if (problem.state) // Only then, so that what was stored before such problems is still found.
+    key.add("state", truth(true));
 }
 
 /// The schedule field by field; the number of splits is an argument of the launch.

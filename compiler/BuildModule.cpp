@@ -35,7 +35,13 @@ OwningOpRef<ModuleOp> lla::buildModule(MLIRContext &context, const Problem &prob
     inputs.push_back(queries);
   inputs.append({keys, keys, b.getF32Type()});
 
-  auto function = func::FuncOp::create(b, problem.kernelName(), b.getFunctionType(inputs, {queries}));
+  SmallVector<Type> outputs = {queries};
+  if (problem.state) {
+    auto rows = RankedTensorType::get(queries.getShape().drop_back(), b.getF32Type());
+    outputs.append({rows, rows, queries.clone(b.getF32Type())});
+  }
+
+  auto function = func::FuncOp::create(b, problem.kernelName(), b.getFunctionType(inputs, outputs));
   function->setAttr(kProblemAttr, ProblemAttr::get(&context, problem));
   function->setAttr(kTargetAttr, TargetAttr::get(&context, target));
   if (schedule)
@@ -46,8 +52,8 @@ OwningOpRef<ModuleOp> lla::buildModule(MLIRContext &context, const Problem &prob
   unsigned next = 0;
   auto argument = [&] { return entry->getArgument(next++); };
   Value q = argument(), r = problem.hasProbe() ? argument() : Value(), k = argument(), v = argument(), scale = argument();
-  Value o = AttentionOp::create(b, queries, q, r, k, v, scale, problem.causal,
-                                problem.window ? b.getI64IntegerAttr(problem.window) : IntegerAttr());
-  func::ReturnOp::create(b, o);
+  auto attention = AttentionOp::create(b, queries, TypeRange(outputs).drop_front(), q, r, k, v, scale, problem.causal,
+                                       problem.window ? b.getI64IntegerAttr(problem.window) : IntegerAttr());
+  func::ReturnOp::create(b, attention.getResults());
   return module;
 }

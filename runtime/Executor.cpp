@@ -8,6 +8,7 @@
 #include "runtime/cuda/CudaExecutor.h"
 #include "runtime/host/HostExecutor.h"
 #include <fmt/format.h>
+#include <list>
 #include <numbers>
 
 namespace lla {
@@ -77,18 +78,15 @@ llvm::Error Executor::fillInputs(const Problem &problem, const AttentionTensors 
 llvm::Expected<ErrorFigures> Executor::compare(const Problem &problem, const AttentionTensors &tensors, int64_t rows,
                                                uint64_t seed) {
   AttentionTensors copies = tensors;
-  std::vector<char> memory[5];
-  size_t used = 0;
-  for (TensorView AttentionTensors::*member :
-       {&AttentionTensors::q, &AttentionTensors::r, &AttentionTensors::k, &AttentionTensors::v, &AttentionTensors::o}) {
-    if (member == &AttentionTensors::r && !problem.hasProbe())
-      continue;
-    const TensorView &view = tensors.*member;
-    std::vector<char> &bytes = memory[used++];
-    copies.*member = mirror(view, bytes);
-    if (llvm::Error error = copyOut(bytes.data(), view.data, view.spanBytes(), nullptr))
-      return error;
-  }
+  std::list<std::vector<char>> memory;
+  for (llvm::ArrayRef<NamedTensor> names : {inputsOf(problem), outputsOf(problem)})
+    for (const NamedTensor &one : names) {
+      const TensorView &view = tensors.*one.member;
+      std::vector<char> &bytes = memory.emplace_back();
+      copies.*one.member = mirror(view, bytes);
+      if (llvm::Error error = copyOut(bytes.data(), view.data, view.spanBytes(), nullptr))
+        return error;
+    }
   return compareWithReference(problem, copies, sampleRows(problem, rows, seed));
 }
 
@@ -110,6 +108,11 @@ Launch makeLaunch(const LoadedKernel &kernel, const Problem &problem, const Atte
   LLA_SET_TENSOR(o)
   if (problem.hasProbe()) {
     LLA_SET_TENSOR(r)
+  }
+  if (problem.state) {
+    LLA_SET_TENSOR(lse)
+    LLA_SET_TENSOR(tbar)
+    LLA_SET_TENSOR(vbar)
   }
 #undef LLA_SET_TENSOR
   arguments.workspace = costs.workspaceBytes ? workspace : nullptr;

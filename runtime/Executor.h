@@ -64,6 +64,8 @@ struct ErrorFigures {
   double baselineRelative = 0; ///< The same of the straightforward evaluation (Reference.h, baselineForward).
   double baselineRms = 0;
   double maxReference = 0;
+  /// With state, the largest error of each: of lse and tbar over max(1, max|ref|), of vbar over max|ref|; 0 without.
+  double lse = 0, tbar = 0, vbar = 0;
   int64_t rows = 0; ///< (sequence, row, head)s compared.
   bool allRows = false;
   std::string oracle; ///< "host reference" or "NVRTC".
@@ -116,11 +118,11 @@ public:
   /// Waits for `stream` and reports any fault of earlier work on it.
   virtual llvm::Error synchronize(Stream stream) = 0;
 
-  /// Fills q, r, k, v (o is left alone) with a problem's seeded random inputs: RMS-normalised q, r, k (r halved),
+  /// Fills q, r, k, v (and no output) with a problem's seeded random inputs: RMS-normalised q, r, k (r halved),
   /// normal v, rounded to dtype. The default generates on the host (Inputs.h) and copies.
   virtual llvm::Error fillInputs(const Problem &problem, const AttentionTensors &tensors, uint64_t seed);
 
-  /// Judges o by code that our compiler did not produce, on up to `rows` rows chosen from `seed` (0: all).
+  /// Judges the outputs by code that our compiler did not produce, on up to `rows` rows chosen from `seed` (0: all).
   /// Synchronises. The default copies to the host and asks Oracle.h. Fails on a fault, not on wrong values.
   virtual llvm::Expected<ErrorFigures> compare(const Problem &problem, const AttentionTensors &tensors, int64_t rows,
                                                uint64_t seed);

@@ -4,6 +4,7 @@
 #include "autotune/Measurement.h"
 #include "runtime/Oracle.h"
 #include "runtime/RuntimeError.h"
+#include "llvm/ADT/STLExtras.h"
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -76,7 +77,8 @@ template <class Answer> llvm::Expected<Answer> asOutcome(llvm::Error error) {
 
 struct KernelEvaluator::Memory {
   std::vector<std::unique_ptr<Buffer>> inputs;
-  std::optional<GuardedBuffer> output, workspace;
+  std::vector<GuardedBuffer> outputs; ///< In the order of outputsOf.
+  std::optional<GuardedBuffer> workspace;
   AttentionTensors tensors;
 };
 
@@ -163,18 +165,22 @@ llvm::Error KernelEvaluator::reserve(int64_t workspaceBytes) {
   if (!memory) {
     auto fresh = std::make_unique<Memory>();
     fresh->tensors = denseTensors(problem);
-    for (TensorView *view : {&fresh->tensors.q, &fresh->tensors.r, &fresh->tensors.k, &fresh->tensors.v}) {
-      llvm::Expected<std::unique_ptr<Buffer>> buffer = executor->allocate(view->spanBytes());
+    for (const NamedTensor &input : inputsOf(problem)) {
+      TensorView &view = fresh->tensors.*input.member;
+      llvm::Expected<std::unique_ptr<Buffer>> buffer = executor->allocate(view.spanBytes());
       if (!buffer)
         return buffer.takeError();
-      view->data = (*buffer)->data();
+      view.data = (*buffer)->data();
       fresh->inputs.push_back(std::move(*buffer));
     }
-    llvm::Expected<GuardedBuffer> output = GuardedBuffer::create(*executor, fresh->tensors.o.spanBytes());
-    if (!output)
-      return output.takeError();
-    fresh->tensors.o.data = output->data();
-    fresh->output = std::move(*output);
+    for (const NamedTensor &output : outputsOf(problem)) {
+      TensorView &view = fresh->tensors.*output.member;
+      llvm::Expected<GuardedBuffer> buffer = GuardedBuffer::create(*executor, view.spanBytes());
+      if (!buffer)
+        return buffer.takeError();
+      view.data = buffer->data();
+      fresh->outputs.push_back(std::move(*buffer));
+    }
     if (llvm::Error error = executor->fillInputs(problem, fresh->tensors, options.seed))
       return error;
     memory = std::move(fresh);
@@ -206,20 +212,26 @@ llvm::Expected<ErrorFigures> KernelEvaluator::compare(const Schedule &schedule) 
     return error;
   // Twice on the same workspace: the second is wrong if the first left its counters behind.
   for (int repeat = 0; repeat < 2; ++repeat) {
-    if (llvm::Error error = executor->fill(memory->output->data(), poisonByte, memory->output->bytes(), nullptr))
-      return error;
+    for (const GuardedBuffer &output : memory->outputs)
+      if (llvm::Error error = executor->fill(output.data(), poisonByte, output.bytes(), nullptr))
+        return error;
     if (llvm::Error error = executor->launch(*launch, nullptr))
       return error;
   }
   if (llvm::Error error = executor->synchronize(nullptr))
     return error;
-  for (auto [guarded, what] : {std::pair{&*memory->output, "output"}, {&*memory->workspace, "workspace"}}) {
-    llvm::Expected<bool> isIntact = guarded->isIntact(*executor);
+  auto checkZones = [&](const GuardedBuffer &guarded, const char *what) -> llvm::Error {
+    llvm::Expected<bool> isIntact = guarded.isIntact(*executor);
     if (!isIntact)
       return isIntact.takeError();
-    if (!*isIntact)
-      return failure(FailureKind::Verification, fmt::format("{}: written out of bounds", what));
-  }
+    return *isIntact ? llvm::Error::success()
+                     : failure(FailureKind::Verification, fmt::format("{}: written out of bounds", what));
+  };
+  for (auto [output, named] : llvm::zip_equal(memory->outputs, outputsOf(problem)))
+    if (llvm::Error error = checkZones(output, named.name))
+      return error;
+  if (llvm::Error error = checkZones(*memory->workspace, "workspace"))
+    return error;
   return executor->compare(problem, memory->tensors, options.verifiedRows, options.seed);
 }
 

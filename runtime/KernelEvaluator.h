@@ -2,7 +2,7 @@
 //
 // Compiles candidates in workers, verifies each on fresh random inputs against
 // the oracle, and times them interleaved, all on one executor. Red zones around
-// the output and the workspace catch writes out of bounds.
+// outputs and workspace catch writes out of bounds.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_RUNTIME_KERNELEVALUATOR_H
@@ -67,7 +67,7 @@ private:
   /// Fails where a miss in the cache was refused: that says nothing of the candidate.
   llvm::Expected<Preparation> outcomeOf(llvm::Expected<Artifact> artifact, Candidate &candidate);
   llvm::Expected<LoadedKernel *> loaded(const Schedule &candidate);
-  /// Inputs, output and workspace of at least `workspaceBytes`.
+  /// Inputs, outputs and workspace of at least `workspaceBytes`.
   llvm::Error reserve(int64_t workspaceBytes);
   llvm::Expected<Launch> launchOf(const Schedule &candidate);
   TimingPolicy policyOf(const MeasureRequest &request) const;

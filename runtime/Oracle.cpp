@@ -17,6 +17,9 @@ struct RowErrors {
   double maximum = 0, squares = 0;                 ///< Of o - ref; NaN spreads.
   double baselineMaximum = 0, baselineSquares = 0; ///< Of the straightforward evaluation.
   double referenceMaximum = 0, referenceSquares = 0;
+  struct Worst {
+    double difference = 0, reference = 0;
+  } lse, tbar, vbar; ///< With state.
 };
 
 /// The larger one, or NaN.
@@ -53,11 +56,32 @@ Problem problemOfRow(const Problem &problem, KeyRange range) {
   return single;
 }
 
+/// Equal infinities differ by nothing.
+void raise(RowErrors::Worst &worst, double actual, double expected) {
+  worst.difference = worse(worst.difference, actual == expected ? 0 : std::abs(actual - expected));
+  if (std::isfinite(expected))
+    worst.reference = std::max(worst.reference, std::abs(expected));
+}
+
+void compareState(const Problem &problem, const AttentionTensors &tensors, int64_t row, const RowState &expected,
+                  RowErrors &errors) {
+  double lse, tbar;
+  std::vector<double> vbar(problem.headDim);
+  readRow(tensors.lse, row, &lse);
+  readRow(tensors.tbar, row, &tbar);
+  readRow(tensors.vbar, row, vbar.data());
+  raise(errors.lse, lse, expected.lse);
+  raise(errors.tbar, tbar, expected.tbar);
+  for (int64_t i = 0; i < problem.headDim; ++i)
+    raise(errors.vbar, vbar[i], expected.vbar[i]);
+}
+
 RowErrors compareRow(const Problem &problem, const AttentionTensors &tensors, int64_t row) {
   RowIndex index = indexOf(problem, row);
   int64_t dims = problem.headDim;
   KeyRange range = visibleKeys(problem, index.position);
   std::vector<double> actual(dims), expected(dims, 0.0), baseline(dims, 0.0);
+  RowState state{-std::numeric_limits<double>::infinity(), 0, std::vector<double>(dims)};
   readRow(tensors.o, row, actual.data());
   if (range.begin < range.end) {
     std::vector<double> q(dims), r(problem.hasProbe() ? dims : 0);
@@ -70,8 +94,12 @@ RowErrors compareRow(const Problem &problem, const AttentionTensors &tensors, in
     Problem single = problemOfRow(problem, range);
     referenceRow(single, q, r, k, v, 0, 0, 0, expected);
     baseline = baselineForward(single, q, r, k, v);
+    if (problem.state)
+      state = referenceRowState(single, q, r, k, v, 0, 0, 0);
   }
   RowErrors errors;
+  if (problem.state)
+    compareState(problem, tensors, row, state, errors);
   for (int64_t i = 0; i < dims; ++i) {
     double difference = std::abs(actual[i] - expected[i]);
     double straightforward = std::abs(roundTo(problem.dtype, baseline[i]) - expected[i]);
@@ -96,6 +124,16 @@ double ratio(double error, double reference) {
 double relativeUlp(ElementType type, double magnitude) {
   int fractionBits = type == ElementType::F32 ? 23 : type == ElementType::F16 ? 10 : 7;
   return magnitude > 0 ? std::exp2(std::floor(std::log2(magnitude)) - fractionBits) / magnitude : 0;
+}
+
+constexpr double singleLimit = 2e-5, halfLimit = 1e-2; ///< Of fp32 and of 16 bits.
+
+llvm::Error checkError(const char *output, double error, double limit, const ErrorFigures &figures) {
+  if (error <= limit) // False for NaN.
+    return llvm::Error::success();
+  return failure(FailureKind::Verification,
+                 fmt::format("{}: expected an error of at most {:.2e} of max|reference|, got {:.2e} ({} rows, {})",
+                             output, limit, error, figures.rows, figures.oracle));
 }
 
 } // namespace
@@ -139,6 +177,11 @@ ErrorFigures compareWithReference(const Problem &problem, const AttentionTensors
     total.baselineSquares += row.baselineSquares;
     total.referenceMaximum = worse(total.referenceMaximum, row.referenceMaximum);
     total.referenceSquares += row.referenceSquares;
+    for (RowErrors::Worst RowErrors::*member : {&RowErrors::lse, &RowErrors::tbar, &RowErrors::vbar}) {
+      RowErrors::Worst &worst = total.*member;
+      worst.difference = worse(worst.difference, (row.*member).difference);
+      worst.reference = std::max(worst.reference, (row.*member).reference);
+    }
   }
   ErrorFigures figures;
   figures.relative = ratio(total.maximum, total.referenceMaximum);
@@ -146,6 +189,9 @@ ErrorFigures compareWithReference(const Problem &problem, const AttentionTensors
   figures.baselineRelative = ratio(total.baselineMaximum, total.referenceMaximum);
   figures.baselineRms = ratio(std::sqrt(total.baselineSquares), std::sqrt(total.referenceSquares));
   figures.maxReference = total.referenceMaximum;
+  figures.lse = total.lse.difference / std::max(total.lse.reference, 1.0);
+  figures.tbar = total.tbar.difference / std::max(total.tbar.reference, 1.0);
+  figures.vbar = ratio(total.vbar.difference, total.vbar.reference);
   figures.rows = rows.size();
   figures.allRows = figures.rows == problem.batch * problem.queryLength * problem.queryHeads;
   figures.oracle = "host reference";
@@ -153,14 +199,21 @@ ErrorFigures compareWithReference(const Problem &problem, const AttentionTensors
 }
 
 llvm::Error checkTolerance(const ErrorFigures &figures, ElementType dtype) {
-  double limit = 2e-5;
+  double limit = singleLimit;
   if (dtype != ElementType::F32)
-    limit = std::max(1e-2, 1.5 * figures.baselineRelative + 2 * relativeUlp(dtype, figures.maxReference));
-  if (figures.relative <= limit) // False for NaN.
-    return llvm::Error::success();
-  return failure(FailureKind::Verification,
-                 fmt::format("output: expected an error of at most {:.2e} of max|reference|, got {:.2e} ({} rows, {})",
-                             limit, figures.relative, figures.rows, figures.oracle));
+    limit = std::max(halfLimit, 1.5 * figures.baselineRelative + 2 * relativeUlp(dtype, figures.maxReference));
+  if (llvm::Error error = checkError("output", figures.relative, limit, figures))
+    return error;
+  return checkStateTolerance(figures, dtype);
+}
+
+llvm::Error checkStateTolerance(const ErrorFigures &figures, ElementType dtype) {
+  bool isHalf = dtype != ElementType::F32;
+  constexpr double statisticLimit = 1e-4;
+  for (auto [name, error] : {std::pair{"lse", figures.lse}, {"tbar", figures.tbar}})
+    if (llvm::Error wrong = checkError(name, error, isHalf ? statisticLimit : singleLimit, figures))
+      return wrong;
+  return checkError("vbar", figures.vbar, isHalf ? halfLimit : singleLimit, figures);
 }
 
 } // namespace lla

@@ -21,14 +21,17 @@ void inSequence(int64_t count, llvm::function_ref<void(int64_t)> body);
 /// random ones from `seed`.
 std::vector<int64_t> sampleRows(const Problem &problem, int64_t rows, uint64_t seed);
 
-/// Compares rows of o; all tensors in host memory.
+/// Compares rows of the outputs; all tensors in host memory.
 ErrorFigures compareWithReference(const Problem &problem, const AttentionTensors &tensors, llvm::ArrayRef<int64_t> rows,
                                   ParallelFor parallel = inSequence);
 
-/// Success if an output with these figures counts as right: no NaN; fp32 within 2e-5 of max|ref|; 16 bits within
+/// Success if outputs with these figures count as right: no NaN; fp32 within 2e-5 of max|ref|; 16 bits within
 /// 1e-2, or (cancellation may cost the straightforward evaluation more than that) within 1.5 times its error and
-/// two output ulp. Fails with Verification.
+/// two output ulp; and a right state. Fails with Verification.
 llvm::Error checkTolerance(const ErrorFigures &figures, ElementType dtype);
+/// Success if lse, tbar and vbar count as right: vbar within 1e-2 (fp32: 2e-5); lse and tbar, which no rounding to 16
+/// bits has touched, within 1e-4 (2e-5). Fails with Verification.
+llvm::Error checkStateTolerance(const ErrorFigures &figures, ElementType dtype);
 
 } // namespace lla
 #endif

@@ -38,18 +38,24 @@ llvm::Error checkSize(NamedView tensor, unsigned dimension, int64_t planned, boo
                            upTo ? "at most " : "", planned, size));
 }
 
-llvm::Error checkSameSizes(NamedView tensor, NamedView model) {
-  for (unsigned dimension = 0; dimension < 4; ++dimension)
+llvm::Error checkSameSizes(NamedView tensor, NamedView model, unsigned dimensions = 4) {
+  for (unsigned dimension = 0; dimension < dimensions; ++dimension)
     if (tensor.view->sizes[dimension] != model.view->sizes[dimension])
       return usage(fmt::format("{}.{}: expected {} as in {}, got {}", tensor.name, dimensionNames[dimension],
                                model.view->sizes[dimension], model.name, tensor.view->sizes[dimension]));
   return llvm::Error::success();
 }
 
+llvm::Error checkType(NamedView tensor, ElementType expected) {
+  if (tensor.view->dtype == expected)
+    return llvm::Error::success();
+  return usage(
+      fmt::format("{}.dtype: expected {}, got {}", tensor.name, name(expected).str(), name(tensor.view->dtype).str()));
+}
+
 llvm::Error checkShape(NamedView tensor, const Problem &planned, int64_t rows, int64_t heads) {
-  if (tensor.view->dtype != planned.dtype)
-    return usage(fmt::format("{}.dtype: expected {}, got {}", tensor.name, name(planned.dtype).str(),
-                             name(tensor.view->dtype).str()));
+  if (llvm::Error error = checkType(tensor, planned.dtype))
+    return error;
   if (llvm::Error error = checkSize(tensor, 0, planned.batch, /*upTo=*/true))
     return error;
   if (llvm::Error error = checkSize(tensor, 1, rows, /*upTo=*/true))
@@ -73,7 +79,7 @@ bool isAddressable(const TensorView &view) {
 
 llvm::Error checkStrides(NamedView tensor, int64_t alignment) {
   const TensorView &view = *tensor.view;
-  if (view.strides[3] != 1)
+  if (view.sizes[3] > 1 && view.strides[3] != 1)
     return usage(fmt::format("{}.stride(dim): expected 1, got {}", tensor.name, view.strides[3]));
   for (unsigned dimension = 0; dimension < 3; ++dimension) {
     if (view.sizes[dimension] <= 1)
@@ -96,7 +102,8 @@ llvm::Error checkAddress(NamedView tensor, TargetKind target) {
     return llvm::Error::success();
   if (!view.data)
     return usage(fmt::format("{}.data: expected an address, got null", tensor.name));
-  int64_t alignment = target == TargetKind::Cuda ? vectorLoadBytes : elementBytes(view.dtype);
+  bool isByVectors = target == TargetKind::Cuda && view.sizes[3] > 1;
+  int64_t alignment = isByVectors ? vectorLoadBytes : elementBytes(view.dtype);
   if (reinterpret_cast<uintptr_t>(view.data) % alignment)
     return usage(fmt::format("{}.data: expected an address aligned to {} bytes, got {}", tensor.name, alignment,
                              fmt::ptr(view.data)));
@@ -162,13 +169,19 @@ bool spansDisjoint(const void *a, int64_t bytesA, const void *b, int64_t bytesB)
   return beginA + bytesA <= beginB || beginB + bytesB <= beginA;
 }
 
-/// r takes part only with a probe.
-template <class Visit> llvm::Error forEachInput(const Problem &problem, const AttentionTensors &tensors, Visit visit) {
-  for (NamedView input : {NamedView{"q", &tensors.q}, {"r", &tensors.r}, {"k", &tensors.k}, {"v", &tensors.v}})
-    if (input.view != &tensors.r || problem.hasProbe())
-      if (llvm::Error error = visit(input))
-        return error;
+template <class Visit>
+llvm::Error forEach(llvm::ArrayRef<NamedTensor> names, const AttentionTensors &tensors, Visit visit) {
+  for (const NamedTensor &one : names)
+    if (llvm::Error error = visit(NamedView{one.name, &(tensors.*one.member)}))
+      return error;
   return llvm::Error::success();
+}
+
+template <class Visit> llvm::Error forEachInput(const Problem &problem, const AttentionTensors &tensors, Visit visit) {
+  return forEach(inputsOf(problem), tensors, visit);
+}
+template <class Visit> llvm::Error forEachOutput(const Problem &problem, const AttentionTensors &tensors, Visit visit) {
+  return forEach(outputsOf(problem), tensors, visit);
 }
 
 llvm::Error overlap(const char *a, const char *b) {
@@ -192,10 +205,62 @@ llvm::Error checkWorkspace(const Problem &problem, const AttentionTensors &tenso
   };
   if (llvm::Error error = forEachInput(problem, tensors, check))
     return error;
-  return check({"o", &tensors.o});
+  return forEachOutput(problem, tensors, check);
 }
 
+/// `output` addresses each element once and has memory of its own.
+llvm::Error checkOutput(const Problem &problem, const AttentionTensors &tensors, NamedView output) {
+  if (!addressesEachElementOnce(*output.view))
+    return usage(fmt::format(
+        "{}.stride: expected each element to have an address of its own, got elements that share one", output.name));
+  auto apart = [&](NamedView other) {
+    bool isItself = other.view == output.view;
+    return !isItself && mayOverlap(*other.view, *output.view) ? overlap(output.name, other.name)
+                                                              : llvm::Error::success();
+  };
+  if (llvm::Error error = forEachInput(problem, tensors, apart))
+    return error;
+  return forEachOutput(problem, tensors, apart);
+}
+
+/// o, and with state lse, tbar and vbar, beside q.
+llvm::Error checkOutputShapes(const Problem &planned, const AttentionTensors &tensors) {
+  NamedView q{"q", &tensors.q}, o{"o", &tensors.o}, vbar{"vbar", &tensors.vbar};
+  if (llvm::Error error = checkSameSizes(o, q))
+    return error;
+  if (llvm::Error error = checkType(o, planned.dtype))
+    return error;
+  if (!planned.state)
+    return llvm::Error::success();
+  for (NamedView rows : {NamedView{"lse", &tensors.lse}, {"tbar", &tensors.tbar}}) {
+    if (llvm::Error error = checkType(rows, ElementType::F32))
+      return error;
+    if (llvm::Error error = checkSameSizes(rows, q, /*dimensions=*/3))
+      return error;
+    if (llvm::Error error = checkSize(rows, 3, 1, /*upTo=*/false))
+      return error;
+  }
+  if (llvm::Error error = checkType(vbar, ElementType::F32))
+    return error;
+  return checkSameSizes(vbar, q);
+}
+
+constexpr NamedTensor inputNames[] = {
+    {"q", &AttentionTensors::q}, {"k", &AttentionTensors::k}, {"v", &AttentionTensors::v}, {"r", &AttentionTensors::r}};
+constexpr NamedTensor outputNames[] = {{"o", &AttentionTensors::o},
+                                       {"lse", &AttentionTensors::lse},
+                                       {"tbar", &AttentionTensors::tbar},
+                                       {"vbar", &AttentionTensors::vbar}};
+
 } // namespace
+
+llvm::ArrayRef<NamedTensor> inputsOf(const Problem &problem) {
+  return llvm::ArrayRef(inputNames).drop_back(problem.hasProbe() ? 0 : 1);
+}
+
+llvm::ArrayRef<NamedTensor> outputsOf(const Problem &problem) {
+  return llvm::ArrayRef(outputNames).drop_back(problem.state ? 0 : 3);
+}
 
 int64_t TensorView::spanBytes() const {
   if (empty())
@@ -217,12 +282,20 @@ TensorView denseView(void *data, ElementType dtype, std::array<int64_t, 4> sizes
 }
 
 AttentionTensors denseTensors(const Problem &problem) {
-  TensorView query =
-      denseView(nullptr, problem.dtype, {problem.batch, problem.queryLength, problem.queryHeads, problem.headDim},
-                problem.layout);
-  TensorView key = denseView(nullptr, problem.dtype, {problem.batch, problem.context, problem.kvHeads, problem.headDim},
-                             problem.layout);
-  return {query, query, key, key, query};
+  auto ofQueries = [&](ElementType dtype, int64_t dim) {
+    return denseView(nullptr, dtype, {problem.batch, problem.queryLength, problem.queryHeads, dim}, problem.layout);
+  };
+  AttentionTensors tensors;
+  tensors.q = tensors.o = ofQueries(problem.dtype, problem.headDim);
+  tensors.k = tensors.v = denseView(nullptr, problem.dtype,
+                                    {problem.batch, problem.context, problem.kvHeads, problem.headDim}, problem.layout);
+  if (problem.hasProbe())
+    tensors.r = tensors.q;
+  if (problem.state) {
+    tensors.lse = tensors.tbar = ofQueries(ElementType::F32, 1);
+    tensors.vbar = ofQueries(ElementType::F32, problem.headDim);
+  }
+  return tensors;
 }
 
 bool mayOverlap(const TensorView &a, const TensorView &b) {
@@ -253,29 +326,24 @@ llvm::Expected<Problem> problemOf(const Problem &planned, const AttentionTensors
       return error;
   if (llvm::Error error = checkSameSizes({"v", &tensors.v}, k))
     return error;
-  if (llvm::Error error = checkSameSizes({"o", &tensors.o}, q))
+  if (llvm::Error error = checkOutputShapes(planned, tensors))
     return error;
-  for (NamedView tensor : {NamedView{"r", &tensors.r}, {"v", &tensors.v}, {"o", &tensors.o}})
-    if (tensor.view->dtype != planned.dtype && (tensor.view != &tensors.r || planned.hasProbe()))
-      return usage(fmt::format("{}.dtype: expected {}, got {}", tensor.name, name(planned.dtype).str(),
-                               name(tensor.view->dtype).str()));
+  for (NamedView tensor : {NamedView{"r", &tensors.r}, {"v", &tensors.v}})
+    if (tensor.view != &tensors.r || planned.hasProbe())
+      if (llvm::Error error = checkType(tensor, planned.dtype))
+        return error;
   return actual;
 }
 
 llvm::Error checkAddresses(const Problem &problem, const AttentionTensors &tensors, const void *workspace,
                            int64_t workspaceBytes, TargetKind target) {
-  NamedView o{"o", &tensors.o};
   auto check = [&](NamedView tensor) { return checkAddress(tensor, target); };
   if (llvm::Error error = forEachInput(problem, tensors, check))
     return error;
-  if (llvm::Error error = check(o))
+  if (llvm::Error error = forEachOutput(problem, tensors, check))
     return error;
-  if (!addressesEachElementOnce(tensors.o))
-    return usage("o.stride: expected each element to have an address of its own, got elements that share one");
-  auto apart = [&](NamedView input) {
-    return mayOverlap(*input.view, *o.view) ? overlap("o", input.name) : llvm::Error::success();
-  };
-  if (llvm::Error error = forEachInput(problem, tensors, apart))
+  auto isItsOwn = [&](NamedView output) { return checkOutput(problem, tensors, output); };
+  if (llvm::Error error = forEachOutput(problem, tensors, isItsOwn))
     return error;
   return checkWorkspace(problem, tensors, workspace, workspaceBytes);
 }

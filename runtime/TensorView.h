@@ -9,6 +9,7 @@
 
 #include "dialect/Spec/Problem.h"
 #include "dialect/Spec/Target.h"
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 #include <array>
 #include <cstdint>
@@ -30,12 +31,24 @@ struct TensorView {
 /// A dense view; `sizes` are (batch, row, head, dim) whatever the layout.
 TensorView denseView(void *data, ElementType dtype, std::array<int64_t, 4> sizes, Layout layout);
 
-/// What one call reads and writes. r is ignored without a probe.
+/// What one call reads and writes; what the problem does not have (inputsOf, outputsOf) is ignored. lse and tbar are
+/// (batch, row, head, 1), in fp32 as vbar.
 struct AttentionTensors {
   TensorView q, r, k, v, o;
+  TensorView lse, tbar, vbar;
 };
 
-/// Dense views of a problem's tensors in its layout, without data.
+/// A tensor of a call by its name.
+struct NamedTensor {
+  const char *name;
+  TensorView AttentionTensors::*member;
+};
+/// What a call of `problem` reads: q, k, v, and r with a probe.
+llvm::ArrayRef<NamedTensor> inputsOf(const Problem &problem);
+/// What it writes: o, and with state lse, tbar and vbar.
+llvm::ArrayRef<NamedTensor> outputsOf(const Problem &problem);
+
+/// Dense views of a problem's tensors in its layout, without data; those that it does not have are empty.
 AttentionTensors denseTensors(const Problem &problem);
 
 /// The problem that a call on `tensors` solves: `planned` with the batch, query length and context of the
@@ -44,8 +57,8 @@ AttentionTensors denseTensors(const Problem &problem);
 llvm::Expected<Problem> problemOf(const Problem &planned, const AttentionTensors &tensors);
 
 /// Addresses of what `problemOf` accepted: non-null, last stride 1, aligned (16 bytes for base and strides on
-/// a GPU, one element on the host), no negative stride, o addressing each element once, o and workspace
-/// overlapping nothing. Inputs may overlap or interleave. Never allocates on success.
+/// a GPU, one element on the host and for lse and tbar), no negative stride, outputs addressing each element once,
+/// outputs and workspace overlapping nothing. Inputs may overlap or interleave. Never allocates on success.
 llvm::Error checkAddresses(const Problem &problem, const AttentionTensors &tensors, const void *workspace,
                            int64_t workspaceBytes, TargetKind target);
 

@@ -1,6 +1,7 @@
 //===- LowerToOnline.cpp - attention as a fold ----------------------------===//
 //
-// Rewrites attention into init, one update over all visible keys, finalize.
+// Rewrites attention into init, one update over all visible keys, finalize, and
+// (where it gives lse, tbar and vbar) statistics.
 //
 // Why it is right: the state is a commutative monoid and finalize inverts it to
 // the definition: O1/d1 = vbar, d2/d1 = tbar - c, O2/d1 = sum p (t - c) v, hence
@@ -21,7 +22,7 @@ using namespace lla;
 
 namespace {
 
-/// attention -> online_init, online_update, online_finalize.
+/// attention -> online_init, online_update, online_finalize [, online_statistics].
 struct LowerAttention : OpRewritePattern<AttentionOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(AttentionOp op, PatternRewriter &rewriter) const override {
@@ -31,7 +32,12 @@ struct LowerAttention : OpRewritePattern<AttentionOp> {
     state = OnlineUpdateOp::create(rewriter, op.getLoc(), stateType, state, op.getQ(), op.getR(), /*rows=*/Value(),
                                    op.getK(), op.getV(), op.getScale(), op.getCausal(), op.getWindowAttr(),
                                    KeyRangeKind::Whole);
-    rewriter.replaceOpWithNewOp<OnlineFinalizeOp>(op, op.getO().getType(), state);
+    SmallVector<Value> results = {OnlineFinalizeOp::create(rewriter, op.getLoc(), op.getO().getType(), state)};
+    if (!op.getStatistics().empty())
+      llvm::append_range(
+          results,
+          OnlineStatisticsOp::create(rewriter, op.getLoc(), op.getStatistics().getTypes(), state).getResults());
+    rewriter.replaceOp(op, results);
     return success();
   }
 };

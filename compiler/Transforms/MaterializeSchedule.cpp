@@ -29,7 +29,9 @@ static LogicalResult checkAgreement(AttentionOp op, const Problem &problem) {
   ElementType dtype = element.isF32() ? ElementType::F32 : element.isBF16() ? ElementType::BF16 : ElementType::F16;
   bool agrees = dtype == problem.dtype && q.getDimSize(2) == problem.queryHeads && k.getDimSize(2) == problem.kvHeads &&
                 q.getDimSize(3) == problem.headDim && bool(op.getR()) == problem.hasProbe() &&
-                op.getCausal() == problem.causal && static_cast<int64_t>(op.getWindow().value_or(0)) == problem.window;
+                op.getCausal() == problem.causal &&
+                static_cast<int64_t>(op.getWindow().value_or(0)) == problem.window &&
+                op.getStatistics().empty() == !problem.state;
   return agrees ? success() : op.emitOpError() << "disagrees with " << kProblemAttr << " " << toJson(problem);
 }
 

@@ -30,6 +30,8 @@ def LLALowerToOnline : Pass<"lla-lower-to-online", "::mlir::func::FuncOp"> {
     %s1 = lla.online_update %s0 queries %q probe %r keys %k values %v scale %c causal range whole
     %o  = lla.online_finalize %s1
     ```
+    lse, tbar and vbar, where asked for, come of an `lla.online_statistics`.
+
     Doctest: tests/lit/Transforms/lla-lower-to-online.mlir
   }];
   let dependentDialects = ["::lla::LLADialect"];

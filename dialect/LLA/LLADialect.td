@@ -23,7 +23,8 @@ def LLA_Dialect : Dialect {
 
     `online_update` folds a range of keys into it, `online_merge` adds the states of
     split key ranges (rescaled to the larger m, shifted to one c), and
-    `online_finalize` gives `O1/d1 (1 + d2/d1) - O2/d1`, or 0 where d1 = 0.
+    `online_finalize` gives `O1/d1 (1 + d2/d1) - O2/d1`, or 0 where d1 = 0, and
+    `online_statistics` what else is worth keeping of a state.
   }];
   let useDefaultAttributePrinterParser = 1;
   let useDefaultTypePrinterParser = 1;

@@ -8,21 +8,26 @@ using namespace mlir;
 using namespace lla;
 
 //===----------------------------------------------------------------------===//
-// Assembly: `type(q), type(k) -> type(o)`; r has q's type and v has k's
+// Assembly: `type(q), type(k) -> type(o) [, type(lse), type(tbar), type(vbar)]`; r
+// has q's type and v has k's
 //===----------------------------------------------------------------------===//
 
 static ParseResult parseAttentionTypes(OpAsmParser &parser, Type &q, Type &r, Type &k, Type &v, Type &o,
+                                       SmallVectorImpl<Type> &statistics,
                                        std::optional<OpAsmParser::UnresolvedOperand> probe) {
   if (parser.parseType(q) || parser.parseComma() || parser.parseType(k) || parser.parseArrow() || parser.parseType(o))
     return failure();
   if (probe)
     r = q;
   v = k;
-  return success();
+  return failed(parser.parseOptionalComma()) ? success() : parser.parseTypeList(statistics);
 }
 
-static void printAttentionTypes(OpAsmPrinter &printer, Operation *, Type q, Type, Type k, Type, Type o, Value) {
+static void printAttentionTypes(OpAsmPrinter &printer, Operation *, Type q, Type, Type k, Type, Type o,
+                                TypeRange statistics, Value) {
   printer << q << ", " << k << " -> " << o;
+  for (Type type : statistics)
+    printer << ", " << type;
 }
 
 #define GET_OP_CLASSES
@@ -60,6 +65,12 @@ static LogicalResult verifyHeads(Operation *op, RankedTensorType q, RankedTensor
 //===----------------------------------------------------------------------===//
 // lla.attention
 //===----------------------------------------------------------------------===//
+
+/// Types of lse (and tbar) and vbar of rows with the shape of `query`.
+static std::pair<Type, Type> stateTypes(RankedTensorType query) {
+  Type element = Float32Type::get(query.getContext());
+  return {RankedTensorType::get(query.getShape().drop_back(), element), query.clone(element)};
+}
 
 static LogicalResult verifyRanks(AttentionOp op) { // C1
   for (Value operand : op->getOperands()) {
@@ -106,10 +117,20 @@ static LogicalResult verifyDim(AttentionOp op) { // C5
   return success();
 }
 
+static LogicalResult verifyState(AttentionOp op) { // C7
+  auto [row, value] = stateTypes(tensor(op.getQ()));
+  Type expected[] = {row, row, value};
+  TypeRange types = op.getStatistics().getTypes();
+  if (types.empty() || types == TypeRange(expected))
+    return success();
+  return op.emitOpError() << "C7: expected no statistics, or those of types " << ArrayRef(expected) << ", got "
+                          << types;
+}
+
 LogicalResult AttentionOp::verify() {
   return success(succeeded(verifyRanks(*this)) && succeeded(verifyProbeShape(*this)) &&
                  succeeded(verifyKeyShape(*this)) && succeeded(verifyHeads(*this)) && succeeded(verifyDim(*this)) &&
-                 succeeded(verifyWindow(*this, getCausal(), getWindow(), "C6")));
+                 succeeded(verifyWindow(*this, getCausal(), getWindow(), "C6")) && succeeded(verifyState(*this)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -186,5 +207,17 @@ LogicalResult OnlineFinalizeOp::verify() {
     return emitOpError() << "C1: expected a merged state, got " << state;
   if (tensor(getO()).getRank() != 4 || tensor(getO()).getDimSize(3) != state.getDim()) // C2
     return emitOpError() << "C2: expected rank 4 and dim " << state.getDim() << ", got " << getO().getType();
+  return success();
+}
+
+LogicalResult OnlineStatisticsOp::verify() {
+  StateType state = getState().getType();
+  if (!state.getUnmerged().empty()) // C1
+    return emitOpError() << "C1: expected a merged state, got " << state;
+  RankedTensorType value = tensor(getVbar());
+  bool fits = value.getRank() == 4 && value.getDimSize(3) == state.getDim();
+  if (!fits || getLse().getType() != stateTypes(value).first || getTbar().getType() != getLse().getType()) // C2
+    return emitOpError() << "C2: expected lse and tbar of rank 3 and vbar with a dim " << state.getDim()
+                         << " more, got " << getLse().getType() << ", " << getTbar().getType() << " and " << value;
   return success();
 }

@@ -8,6 +8,7 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 class LLA_Op<string mnemonic, list<Trait> traits = []> : Op<LLA_Dialect, mnemonic, traits>;
 
 def LLA_Tensor : RankedTensorOf<[F32, BF16, F16]>;
+def LLA_StateTensor : RankedTensorOf<[F32]>;
 
 def LLA_AttentionOp : LLA_Op<"attention", [Pure]> {
   let summary = "attention of the local-linear family";
@@ -21,25 +22,36 @@ def LLA_AttentionOp : LLA_Op<"attention", [Pure]> {
     With `causal`, row i of Lq sees keys j <= Lk - Lq + i; with `window = W` only
     the last W of those.
 
+    Further results, if asked for, are what a merge with other keys (context
+    parallelism) and a backward pass need; p_j = e^(s_j - lse):
+
+        lse_i = ln sum_J e^s_j      tbar_i      vbar_i = sum_j p_j v_j
+
+    A row that sees no key has lse = -inf, tbar = 0, vbar = 0; without a probe tbar = 0.
+
     (C1) q, r, k, v are rank 4, (batch, row, head, dim), of one element type.
-    (C2) r has the shape of q; the result has the shape and type of q.
+    (C2) r has the shape of q; the result o has the shape and type of q.
     (C3) k and v have the same shape; batch and dim agree with q.
     (C4) head counts and dim are static; query heads are a multiple of KV heads.
     (C5) dim is a multiple of 8 in 16..256.
     (C6) window >= 1 where present, and then causal is present.
+    (C7) `statistics` is empty, or lse, tbar and vbar in f32: lse and tbar of q's shape without dim, vbar of q's.
 
     Example:
     ```mlir
     %o = lla.attention %q probe %r keys %k values %v scale %scale causal
       : tensor<?x?x16x128xbf16>, tensor<?x?x8x128xbf16> -> tensor<?x?x16x128xbf16>
+    %p, %lse, %tbar, %vbar = lla.attention %q probe %r keys %k values %v scale %scale
+      : tensor<?x?x16x128xbf16>, tensor<?x?x8x128xbf16> -> tensor<?x?x16x128xbf16>,
+        tensor<?x?x16xf32>, tensor<?x?x16xf32>, tensor<?x?x16x128xf32>
     ```
   }];
   let arguments = (ins LLA_Tensor:$q, Optional<LLA_Tensor>:$r, LLA_Tensor:$k, LLA_Tensor:$v, F32:$scale,
                        UnitAttr:$causal, OptionalAttr<I64Attr>:$window);
-  let results = (outs LLA_Tensor:$o);
+  let results = (outs LLA_Tensor:$o, Variadic<LLA_StateTensor>:$statistics);
   let assemblyFormat = [{
     $q (`probe` $r^)? `keys` $k `values` $v `scale` $scale (`causal` $causal^)? (`window` $window^)? attr-dict
-    `:` custom<AttentionTypes>(type($q), type($r), type($k), type($v), type($o), ref($r))
+    `:` custom<AttentionTypes>(type($q), type($r), type($k), type($v), type($o), type($statistics), ref($r))
   }];
   let hasVerifier = 1;
 }
@@ -120,6 +132,22 @@ def LLA_OnlineFinalizeOp : LLA_Op<"online_finalize", [Pure]> {
   let arguments = (ins LLA_StateType:$state);
   let results = (outs LLA_Tensor:$o);
   let assemblyFormat = "$state attr-dict `:` type($state) `->` type($o)";
+  let hasVerifier = 1;
+}
+
+def LLA_OnlineStatisticsOp : LLA_Op<"online_statistics", [Pure]> {
+  let summary = "what a merge with other keys and a backward pass need of a state";
+  let description = [{
+        lse = m + ln d1      tbar = c + d2/d1, 0 without a probe      vbar = O1/d1
+
+    -inf, 0 and 0 where d1 = 0.
+
+    (C1) nothing is unmerged.
+    (C2) lse and tbar are rank 3, (batch, row, head), of one type; vbar has a dim more, the state's.
+  }];
+  let arguments = (ins LLA_StateType:$state);
+  let results = (outs LLA_StateTensor:$lse, LLA_StateTensor:$tbar, LLA_StateTensor:$vbar);
+  let assemblyFormat = "$state attr-dict `:` type($state) `->` type($lse) `,` type($tbar) `,` type($vbar)";
   let hasVerifier = 1;
 }
 

@@ -142,7 +142,9 @@ double Problem::minimumBytes() const {
   int64_t unseen = window ? std::max<int64_t>(context - queryLength + 1 - window, 0) : 0;
   double querySide = (hasProbe() ? 3.0 : 2.0) * static_cast<double>(queryElements());
   double keySide = 2.0 * static_cast<double>(context - unseen) * batch * kvHeads * headDim;
-  return (querySide + keySide) * elementBytes(dtype);
+  double stateBytes =
+      state ? static_cast<double>(elementBytes(ElementType::F32)) * (queryElements() + 2 * stateRows()) : 0;
+  return (querySide + keySide) * elementBytes(dtype) + stateBytes;
 }
 
 std::string Problem::kernelName() const {
@@ -153,6 +155,8 @@ std::string Problem::kernelName() const {
     symbol += fmt::format("_w{}", window);
   if (!hasProbe())
     symbol += "_softmax";
+  if (state)
+    symbol += "_state";
   return symbol;
 }
 
@@ -190,6 +194,7 @@ llvm::Expected<Problem> parseProblem(llvm::StringRef json) {
   readPositive(reader, "window", problem.window, "none");
   if (double scale; reader.number("scale", scale))
     problem.scale = scale;
+  reader.boolean("state", problem.state);
   if (llvm::Error error = reader.finish())
     return error;
   if (llvm::Error error = normalize(problem))
@@ -216,6 +221,8 @@ std::string toJson(const Problem &problem) {
   if (problem.window)
     object["window"] = problem.window;
   object["scale"] = problem.effectiveScale();
+  if (problem.state)
+    object["state"] = true;
   return object.dump();
 }
 

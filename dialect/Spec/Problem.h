@@ -10,6 +10,11 @@
 //     o_i = sum_j p_j (1 + tbar - t_j) v_j,   tbar = sum_j p_j t_j
 // Probe::None leaves r out (softmax attention). A row that sees no key yields 0.
 //
+// With `state` the kernel also gives, in fp32, what a merge with other keys and a
+// backward pass need of a row's keys (p_j = e^(s_j - lse)):
+//     lse = ln sum_J e^s_j         tbar, 0 without a probe      vbar = sum_J p_j v_j
+// A row that sees no key has lse = -inf, tbar = 0, vbar = 0.
+//
 //===----------------------------------------------------------------------===//
 #ifndef LLA_DIALECT_SPEC_PROBLEM_H
 #define LLA_DIALECT_SPEC_PROBLEM_H
@@ -46,6 +51,7 @@ struct Problem {
   bool causal = false;       ///< End-aligned: row i sees keys j <= context - queryLength + i.
   int64_t window = 0;        ///< 0: none. W >= 1: each row sees its last W keys, self included; implies causal.
   std::optional<double> scale; ///< Default 1/sqrt(headDim). Fp32 holds it, also times log2(e).
+  bool state = false;          ///< lse, tbar and vbar are outputs too.
 
   int64_t group() const { return queryHeads / kvHeads; }
   bool hasProbe() const { return probe != Probe::None; }
@@ -53,11 +59,13 @@ struct Problem {
   /// Elements of q (and r, o): batch * queryLength * queryHeads * headDim; of k (and v) alike.
   int64_t queryElements() const;
   int64_t keyElements() const;
+  /// Query rows of all sequences and heads: elements of lse (and tbar).
+  int64_t stateRows() const { return batch * queryLength * queryHeads; }
   /// Visible (row, key) pairs of one head of one sequence.
   int64_t visiblePairs() const;
   /// FLOPs of the algorithm: 8 (4 without probe) * visible pairs * headDim * queryHeads * batch.
   double flops() const;
-  /// Bytes that must move at least: each input read once, the output written once.
+  /// Bytes that must move at least: each input read once, each output written once.
   double minimumBytes() const;
   /// Symbol of a kernel for this problem's kind, e.g. lla_decode_d128_g4_bf16_causal_w1024.
   std::string kernelName() const;

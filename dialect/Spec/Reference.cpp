@@ -38,11 +38,11 @@ template <class Number> Number dot(Values a, Values b) {
   return sum;
 }
 
-/// p_j and t_j of one row over its visible keys, and tbar; empty if it sees none.
+/// p_j and t_j of one row over its visible keys, lse and tbar; empty if it sees none.
 template <class Number> struct RowWeights {
   KeyRange range;
   std::vector<Number> p, t;
-  Number tbar = 0;
+  Number lse = -std::numeric_limits<Number>::infinity(), tbar = 0;
 
   RowWeights(const Problem &problem, Values q, Values r, Values k, int64_t sequence, int64_t row, int64_t head)
       : range(visibleKeys(problem, row)) {
@@ -62,6 +62,8 @@ template <class Number> struct RowWeights {
       sum += weight = std::exp(weight - maximum);
     for (size_t j = 0; j < p.size(); ++j)
       tbar += (p[j] /= sum) * t[j];
+    if (!p.empty())
+      lse = maximum + std::log(sum);
   }
 };
 
@@ -141,6 +143,27 @@ std::vector<double> referenceForward(const Problem &problem, Values q, Values r,
     referenceRow(problem, q, r, k, v, sequence, row, head, to);
   });
   return o;
+}
+
+RowState referenceRowState(const Problem &problem, Values q, Values r, Values k, Values v, int64_t sequence,
+                           int64_t row, int64_t head) {
+  RowWeights<double> weights(problem, q, r, k, sequence, row, head);
+  RowState state{weights.lse, weights.tbar, std::vector<double>(problem.headDim)};
+  for (size_t j = 0; j < weights.p.size(); ++j)
+    addScaled(weights.p[j], v.slice(Dense{problem}.key(sequence, weights.range.begin + j, head), problem.headDim),
+              state.vbar);
+  return state;
+}
+
+States referenceStates(const Problem &problem, Values q, Values r, Values k, Values v) {
+  States states;
+  Dense{problem}.forEachRow([&](int64_t sequence, int64_t row, int64_t head) {
+    RowState state = referenceRowState(problem, q, r, k, v, sequence, row, head);
+    states.lse.push_back(state.lse);
+    states.tbar.push_back(state.tbar);
+    states.vbar.insert(states.vbar.end(), state.vbar.begin(), state.vbar.end());
+  });
+  return states;
 }
 
 Gradients referenceBackward(const Problem &problem, Values q, Values r, Values k, Values v, Values g) {

@@ -24,6 +24,21 @@ void referenceRow(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<doub
 std::vector<double> referenceForward(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r,
                                      llvm::ArrayRef<double> k, llvm::ArrayRef<double> v);
 
+/// What the keys of one row leave, besides o (Problem.h); -inf, 0 and zeros for a row that sees none.
+struct RowState {
+  double lse, tbar;
+  std::vector<double> vbar;
+};
+RowState referenceRowState(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r,
+                           llvm::ArrayRef<double> k, llvm::ArrayRef<double> v, int64_t sequence, int64_t row,
+                           int64_t head);
+/// Of all rows: lse and tbar (batch, row, head), vbar (batch, row, head, dim).
+struct States {
+  std::vector<double> lse, tbar, vbar;
+};
+States referenceStates(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r, llvm::ArrayRef<double> k,
+                       llvm::ArrayRef<double> v);
+
 struct Gradients { std::vector<double> q, r, k, v; };
 /// Vector-Jacobian product with `g` = dL/do; formulas as in the Parallax backward:
 ///   gl = p (a - T + (tbar - t)(a - b)),  gu = -p (a - b),  a = g.v, T = g.o, b = g.vbar

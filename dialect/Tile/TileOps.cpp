@@ -79,12 +79,17 @@ LogicalResult ColumnsOp::verify() {
 
 LogicalResult StoreOp::verify() {
   Layout layout = getValue().getType().getLayout();
-  if (layout != Layout::Accumulator && layout != Layout::Columns && layout != Layout::Flat && layout != Layout::Dense) // C1
-    return emitOpError() << "C1: expected layout accumulator, columns, flat or dense, got " << stringifyLayout(layout);
+  if (!llvm::is_contained({Layout::Accumulator, Layout::Columns, Layout::Row, Layout::Flat, Layout::Dense},
+                          layout)) // C1
+    return emitOpError() << "C1: expected layout accumulator, columns, row, flat or dense, got "
+                         << stringifyLayout(layout);
   int64_t columns = getValue().getType().getColumns(), viewColumns = getView().getType().getColumns();
-  bool isWhole = layout == Layout::Flat || layout == Layout::Dense;
-  if (getColumn() ? isWhole : columns < viewColumns || (isWhole && columns != viewColumns)) // C2
-    return emitOpError() << "C2: expected " << (isWhole ? "" : "at least ") << viewColumns << " columns, got " << columns;
+  if (getColumn() && layout != Layout::Accumulator && layout != Layout::Columns) // C2
+    return emitOpError() << "C2: expected layout accumulator or columns with a column, got " << stringifyLayout(layout);
+  bool isDense = layout == Layout::Dense;
+  if (!getColumn() && (columns < viewColumns || (isDense && columns != viewColumns))) // C2
+    return emitOpError() << "C2: expected " << (isDense ? "" : "at least ") << viewColumns << " columns, got "
+                         << columns;
   return success();
 }
 

@@ -128,12 +128,12 @@ def Tile_ColumnsOp : Tile_Op<"columns", [Pure]> {
 def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
   let summary = "a fragment's rows below `limit` to global memory, in the view's element type";
   let description = [{
-    With `column` the fragment's first column is that one of the view; columns beyond
-    the view's are not written.
+    With `column` the fragment's first column is that one of the view. A column of the
+    fragment beyond the view's is padding, or (of a flat fragment) a copy, and is not written.
 
-    (C1) the layout is accumulator, columns, flat or dense.
-    (C2) flat and dense fragments have the view's columns, the others at least as many, unless there is a `column`,
-         which only the others may have.
+    (C1) the layout is accumulator, columns, row, flat or dense.
+    (C2) a dense fragment has the view's columns, any other at least as many, unless there is a `column`, which only
+         accumulator and columns fragments may have.
   }];
   let arguments = (ins Tile_FragType:$value, Tile_ViewType:$view, I32:$row, I32:$limit, Optional<I32>:$column);
   let assemblyFormat = [{

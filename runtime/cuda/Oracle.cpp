@@ -38,6 +38,9 @@ oracle::Attention attentionOf(const Problem &problem, const AttentionTensors &te
   attention.k = tensorOf(tensors.k);
   attention.v = tensorOf(tensors.v);
   attention.o = tensorOf(tensors.o);
+  attention.lse = tensorOf(tensors.lse);
+  attention.tbar = tensorOf(tensors.tbar);
+  attention.vbar = tensorOf(tensors.vbar);
   attention.batch = problem.batch;
   attention.queryLength = problem.queryLength;
   attention.queryHeads = problem.queryHeads;
@@ -49,6 +52,7 @@ oracle::Attention attentionOf(const Problem &problem, const AttentionTensors &te
   attention.element = elementOf(problem.dtype);
   attention.causal = problem.causal;
   attention.hasProbe = problem.hasProbe();
+  attention.hasState = problem.state;
   return attention;
 }
 
@@ -57,12 +61,16 @@ ErrorFigures figuresOf(const oracle::Differences &sums, int64_t rows, bool all) 
   auto ratio = [&](double error, double reference) {
     return sums.nans ? std::numeric_limits<double>::quiet_NaN() : error == 0 ? 0 : error / reference;
   };
+  auto overOne = [&](double error, double reference) { return ratio(error, std::max(reference, 1.0)); };
   ErrorFigures figures;
   figures.relative = ratio(sums.maxDifference, sums.maxReference);
   figures.rms = ratio(std::sqrt(sums.squaredDifference), std::sqrt(sums.squaredReference));
   figures.baselineRelative = ratio(sums.maxBaseline, sums.maxReference);
   figures.baselineRms = ratio(std::sqrt(sums.squaredBaseline), std::sqrt(sums.squaredReference));
   figures.maxReference = sums.maxReference;
+  figures.lse = overOne(sums.maxLse, sums.maxLseReference);
+  figures.tbar = overOne(sums.maxTbar, sums.maxTbarReference);
+  figures.vbar = ratio(sums.maxVbar, sums.maxVbarReference);
   figures.rows = rows;
   figures.allRows = all;
   figures.oracle = "NVRTC";
@@ -190,7 +198,9 @@ llvm::Expected<ErrorFigures> Oracle::compare(const Problem &problem, const Atten
   bool all = count == problem.batch * problem.queryLength * problem.queryHeads;
   if (count == 0)
     return figuresOf({}, 0, all);
-  int64_t resultBytes = count * problem.headDim * static_cast<int64_t>(sizeof(double));
+  // As resultNumbers of OracleKernels.cu has it.
+  int64_t resultNumbers = problem.state ? 2 * problem.headDim + 2 : problem.headDim;
+  int64_t resultBytes = count * resultNumbers * static_cast<int64_t>(sizeof(double));
   llvm::Expected<Memory> exact = Memory::allocate(device, resultBytes);
   if (!exact)
     return exact.takeError();

@@ -19,10 +19,11 @@ struct Tensor {
 
 struct Attention {
   Tensor q, r, k, v, o;
+  Tensor lse, tbar, vbar; ///< fp32; with state.
   long long batch, queryLength, queryHeads, kvHeads, context, headDim;
   long long window; ///< 0: none.
   double scale;
-  int element, causal, hasProbe, padding;
+  int element, causal, hasProbe, hasState;
 };
 
 /// The rows looked at: numbers over (sequence, row, head).
@@ -46,6 +47,9 @@ struct Differences {
   double maxBaseline, squaredBaseline;     ///< Of the straightforward evaluation against the exact result.
   double maxReference, squaredReference;   ///< Of the exact result itself.
   unsigned long long nans;                 ///< Outputs or results that are no number.
+  double maxLse, maxLseReference;          ///< Of the state: difference and exact result, infinities aside.
+  double maxTbar, maxTbarReference;
+  double maxVbar, maxVbarReference;
 };
 
 } // namespace lla::oracle

@@ -126,6 +126,9 @@ template <class Number, class Combine> __device__ Number overBlock(Number value,
   return scratch[0];
 }
 
+/// Numbers of a row's result: o, and with state vbar, lse, tbar.
+__device__ long long resultNumbers(const Attention &a) { return a.hasState ? 2 * a.headDim + 2 : a.headDim; }
+
 /// One row of the output by one CTA. Three passes over the visible keys: the maximum, the sums that give tbar, and the
 /// values. Accumulates in Number; `rounding` also rounds p and p (t - tbar) to the element type before they meet v.
 template <class Number> __device__ void forwardRow(const Attention &a, const Row &row, bool rounding, double *result) {
@@ -201,15 +204,21 @@ template <class Number> __device__ void forwardRow(const Attention &a, const Row
     if (dim < a.headDim) {
       Number o = value[slot] - correct[slot];
       result[dim] = rounding ? static_cast<double>(rounded(o, a.element)) : static_cast<double>(o);
+      if (a.hasState)
+        result[a.headDim + dim] = value[slot];
     }
+  }
+  if (a.hasState && thread == 0) {
+    result[2 * a.headDim] = maximum + log(weights); // Of no key: -inf, as log(0) is.
+    result[2 * a.headDim + 1] = mean;
   }
 }
 
-/// result[i][dim] of the i-th of `rows`, in double precision.
+/// result[i] of the i-th of `rows`, in double precision.
 extern "C" __global__ void __launch_bounds__(blockThreads) oracle_exact(Attention a, Rows rows, double *result) {
   for (long long i = blockIdx.x; i < rows.count; i += gridDim.x) {
     __syncthreads();
-    forwardRow<double>(a, rowOf(a, rows.numbers[i]), false, result + i * a.headDim);
+    forwardRow<double>(a, rowOf(a, rows.numbers[i]), false, result + i * resultNumbers(a));
   }
 }
 
@@ -217,7 +226,7 @@ extern "C" __global__ void __launch_bounds__(blockThreads) oracle_exact(Attentio
 extern "C" __global__ void __launch_bounds__(blockThreads) oracle_baseline(Attention a, Rows rows, double *result) {
   for (long long i = blockIdx.x; i < rows.count; i += gridDim.x) {
     __syncthreads();
-    forwardRow<float>(a, rowOf(a, rows.numbers[i]), true, result + i * a.headDim);
+    forwardRow<float>(a, rowOf(a, rows.numbers[i]), true, result + i * resultNumbers(a));
   }
 }
 
@@ -228,18 +237,44 @@ __device__ void raise(double *maximum, double value) {
   atomicMax(reinterpret_cast<Word *>(maximum), static_cast<Word>(__double_as_longlong(value)));
 }
 
-/// Adds to `figures` what those rows of a.o and of `baseline` differ by from `exact`.
+/// Largest difference of a state's tensor, and largest exact result. Equal infinities differ by nothing.
+struct Worst {
+  double difference, reference;
+};
+__device__ void look(Worst &worst, Word &nans, const Tensor &tensor, long long index, double expected) {
+  double actual = static_cast<const float *>(tensor.data)[index];
+  double difference = actual == expected ? 0 : fabs(actual - expected);
+  if (difference != difference) {
+    ++nans;
+    return;
+  }
+  worst.difference = fmax(worst.difference, difference);
+  if (!isinf(expected))
+    worst.reference = fmax(worst.reference, fabs(expected));
+}
+
+/// Adds to `figures` what those rows of the outputs and of `baseline` differ by from `exact`.
 extern "C" __global__ void __launch_bounds__(blockThreads)
     oracle_compare(Attention a, Rows rows, const double *exact, const double *baseline, Differences *figures) {
   __shared__ double scratch[blockThreads];
-  Differences mine = {0, 0, 0, 0, 0, 0, 0};
+  Differences mine = {};
+  Worst lse = {}, tbar = {}, vbar = {};
   for (long long i = blockIdx.x; i < rows.count; i += gridDim.x) {
     Row row = rowOf(a, rows.numbers[i]);
+    const double *result = exact + i * resultNumbers(a);
+    if (a.hasState) {
+      for (int dim = threadIdx.x; dim < a.headDim; dim += blockThreads)
+        look(vbar, mine.nans, a.vbar, at(a.vbar, row.sequence, row.position, row.head) + dim, result[a.headDim + dim]);
+      if (threadIdx.x == 0) {
+        look(lse, mine.nans, a.lse, at(a.lse, row.sequence, row.position, row.head), result[2 * a.headDim]);
+        look(tbar, mine.nans, a.tbar, at(a.tbar, row.sequence, row.position, row.head), result[2 * a.headDim + 1]);
+      }
+    }
     long long base = at(a.o, row.sequence, row.position, row.head);
     for (int dim = threadIdx.x; dim < a.headDim; dim += blockThreads) {
-      double expected = exact[i * a.headDim + dim];
+      double expected = result[dim];
       double output = widen(a.o.data, base + dim, a.element);
-      double difference = fabs(output - expected), rough = fabs(baseline[i * a.headDim + dim] - expected);
+      double difference = fabs(output - expected), rough = fabs(baseline[i * resultNumbers(a) + dim] - expected);
       if (difference != difference) {
         ++mine.nans;
         continue;
@@ -256,7 +291,8 @@ extern "C" __global__ void __launch_bounds__(blockThreads)
   auto sum = [](double x, double y) { return x + y; };
   double total[] = {overBlock(mine.maxDifference, scratch, larger), overBlock(mine.squaredDifference, scratch, sum),
                     overBlock(mine.maxBaseline, scratch, larger),   overBlock(mine.squaredBaseline, scratch, sum),
-                    overBlock(mine.maxReference, scratch, larger),  overBlock(mine.squaredReference, scratch, sum)};
+                    overBlock(mine.maxReference, scratch, larger),  overBlock(mine.squaredReference, scratch, sum),
+                    overBlock(vbar.difference, scratch, larger),    overBlock(vbar.reference, scratch, larger)};
   if (mine.nans)
     atomicAdd(&figures->nans, mine.nans);
   if (threadIdx.x)
@@ -267,6 +303,12 @@ extern "C" __global__ void __launch_bounds__(blockThreads)
   atomicAdd(&figures->squaredBaseline, total[3]);
   raise(&figures->maxReference, total[4]);
   atomicAdd(&figures->squaredReference, total[5]);
+  raise(&figures->maxVbar, total[6]);
+  raise(&figures->maxVbarReference, total[7]);
+  raise(&figures->maxLse, lse.difference); // Thread 0 has looked at all of them.
+  raise(&figures->maxLseReference, lse.reference);
+  raise(&figures->maxTbar, tbar.difference);
+  raise(&figures->maxTbarReference, tbar.reference);
 }
 
 /// Adds to `count` how many of `bytes` bytes differ between a and b; b null: from `value` (a red zone).

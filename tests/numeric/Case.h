@@ -69,6 +69,7 @@ struct Case {
   Case window(int64_t keys) const;
   Case scale(double factor) const;
   Case softmax() const;
+  Case withState() const;
   Case with(InputKind kind) const;
   Case placed(Arrangement where) const;
   Case scheduled(ScheduleSet set) const;

@@ -1,8 +1,8 @@
 //===- CaseInputs.cpp - what a case computes on, and what must come out ---===//
 
 #include "CaseInputs.h"
-#include "dialect/Spec/Reference.h"
 #include "runtime/Inputs.h"
+#include "runtime/Oracle.h"
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
@@ -142,20 +142,46 @@ Truth makeTruth(const Problem &problem, const DenseInputs &inputs) {
   truth.exact = referenceForward(problem, inputs.q, inputs.r, inputs.k, inputs.v);
   if (problem.dtype != ElementType::F32)
     truth.baseline = baselineForward(problem, inputs.q, inputs.r, inputs.k, inputs.v);
+  if (problem.state)
+    truth.states = referenceStates(problem, inputs.q, inputs.r, inputs.k, inputs.v);
   return truth;
 }
 
-ErrorFigures measure(const Problem &problem, InputKind kind, const std::vector<double> &output, const Truth &truth) {
+/// True if masked products may have spread another key's NaN into this (sequence, row, head).
+static bool isBesideNaN(const Problem &problem, InputKind kind, int64_t row) {
+  return holdsSeenNaN(kind) && row / problem.queryHeads / problem.queryLength == 0 &&
+         row % problem.queryHeads < problem.group();
+}
+
+/// Largest error of a state's tensor with `dim` elements a row, over max|exact| or `least` if that is more.
+static double measureState(const Problem &problem, InputKind kind, const std::vector<double> &output,
+                           const std::vector<double> &exact, int64_t dim, double least) {
+  if (output.size() != exact.size())
+    return nan;
+  double largest = 0, magnitude = least;
+  for (size_t i = 0; i < exact.size(); ++i) {
+    if (std::isnan(exact[i])) {
+      largest = std::isnan(output[i]) ? largest : nan;
+      continue;
+    }
+    if (isBesideNaN(problem, kind, static_cast<int64_t>(i) / dim) || output[i] == exact[i]) // Infinities, too.
+      continue;
+    largest = worse(largest, std::abs(output[i] - exact[i]));
+    magnitude = std::isinf(exact[i]) ? magnitude : std::max(magnitude, std::abs(exact[i]));
+  }
+  return largest == 0 ? 0 : largest / magnitude;
+}
+
+ErrorFigures measure(const Problem &problem, InputKind kind, const Outputs &outputs, const Truth &truth) {
+  const std::vector<double> &output = outputs.o;
   double largest = 0, largestBaseline = 0, squares = 0, squaresBaseline = 0, magnitude = 0, energy = 0;
   for (size_t i = 0; i < truth.exact.size(); ++i) {
-    int64_t row = static_cast<int64_t>(i) / problem.headDim, head = row % problem.queryHeads;
     double exact = truth.exact[i];
     if (std::isnan(exact)) {
       largest = std::isnan(output[i]) ? largest : nan;
       continue;
     }
-    bool besideNaN = row / problem.queryHeads / problem.queryLength == 0 && head < problem.group();
-    if (holdsSeenNaN(kind) && besideNaN)
+    if (isBesideNaN(problem, kind, static_cast<int64_t>(i) / problem.headDim))
       continue;
     double error = std::abs(output[i] - exact);
     double rough = truth.baseline.empty() ? 0 : std::abs(truth.baseline[i] - exact);
@@ -173,6 +199,9 @@ ErrorFigures measure(const Problem &problem, InputKind kind, const std::vector<d
   figures.baselineRelative = ratio(largestBaseline, magnitude);
   figures.baselineRms = ratio(std::sqrt(squaresBaseline), std::sqrt(energy));
   figures.maxReference = magnitude;
+  figures.lse = measureState(problem, kind, outputs.lse, truth.states.lse, 1, 1);
+  figures.tbar = measureState(problem, kind, outputs.tbar, truth.states.tbar, 1, 1);
+  figures.vbar = measureState(problem, kind, outputs.vbar, truth.states.vbar, problem.headDim, 0);
   figures.rows = problem.batch * problem.queryLength * problem.queryHeads;
   figures.allRows = true;
   figures.oracle = "host reference";
@@ -185,6 +214,8 @@ static double baselineLimit(const ErrorFigures &figures, ElementType dtype) {
 }
 
 std::string judge(const ErrorFigures &figures, ElementType dtype, InputKind kind) {
+  if (llvm::Error error = checkStateTolerance(figures, dtype))
+    return llvm::toString(std::move(error));
   if (dtype == ElementType::F32)
     return figures.relative <= singleTolerance
                ? ""
@@ -206,13 +237,24 @@ std::string judgeDifference(const std::vector<double> &output, const std::vector
   return difference <= limit ? "" : fmt::format("differs by {:.2e}, expected at most {:.1e}", difference, limit);
 }
 
-std::string judgeBlindRows(const Problem &problem, const std::vector<double> &output) {
-  for (size_t i = 0; i < output.size(); ++i) {
-    int64_t row = static_cast<int64_t>(i) / problem.headDim / problem.queryHeads % problem.queryLength;
-    KeyRange keys = visibleKeys(problem, row);
-    if (keys.begin >= keys.end && output[i] != 0)
-      return fmt::format("row {} sees no key; expected exactly 0, got {}", row, output[i]);
-  }
+std::string judgeBlindRows(const Problem &problem, const Outputs &outputs) {
+  struct {
+    const char *name;
+    const std::vector<double> &values;
+    int64_t dim;
+    double expected;
+  } const all[] = {{"o", outputs.o, problem.headDim, 0},
+                   {"lse", outputs.lse, 1, -std::numeric_limits<double>::infinity()},
+                   {"tbar", outputs.tbar, 1, 0},
+                   {"vbar", outputs.vbar, problem.headDim, 0}};
+  for (const auto &output : all)
+    for (size_t i = 0; i < output.values.size(); ++i) {
+      int64_t row = static_cast<int64_t>(i) / output.dim / problem.queryHeads % problem.queryLength;
+      KeyRange keys = visibleKeys(problem, row);
+      if (keys.begin >= keys.end && output.values[i] != output.expected)
+        return fmt::format("row {} sees no key; expected {} to be exactly {}, got {}", row, output.name,
+                           output.expected, output.values[i]);
+    }
   return "";
 }
 

@@ -3,6 +3,7 @@
 #define LLA_TESTS_NUMERIC_CASEINPUTS_H
 
 #include "Case.h"
+#include "dialect/Spec/Reference.h"
 #include "runtime/Executor.h"
 
 namespace lla::numeric {
@@ -18,14 +19,20 @@ DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed);
 /// The results in double precision and of the straightforward evaluation (Reference.h).
 struct Truth {
   std::vector<double> exact;
+  States states;                ///< With state.
   std::vector<double> baseline; ///< Empty for fp32, whose errors are judged on their own.
 };
 Truth makeTruth(const Problem &problem, const DenseInputs &inputs);
 
-/// The output against the truth. NaNs of the truth must be NaN in the output; with a NaN among the seen keys the
+/// What a call writes, dense: o and vbar (batch, row, head, dim), lse and tbar (batch, row, head), empty without state.
+struct Outputs {
+  std::vector<double> o, lse, tbar, vbar;
+};
+
+/// The outputs against the truth. NaNs of the truth must be NaN in the output; with a NaN among the seen keys the
 /// rows of that sequence and KV head are looked at for nothing else, since masked products may spread it there.
 /// `relative` is NaN if a number became NaN, or a NaN a number.
-ErrorFigures measure(const Problem &problem, InputKind kind, const std::vector<double> &output, const Truth &truth);
+ErrorFigures measure(const Problem &problem, InputKind kind, const Outputs &outputs, const Truth &truth);
 
 /// Why these figures are not good enough; empty if they are.
 std::string judge(const ErrorFigures &figures, ElementType dtype, InputKind kind);
@@ -33,8 +40,8 @@ std::string judge(const ErrorFigures &figures, ElementType dtype, InputKind kind
 /// of either.
 std::string judgeDifference(const std::vector<double> &output, const std::vector<double> &other, ElementType dtype,
                             const ErrorFigures &figures);
-/// The first row that sees no key and is not exactly 0; empty if there is none.
-std::string judgeBlindRows(const Problem &problem, const std::vector<double> &output);
+/// The first row that sees no key and whose outputs are not exactly 0 (lse: -inf); empty if there is none.
+std::string judgeBlindRows(const Problem &problem, const Outputs &outputs);
 
 } // namespace lla::numeric
 #endif

@@ -73,40 +73,42 @@ private:
         PlacedTensors::create(executor, call.problem, entry.arrangement, call.inputs);
     if (!tensors)
       return tensors.takeError();
-    llvm::Expected<std::vector<double>> output = runOnce(plan, workspace, *tensors);
-    if (!output)
-      return output.takeError();
-    llvm::Expected<std::vector<double>> again = runOnce(plan, workspace, *tensors);
+    llvm::Expected<Outputs> outputs = runOnce(plan, workspace, *tensors);
+    if (!outputs)
+      return outputs.takeError();
+    llvm::Expected<Outputs> again = runOnce(plan, workspace, *tensors);
     if (!again)
       return again.takeError();
-    if (std::memcmp(output->data(), again->data(), output->size() * sizeof(double)) != 0)
-      return llvm::createStringError("a second run on the same workspace gives other bits");
-    return judgeOutput(plan, call, *output);
+    for (std::vector<double> Outputs::*member : {&Outputs::o, &Outputs::lse, &Outputs::tbar, &Outputs::vbar})
+      if (std::memcmp(((*outputs).*member).data(), ((*again).*member).data(),
+                      ((*outputs).*member).size() * sizeof(double)) != 0)
+        return llvm::createStringError("a second run on the same workspace gives other bits");
+    return judgeOutputs(plan, call, *outputs);
   }
 
-  llvm::Expected<std::vector<double>> runOnce(const Plan &plan, const Workspace &workspace, PlacedTensors &tensors) {
-    if (llvm::Error error = tensors.poisonOutput(*place.executor))
+  llvm::Expected<Outputs> runOnce(const Plan &plan, const Workspace &workspace, PlacedTensors &tensors) {
+    if (llvm::Error error = tensors.poisonOutputs(*place.executor))
       return std::move(error);
     if (llvm::Error error = place.runAndWait(plan, tensors.views(), workspace))
       return std::move(error);
     if (llvm::Error error = workspace.check(*place.executor))
       return std::move(error);
-    return tensors.output(*place.executor);
+    return tensors.outputs(*place.executor);
   }
 
-  llvm::Error judgeOutput(const Plan &plan, PreparedCall &call, const std::vector<double> &output) {
+  llvm::Error judgeOutputs(const Plan &plan, PreparedCall &call, const Outputs &outputs) {
     ElementType dtype = call.problem.dtype;
-    ErrorFigures figures = measure(call.problem, entry.inputKind, output, call.truth);
+    ErrorFigures figures = measure(call.problem, entry.inputKind, outputs, call.truth);
     if (dtype != ElementType::F32)
       place.report.addToSet(lla::name(dtype).str() + " " + name(entry.inputKind), figures);
     if (std::string reason = judge(figures, dtype, entry.inputKind); !reason.empty())
       return llvm::createStringError(reason);
-    if (std::string reason = judgeBlindRows(call.problem, output); !reason.empty())
+    if (std::string reason = judgeBlindRows(call.problem, outputs); !reason.empty())
       return llvm::createStringError(reason);
     bool hasNaN = entry.inputKind == InputKind::SeenNaNKey || entry.inputKind == InputKind::SeenNaNValue;
     if (call.first.empty())
-      call.first = output;
-    else if (std::string reason = judgeDifference(output, call.first, dtype, figures); !hasNaN && !reason.empty())
+      call.first = outputs.o;
+    else if (std::string reason = judgeDifference(outputs.o, call.first, dtype, figures); !hasNaN && !reason.empty())
       return llvm::createStringError("against the first schedule: " + reason);
     place.report.passed(entry.name,
                         fmt::format("{} {} [{}] error {:.2e}", call.problem.queryLength, call.problem.context,

@@ -128,7 +128,7 @@ llvm::Error runFar(Workplace &place, const Problem &problem, Stretched dimension
   llvm::Expected<std::vector<double>> output = tensors->output(executor);
   if (!output)
     return output.takeError();
-  ErrorFigures figures = measure(problem, InputKind::Normal, *output, makeTruth(problem, inputs));
+  ErrorFigures figures = measure(problem, InputKind::Normal, {*output, {}, {}, {}}, makeTruth(problem, inputs));
   if (std::string reason = judge(figures, problem.dtype, InputKind::Normal); !reason.empty())
     return llvm::createStringError(reason);
   return llvm::Error::success();

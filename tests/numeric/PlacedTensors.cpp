@@ -23,9 +23,11 @@ int64_t gapOf(Arrangement arrangement, const Target &target) {
   return target.isHost() ? 3 : 8;
 }
 
-Place placeOf(const Problem &problem, int64_t rows, int64_t heads, int64_t gap, int64_t capacity, bool interleaved) {
+/// `shape` says type and sizes.
+Place placeOf(const Problem &problem, const TensorView &shape, int64_t gap, int64_t capacity, bool interleaved) {
   Place place;
-  int64_t pieces = interleaved ? 2 : 1, dim = problem.headDim + gap;
+  int64_t rows = shape.sizes[1], heads = shape.sizes[2];
+  int64_t pieces = interleaved ? 2 : 1, dim = shape.sizes[3] + gap;
   int64_t rowStride, headStride, batchStride;
   if (problem.layout == Layout::BSHD) {
     headStride = dim;
@@ -38,8 +40,7 @@ Place placeOf(const Problem &problem, int64_t rows, int64_t heads, int64_t gap, 
     headStride = (rows + capacity) * rowStride + gap;
     batchStride = heads * headStride + gap;
   }
-  place.view = {
-      nullptr, problem.dtype, {problem.batch, rows, heads, problem.headDim}, {batchStride, rowStride, headStride, 1}};
+  place.view = {nullptr, shape.dtype, shape.sizes, {batchStride, rowStride, headStride, 1}};
   place.offset = gap;
   place.elements = gap + problem.batch * batchStride;
   return place;
@@ -51,13 +52,14 @@ llvm::Expected<PlacedTensors> PlacedTensors::create(Executor &executor, const Pr
                                                     const DenseInputs &inputs) {
   int64_t gap = gapOf(arrangement, executor.target()), elementSize = elementBytes(problem.dtype);
   constexpr int64_t spareKeys = 37;
-  Place query = placeOf(problem, problem.queryLength, problem.queryHeads, gap, 0, false);
+  AttentionTensors shapes = denseTensors(problem);
+  Place query = placeOf(problem, shapes.q, gap, 0, false);
   bool interleaved = arrangement == Arrangement::Interleaved;
-  Place key = placeOf(problem, problem.context, problem.kvHeads, gap,
-                      arrangement == Arrangement::Capacity ? spareKeys : 0, interleaved);
+  Place key = placeOf(problem, shapes.k, gap, arrangement == Arrangement::Capacity ? spareKeys : 0, interleaved);
   PlacedTensors tensors;
   auto addRegion = [&](const Place &place) -> llvm::Error {
-    llvm::Expected<GuardedRegion> region = GuardedRegion::create(executor, place.elements * elementSize);
+    llvm::Expected<GuardedRegion> region =
+        GuardedRegion::create(executor, place.elements * elementBytes(place.view.dtype));
     if (!region)
       return region.takeError();
     tensors.regions.push_back(std::move(*region));
@@ -67,12 +69,17 @@ llvm::Expected<PlacedTensors> PlacedTensors::create(Executor &executor, const Pr
     view = place.view;
     if (llvm::Error error = addRegion(place))
       return error;
-    return tensors.write(executor, view, tensors.regions.size() - 1, place.offset * elementSize, values);
+    return tensors.write(executor, view, tensors.regions.size() - 1, place.offset * elementBytes(view.dtype), values);
   };
-  if (llvm::Error error = add(tensors.device.o, query, {}))
-    return std::move(error);
-  tensors.outputCopy = tensors.device.o;
-  tensors.outputCopy.data = tensors.regions[outputRegion].copy() + query.offset * elementSize;
+  for (const NamedTensor &output : outputsOf(problem)) {
+    TensorView &view = tensors.device.*output.member;
+    Place place = placeOf(problem, shapes.*output.member, gap, 0, false);
+    if (llvm::Error error = add(view, place, {}))
+      return std::move(error);
+    tensors.outputCopies.push_back(view);
+    tensors.outputCopies.back().data = tensors.regions.back().copy() + place.offset * elementBytes(view.dtype);
+    tensors.outputNames.push_back(output.name);
+  }
   if (llvm::Error error = add(tensors.device.q, query, inputs.q))
     return std::move(error);
   if (problem.hasProbe())
@@ -102,13 +109,35 @@ llvm::Error PlacedTensors::write(Executor &executor, TensorView &view, size_t re
   return regions[region].upload(executor);
 }
 
-llvm::Expected<std::vector<double>> PlacedTensors::output(Executor &executor) {
-  GuardedRegion &region = regions[outputRegion];
+llvm::Error PlacedTensors::poisonOutputs(Executor &executor) {
+  for (size_t i = 0; i < outputCopies.size(); ++i)
+    if (llvm::Error error = regions[i].upload(executor))
+      return error;
+  return llvm::Error::success();
+}
+
+llvm::Expected<Outputs> PlacedTensors::outputs(Executor &executor) {
+  Outputs all;
+  std::vector<double> *const members[] = {&all.o, &all.lse, &all.tbar, &all.vbar};
+  for (size_t i = 0; i < outputCopies.size(); ++i) {
+    llvm::Expected<std::vector<double>> values = output(executor, i, outputNames[i]);
+    if (!values)
+      return values.takeError();
+    *members[i] = std::move(*values);
+  }
+  for (size_t i = outputCopies.size(); i < regions.size(); ++i)
+    if (llvm::Error error = regions[i].expectUnchanged(executor, "an input"))
+      return std::move(error);
+  return all;
+}
+
+llvm::Expected<std::vector<double>> PlacedTensors::output(Executor &executor, size_t index, const std::string &name) {
+  GuardedRegion &region = regions[index];
   llvm::Expected<std::vector<char>> bytes = region.download(executor);
   if (!bytes)
-    return failure(FailureKind::Verification, "o: " + llvm::toString(bytes.takeError()));
-  TensorView written = outputCopy;
-  written.data = bytes->data() + (static_cast<char *>(outputCopy.data) - region.copy());
+    return failure(FailureKind::Verification, name + ": " + llvm::toString(bytes.takeError()));
+  TensorView written = outputCopies[index];
+  written.data = bytes->data() + (static_cast<char *>(written.data) - region.copy());
   std::vector<double> values(written.elements());
   for (int64_t row = 0, rows = rowCount(written); row < rows; ++row) {
     readRow(written, row, &values[row * written.sizes[3]]);
@@ -116,11 +145,7 @@ llvm::Expected<std::vector<double>> PlacedTensors::output(Executor &executor) {
   }
   for (size_t i = 0; i < bytes->size(); ++i)
     if (static_cast<unsigned char>((*bytes)[i]) != GuardedRegion::poison)
-      return failure(FailureKind::Verification, "o: a write between its rows");
-  for (size_t i = 0; i < regions.size(); ++i)
-    if (i != outputRegion)
-      if (llvm::Error error = regions[i].expectUnchanged(executor, "an input"))
-        return std::move(error);
+      return failure(FailureKind::Verification, name + ": a write between its rows");
   return values;
 }
 

@@ -7,26 +7,26 @@
 
 namespace lla::numeric {
 
-/// Inputs written where an arrangement says, NaN everywhere else; an output that is NaN until it is written.
+/// Inputs written where an arrangement says, NaN everywhere else; outputs that are NaN until they are written.
 class PlacedTensors {
 public:
   static llvm::Expected<PlacedTensors> create(Executor &executor, const Problem &problem, Arrangement arrangement,
                                               const DenseInputs &inputs);
 
   const AttentionTensors &views() const { return device; }
-  llvm::Error poisonOutput(Executor &executor) { return regions[outputRegion].upload(executor); }
-  /// Dense (batch, row, head, dim). Fails with Verification if a byte that is not an output changed: red zones,
-  /// gaps between rows of o, any input.
-  llvm::Expected<std::vector<double>> output(Executor &executor);
+  llvm::Error poisonOutputs(Executor &executor);
+  /// Fails with Verification if a byte that is not an output changed: red zones, gaps between rows, any input.
+  llvm::Expected<Outputs> outputs(Executor &executor);
 
 private:
   llvm::Error write(Executor &executor, TensorView &view, size_t region, int64_t offset,
                     const std::vector<double> &values);
+  llvm::Expected<std::vector<double>> output(Executor &executor, size_t index, const std::string &name);
 
-  static constexpr size_t outputRegion = 0;
-  std::vector<GuardedRegion> regions;
+  std::vector<GuardedRegion> regions; ///< Those of the outputs first, in the order of outputsOf.
   AttentionTensors device;
-  TensorView outputCopy; ///< o in its region's copy.
+  std::vector<TensorView> outputCopies; ///< Of each output, in its region's copy.
+  std::vector<const char *> outputNames;
 };
 
 } // namespace lla::numeric

@@ -45,6 +45,7 @@ public:
       problem.window = magnitude(problem.context * 2);
     if (oneIn(4))
       problem.scale = static_cast<double>(between(-4, 4)) / 8;
+    problem.state = oneIn(4);
     llvm::cantFail(normalize(problem));
     return problem;
   }

@@ -8,16 +8,15 @@ llvm::Expected<DeviceTensors> DeviceTensors::allocate(Executor &executor, const 
                                                       int64_t workspaceBytes) {
   DeviceTensors memory;
   memory.tensors = denseTensors(problem);
-  for (TensorView *view :
-       {&memory.tensors.q, &memory.tensors.r, &memory.tensors.k, &memory.tensors.v, &memory.tensors.o}) {
-    if (view == &memory.tensors.r && !problem.hasProbe())
-      continue;
-    llvm::Expected<std::unique_ptr<Buffer>> buffer = executor.allocate(view->spanBytes());
-    if (!buffer)
-      return buffer.takeError();
-    view->data = (*buffer)->data();
-    memory.buffers.push_back(std::move(*buffer));
-  }
+  for (llvm::ArrayRef<NamedTensor> names : {inputsOf(problem), outputsOf(problem)})
+    for (const NamedTensor &one : names) {
+      TensorView &view = memory.tensors.*one.member;
+      llvm::Expected<std::unique_ptr<Buffer>> buffer = executor.allocate(view.spanBytes());
+      if (!buffer)
+        return buffer.takeError();
+      view.data = (*buffer)->data();
+      memory.buffers.push_back(std::move(*buffer));
+    }
   if (workspaceBytes == 0)
     return memory;
   llvm::Expected<std::unique_ptr<Buffer>> buffer = executor.allocate(workspaceBytes);
@@ -35,11 +34,15 @@ llvm::Error DeviceTensors::run(const Plan &plan, Executor &executor) const {
   return executor.synchronize(nullptr);
 }
 
-llvm::Expected<std::string> DeviceTensors::output(Executor &executor) const {
-  std::string bytes(tensors.o.spanBytes(), '\0');
-  if (llvm::Error error = executor.copyOut(bytes.data(), tensors.o.data, tensors.o.spanBytes(), nullptr))
-    return std::move(error);
-  return bytes;
+llvm::Expected<std::vector<std::string>> DeviceTensors::outputs(Executor &executor, const Problem &problem) const {
+  std::vector<std::string> all;
+  for (const NamedTensor &output : outputsOf(problem)) {
+    const TensorView &view = tensors.*output.member;
+    std::string &bytes = all.emplace_back(view.spanBytes(), '\0');
+    if (llvm::Error error = executor.copyOut(bytes.data(), view.data, view.spanBytes(), nullptr))
+      return std::move(error);
+  }
+  return all;
 }
 
 } // namespace lla

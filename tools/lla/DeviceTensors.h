@@ -6,7 +6,7 @@
 
 namespace lla {
 
-/// q, r, k, v, o of a problem, dense in its layout, and a plan's workspace.
+/// Inputs and outputs of a problem, dense in its layout, and a plan's workspace.
 class DeviceTensors {
 public:
   /// Contents undefined but for the workspace, which is zero.
@@ -18,8 +18,8 @@ public:
 
   /// Enqueues the plan's kernel and waits for it.
   llvm::Error run(const Plan &plan, Executor &executor) const;
-  /// The output's bytes.
-  llvm::Expected<std::string> output(Executor &executor) const;
+  /// Each output's bytes, in the order of outputsOf.
+  llvm::Expected<std::vector<std::string>> outputs(Executor &executor, const Problem &problem) const;
 
 private:
   std::vector<std::unique_ptr<Buffer>> buffers;

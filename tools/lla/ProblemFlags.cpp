@@ -87,8 +87,9 @@ llvm::Expected<std::vector<Problem>> readLines(const std::string &path, bool isO
 /// Every combination of the flags' values over `defaults`.
 llvm::Expected<std::vector<Problem>> combine(const ProblemFlags &given, const json &defaults) {
   std::vector<json> objects = {defaults};
-  if (given.causal)
-    objects.front()["causal"] = true;
+  for (auto [field, isGiven] : {std::pair{"causal", given.causal}, {"state", given.state}})
+    if (isGiven)
+      objects.front()[field] = true;
   for (const ProblemFlag &flag : flags) {
     auto entry = given.values.find(flag.field);
     if (entry == given.values.end())
@@ -135,6 +136,7 @@ void ProblemFlags::addTo(CLI::App &command) {
             flag.help)
         ->group("Problem");
   command.add_flag("--causal", causal, "rows see no later key, aligned at the end")->group("Problem");
+  command.add_flag("--state", state, "lse, tbar and vbar of each row are outputs too, in fp32")->group("Problem");
   command.add_option("--problem", problemFile, "a JSON file with these names ('_' for '-') instead; '-' reads stdin")
       ->type_name("FILE")
       ->group("Problem");
@@ -146,7 +148,7 @@ void ProblemFlags::addTo(CLI::App &command) {
 }
 
 llvm::Expected<std::vector<Problem>> ProblemFlags::problems() const {
-  bool hasFlags = causal || !values.empty();
+  bool hasFlags = causal || state || !values.empty();
   if (hasFlags + !problemFile.empty() + !problemsFile.empty() + !suiteName.empty() > 1)
     return fieldError("problem", "one of: flags, --problem, --problems, --suite", "several");
   if (!suiteName.empty())
@@ -182,6 +184,8 @@ std::string titleOf(const Problem &problem) {
     title += " softmax";
   if (problem.layout != Layout::BSHD)
     title += " " + name(problem.layout).str();
+  if (problem.state)
+    title += " state";
   return title;
 }
 

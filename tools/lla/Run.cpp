@@ -1,7 +1,8 @@
 //===- Run.cpp - `lla run` ------------------------------------------------===//
 //
-// Computes o from q, r, k, v of files (real activations), or from seeded random
-// inputs. What the flags do not say of the problem, the tensors' shapes do.
+// Computes o (and with --state lse, tbar, vbar) from q, r, k, v of files (real
+// activations), or from seeded random inputs. What the flags do not say of the
+// problem, the tensors' shapes do.
 //
 //===----------------------------------------------------------------------===//
 
@@ -52,7 +53,10 @@ void declare(CLI::App &command, RunFlags &flags) {
           "says (default: seeded random inputs)")
       ->allow_extra_args(false)
       ->type_name("FILE");
-  command.add_option("--output-dir", flags.outputDirectory, "write o.safetensors here (o.npy for .npy inputs)")
+  command
+      .add_option("--output-dir", flags.outputDirectory,
+                  "write o.safetensors here (for .npy inputs o.npy); with --state it holds lse, tbar and vbar too (a "
+                  ".npy file each)")
       ->type_name("DIR");
   command.add_option("--compare", flags.compare, "file whose tensor o is what is expected; exit code 3 if it differs")
       ->type_name("FILE");
@@ -162,11 +166,19 @@ llvm::Error fill(Executor &executor, const RunFlags &flags, const Problem &probl
   return llvm::Error::success();
 }
 
-StoredTensor outputTensor(const Problem &problem, const std::string &bytes) {
-  std::vector<int64_t> shape = {problem.batch, problem.queryLength, problem.queryHeads, problem.headDim};
-  if (problem.layout == Layout::BHSD)
-    std::swap(shape[1], shape[2]);
-  return {problem.dtype, shape, bytes};
+/// Names and shapes of the outputs for their bytes (outputsOf). What has one element a row has no dim.
+StoredTensors outputTensors(const Problem &problem, const AttentionTensors &views, llvm::ArrayRef<std::string> bytes) {
+  StoredTensors tensors;
+  for (auto [output, data] : llvm::zip_equal(outputsOf(problem), bytes)) {
+    const TensorView &view = views.*output.member;
+    std::vector<int64_t> shape(view.sizes.begin(), view.sizes.end());
+    if (problem.layout == Layout::BHSD)
+      std::swap(shape[1], shape[2]);
+    if (shape[3] == 1)
+      shape.pop_back();
+    tensors[output.name] = {view.dtype, shape, data};
+  }
+  return tensors;
 }
 
 std::vector<double> valuesOf(const StoredTensor &tensor) {
@@ -191,14 +203,23 @@ llvm::Expected<double> differenceFrom(const std::string &path, const StoredTenso
   return relativeError(valuesOf(output), valuesOf(*expected));
 }
 
-llvm::Expected<std::string> writeOutput(const RunFlags &flags, const StoredTensor &output) {
+/// The file of o; with .npy the other outputs have files beside it.
+llvm::Expected<std::string> writeOutputs(const RunFlags &flags, const StoredTensors &outputs) {
   bool isNpy = !flags.inputs.empty() && llvm::StringRef(flags.inputs.front()).ends_with(".npy");
   if (std::error_code error = llvm::sys::fs::create_directories(flags.outputDirectory))
     return failure(FailureKind::Usage, flags.outputDirectory + ": expected a folder, got: " + error.message());
-  std::string path = flags.outputDirectory + (isNpy ? "/o.npy" : "/o.safetensors");
-  if (llvm::Error error = isNpy ? writeNpy(path, output) : writeSafetensors(path, {{"o", output}}))
-    return withKind(FailureKind::Usage, std::move(error));
-  return path;
+  auto pathOf = [&](const std::string &name) {
+    return flags.outputDirectory + "/" + name + (isNpy ? ".npy" : ".safetensors");
+  };
+  if (!isNpy) {
+    if (llvm::Error error = writeSafetensors(pathOf("o"), outputs))
+      return withKind(FailureKind::Usage, std::move(error));
+    return pathOf("o");
+  }
+  for (const auto &[name, tensor] : outputs)
+    if (llvm::Error error = writeNpy(pathOf(name), tensor))
+      return withKind(FailureKind::Usage, std::move(error));
+  return pathOf("o");
 }
 
 std::string textOf(const ordered_json &result) {
@@ -251,12 +272,12 @@ llvm::Error run(const RunFlags &flags, Knobs &knobs) {
   if (llvm::Error error = memory->run(*plan, executor))
     return error;
   double finished = elapsed();
-  llvm::Expected<std::string> bytes = memory->output(executor);
+  llvm::Expected<std::vector<std::string>> bytes = memory->outputs(executor, *problem);
   if (!bytes)
     return bytes.takeError();
 
   const JitAnswer &answer = plan->answer();
-  StoredTensor output = outputTensor(*problem, *bytes);
+  StoredTensors outputs = outputTensors(*problem, memory->views(), *bytes);
   ordered_json result = {{"problem", titleOf(*problem)},
                          {"kernel", problem->kernelName()},
                          {"target", device->target().arch},
@@ -273,14 +294,14 @@ llvm::Error run(const RunFlags &flags, Knobs &knobs) {
   if (!answer.notice.empty())
     result["notice"] = answer.notice;
   if (!flags.outputDirectory.empty()) {
-    llvm::Expected<std::string> path = writeOutput(flags, output);
+    llvm::Expected<std::string> path = writeOutputs(flags, outputs);
     if (!path)
       return path.takeError();
     result["file"] = *path;
   }
   llvm::Error verdict = llvm::Error::success();
   if (!flags.compare.empty()) {
-    llvm::Expected<double> difference = differenceFrom(flags.compare, output);
+    llvm::Expected<double> difference = differenceFrom(flags.compare, outputs.at("o"));
     if (!difference)
       return difference.takeError();
     result["difference"] = *difference;

@@ -85,16 +85,16 @@ llvm::Error checkRepeatable(const Knobs &knobs, const Workplace &place, const Pr
     return memory.takeError();
   if (llvm::Error error = executor.fillInputs(problem, memory->views(), knobs.seed))
     return error;
-  std::string first;
+  std::vector<std::string> first;
   for (int64_t launch = 0; launch < launches && !interrupted(); ++launch) {
     if (llvm::Error error = memory->run(*plan, executor))
       return error;
-    llvm::Expected<std::string> output = memory->output(executor);
-    if (!output)
-      return output.takeError();
+    llvm::Expected<std::vector<std::string>> outputs = memory->outputs(executor, problem);
+    if (!outputs)
+      return outputs.takeError();
     if (launch == 0)
-      first = std::move(*output);
-    else if (*output != first)
+      first = std::move(*outputs);
+    else if (*outputs != first)
       return failure(FailureKind::Verification,
                      fmt::format("launch {}: expected the bits of the first launch, got others", launch));
   }
@@ -128,21 +128,24 @@ llvm::Expected<Verdict> verifyOne(const VerifyFlags &flags, const Knobs &knobs, 
 
 ordered_json jsonOf(const Problem &problem, const Device &device, const Verdict &verdict) {
   const ErrorFigures &figures = verdict.figures;
-  return {{"problem", jsonOf(problem)},
-          {"target", device.target().arch},
-          {"schedule", jsonOf(verdict.schedule.schedule)},
-          {"schedule_source", name(verdict.schedule.source).str()},
-          {"ok", verdict.fault.empty()},
-          {"fault", verdict.fault},
-          {"relative_error", figures.relative},
-          {"rms_error", figures.rms},
-          {"baseline_relative_error", figures.baselineRelative},
-          {"baseline_rms_error", figures.baselineRms},
-          {"max_reference", figures.maxReference},
-          {"rows", figures.rows},
-          {"all_rows", figures.allRows},
-          {"oracle", figures.oracle},
-          {"identical_launches", verdict.launches}};
+  ordered_json json = {{"problem", jsonOf(problem)},
+                       {"target", device.target().arch},
+                       {"schedule", jsonOf(verdict.schedule.schedule)},
+                       {"schedule_source", name(verdict.schedule.source).str()},
+                       {"ok", verdict.fault.empty()},
+                       {"fault", verdict.fault},
+                       {"relative_error", figures.relative},
+                       {"rms_error", figures.rms},
+                       {"baseline_relative_error", figures.baselineRelative},
+                       {"baseline_rms_error", figures.baselineRms},
+                       {"max_reference", figures.maxReference},
+                       {"rows", figures.rows},
+                       {"all_rows", figures.allRows},
+                       {"oracle", figures.oracle},
+                       {"identical_launches", verdict.launches}};
+  if (problem.state)
+    json["state_errors"] = {{"lse", figures.lse}, {"tbar", figures.tbar}, {"vbar", figures.vbar}};
+  return json;
 }
 
 std::string textOf(const Problem &problem, const Device &device, const Verdict &verdict) {
@@ -154,6 +157,9 @@ std::string textOf(const Problem &problem, const Device &device, const Verdict &
                         "{}\n",
                         errorText(figures.relative), errorText(figures.baselineRelative), errorText(figures.rms),
                         errorText(figures.baselineRms), figures.rows, figures.allRows ? " (all)" : "", figures.oracle);
+  if (figures.rows && problem.state)
+    text += fmt::format("     state: error of lse {}, tbar {}, vbar {}\n", errorText(figures.lse),
+                        errorText(figures.tbar), errorText(figures.vbar));
   if (verdict.launches)
     text += fmt::format("     {} launches compared bit by bit\n", verdict.launches);
   return text + (verdict.fault.empty() ? "" : "     " + verdict.fault + "\n");

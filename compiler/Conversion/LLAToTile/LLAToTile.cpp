@@ -7,6 +7,7 @@
 //     online_update        scf.for over key tiles around OnlineStep::fold
 //     online_merge         tile.merge
 //     online_finalize      the output rows, stored
+//     online_statistics    lse, tbar and vbar, stored
 //
 // Precondition:  one attention per function, rows packed, a schedule attached.
 // Postcondition: `tile.kernel`; no lla op is left.
@@ -133,7 +134,13 @@ static LogicalResult convert(func::FuncOp function) {
       place->merge(state, merge.getAxis());
     } else if (isa<OnlineFinalizeOp>(op)) {
       completeSums();
-      place->store(step.finalize(state));
+      place->store(step.finalize(state), tile::Tensor::O);
+    } else if (isa<OnlineStatisticsOp>(op)) {
+      completeSums();
+      Statistics statistics = step.statistics(state);
+      place->store(statistics.lse, tile::Tensor::Lse);
+      place->store(statistics.tbar, tile::Tensor::Tbar);
+      place->store(statistics.vbar, tile::Tensor::Vbar);
     }
   }
   function.erase();

@@ -25,6 +25,7 @@
 
 #include "compiler/Conversion/LLAToTile/OnlineStep.h"
 #include <limits>
+#include <numbers>
 
 using namespace mlir;
 using namespace lla;
@@ -287,4 +288,32 @@ Value OnlineStep::finalize(const OnlineState &state) {
     Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[1], constant(in, 0));
     return arith::SelectOp::create(in, empty, constant(in, 0), output);
   });
+}
+
+Statistics OnlineStep::statistics(const OnlineState &state) {
+  auto whereSeen = [](ImplicitLocOpBuilder &in, Value d1, Value x, double otherwise) -> Value {
+    Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, d1, constant(in, 0));
+    return arith::SelectOp::create(in, empty, constant(in, otherwise), x);
+  };
+  auto quotient = [](ImplicitLocOpBuilder &in, Value x, Value d1) -> Value {
+    return arith::DivFOp::create(in, x, d1, arith::FastMathFlags::arcp | arith::FastMathFlags::afn);
+  };
+  auto rowType = cast<tile::FragType>(state.m.getType());
+  Value o1 = place.finalValues(state).s;
+  Statistics result;
+  result.lse = map(rowType, {state.m, state.d1}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    Value powers = arith::AddFOp::create(in, a[0], math::Log2Op::create(in, a[1]));
+    return whereSeen(in, a[1], arith::MulFOp::create(in, powers, constant(in, std::numbers::ln2)), -kInfinity);
+  });
+  if (state.d2)
+    result.tbar = map(rowType, {state.c, state.d2, state.d1}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+      return whereSeen(in, a[2], arith::AddFOp::create(in, a[0], quotient(in, a[1], a[2])), 0);
+    });
+  else
+    result.tbar = tile::FillOp::create(b, rowType, b.getF32FloatAttr(0));
+  result.vbar =
+      map(cast<tile::FragType>(o1.getType()), {o1, state.d1}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+        return whereSeen(in, a[1], quotient(in, a[0], a[1]), 0);
+      });
+  return result;
 }

@@ -6,6 +6,11 @@
 
 namespace lla {
 
+/// What is worth keeping of a state besides the output: fragments of m's type, and one of O1's.
+struct Statistics {
+  mlir::Value lse, tbar, vbar;
+};
+
 /// The one step function; loops, ranges and placements are arguments around it.
 class OnlineStep {
 public:
@@ -20,6 +25,8 @@ public:
   void completeSums(OnlineState &state);
   /// O1/d1 (1 + d2/d1) - O2/d1, or 0 where d1 = 0.
   mlir::Value finalize(const OnlineState &state);
+  /// m + ln d1, c + d2/d1 and O1/d1 (m being in powers of two), or -inf, 0 and 0 where d1 = 0.
+  Statistics statistics(const OnlineState &state);
 
 private:
   using Body = llvm::function_ref<mlir::Value(mlir::ImplicitLocOpBuilder &, mlir::ValueRange)>;

@@ -39,7 +39,10 @@ tile::FragType Placement::sumType() {
 }
 
 Value Placement::view(tile::Tensor tensor) {
-  auto type = tile::ViewType::get(b.getContext(), plan.problem.headDim, plan.elementType);
+  bool ofRows = tensor == tile::Tensor::Lse || tensor == tile::Tensor::Tbar;
+  bool ofState = ofRows || tensor == tile::Tensor::Vbar;
+  auto type = tile::ViewType::get(b.getContext(), ofRows ? 1 : plan.problem.headDim,
+                                  ofState ? b.getF32Type() : plan.elementType);
   bool ofKeys = tensor == tile::Tensor::K || tensor == tile::Tensor::V;
   return tile::ViewOp::create(b, type, tensor, grid.batch, ofKeys ? grid.kvHead : grid.queryHead,
                               ofKeys ? 1 : plan.packedGroup());
@@ -65,8 +68,13 @@ Scores Placement::finalValues(const OnlineState &state) {
   return {state.values.front(), state.values.size() > 1 ? state.values[1] : Value()};
 }
 
-void Placement::store(Value output) {
-  auto write = [&] { tile::StoreOp::create(b, output, view(tile::Tensor::O), rowBase(), grid.rowEnd, firstColumn()); };
+void Placement::store(Value rows, tile::Tensor output) {
+  // A warp may have a part of the columns; the one element of a row that lse and tbar have is in every part.
+  bool hasColumns = output == tile::Tensor::O || output == tile::Tensor::Vbar;
+  auto write = [&] {
+    Value column = hasColumns ? firstColumn() : Value();
+    tile::StoreOp::create(b, rows, view(output), rowBase(), grid.rowEnd, column);
+  };
   if (!isLast)
     return write();
   auto branch = scf::IfOp::create(b, isLast, /*withElseRegion=*/false);

@@ -67,8 +67,8 @@ public:
   virtual Scores finalValues(const OnlineState &state);
   /// The first value column that this warp accumulates; null if it has all.
   virtual mlir::Value firstColumn() { return {}; }
-  /// Writes the output rows.
-  void store(mlir::Value output);
+  /// Writes the rows of an output.
+  void store(mlir::Value rows, tile::Tensor output);
 
   mlir::ImplicitLocOpBuilder &b;
   const KernelPlan &plan;

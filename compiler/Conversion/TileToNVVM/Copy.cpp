@@ -91,6 +91,8 @@ struct StorePattern : LanePattern<tile::StoreOp> {
     Value row = adaptor.getRow().front(), limit = adaptor.getLimit().front();
     if (type.getLayout() == tile::Layout::Flat)
       storeFlat(lane, type, adaptor.getValue(), view, viewType, row, limit);
+    else if (type.getLayout() == tile::Layout::Row)
+      storeRows(lane, adaptor.getValue(), view, viewType.getElementType(), row, limit);
     else
       storeRuns(lane, type, adaptor.getValue(), view, viewType, row, limit,
                 adaptor.getColumn().empty() ? Value() : adaptor.getColumn().front());
@@ -99,6 +101,8 @@ struct StorePattern : LanePattern<tile::StoreOp> {
   }
 
 private:
+  static int64_t bytesOf(Type element) { return element.getIntOrFloatBitWidth() / 8; }
+
   /// Columns of a lane that lie side by side: 2 in an accumulator, 8 in layout columns.
   void storeRuns(Lane &lane, FragType type, ValueRange values, const ViewValues &view, tile::ViewType viewType,
                  Value rowBase, Value limit, Value firstColumn) const {
@@ -118,7 +122,8 @@ private:
             Value column = lane.add(lane.mul(lane.c(), wide ? 16 : 2), first);
             if (firstColumn)
               column = lane.add(column, firstColumn);
-            auto write = [&] { storeRun(lane, elements, lane.element(view, row, column, 2), viewType.getElementType()); };
+            Type element = viewType.getElementType();
+            auto write = [&] { storeRun(lane, elements, lane.element(view, row, column, bytesOf(element)), element); };
             if (firstColumn || first + spread + run > viewType.getColumns())
               lane.when(lane.less(column, lane.i32(viewType.getColumns())), write);
             else
@@ -133,19 +138,41 @@ private:
     auto vector = VectorType::get(elements.size(), element);
     Value run = LLVM::PoisonOp::create(b, vector);
     for (auto [i, value] : llvm::enumerate(elements))
-      run = LLVM::InsertElementOp::create(b, run, arith::TruncFOp::create(b, element, value), lane.i32(i));
-    LLVM::StoreOp::create(b, run, pointer, /*alignment=*/2 * elements.size());
+      run = LLVM::InsertElementOp::create(b, run, narrow(lane, value, element), lane.i32(i));
+    LLVM::StoreOp::create(b, run, pointer, /*alignment=*/std::min<int64_t>(bytesOf(element) * elements.size(), 16));
+  }
+
+  /// An f32 in the view's element type.
+  static Value narrow(Lane &lane, Value value, Type element) {
+    return element.isF32() ? value : Value(arith::TruncFOp::create(lane.b, element, value));
+  }
+
+  /// One element a row, which its four lanes all have: the first of them writes.
+  static void storeRows(Lane &lane, ValueRange values, const ViewValues &view, Type element, Value rowBase,
+                        Value limit) {
+    for (auto [half, value] : llvm::enumerate(values)) {
+      Value row = lane.add(lane.add(rowBase, lane.g()), 8 * half);
+      lane.when(lane.both(lane.equal(lane.c(), 0), lane.less(row, limit)), [&, value = value] {
+        Value pointer = lane.element(view, row, lane.i32(0), bytesOf(element));
+        LLVM::StoreOp::create(lane.b, narrow(lane, value, element), pointer, /*alignment=*/bytesOf(element));
+      });
+    }
   }
 
   void storeFlat(Lane &lane, FragType type, ValueRange values, const ViewValues &view, tile::ViewType viewType,
                  Value rowBase, Value limit) const {
+    Type element = viewType.getElementType();
     for (auto [i, value] : llvm::enumerate(values)) {
-      FlatElement element = lane.flat(type, i);
-      Value row = lane.add(rowBase, lane.div(element.index, type.getColumns()));
-      Value column = lane.rem(element.index, type.getColumns()), inside = lane.less(row, limit);
-      lane.when(element.inside ? lane.both(element.inside, inside) : inside, [&, value = value] {
-        Value narrow = arith::TruncFOp::create(lane.b, viewType.getElementType(), value);
-        LLVM::StoreOp::create(lane.b, narrow, lane.element(view, row, column, 2), /*alignment=*/2);
+      FlatElement at = lane.flat(type, i);
+      Value row = lane.add(rowBase, lane.div(at.index, type.getColumns()));
+      Value column = lane.rem(at.index, type.getColumns()), inside = lane.less(row, limit);
+      if (at.inside)
+        inside = lane.both(at.inside, inside);
+      if (viewType.getColumns() < type.getColumns())
+        inside = lane.both(inside, lane.less(column, lane.i32(viewType.getColumns())));
+      lane.when(inside, [&, value = value] {
+        Value pointer = lane.element(view, row, column, bytesOf(element));
+        LLVM::StoreOp::create(lane.b, narrow(lane, value, element), pointer, /*alignment=*/bytesOf(element));
       });
     }
   }

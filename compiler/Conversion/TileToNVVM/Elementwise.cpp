@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Conversion/TileToNVVM/Lane.h"
+#include "compiler/Conversion/TileToNVVM/Ptx.h"
 #include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
@@ -56,6 +57,17 @@ struct MapPattern : LanePattern<tile::MapOp> {
         result.push_back(mapping.lookupOrDefault(value));
     }
     rewriter.replaceOpWithMultiple(op, std::move(results));
+    return success();
+  }
+};
+
+/// Upstream makes a library call of it, which no kernel can reach.
+struct Log2Pattern : OpConversionPattern<math::Log2Op> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(math::Log2Op op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    rewriter.replaceOp(op, ptx::log2(b, adaptor.getOperand()));
     return success();
   }
 };
@@ -162,4 +174,5 @@ struct ConvertPattern : LanePattern<tile::ConvertOp> {
 void lla::populateElementwisePatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
   patterns.add<FillPattern, MapPattern, RowReducePattern, AnyPattern, SplitPattern, StackPattern, ConvertPattern>(
       converter, patterns.getContext(), facts);
+  patterns.add<Log2Pattern>(converter, patterns.getContext());
 }

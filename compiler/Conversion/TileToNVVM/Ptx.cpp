@@ -66,6 +66,11 @@ Value ptx::loadShared1(ImplicitLocOpBuilder &b, Value pointer) {
   return assemble(b, "ld.global.cg.f32 $0, [$1];", "=f,l,~{memory}", pointer, b.getF32Type(), 1)[0];
 }
 
+// PTX ISA 9.7.3.20, lg2.
+Value ptx::log2(ImplicitLocOpBuilder &b, Value x) {
+  return assemble(b, "lg2.approx.ftz.f32 $0, $1;", "=f,f", x, b.getF32Type(), 1, /*sideEffects=*/false)[0];
+}
+
 // PTX ISA 9.7.13.5, atom; 9.7.13.4, fence.
 Value ptx::arriveWrapping(ImplicitLocOpBuilder &b, Value pointer, Value last) {
   return assemble(b, "fence.acq_rel.gpu;\natom.global.inc.u32 $0, [$1], $2;\nfence.acq_rel.gpu;", "=r,l,r,~{memory}",

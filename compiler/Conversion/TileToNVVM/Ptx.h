@@ -25,6 +25,9 @@ Values loadReadOnly(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 Values loadShared4(ImplicitLocOpBuilder &b, Value pointer);
 Value loadShared1(ImplicitLocOpBuilder &b, Value pointer);
 
+/// log2 of an f32, within 2^-22 (relatively outside of [1/2, 2]); denormals count as 0. (lg2.approx.ftz)
+Value log2(ImplicitLocOpBuilder &b, Value x);
+
 /// The old value; the new one is 0 where the old was `last`, else one more. Releases this thread's
 /// writes and acquires those of earlier arrivals at device scope. (atom.inc, fence.acq_rel)
 Value arriveWrapping(ImplicitLocOpBuilder &b, Value pointer, Value last);

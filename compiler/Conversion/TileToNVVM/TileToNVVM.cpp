@@ -145,6 +145,7 @@ static LogicalResult convertKernel(tile::KernelOp kernel) {
   ConversionTarget target(*context);
   target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
   target.addIllegalDialect<tile::TileDialect>();
+  target.addIllegalOp<math::Log2Op>();
   target.addLegalOp<tile::YieldOp>();
   scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns, target);
   for (auto populate : {populateKernelPatterns, populateCopyPatterns, populateDotPatterns, populateElementwisePatterns,

@@ -2,7 +2,8 @@
 //
 // Rows are converted to fp32 on the way in and rounded on the way out; columns a
 // register does not fill are zero. A row at or beyond the limit is never touched:
-// its memory may not exist.
+// its memory may not exist. Tiles of one column are packed, their rows apart in
+// memory: one element at a time.
 //
 // In a loop over key tiles, the next iteration's rows are prefetched as this one's
 // are read: rows of one head stand apart, and hardware prefetchers stop at a page.
@@ -113,6 +114,8 @@ void lla::emitStore(HostTask &task, tile::StoreOp op) {
   RowRange range = clip(task, op.getRow(), op.getLimit(), tile.rows);
   v.loop(v.index(0), range.valid, [&](Value i) {
     Value row = task.rowPointer(view, v.add(range.first, i));
+    if (tile.isColumn())
+      return v.storeScalar(v.loadScalar(task.address(tile, i, 0), tile.element), row, view.element);
     forEachVector(v, view.columns, [&](int64_t column, int64_t live) {
       Value vector = v.load(task.address(tile, i, column), tile.element);
       v.store(vector, v.at(row, task.b.getI64IntegerAttr(column), view.element), view.element, live);

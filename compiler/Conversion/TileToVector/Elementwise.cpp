@@ -63,6 +63,8 @@ private:
         operand = spread(operand);
     if (isa<math::Exp2Op>(inner)) {
       values.map(inner.getResult(0), v.exp2(operands[0]));
+    } else if (isa<math::Log2Op>(inner)) {
+      values.map(inner.getResult(0), v.log2(operands[0]));
     } else if (isa<math::FmaOp>(inner)) {
       values.map(inner.getResult(0), v.fma(operands[0], operands[1], operands[2]));
     } else {

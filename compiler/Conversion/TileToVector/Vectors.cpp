@@ -1,6 +1,7 @@
 //===- Vectors.cpp - code on vectors of one register ----------------------===//
 
 #include "compiler/Conversion/TileToVector/Vectors.h"
+#include <limits>
 
 using namespace mlir;
 using namespace lla;
@@ -135,6 +136,20 @@ Value Vectors::firstLanes(int64_t live) {
 
 Value Vectors::fma(Value x, Value y, Value z) { return LLVM::FMulAddOp::create(b, x, y, z); }
 
+/// i32 in the shape of `floats`.
+static Type wordsOf(Type floats) {
+  Type word = IntegerType::get(floats.getContext(), 32);
+  auto vector = dyn_cast<VectorType>(floats);
+  return vector ? Type(vector.clone(word)) : word;
+}
+
+static Value wordConstant(ImplicitLocOpBuilder &b, Type words, int32_t value) {
+  TypedAttr attr = b.getI32IntegerAttr(value);
+  if (auto vector = dyn_cast<VectorType>(words))
+    attr = DenseElementsAttr::get(vector, attr);
+  return arith::ConstantOp::create(b, words, attr);
+}
+
 /// 2^x = 2^n 2^f with n = x rounded to an integer and |f| <= 1/2. The polynomial interpolates 2^f at
 /// seven Chebyshev nodes; 8.2e-8 is the largest relative error seen, rounding included. Adding 1.5 * 2^23
 /// rounds x to an integer and leaves n in the low bits, where a shift makes it the exponent of 2^n.
@@ -149,9 +164,7 @@ Value Vectors::exp2(Value x) {
                                      0.24022650922288757,
                                      0.6931472067028326,
                                      1.0};
-  Type floats = x.getType(), integers = b.getI32Type();
-  if (auto vector = dyn_cast<VectorType>(floats))
-    integers = vector.clone(integers);
+  Type floats = x.getType(), integers = wordsOf(floats);
   auto clamp = [&](arith::CmpFPredicate beyond, double limit) {
     Value bound = constant(floats, limit);
     x = arith::SelectOp::create(b, arith::CmpFOp::create(b, beyond, x, bound), bound, x);
@@ -165,15 +178,38 @@ Value Vectors::exp2(Value x) {
   for (double coefficient : llvm::ArrayRef(coefficients).drop_front())
     power = fma(power, fraction, constant(floats, coefficient));
 
-  auto integer = [&](int64_t value) -> Value {
-    TypedAttr attr = b.getI32IntegerAttr(value);
-    if (auto vector = dyn_cast<VectorType>(integers))
-      attr = DenseElementsAttr::get(vector, attr);
-    return arith::ConstantOp::create(b, integers, attr);
-  };
+  auto integer = [&](int32_t value) { return wordConstant(b, integers, value); };
   Value bits = arith::BitcastOp::create(b, integers, shifted);
   Value exponent = arith::AddIOp::create(b, arith::ShLIOp::create(b, bits, integer(23)), integer(0x3f800000));
   return arith::MulFOp::create(b, power, arith::BitcastOp::create(b, floats, exponent));
+}
+
+/// log2 x = n + log2(1 + f) with x = 2^n (1 + f) and 1 + f in [sqrt(1/2), sqrt(2)). The polynomial interpolates
+/// log2(1 + f)/f at nine Chebyshev nodes; of log2(1 + f), 5.9e-8 is the largest error seen, rounding included.
+/// Subtracting the bits of sqrt(1/2) leaves n, rounded down, above the mantissa.
+///
+/// -inf for what is less than the least normal number, 0 above all; +inf and NaN stay what they are.
+Value Vectors::log2(Value x) {
+  constexpr double coefficients[] = {0.12310968461380624,  -0.2058618804781205, 0.21607822552713335,
+                                     -0.23916988140608858, 0.28790326092464597, -0.3606932681351369,
+                                     0.480910753459401,    -0.7213474682495645, 1.4426950035679822};
+  Type floats = x.getType(), integers = wordsOf(floats);
+  auto integer = [&](int32_t value) { return wordConstant(b, integers, value); };
+  Value bits = arith::BitcastOp::create(b, integers, x);
+  Value exponent = arith::ShRSIOp::create(b, arith::SubIOp::create(b, bits, integer(0x3f3504f3)), integer(23));
+  Value mantissa = arith::SubIOp::create(b, bits, arith::ShLIOp::create(b, exponent, integer(23)));
+  Value fraction = arith::SubFOp::create(b, arith::BitcastOp::create(b, floats, mantissa), constant(floats, 1));
+  Value slope = constant(floats, coefficients[0]);
+  for (double coefficient : llvm::ArrayRef(coefficients).drop_front())
+    slope = fma(slope, fraction, constant(floats, coefficient));
+  Value logarithm = fma(slope, fraction, arith::SIToFPOp::create(b, floats, exponent));
+
+  auto where = [&](arith::CmpFPredicate predicate, double limit, Value then, Value otherwise) -> Value {
+    return arith::SelectOp::create(b, arith::CmpFOp::create(b, predicate, x, constant(floats, limit)), then, otherwise);
+  };
+  constexpr double infinity = std::numeric_limits<double>::infinity(), leastNormal = 0x1p-126;
+  logarithm = where(arith::CmpFPredicate::OLT, leastNormal, constant(floats, -infinity), logarithm);
+  return where(arith::CmpFPredicate::OLT, infinity, logarithm, x);
 }
 
 Value Vectors::shuffle(Value x, Value y, ArrayRef<int64_t> mask) { return vector::ShuffleOp::create(b, x, y, mask); }

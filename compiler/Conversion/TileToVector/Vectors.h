@@ -51,6 +51,8 @@ public:
   mlir::Value fma(mlir::Value x, mlir::Value y, mlir::Value z);
   /// 2^x of an f32 scalar or vector; see Vectors.cpp.
   mlir::Value exp2(mlir::Value x);
+  /// Its inverse, likewise.
+  mlir::Value log2(mlir::Value x);
   mlir::Value shuffle(mlir::Value x, mlir::Value y, llvm::ArrayRef<int64_t> mask);
   /// lanes x lanes: row i of the result is lane i of each row.
   Values transpose(Values rows);

@@ -289,3 +289,55 @@ func.func @scratch(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32
 // CHECK: %{{.*}}:6, %[[LAST:.*]] = tile.merge over grid {{.*}} {columns = 24 : i64,
 // CHECK: scf.if %[[LAST]]
 // CHECK: tile.store {{.*}} : <2 x 24 x f32, dense>, <24 x f32>
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// The state of the rows, beside the output
+//===----------------------------------------------------------------------===//
+
+#prefill = #lla.problem<mode = prefill, context = 512, head_dim = 64, state = true>
+#ring = #lla.schedule<load = ring, rows = 64, keys = 64, warps = 4>
+!rows = !lla.rows<bf16, dim = 64, group = 1, separate>
+!queries = tensor<?x?x1x64xbf16>
+!state = tensor<?x?x1xf32>
+!values = tensor<?x?x1x64xf32>
+
+func.func @ring_state(%q: !queries, %r: !queries, %k: !queries, %v: !queries, %scale: f32)
+    -> (!queries, !state, !state, !values)
+    attributes {lla.problem = #prefill, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #ring} {
+  %0 = lla.online_init : <64, probe>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 1, separate>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale range whole
+    : <64, probe> rows !rows keys !queries values !queries -> <64, probe>
+  %3 = lla.online_finalize %2 : <64, probe> -> !queries
+  %4:3 = lla.online_statistics %2 : <64, probe> -> !state, !state, !values
+  return %3, %4#0, %4#1, %4#2 : !queries, !state, !state, !values
+}
+
+// CHECK-LABEL: tile.kernel @ring_state
+// CHECK: %[[FOLD:.*]]:6 = scf.for
+// The sums are completed once for both.
+// CHECK: %[[D1:.*]] = tile.row_reduce sum %[[FOLD]]#1
+// CHECK: %[[D2:.*]] = tile.row_reduce sum %[[FOLD]]#2
+// CHECK-NOT: tile.row_reduce
+// CHECK: tile.store %{{.*}} : <16 x 64 x f32, accumulator>, <64 x bf16>
+// lse = ln 2 (m + log2 d1); -inf where d1 = 0.
+// CHECK: %[[LSE:.*]] = tile.map(%[[FOLD]]#0, %[[D1]] :
+// CHECK-NEXT: ^bb0(%[[M:.*]]: f32, %[[SUM:.*]]: f32):
+// CHECK-NEXT: %[[LOG:.*]] = math.log2 %[[SUM]]
+// CHECK-NEXT: %[[POWERS:.*]] = arith.addf %[[M]], %[[LOG]]
+// CHECK: arith.mulf %[[POWERS]], %cst{{.*}}
+// CHECK: arith.select %{{.*}}, %cst{{.*}}, %{{.*}}
+// tbar = c + d2/d1; vbar = O1/d1.
+// CHECK: %[[TBAR:.*]] = tile.map(%[[FOLD]]#3, %[[D2]], %[[D1]] :
+// CHECK: arith.divf
+// CHECK: arith.addf
+// CHECK: %[[VBAR:.*]] = tile.map(%[[FOLD]]#4, %[[D1]] :
+// CHECK: arith.divf
+// CHECK: %[[LSEVIEW:.*]] = tile.view lse[{{.*}}] : <1 x f32>
+// CHECK: tile.store %[[LSE]], %[[LSEVIEW]][{{.*}}] until %{{.*}} : <16 x 1 x f32, row>, <1 x f32>
+// CHECK: %[[TBARVIEW:.*]] = tile.view tbar
+// CHECK: tile.store %[[TBAR]], %[[TBARVIEW]]
+// CHECK: %[[VBARVIEW:.*]] = tile.view vbar[{{.*}}] : <64 x f32>
+// CHECK: tile.store %[[VBAR]], %[[VBARVIEW]][{{.*}}] until %{{.*}} : <16 x 64 x f32, accumulator>, <64 x f32>

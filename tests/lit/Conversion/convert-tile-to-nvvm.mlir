@@ -321,3 +321,51 @@ tile.kernel @cluster attributes {warps = 1, cluster = 4} {
     : <1 x 24 x f32, flat, threads = 128>, <1 x 24 x f32, flat, threads = 128>, <1 x 24 x f32, flat, threads = 128>
     -> !flat, !flat, !flat
 }
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// The state of rows: one element each, and fp32 values
+//===----------------------------------------------------------------------===//
+
+// CHECK-LABEL: llvm.func @state
+tile.kernel @state attributes {warps = 4} {
+  %x = tile.index grid_x
+  %end = tile.argument "query_length" : i32
+  %d = tile.argument "scale_log2" : f32
+  %one = tile.fill 1.0 : <8 x 1 x f32, row>
+  // No library call: an instruction.
+  // CHECK: llvm.inline_asm asm_dialect = att "lg2.approx.ftz.f32 $0, $1;", "=f,f"
+  // CHECK-NOT: math.log2
+  %l = tile.map(%one : !tile.frag<8 x 1 x f32, row>) -> !tile.frag<8 x 1 x f32, row> {
+  ^bb0(%e: f32):
+    %sum = arith.addf %e, %d : f32
+    %log = math.log2 %sum : f32
+    tile.yield %log : f32
+  }
+  // A row's four lanes have the same element: the first writes it, below the limit.
+  // CHECK: %[[C:.*]] = arith.andi %{{.*}}, %c3_i32
+  // CHECK: %[[FIRST:.*]] = arith.cmpi eq, %[[C]], %c0_i32
+  // CHECK: %[[BELOW:.*]] = arith.cmpi slt
+  // CHECK: %[[WRITES:.*]] = arith.andi %[[FIRST]], %[[BELOW]]
+  // CHECK: scf.if %[[WRITES]] {
+  // CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 4 : i64} : f32, !llvm.ptr<1>
+  %lse = tile.view lse[%x, %x] {group = 4} : <1 x f32>
+  tile.store %l, %lse[%x] until %end : <8 x 1 x f32, row>, <1 x f32>
+  // Of a flat fragment that repeats it along the columns, the first column is written.
+  // CHECK: %[[COLUMN:.*]] = arith.remui %{{.*}}, %c64_i32
+  // CHECK: %[[INSIDE:.*]] = arith.cmpi slt
+  // CHECK: %[[ONE:.*]] = arith.cmpi slt, %[[COLUMN]], %c1_i32
+  // CHECK: %[[BOTH:.*]] = arith.andi %[[INSIDE]], %[[ONE]]
+  // CHECK: scf.if %[[BOTH]] {
+  // CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 4 : i64} : f32, !llvm.ptr<1>
+  %flat = tile.fill 1.0 : <2 x 64 x f32, flat, threads = 128>
+  %tbar = tile.view tbar[%x, %x] : <1 x f32>
+  tile.store %flat, %tbar[%x] until %end : <2 x 64 x f32, flat, threads = 128>, <1 x f32>
+  // Values stay fp32: a lane's 8 neighbouring columns are 32 bytes, 16 of them at a time.
+  // CHECK-NOT: arith.truncf
+  // CHECK-COUNT-2: llvm.store %{{.*}}, %{{.*}} {alignment = 16 : i64} : vector<8xf32>, !llvm.ptr<1>
+  %o = tile.fill 3.0 : <8 x 64 x f32, columns>
+  %vbar = tile.view vbar[%x, %x] : <64 x f32>
+  tile.store %o, %vbar[%x] until %end : <8 x 64 x f32, columns>, <64 x f32>
+}

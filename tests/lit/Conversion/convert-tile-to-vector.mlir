@@ -85,3 +85,32 @@ tile.kernel @keys attributes {warps = 1 : i64, shared_limit = 2048 : i64} {
     %s = tile.row_reduce sum %t : !tile.frag<16 x 16 x f32, dense> -> !tile.frag<16 x 1 x f32, dense>
   }
 }
+
+// -----
+
+// One element a row: rows lie side by side in scratch and apart in memory. Logarithms are a polynomial of the
+// mantissa beside the exponent.
+
+// CHECK-LABEL: llvm.func @state(
+// CHECK:       %[[EXPONENT:.*]] = arith.shrsi
+// CHECK:       %[[MANTISSA:.*]] = arith.subi
+// CHECK-COUNT-8: llvm.intr.fmuladd
+// CHECK:       %[[N:.*]] = arith.sitofp %[[EXPONENT]]
+// CHECK:       llvm.intr.fmuladd(%{{.*}}, %{{.*}}, %[[N]])
+// CHECK-NOT:   math.log2
+// CHECK:       scf.for
+// CHECK:         llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr -> f32
+// CHECK-NEXT:    llvm.store %{{.*}} {alignment = 4 : i64} : f32, !llvm.ptr
+// AVX2-LABEL:  llvm.func @state(
+tile.kernel @state attributes {warps = 1 : i64, shared_limit = 512 : i64} {
+  %zero = arith.constant 0 : i32
+  %limit = tile.argument "query_length" : i32
+  %d = tile.fill 2.0 : !tile.frag<5 x 1 x f32, dense>
+  %l = tile.map(%d : !tile.frag<5 x 1 x f32, dense>) -> !tile.frag<5 x 1 x f32, dense> {
+  ^bb0(%e: f32):
+    %log = math.log2 %e : f32
+    tile.yield %log : f32
+  }
+  %lse = tile.view lse[%zero, %zero] : !tile.view<1 x f32>
+  tile.store %l, %lse[%zero] until %limit : !tile.frag<5 x 1 x f32, dense>, !tile.view<1 x f32>
+}

@@ -149,6 +149,35 @@ func.func @C6_window_is_causal(%q: tensor<1x4x2x64xbf16>, %scale: f32) {
 
 // -----
 
+func.func @C7_missing_vbar(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x9x2x64xbf16>, %scale: f32) {
+  // expected-error @+1 {{C7: expected no statistics, or those of types 'tensor<1x4x2xf32>', 'tensor<1x4x2xf32>', 'tensor<1x4x2x64xf32>', got 'tensor<1x4x2xf32>', 'tensor<1x4x2xf32>'}}
+  %o, %lse, %tbar = lla.attention %q keys %k values %k scale %scale
+    : tensor<1x4x2x64xbf16>, tensor<1x9x2x64xbf16> -> tensor<1x4x2x64xbf16>, tensor<1x4x2xf32>, tensor<1x4x2xf32>
+  return
+}
+
+// -----
+
+func.func @C7_lse_of_keys(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x9x2x64xbf16>, %scale: f32) {
+  // expected-error @+1 {{C7: expected no statistics, or those of types}}
+  %o, %lse, %tbar, %vbar = lla.attention %q keys %k values %k scale %scale
+    : tensor<1x4x2x64xbf16>, tensor<1x9x2x64xbf16>
+    -> tensor<1x4x2x64xbf16>, tensor<1x9x2xf32>, tensor<1x4x2xf32>, tensor<1x4x2x64xf32>
+  return
+}
+
+// -----
+
+func.func @state_element_type(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x9x2x64xbf16>, %scale: f32) {
+  // expected-error @+1 {{must be variadic of ranked tensor of 32-bit float values}}
+  %o, %lse, %tbar, %vbar = lla.attention %q keys %k values %k scale %scale
+    : tensor<1x4x2x64xbf16>, tensor<1x9x2x64xbf16>
+    -> tensor<1x4x2x64xbf16>, tensor<1x4x2xf32>, tensor<1x4x2xf32>, tensor<1x4x2x64xbf16>
+  return
+}
+
+// -----
+
 //===----------------------------------------------------------------------===//
 // lla.pack_rows
 //===----------------------------------------------------------------------===//
@@ -383,5 +412,50 @@ func.func @C2_finalize_dim(%s: !lla.state<64>) {
 func.func @C2_finalize_rank(%s: !lla.state<64>) {
   // expected-error @+1 {{C2: expected rank 4 and dim 64, got 'tensor<4x64xbf16>'}}
   %0 = lla.online_finalize %s : <64> -> tensor<4x64xbf16>
+  return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// lla.online_statistics
+//===----------------------------------------------------------------------===//
+
+func.func @C1_statistics_unmerged(%s: !lla.state<64, unmerged = [grid]>) {
+  // expected-error @+1 {{C1: expected a merged state, got '!lla.state<64, unmerged = [grid]>'}}
+  %0, %1, %2 = lla.online_statistics %s
+    : <64, unmerged = [grid]> -> tensor<1x4x2xf32>, tensor<1x4x2xf32>, tensor<1x4x2x64xf32>
+  return
+}
+
+// -----
+
+func.func @C2_statistics_dim(%s: !lla.state<64>) {
+  // expected-error @+1 {{C2: expected lse and tbar of rank 3 and vbar with a dim 64 more, got 'tensor<1x4x2xf32>', 'tensor<1x4x2xf32>' and 'tensor<1x4x2x32xf32>'}}
+  %0, %1, %2 = lla.online_statistics %s : <64> -> tensor<1x4x2xf32>, tensor<1x4x2xf32>, tensor<1x4x2x32xf32>
+  return
+}
+
+// -----
+
+func.func @C2_statistics_rows(%s: !lla.state<64>) {
+  // expected-error @+1 {{C2: expected lse and tbar of rank 3}}
+  %0, %1, %2 = lla.online_statistics %s : <64> -> tensor<1x3x2xf32>, tensor<1x3x2xf32>, tensor<1x4x2x64xf32>
+  return
+}
+
+// -----
+
+func.func @C2_statistics_tbar(%s: !lla.state<64>) {
+  // expected-error @+1 {{C2: expected lse and tbar of rank 3}}
+  %0, %1, %2 = lla.online_statistics %s : <64> -> tensor<1x4x2xf32>, tensor<1x4x3xf32>, tensor<1x4x2x64xf32>
+  return
+}
+
+// -----
+
+func.func @statistics_element(%s: !lla.state<64>) {
+  // expected-error @+1 {{must be ranked tensor of 32-bit float values}}
+  %0, %1, %2 = lla.online_statistics %s : <64> -> tensor<1x4x2xbf16>, tensor<1x4x2xbf16>, tensor<1x4x2x64xbf16>
   return
 }

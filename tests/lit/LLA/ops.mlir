@@ -22,6 +22,19 @@ func.func @softmax_window(%q: tensor<2x4x4x16xf32>, %k: tensor<2x9x1x16xf32>, %v
   return %o : tensor<2x4x4x16xf32>
 }
 
+// The state of each row, beside the output.
+// CHECK-LABEL: @state
+// CHECK: %{{.*}}, %{{.*}}:3 = lla.attention %{{.*}} keys %{{.*}} values %{{.*}} scale %{{.*}} : tensor<2x4x4x16xbf16>, tensor<2x9x1x16xbf16> -> tensor<2x4x4x16xbf16>, tensor<2x4x4xf32>, tensor<2x4x4xf32>, tensor<2x4x4x16xf32>
+// CHECK: %{{.*}}, %{{.*}}, %{{.*}} = lla.online_statistics %{{.*}} : <16, probe> -> tensor<2x4x4xf32>, tensor<2x4x4xf32>, tensor<2x4x4x16xf32>
+func.func @state(%q: tensor<2x4x4x16xbf16>, %k: tensor<2x9x1x16xbf16>, %scale: f32, %s: !lla.state<16, probe>) {
+  %o, %lse, %tbar, %vbar = lla.attention %q keys %k values %k scale %scale
+    : tensor<2x4x4x16xbf16>, tensor<2x9x1x16xbf16>
+    -> tensor<2x4x4x16xbf16>, tensor<2x4x4xf32>, tensor<2x4x4xf32>, tensor<2x4x4x16xf32>
+  %l, %t, %v = lla.online_statistics %s
+    : <16, probe> -> tensor<2x4x4xf32>, tensor<2x4x4xf32>, tensor<2x4x4x16xf32>
+  return
+}
+
 // The online form of a split, packed, peeled attention.
 // CHECK-LABEL: @online
 // CHECK-SAME: (%[[Q:.*]]: tensor<?x?x16x128xbf16>, %[[R:.*]]: tensor<?x?x16x128xbf16>, %[[K:.*]]: tensor<?x?x8x128xbf16>, %[[V:.*]]: tensor<?x?x8x128xbf16>, %[[SCALE:.*]]: f32)

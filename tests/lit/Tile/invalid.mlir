@@ -110,7 +110,7 @@ func.func @C4_load_element(%v: !tile.view<64 x f16>, %i: i32) {
 // -----
 
 func.func @C1_store_layout(%f: !tile.frag<16 x 64 x bf16, operand>, %v: !tile.view<64 x bf16>, %i: i32) {
-  // expected-error @+1 {{C1: expected layout accumulator, columns, flat or dense, got operand}}
+  // expected-error @+1 {{C1: expected layout accumulator, columns, row, flat or dense, got operand}}
   tile.store %f, %v[%i] until %i : <16 x 64 x bf16, operand>, <64 x bf16>
   return
 }
@@ -125,10 +125,33 @@ func.func @C2_store_columns(%f: !tile.frag<16 x 64 x f32, accumulator>, %v: !til
 
 // -----
 
-// A padded flat fragment would write past the row.
-func.func @C2_store_flat(%f: !tile.frag<4 x 64 x f32, flat, threads = 128>, %v: !tile.view<40 x bf16>, %i: i32) {
+func.func @C2_store_flat(%f: !tile.frag<4 x 32 x f32, flat, threads = 128>, %v: !tile.view<40 x bf16>, %i: i32) {
+  // expected-error @+1 {{C2: expected at least 40 columns, got 32}}
+  tile.store %f, %v[%i] until %i : <4 x 32 x f32, flat, threads = 128>, <40 x bf16>
+  return
+}
+
+// -----
+
+func.func @C2_store_row(%f: !tile.frag<16 x 1 x f32, row>, %v: !tile.view<2 x f32>, %i: i32) {
+  // expected-error @+1 {{C2: expected at least 2 columns, got 1}}
+  tile.store %f, %v[%i] until %i : <16 x 1 x f32, row>, <2 x f32>
+  return
+}
+
+// -----
+
+func.func @C2_store_flat_column(%f: !tile.frag<4 x 40 x f32, flat, threads = 128>, %v: !tile.view<40 x bf16>, %i: i32) {
+  // expected-error @+1 {{C2: expected layout accumulator or columns with a column, got flat}}
+  tile.store %f, %v[%i, %i] until %i : <4 x 40 x f32, flat, threads = 128>, <40 x bf16>
+  return
+}
+
+// -----
+
+func.func @C2_store_dense(%f: !tile.frag<4 x 64 x f32, dense>, %v: !tile.view<40 x bf16>, %i: i32) {
   // expected-error @+1 {{C2: expected 40 columns, got 64}}
-  tile.store %f, %v[%i] until %i : <4 x 64 x f32, flat, threads = 128>, <40 x bf16>
+  tile.store %f, %v[%i] until %i : <4 x 64 x f32, dense>, <40 x bf16>
   return
 }
 

@@ -91,6 +91,17 @@ tile.kernel @registers attributes {warps = 4, stages = 2, shared_limit = 4096} {
   scf.if %last {
     // CHECK: tile.store %[[G]]#2, %{{.*}}[%{{.*}}] until %[[END]] : <8 x 64 x f32, flat, threads = 128>, <64 x bf16>
     tile.store %g#2, %o[%x] until %end : <8 x 64 x f32, flat, threads = 128>, <64 x bf16>
+    // The statistics have one element a row in memory.
+    // CHECK: %[[LSE:.*]] = tile.view lse[%[[X]], %[[Y]]] {group = 4 : i64} : <1 x f32>
+    %lse = tile.view lse[%x, %y] {group = 4} : <1 x f32>
+    // CHECK: tile.store %[[G]]#0, %[[LSE]][%{{.*}}] until %[[END]] : <8 x 64 x f32, flat, threads = 128>, <1 x f32>
+    tile.store %g#0, %lse[%x] until %end : <8 x 64 x f32, flat, threads = 128>, <1 x f32>
+    // CHECK: %[[TBAR:.*]] = tile.view tbar[
+    %tbar = tile.view tbar[%x, %y] {group = 4} : <1 x f32>
+    // CHECK: tile.store %[[M]], %[[TBAR]][%{{.*}}] until %[[END]] : <8 x 1 x f32, row>, <1 x f32>
+    tile.store %m, %tbar[%x] until %end : <8 x 1 x f32, row>, <1 x f32>
+    // CHECK: tile.view vbar[
+    %vbar = tile.view vbar[%x, %y] {group = 4} : <64 x f32>
   }
 }
 

@@ -26,3 +26,17 @@ func.func @softmax(%q: tensor<?x?x4x64xf32>, %k: tensor<?x?x2x64xf32>, %v: tenso
     : tensor<?x?x4x64xf32>, tensor<?x?x2x64xf32> -> tensor<?x?x4x64xf32>
   return %o : tensor<?x?x4x64xf32>
 }
+
+// What else is asked of the state comes of the same state.
+// CHECK-LABEL: func.func @state
+// CHECK: %[[S1:.*]] = lla.online_update
+// CHECK-NEXT: %[[O:.*]] = lla.online_finalize %[[S1]] : <64>
+// CHECK-NEXT: %[[LSE:.*]], %[[TBAR:.*]], %[[VBAR:.*]] = lla.online_statistics %[[S1]] : <64> -> tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x4x64xf32>
+// CHECK-NEXT: return %[[O]], %[[LSE]], %[[TBAR]], %[[VBAR]]
+func.func @state(%q: tensor<?x?x4x64xf32>, %k: tensor<?x?x2x64xf32>, %v: tensor<?x?x2x64xf32>, %scale: f32)
+    -> (tensor<?x?x4x64xf32>, tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x4x64xf32>) {
+  %o:4 = lla.attention %q keys %k values %v scale %scale
+    : tensor<?x?x4x64xf32>, tensor<?x?x2x64xf32>
+    -> tensor<?x?x4x64xf32>, tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x4x64xf32>
+  return %o#0, %o#1, %o#2, %o#3 : tensor<?x?x4x64xf32>, tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x4x64xf32>
+}

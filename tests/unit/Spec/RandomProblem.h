@@ -48,6 +48,7 @@ public:
       problem.window = magnitude(problem.context * 2);
     if (between(0, 2) == 0)
       problem.scale = between(-4, 4) / 8.0;
+    problem.state = between(0, 3) == 0;
     return problem;
   }
 

@@ -3,6 +3,7 @@
 #include "dialect/Spec/Reference.h"
 #include <cmath>
 #include <gtest/gtest.h>
+#include <limits>
 #include <numeric>
 #include <random>
 
@@ -132,6 +133,46 @@ TEST_P(Reference, RowsAreThoseOfTheWhole) {
   Vector whole = forward(problem, x), row(problem.headDim, 7.0);
   referenceRow(problem, x.q, x.r, x.k, x.v, 1, problem.queryLength - 1, 3, row);
   EXPECT_TRUE(std::equal(row.begin(), row.end(), whole.end() - problem.headDim));
+}
+
+/// lse and vbar are what softmax attention is made of; with tbar, p_j = e^(s_j - lse) gives o back.
+TEST_P(Reference, StateIsThatOfTheWeights) {
+  Problem problem = problemOf(GetParam());
+  Inputs x = randomInputs(problem, 13);
+  States states = referenceStates(problem, x.q, x.r, x.k, x.v);
+  Vector o = forward(problem, x), rebuilt;
+  int64_t dim = problem.headDim, group = problem.group();
+  ASSERT_EQ(states.lse.size(), static_cast<size_t>(problem.stateRows()));
+  ASSERT_EQ(states.tbar.size(), states.lse.size());
+  for (int64_t index = 0; index < problem.stateRows(); ++index) {
+    int64_t head = index % problem.queryHeads, row = index / problem.queryHeads % problem.queryLength;
+    int64_t sequence = index / problem.queryHeads / problem.queryLength;
+    KeyRange keys = visibleKeys(problem, row);
+    Vector value(dim), mean(dim);
+    double sum = 0, tbar = 0;
+    for (int64_t j = keys.begin; j < keys.end; ++j) {
+      int64_t at = ((sequence * problem.context + j) * problem.kvHeads + head / group) * dim;
+      auto dot = [&](const Vector &rows) {
+        return std::inner_product(&rows[index * dim], &rows[index * dim] + dim, &x.k[at], 0.0);
+      };
+      double p = std::exp(problem.effectiveScale() * dot(x.q) - states.lse[index]);
+      double t = problem.hasProbe() ? dot(x.r) : 0;
+      sum += p;
+      tbar += p * t;
+      for (int64_t i = 0; i < dim; ++i) {
+        mean[i] += p * x.v[at + i];
+        value[i] += p * (1 + states.tbar[index] - t) * x.v[at + i];
+      }
+    }
+    rebuilt.insert(rebuilt.end(), value.begin(), value.end());
+    bool isEmpty = keys.begin >= keys.end;
+    EXPECT_EQ(states.lse[index] == -std::numeric_limits<double>::infinity(), isEmpty);
+    EXPECT_NEAR(sum, isEmpty ? 0 : 1, 1e-12);
+    EXPECT_NEAR(states.tbar[index], tbar, 1e-12);
+    for (int64_t i = 0; i < dim; ++i)
+      EXPECT_NEAR(states.vbar[index * dim + i], mean[i], 1e-12);
+  }
+  EXPECT_LT(relativeError(rebuilt, o), 1e-12);
 }
 
 TEST_P(Reference, GradientsMatchCentralDifferences) {

@@ -56,6 +56,21 @@ double errorOnHost(const Problem &problem, const HostTensors &tensors) {
   return relativeError(tensors.o.values(), expected);
 }
 
+/// In fp32 whatever the problem's type: the host rounds nothing to 16 bits before the output.
+void expectRightState(const Problem &problem, const HostTensors &tensors) {
+  States states =
+      referenceStates(problem, tensors.q.values(), tensors.r.values(), tensors.k.values(), tensors.v.values());
+  EXPECT_LE(relativeError(tensors.vbar.values(), states.vbar), 2e-5);
+  std::vector<double> lse = tensors.lse.values(), tbar = tensors.tbar.values();
+  for (size_t i = 0; i < states.lse.size(); ++i) {
+    if (std::isinf(states.lse[i]))
+      EXPECT_EQ(lse[i], states.lse[i]) << "row " << i;
+    else
+      EXPECT_NEAR(lse[i], states.lse[i], 2e-6 * std::max(1.0, std::abs(states.lse[i]))) << "row " << i;
+    EXPECT_NEAR(tbar[i], states.tbar[i], 1e-5) << "row " << i;
+  }
+}
+
 void expectRight(Problem problem, const Schedule &schedule, TaskOrder order = TaskOrder::Forward) {
   ASSERT_EQ(llvm::toString(normalize(problem)), "");
   for (unsigned bits : {512u, 256u}) {
@@ -65,6 +80,8 @@ void expectRight(Problem problem, const Schedule &schedule, TaskOrder order = Ta
     HostTensors tensors(problem, /*seed=*/17);
     ASSERT_EQ(runOnHost(problem, schedule, bits, tensors, order), "");
     EXPECT_LE(errorOnHost(problem, tensors), tolerance(problem.dtype));
+    if (problem.state)
+      expectRightState(problem, tensors);
   }
 }
 
@@ -107,6 +124,23 @@ TEST(HostKernel, ElementTypes) {
       problem.queryHeads = problem.kvHeads = 2;
       expectRight(problem, tiles(32, 32));
       expectRight(problem, tiles(4, 32));
+    }
+}
+
+TEST(HostKernel, State) {
+  for (Probe probe : {Probe::Given, Probe::None})
+    for (ElementType type : {ElementType::F32, ElementType::BF16}) {
+      Problem problem = prefill(70, 40);
+      problem.probe = probe;
+      problem.dtype = type;
+      problem.queryLength = 90; // The first rows see nothing.
+      problem.queryHeads = problem.kvHeads = 2;
+      problem.causal = problem.state = true;
+      expectRight(problem, tiles(32, 32));
+      expectRight(problem, tiles(5, 16)); // Rows that are no multiple of anything.
+      problem.layout = Layout::BHSD;
+      problem.queryLength = 33;
+      expectRight(problem, tiles(16, 48));
     }
 }
 
@@ -206,6 +240,17 @@ TEST(HostKernel, Splits) {
     expectRight(problem, tiles(2, 32, splits));
   for (TaskOrder order : {TaskOrder::Forward, TaskOrder::Backward, TaskOrder::TwoThreads})
     expectRight(problem, tiles(4, 32, 5), order);
+}
+
+TEST(HostKernel, StateOfSplits) {
+  Problem problem = decode(333, 40);
+  problem.queryHeads = 4;
+  problem.kvHeads = 2;
+  problem.state = true;
+  for (TaskOrder order : {TaskOrder::Forward, TaskOrder::Backward, TaskOrder::TwoThreads})
+    expectRight(problem, tiles(2, 32, 3), order);
+  problem.context = 20;
+  expectRight(problem, tiles(2, 16, 5)); // Some splits see nothing.
 }
 
 TEST(HostKernel, SplitsWithoutProbe) {

@@ -25,7 +25,10 @@ GuardedMemory::GuardedMemory(size_t bytes) {
 GuardedMemory::~GuardedMemory() { munmap(mapping, mappingBytes); }
 
 HostTensor::HostTensor(const Problem &problem, int64_t rows, int64_t heads)
-    : batch(problem.batch), rows(rows), heads(heads), dim(problem.headDim), type(problem.dtype) {
+    : HostTensor(problem, rows, heads, problem.headDim, problem.dtype) {}
+
+HostTensor::HostTensor(const Problem &problem, int64_t rows, int64_t heads, int64_t dim, ElementType type)
+    : batch(problem.batch), rows(rows), heads(heads), dim(dim), type(type) {
   bool rowsFirst = problem.layout == Layout::BSHD;
   headStride = rowsFirst ? dim : rows * dim;
   rowStride = rowsFirst ? heads * dim : dim;
@@ -69,7 +72,10 @@ std::vector<double> HostTensor::values() const {
 HostTensors::HostTensors(const Problem &problem, unsigned seed)
     : q(problem, problem.queryLength, problem.queryHeads), r(problem, problem.queryLength, problem.queryHeads),
       k(problem, problem.context, problem.kvHeads), v(problem, problem.context, problem.kvHeads),
-      o(problem, problem.queryLength, problem.queryHeads) {
+      o(problem, problem.queryLength, problem.queryHeads),
+      lse(problem, problem.queryLength, problem.queryHeads, 1, ElementType::F32),
+      tbar(problem, problem.queryLength, problem.queryHeads, 1, ElementType::F32),
+      vbar(problem, problem.queryLength, problem.queryHeads, problem.headDim, ElementType::F32) {
   std::mt19937 generator(seed);
   std::normal_distribution<double> normal;
   auto fill = [&](HostTensor &tensor, double deviation) {
@@ -102,6 +108,11 @@ static KernelArguments makeRecord(const Problem &problem, const Schedule &schedu
   PUT(k);
   PUT(v);
   PUT(o);
+  if (problem.state) {
+    PUT(lse);
+    PUT(tbar);
+    PUT(vbar);
+  }
 #undef PUT
   record.workspace = workspace;
   record.partials_offset = counterBytes(costs);

@@ -23,9 +23,11 @@ private:
   size_t mappingBytes;
 };
 
-/// A (batch, row, head, dim) tensor in its own layout and element type.
+/// A (batch, row, head, dim) tensor in the problem's layout.
 struct HostTensor {
+  /// Of the problem's dim and element type.
   HostTensor(const Problem &problem, int64_t rows, int64_t heads);
+  HostTensor(const Problem &problem, int64_t rows, int64_t heads, int64_t dim, ElementType type);
   double get(int64_t batch, int64_t row, int64_t head, int64_t d) const;
   void set(int64_t batch, int64_t row, int64_t head, int64_t d, double value);
   /// Dense (batch, row, head, dim).
@@ -40,10 +42,11 @@ private:
   char *element(int64_t batch, int64_t row, int64_t head, int64_t d) const;
 };
 
-/// One problem's inputs (normally distributed, rounded to the dtype) and output.
+/// One problem's inputs (normally distributed, rounded to the dtype) and outputs; the last three are written with
+/// state only.
 struct HostTensors {
   HostTensors(const Problem &problem, unsigned seed);
-  HostTensor q, r, k, v, o;
+  HostTensor q, r, k, v, o, lse, tbar, vbar;
 };
 
 enum class TaskOrder { Forward, Backward, TwoThreads };

@@ -9,10 +9,10 @@ using namespace lla;
 using namespace lla::cuda;
 
 // Generated kernels read the record at these offsets.
-static_assert(offsetof(KernelArguments, q) == 0 && offsetof(KernelArguments, workspace) == 40);
-static_assert(offsetof(KernelArguments, q_batch_stride) == 48 && offsetof(KernelArguments, partials_offset) == 168);
-static_assert(offsetof(KernelArguments, batch) == 176 && offsetof(KernelArguments, scale_log2) == 200);
-static_assert(sizeof(KernelArguments) == 208 && alignof(KernelArguments) == 8);
+static_assert(offsetof(KernelArguments, q) == 0 && offsetof(KernelArguments, vbar) == 64);
+static_assert(offsetof(KernelArguments, q_batch_stride) == 72 && offsetof(KernelArguments, vbar_head_stride) == 264);
+static_assert(offsetof(KernelArguments, batch) == 272 && offsetof(KernelArguments, scale_log2) == 296);
+static_assert(sizeof(KernelArguments) == 304 && alignof(KernelArguments) == 8);
 
 namespace {
 

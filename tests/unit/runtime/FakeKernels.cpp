@@ -22,7 +22,15 @@ std::vector<double> readAll(void *data, std::array<int64_t, 3> strides, std::arr
   return values;
 }
 
-void computeReference(const KernelArguments *a, double offset, int64_t rowsLeftOut) {
+/// An output of `values` a row.
+void writeAll(void *data, ElementType dtype, std::array<int64_t, 3> strides, std::array<int64_t, 4> sizes,
+              const std::vector<double> &values, int64_t rowsLeftOut) {
+  TensorView view{data, dtype, sizes, {strides[0], strides[1], strides[2], 1}};
+  for (int64_t row = 0; row < rowCount(view) - rowsLeftOut; ++row)
+    writeRow(view, row, &values[row * sizes[3]]);
+}
+
+void computeReference(const KernelArguments *a, double offset, int64_t rowsLeftOut, bool withState = true) {
   Problem problem = fakeProblem;
   problem.batch = a->batch;
   problem.queryLength = a->query_length;
@@ -36,11 +44,19 @@ void computeReference(const KernelArguments *a, double offset, int64_t rowsLeftO
   if (problem.hasProbe())
     r = readAll(a->r, {a->r_batch_stride, a->r_row_stride, a->r_head_stride}, query);
   std::vector<double> o = referenceForward(problem, q, r, k, v);
-  TensorView out{a->o, problem.dtype, query, {a->o_batch_stride, a->o_row_stride, a->o_head_stride, 1}};
   for (double &value : o)
     value += offset;
-  for (int64_t row = 0; row < rowCount(out) - rowsLeftOut; ++row)
-    writeRow(out, row, &o[row * problem.headDim]);
+  writeAll(a->o, problem.dtype, {a->o_batch_stride, a->o_row_stride, a->o_head_stride}, query, o, rowsLeftOut);
+  if (!problem.state || !withState)
+    return;
+  States states = referenceStates(problem, q, r, k, v);
+  std::array<int64_t, 4> rows = {query[0], query[1], query[2], 1};
+  ElementType single = ElementType::F32;
+  writeAll(a->lse, single, {a->lse_batch_stride, a->lse_row_stride, a->lse_head_stride}, rows, states.lse, rowsLeftOut);
+  writeAll(a->tbar, single, {a->tbar_batch_stride, a->tbar_row_stride, a->tbar_head_stride}, rows, states.tbar,
+           rowsLeftOut);
+  writeAll(a->vbar, single, {a->vbar_batch_stride, a->vbar_row_stride, a->vbar_head_stride}, query, states.vbar,
+           rowsLeftOut);
 }
 
 bool isFirst(int32_t x, int32_t y) { return x == 0 && y == 0; }
@@ -56,6 +72,10 @@ void wrong(const KernelArguments *a, int32_t x, int32_t y, void *) {
 void partial(const KernelArguments *a, int32_t x, int32_t y, void *) {
   if (isFirst(x, y))
     computeReference(a, 0, 1);
+}
+void mute(const KernelArguments *a, int32_t x, int32_t y, void *) {
+  if (isFirst(x, y))
+    computeReference(a, 0, 0, /*withState=*/false);
 }
 void outside(const KernelArguments *a, int32_t x, int32_t y, void *) {
   if (!isFirst(x, y))
@@ -88,9 +108,9 @@ struct FakeModule : HostModule {
 std::string textOf(llvm::Error error) { return llvm::toString(std::move(error)); }
 
 llvm::Expected<std::unique_ptr<HostModule>> loadFake(const Artifact &artifact) {
-  static const llvm::StringMap<HostKernel> kernels = {{"right", right},     {"wrong", wrong}, {"partial", partial},
-                                                      {"outside", outside}, {"stale", stale}, {"count", count},
-                                                      {"nothing", nothing}};
+  static const llvm::StringMap<HostKernel> kernels = {{"right", right}, {"wrong", wrong},     {"partial", partial},
+                                                      {"mute", mute},   {"outside", outside}, {"stale", stale},
+                                                      {"count", count}, {"nothing", nothing}};
   HostKernel kernel = kernels.lookup(artifact.kernelName);
   if (!kernel)
     return llvm::createStringError("no kernel " + artifact.kernelName);

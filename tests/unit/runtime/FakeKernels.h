@@ -16,6 +16,7 @@ template <class Type> std::string textOf(llvm::Expected<Type> value) { return va
 ///   "right"    the reference, computed by task (0, 0)
 ///   "wrong"    the same plus one
 ///   "partial"  the reference without the last row
+///   "mute"     the reference's o, and no state
 ///   "outside"  the reference, and a byte before the output
 ///   "stale"    right the first time on a workspace, wrong from then on
 ///   "count"    adds 1 to element y * row_tiles + x of the ints at `o`

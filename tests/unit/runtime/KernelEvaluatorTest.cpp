@@ -129,6 +129,15 @@ TEST_F(KernelEvaluatorTest, WrongKernelsAreCaught) {
   EXPECT_EQ(verify("unheard of").outcome, Outcome::RunFailed);
 }
 
+TEST_F(KernelEvaluatorTest, TheStateIsVerifiedToo) {
+  problem.state = true;
+  setFakeProblem(problem);
+  EXPECT_EQ(verify("right").outcome, Outcome::Ok);
+  Verification mute = verify("mute");
+  EXPECT_EQ(mute.outcome, Outcome::WrongResult);
+  EXPECT_EQ(mute.reason.rfind("lse: ", 0), 0u) << mute.reason;
+}
+
 TEST_F(KernelEvaluatorTest, TimesAreInTheOrderOfTheCandidates) {
   KernelEvaluator evaluator = this->evaluator();
   kernels[32] = "unheard of";

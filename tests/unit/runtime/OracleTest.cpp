@@ -23,12 +23,21 @@ struct OracleTest : testing::Test {
     problem = what;
     tensors = denseTensors(problem);
     memory.clear();
-    for (TensorView *view : {&tensors.q, &tensors.r, &tensors.k, &tensors.v, &tensors.o})
-      view->data = memory.emplace_back(view->spanBytes()).data();
+    for (llvm::ArrayRef<NamedTensor> names : {inputsOf(problem), outputsOf(problem)})
+      for (const NamedTensor &one : names)
+        (tensors.*one.member).data = memory.emplace_back((tensors.*one.member).spanBytes()).data();
     EXPECT_EQ(textOf(fakeExecutor(1)->fillInputs(problem, tensors, 3)), "");
     expected = referenceForward(problem, all(tensors.q), all(tensors.r), all(tensors.k), all(tensors.v));
     for (int64_t row = 0; row < rowCount(tensors.o); ++row)
       writeRow(tensors.o, row, &expected[row * problem.headDim]);
+    if (!problem.state)
+      return;
+    States states = referenceStates(problem, all(tensors.q), all(tensors.r), all(tensors.k), all(tensors.v));
+    for (int64_t row = 0; row < rowCount(tensors.o); ++row) {
+      writeRow(tensors.lse, row, &states.lse[row]);
+      writeRow(tensors.tbar, row, &states.tbar[row]);
+      writeRow(tensors.vbar, row, &states.vbar[row * problem.headDim]);
+    }
   }
   static std::vector<double> all(const TensorView &view) {
     std::vector<double> values(view.elements());
@@ -75,6 +84,28 @@ TEST_F(OracleTest, OneWrongElementAndNaNAreSeen) {
   element = NAN;
   EXPECT_TRUE(std::isnan(compare().relative));
   EXPECT_NE(textOf(checkTolerance(compare(), problem.dtype)), "");
+}
+
+TEST_F(OracleTest, EachPartOfTheStateIsLookedAt) {
+  Problem what = smallProblem(Mode::Prefill);
+  what.queryLength = 40; // The first rows see nothing.
+  what.state = true;
+  make(what);
+  ErrorFigures figures = compare();
+  EXPECT_LT(std::max({figures.lse, figures.tbar, figures.vbar}), 1e-6);
+  EXPECT_EQ(textOf(checkTolerance(figures, problem.dtype)), "");
+  for (auto [name, view] : {std::pair{"lse", &tensors.lse}, {"tbar", &tensors.tbar}, {"vbar", &tensors.vbar}}) {
+    int64_t elements = view->elements();
+    for (int64_t index : {int64_t(0), elements - 1}) // Of a row that sees nothing, and of one that does.
+      for (float wrong : {3.0f, NAN}) {
+        float &element = static_cast<float *>(view->data)[index];
+        float before = std::exchange(element, wrong);
+        auto [kind, text] = describe(checkTolerance(compare(), problem.dtype));
+        EXPECT_EQ(kind, FailureKind::Verification);
+        EXPECT_EQ(text.rfind(std::string(name) + ": expected an error", 0), 0u) << text;
+        element = before;
+      }
+  }
 }
 
 TEST_F(OracleTest, SixteenBitsAreJudgedAgainstTheBaselineToo) {

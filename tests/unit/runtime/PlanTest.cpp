@@ -25,6 +25,9 @@ using namespace lla;
 
 namespace {
 
+/// An address only; nothing is read.
+void *at(uintptr_t address) { return reinterpret_cast<void *>(address); }
+
 struct PlanTest : testing::Test {
   Problem problem = smallProblem();
   std::shared_ptr<HostExecutor> executor = fakeExecutor(2);
@@ -152,6 +155,25 @@ TEST_F(PlanTest, ArgumentsDescribeTheCall) {
   EXPECT_EQ(launch.grid.x * problem.batch, plan.resources().grid.x);
   EXPECT_EQ(a.partials_offset, counterBytes(plan.resources())); // The plan's, whatever this call's batch.
   EXPECT_FLOAT_EQ(a.scale_log2, 0.25f * 1.44269504f);
+  EXPECT_EQ(a.lse, nullptr); // Not asked for.
+}
+
+TEST_F(PlanTest, ArgumentsOfAStateAreItsTensors) {
+  problem.state = true;
+  tensors.lse = {at(0x1000), ElementType::F32, {2, 1, 4, 1}, {40, 30, 2, 1}};
+  tensors.tbar = {at(0x2000), ElementType::F32, {2, 1, 4, 1}, {41, 31, 3, 1}};
+  tensors.vbar = {at(0x3000), ElementType::F32, {2, 1, 4, 16}, {420, 320, 64, 1}};
+  Plan plan = this->plan();
+  ASSERT_EQ(textOf(plan.prepare()), "");
+  Launch launch = makeLaunch(*plan.answer().kernel, problem, tensors, nullptr, executor->target());
+  const KernelArguments &a = launch.arguments;
+  EXPECT_EQ(a.lse, at(0x1000));
+  EXPECT_EQ(a.lse_batch_stride, 40);
+  EXPECT_EQ(a.lse_row_stride, 30);
+  EXPECT_EQ(a.tbar, at(0x2000));
+  EXPECT_EQ(a.tbar_head_stride, 3);
+  EXPECT_EQ(a.vbar, at(0x3000));
+  EXPECT_EQ(a.vbar_head_stride, 64);
 }
 
 } // namespace

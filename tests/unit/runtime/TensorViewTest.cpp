@@ -22,6 +22,17 @@ struct TensorViewTest : testing::Test {
       next += 0x10000;
     }
   }
+  /// Asks for the state, too.
+  void wantState() {
+    problem.state = true;
+    AttentionTensors dense = denseTensors(problem);
+    uintptr_t next = 0x60000;
+    for (const NamedTensor &output : outputsOf(problem).drop_front()) {
+      tensors.*output.member = dense.*output.member;
+      (tensors.*output.member).data = at(next);
+      next += 0x10000;
+    }
+  }
   std::string shapes() { return textOf(problemOf(problem, tensors)); }
   std::string addresses(TargetKind kind = TargetKind::Host, void *workspace = nullptr, int64_t bytes = 0) {
     return textOf(checkAddresses(problem, tensors, workspace, bytes, kind));
@@ -68,6 +79,63 @@ TEST_F(TensorViewTest, EachWrongSizeIsNamed) {
   }
   tensors.q.sizes[0] = -1;
   EXPECT_NE(shapes(), "");
+}
+
+TEST_F(TensorViewTest, TheStateIsFp32BesideTheQueries) {
+  wantState();
+  EXPECT_EQ(tensors.lse.sizes, (std::array<int64_t, 4>{2, 1, 4, 1}));
+  EXPECT_EQ(tensors.lse.strides, (std::array<int64_t, 4>{4, 4, 1, 1}));
+  EXPECT_EQ(shapes(), "");
+  EXPECT_EQ(addresses(TargetKind::Cuda), "");
+  tensors.lse.dtype = ElementType::BF16;
+  EXPECT_EQ(shapes(), "lse.dtype: expected fp32, got bf16");
+  tensors.lse.dtype = ElementType::F32;
+  for (auto [name, view] : {std::pair{"lse", &tensors.lse}, {"tbar", &tensors.tbar}, {"vbar", &tensors.vbar}}) {
+    ++view->sizes[2];
+    EXPECT_EQ(shapes(), std::string(name) + ".head: expected 4 as in q, got 5");
+    --view->sizes[2];
+  }
+  tensors.tbar.sizes[3] = 16;
+  EXPECT_EQ(shapes(), "tbar.dim: expected 1, got 16");
+  tensors.tbar.sizes[3] = 1;
+  tensors.vbar.sizes[3] = 1;
+  EXPECT_EQ(shapes(), "vbar.dim: expected 16 as in q, got 1");
+  problem.state = false; // Nobody looks then.
+  EXPECT_EQ(shapes(), "");
+}
+
+TEST_F(TensorViewTest, LseAndTbarAreAlignedToAnElementOnly) {
+  wantState();
+  tensors.lse.data = at(0x60004);
+  tensors.tbar.strides[2] = 3;
+  tensors.tbar.strides[0] = 13;
+  EXPECT_EQ(addresses(TargetKind::Cuda), "");
+  tensors.lse.data = at(0x60002);
+  EXPECT_EQ(addresses(TargetKind::Cuda).rfind("lse.data: expected an address aligned to 4 bytes", 0), 0u);
+  tensors.lse.data = nullptr;
+  EXPECT_EQ(addresses(), "lse.data: expected an address, got null");
+  tensors.lse.data = at(0x60000);
+  tensors.vbar.data = at(0x80004);
+  EXPECT_EQ(addresses(), "");
+  EXPECT_NE(addresses(TargetKind::Cuda).find("vbar.data: expected an address aligned to 16 bytes"), std::string::npos);
+}
+
+TEST_F(TensorViewTest, NoOutputOverlapsAnother) {
+  wantState();
+  tensors.tbar.data = tensors.lse.data;
+  EXPECT_EQ(addresses(), "lse: expected memory of its own, got an overlap with tbar");
+  // Both in one buffer, side by side, is no overlap.
+  tensors.tbar.data = at(0x60004);
+  for (TensorView *view : {&tensors.lse, &tensors.tbar})
+    view->strides = {8, 8, 2, 1};
+  EXPECT_EQ(addresses(), "");
+  tensors.vbar.data = tensors.k.data;
+  EXPECT_EQ(addresses(), "vbar: expected memory of its own, got an overlap with k");
+  tensors.vbar.data = tensors.o.data;
+  EXPECT_EQ(addresses(), "o: expected memory of its own, got an overlap with vbar");
+  tensors.vbar.data = at(0x80000);
+  tensors.lse.strides[2] = 0;
+  EXPECT_EQ(addresses().rfind("lse.stride: expected each element", 0), 0u);
 }
 
 TEST_F(TensorViewTest, DtypesMustAgree) {
@@ -201,6 +269,9 @@ TEST_F(TensorViewTest, Workspace) {
             "workspace: expected memory of its own, got an overlap with k");
   EXPECT_EQ(addresses(TargetKind::Host, tensors.o.data, 64),
             "workspace: expected memory of its own, got an overlap with o");
+  wantState();
+  EXPECT_EQ(addresses(TargetKind::Host, tensors.tbar.data, 64),
+            "workspace: expected memory of its own, got an overlap with tbar");
 }
 
 } // namespace

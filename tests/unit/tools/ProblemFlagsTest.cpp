@@ -31,6 +31,14 @@ TEST(ProblemFlags, areTheFieldsOfTheJsonForm) {
                                  "scale": -0.5, "layout": "bhsd"})")));
 }
 
+TEST(ProblemFlags, switchesAreFieldsToo) {
+  Problem problem = llvm::cantFail(parsed("--mode prefill --context 64 --head-dim 64 --causal --state"))[0];
+  EXPECT_TRUE(problem.causal);
+  EXPECT_TRUE(problem.state);
+  EXPECT_EQ(errorOf("--state --suite decode"),
+            "problem: expected one of: flags, --problem, --problems, --suite, got several");
+}
+
 TEST(ProblemFlags, rangesMultiplyOut) {
   std::vector<Problem> problems = llvm::cantFail(parsed("--batch 1,4 --context 128:512:2x --head-dim 64"));
   std::vector<std::pair<int64_t, int64_t>> sizes;
@@ -72,6 +80,8 @@ TEST(ProblemFlags, titleNamesWhatIsNotTheDefault) {
   problem =
       llvm::cantFail(parsed("--mode prefill --context 64 --head-dim 64 --window 8 --probe none --layout bhsd"))[0];
   EXPECT_EQ(titleOf(problem), "prefill B=1 H=1 L=64 D=64 bf16 window=8 softmax bhsd");
+  problem.state = true;
+  EXPECT_EQ(titleOf(problem), "prefill B=1 H=1 L=64 D=64 bf16 window=8 softmax bhsd state");
 }
 
 } // namespace
