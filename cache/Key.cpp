@@ -29,8 +29,11 @@ void addCode(Key &key, const Problem &problem) {
   key.add("causal", truth(problem.causal));
   key.add("window", std::to_string(problem.window));
   key.add("single_query", truth(problem.queryLength == 1));
-  if (problem.state) // Only then, so that what was stored before such problems is still found.
+  // Only where asked for, so that what was stored before such problems is still found.
+  if (problem.state)
     key.add("state", truth(true));
+  if (problem.outputDtype)
+    key.add("output_dtype", name(*problem.outputDtype));
 }
 
 /// The schedule field by field; the number of splits is an argument of the launch.

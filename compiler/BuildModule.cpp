@@ -7,18 +7,6 @@
 using namespace mlir;
 using namespace lla;
 
-static Type elementType(OpBuilder &b, ElementType type) {
-  switch (type) {
-  case ElementType::F32:
-    return b.getF32Type();
-  case ElementType::BF16:
-    return b.getBF16Type();
-  case ElementType::F16:
-    return b.getF16Type();
-  }
-  return {};
-}
-
 OwningOpRef<ModuleOp> lla::buildModule(MLIRContext &context, const Problem &problem, const Target &target,
                                        const Schedule *schedule) {
   context.loadDialect<LLADialect, func::FuncDialect>();
@@ -26,7 +14,7 @@ OwningOpRef<ModuleOp> lla::buildModule(MLIRContext &context, const Problem &prob
   OwningOpRef<ModuleOp> module = ModuleOp::create(b.getLoc());
   b.setInsertionPointToStart(module->getBody());
 
-  Type element = elementType(b, problem.dtype);
+  Type element = builtinType(&context, problem.dtype);
   int64_t dynamic = ShapedType::kDynamic;
   auto queries = RankedTensorType::get({dynamic, dynamic, problem.queryHeads, problem.headDim}, element);
   auto keys = RankedTensorType::get({dynamic, dynamic, problem.kvHeads, problem.headDim}, element);
@@ -35,7 +23,7 @@ OwningOpRef<ModuleOp> lla::buildModule(MLIRContext &context, const Problem &prob
     inputs.push_back(queries);
   inputs.append({keys, keys, b.getF32Type()});
 
-  SmallVector<Type> outputs = {queries};
+  SmallVector<Type> outputs = {queries.clone(builtinType(&context, problem.outputType()))};
   if (problem.state) {
     auto rows = RankedTensorType::get(queries.getShape().drop_back(), b.getF32Type());
     outputs.append({rows, rows, queries.clone(b.getF32Type())});
@@ -52,8 +40,9 @@ OwningOpRef<ModuleOp> lla::buildModule(MLIRContext &context, const Problem &prob
   unsigned next = 0;
   auto argument = [&] { return entry->getArgument(next++); };
   Value q = argument(), r = problem.hasProbe() ? argument() : Value(), k = argument(), v = argument(), scale = argument();
-  auto attention = AttentionOp::create(b, queries, TypeRange(outputs).drop_front(), q, r, k, v, scale, problem.causal,
-                                       problem.window ? b.getI64IntegerAttr(problem.window) : IntegerAttr());
+  auto attention =
+      AttentionOp::create(b, outputs.front(), TypeRange(outputs).drop_front(), q, r, k, v, scale, problem.causal,
+                          problem.window ? b.getI64IntegerAttr(problem.window) : IntegerAttr());
   func::ReturnOp::create(b, attention.getResults());
   return module;
 }

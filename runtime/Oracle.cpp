@@ -102,7 +102,7 @@ RowErrors compareRow(const Problem &problem, const AttentionTensors &tensors, in
     compareState(problem, tensors, row, state, errors);
   for (int64_t i = 0; i < dims; ++i) {
     double difference = std::abs(actual[i] - expected[i]);
-    double straightforward = std::abs(roundTo(problem.dtype, baseline[i]) - expected[i]);
+    double straightforward = std::abs(roundTo(problem.outputType(), baseline[i]) - expected[i]);
     errors.maximum = worse(errors.maximum, difference);
     errors.squares += difference * difference;
     errors.baselineMaximum = worse(errors.baselineMaximum, straightforward);

@@ -228,7 +228,7 @@ llvm::Error checkOutputShapes(const Problem &planned, const AttentionTensors &te
   NamedView q{"q", &tensors.q}, o{"o", &tensors.o}, vbar{"vbar", &tensors.vbar};
   if (llvm::Error error = checkSameSizes(o, q))
     return error;
-  if (llvm::Error error = checkType(o, planned.dtype))
+  if (llvm::Error error = checkType(o, planned.outputType()))
     return error;
   if (!planned.state)
     return llvm::Error::success();
@@ -286,7 +286,8 @@ AttentionTensors denseTensors(const Problem &problem) {
     return denseView(nullptr, dtype, {problem.batch, problem.queryLength, problem.queryHeads, dim}, problem.layout);
   };
   AttentionTensors tensors;
-  tensors.q = tensors.o = ofQueries(problem.dtype, problem.headDim);
+  tensors.q = ofQueries(problem.dtype, problem.headDim);
+  tensors.o = ofQueries(problem.outputType(), problem.headDim);
   tensors.k = tensors.v = denseView(nullptr, problem.dtype,
                                     {problem.batch, problem.context, problem.kvHeads, problem.headDim}, problem.layout);
   if (problem.hasProbe())

@@ -25,13 +25,15 @@ using namespace lla;
 /// Success if `op` computes `problem`; every later pass trusts the attribute.
 static LogicalResult checkAgreement(AttentionOp op, const Problem &problem) {
   auto q = cast<RankedTensorType>(op.getQ().getType()), k = cast<RankedTensorType>(op.getK().getType());
-  Type element = q.getElementType();
-  ElementType dtype = element.isF32() ? ElementType::F32 : element.isBF16() ? ElementType::BF16 : ElementType::F16;
-  bool agrees = dtype == problem.dtype && q.getDimSize(2) == problem.queryHeads && k.getDimSize(2) == problem.kvHeads &&
-                q.getDimSize(3) == problem.headDim && bool(op.getR()) == problem.hasProbe() &&
-                op.getCausal() == problem.causal &&
-                static_cast<int64_t>(op.getWindow().value_or(0)) == problem.window &&
-                op.getStatistics().empty() == !problem.state;
+  auto hasType = [&](RankedTensorType tensor, ElementType type) {
+    return tensor.getElementType() == builtinType(op.getContext(), type);
+  };
+  bool agrees =
+      hasType(q, problem.dtype) && hasType(cast<RankedTensorType>(op.getO().getType()), problem.outputType()) &&
+      q.getDimSize(2) == problem.queryHeads && k.getDimSize(2) == problem.kvHeads &&
+      q.getDimSize(3) == problem.headDim && bool(op.getR()) == problem.hasProbe() && op.getCausal() == problem.causal &&
+      static_cast<int64_t>(op.getWindow().value_or(0)) == problem.window &&
+      op.getStatistics().empty() == !problem.state;
   return agrees ? success() : op.emitOpError() << "disagrees with " << kProblemAttr << " " << toJson(problem);
 }
 

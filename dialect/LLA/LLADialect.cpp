@@ -36,6 +36,18 @@ llvm::hash_code lla::hash_value(const Problem &value) { return llvm::hash_value(
 llvm::hash_code lla::hash_value(const Target &value) { return llvm::hash_value(toJson(value)); }
 llvm::hash_code lla::hash_value(const Schedule &value) { return llvm::hash_value(toText(value)); }
 
+Type lla::builtinType(MLIRContext *context, ElementType type) {
+  switch (type) {
+  case ElementType::F32:
+    return Float32Type::get(context);
+  case ElementType::BF16:
+    return BFloat16Type::get(context);
+  case ElementType::F16:
+    return Float16Type::get(context);
+  }
+  return {};
+}
+
 //===----------------------------------------------------------------------===//
 // Attributes: `name = value` lists over the vocabulary's canonical JSON
 //===----------------------------------------------------------------------===//

@@ -17,6 +17,9 @@ namespace lla {
 llvm::hash_code hash_value(const Problem &);
 llvm::hash_code hash_value(const Target &);
 llvm::hash_code hash_value(const Schedule &);
+
+/// An element type of the vocabulary as a builtin type.
+mlir::Type builtinType(mlir::MLIRContext *context, ElementType type);
 } // namespace lla
 
 #include "dialect/LLA/LLADialect.h.inc"

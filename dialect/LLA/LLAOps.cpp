@@ -88,8 +88,9 @@ static LogicalResult verifyRanks(AttentionOp op) { // C1
 static LogicalResult verifyProbeShape(AttentionOp op) { // C2
   if (op.getR() && op.getR().getType() != op.getQ().getType())
     return op.emitOpError() << "C2: expected r of type " << op.getQ().getType() << ", got " << op.getR().getType();
-  if (op.getO().getType() != op.getQ().getType())
-    return op.emitOpError() << "C2: expected a result of type " << op.getQ().getType() << ", got " << op.getO().getType();
+  RankedTensorType q = tensor(op.getQ()), o = tensor(op.getO());
+  if (o != q && o != q.clone(Float32Type::get(op.getContext())))
+    return op.emitOpError() << "C2: expected a result of type " << q << ", or of f32, got " << o;
   return success();
 }
 

@@ -30,7 +30,7 @@ def LLA_AttentionOp : LLA_Op<"attention", [Pure]> {
     A row that sees no key has lse = -inf, tbar = 0, vbar = 0; without a probe tbar = 0.
 
     (C1) q, r, k, v are rank 4, (batch, row, head, dim), of one element type.
-    (C2) r has the shape of q; the result o has the shape and type of q.
+    (C2) r has the type of q; the result o has its shape, and its element type or f32.
     (C3) k and v have the same shape; batch and dim agree with q.
     (C4) head counts and dim are static; query heads are a multiple of KV heads.
     (C5) dim is a multiple of 8 in 16..256.

@@ -47,6 +47,8 @@ void fillDefaults(Problem &problem) {
     problem.causal = false; // The only row sees every key either way: one spelling.
   if (!problem.scale)
     problem.scale = problem.effectiveScale();
+  if (problem.outputDtype == problem.dtype)
+    problem.outputDtype.reset(); // One spelling.
 }
 
 llvm::Error checkProbe(const Problem &problem) {
@@ -96,6 +98,13 @@ llvm::Error checkMaskAndScale(const Problem &problem) {
   return llvm::Error::success();
 }
 
+llvm::Error checkOutput(const Problem &problem) {
+  if (problem.outputType() == problem.dtype || problem.outputType() == ElementType::F32)
+    return llvm::Error::success();
+  return fieldError("output_dtype", fmt::format("{} (as dtype) or fp32", name(problem.dtype).str()),
+                    name(problem.outputType()).str());
+}
+
 /// A zero stands for "not given" in the struct; given, it is a fault.
 void readPositive(FieldReader &reader, llvm::StringRef field, int64_t &value, const char *whenLeftOut) {
   if (reader.integer(field, value) && value < 1)
@@ -140,15 +149,18 @@ double Problem::flops() const {
 double Problem::minimumBytes() const {
   // A window hides the keys before the first row's range from every row.
   int64_t unseen = window ? std::max<int64_t>(context - queryLength + 1 - window, 0) : 0;
-  double querySide = (hasProbe() ? 3.0 : 2.0) * static_cast<double>(queryElements());
+  double querySide = (hasProbe() ? 2.0 : 1.0) * static_cast<double>(queryElements());
   double keySide = 2.0 * static_cast<double>(context - unseen) * batch * kvHeads * headDim;
   double stateBytes =
       state ? static_cast<double>(elementBytes(ElementType::F32)) * (queryElements() + 2 * stateRows()) : 0;
-  return (querySide + keySide) * elementBytes(dtype) + stateBytes;
+  double outputBytes = static_cast<double>(queryElements()) * elementBytes(outputType());
+  return (querySide + keySide) * elementBytes(dtype) + outputBytes + stateBytes;
 }
 
 std::string Problem::kernelName() const {
   std::string symbol = fmt::format("lla_{}_d{}_g{}_{}", name(mode).str(), headDim, group(), name(dtype).str());
+  if (outputDtype)
+    symbol += "_to_" + name(*outputDtype).str();
   if (causal)
     symbol += "_causal";
   if (window)
@@ -170,7 +182,9 @@ llvm::Error normalize(Problem &problem) {
     return error;
   if (llvm::Error error = checkProducts(problem))
     return error;
-  return checkMaskAndScale(problem);
+  if (llvm::Error error = checkMaskAndScale(problem))
+    return error;
+  return checkOutput(problem);
 }
 
 llvm::Expected<Problem> parseProblem(llvm::StringRef json) {
@@ -195,6 +209,8 @@ llvm::Expected<Problem> parseProblem(llvm::StringRef json) {
   if (double scale; reader.number("scale", scale))
     problem.scale = scale;
   reader.boolean("state", problem.state);
+  if (ElementType type; reader.choice("output_dtype", type, elementTypes))
+    problem.outputDtype = type;
   if (llvm::Error error = reader.finish())
     return error;
   if (llvm::Error error = normalize(problem))
@@ -223,6 +239,8 @@ std::string toJson(const Problem &problem) {
   object["scale"] = problem.effectiveScale();
   if (problem.state)
     object["state"] = true;
+  if (problem.outputDtype)
+    object["output_dtype"] = name(*problem.outputDtype).str();
   return object.dump();
 }
 

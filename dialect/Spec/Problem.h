@@ -52,9 +52,11 @@ struct Problem {
   int64_t window = 0;        ///< 0: none. W >= 1: each row sees its last W keys, self included; implies causal.
   std::optional<double> scale; ///< Default 1/sqrt(headDim). Fp32 holds it, also times log2(e).
   bool state = false;          ///< lse, tbar and vbar are outputs too.
+  std::optional<ElementType> outputDtype; ///< Of o: fp32; absent (also if given as dtype): dtype.
 
   int64_t group() const { return queryHeads / kvHeads; }
   bool hasProbe() const { return probe != Probe::None; }
+  ElementType outputType() const { return outputDtype.value_or(dtype); }
   double effectiveScale() const;
   /// Elements of q (and r, o): batch * queryLength * queryHeads * headDim; of k (and v) alike.
   int64_t queryElements() const;

@@ -196,7 +196,7 @@ std::vector<double> baselineForward(const Problem &problem, Values q, Values r, 
       }
     }
     for (int64_t i = 0; i < problem.headDim; ++i)
-      o[dense.query(sequence, row, head) + i] = roundTo(problem.dtype, mean[i] - correction[i]);
+      o[dense.query(sequence, row, head) + i] = roundTo(problem.outputType(), mean[i] - correction[i]);
   });
   return o;
 }

@@ -46,7 +46,7 @@ Gradients referenceBackward(const Problem &, llvm::ArrayRef<double> q, llvm::Arr
                             llvm::ArrayRef<double> v, llvm::ArrayRef<double> g);
 
 /// The straightforward evaluation that errors are judged against: inputs as given (already rounded to
-/// dtype), fp32 accumulation, p and p(t - tbar) rounded to `dtype` before the value products, o rounded too.
+/// dtype), fp32 accumulation, p and p(t - tbar) rounded to `dtype` before the value products, o rounded to its own.
 std::vector<double> baselineForward(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r,
                                     llvm::ArrayRef<double> k, llvm::ArrayRef<double> v);
 

@@ -50,6 +50,7 @@ oracle::Attention attentionOf(const Problem &problem, const AttentionTensors &te
   attention.window = problem.window;
   attention.scale = problem.effectiveScale();
   attention.element = elementOf(problem.dtype);
+  attention.outputElement = elementOf(problem.outputType());
   attention.causal = problem.causal;
   attention.hasProbe = problem.hasProbe();
   attention.hasState = problem.state;

@@ -23,7 +23,8 @@ struct Attention {
   long long batch, queryLength, queryHeads, kvHeads, context, headDim;
   long long window; ///< 0: none.
   double scale;
-  int element, causal, hasProbe, hasState;
+  int element, outputElement; ///< Of q, r, k, v; of o.
+  int causal, hasProbe, hasState, padding;
 };
 
 /// The rows looked at: numbers over (sequence, row, head).

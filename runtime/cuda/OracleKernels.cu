@@ -130,7 +130,8 @@ template <class Number, class Combine> __device__ Number overBlock(Number value,
 __device__ long long resultNumbers(const Attention &a) { return a.hasState ? 2 * a.headDim + 2 : a.headDim; }
 
 /// One row of the output by one CTA. Three passes over the visible keys: the maximum, the sums that give tbar, and the
-/// values. Accumulates in Number; `rounding` also rounds p and p (t - tbar) to the element type before they meet v.
+/// values. Accumulates in Number; `rounding` also rounds p and p (t - tbar) to the element type before they meet v, and
+/// o to its own.
 template <class Number> __device__ void forwardRow(const Attention &a, const Row &row, bool rounding, double *result) {
   __shared__ Number query[mostDims], probe[mostDims], weight[blockThreads], correction[blockThreads];
   int thread = threadIdx.x;
@@ -203,7 +204,7 @@ template <class Number> __device__ void forwardRow(const Attention &a, const Row
     int dim = thread + slot * blockThreads;
     if (dim < a.headDim) {
       Number o = value[slot] - correct[slot];
-      result[dim] = rounding ? static_cast<double>(rounded(o, a.element)) : static_cast<double>(o);
+      result[dim] = rounding ? static_cast<double>(rounded(o, a.outputElement)) : static_cast<double>(o);
       if (a.hasState)
         result[a.headDim + dim] = value[slot];
     }
@@ -273,7 +274,7 @@ extern "C" __global__ void __launch_bounds__(blockThreads)
     long long base = at(a.o, row.sequence, row.position, row.head);
     for (int dim = threadIdx.x; dim < a.headDim; dim += blockThreads) {
       double expected = result[dim];
-      double output = widen(a.o.data, base + dim, a.element);
+      double output = widen(a.o.data, base + dim, a.outputElement);
       double difference = fabs(output - expected), rough = fabs(baseline[i * resultNumbers(a) + dim] - expected);
       if (difference != difference) {
         ++mine.nans;

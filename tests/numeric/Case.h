@@ -70,6 +70,8 @@ struct Case {
   Case scale(double factor) const;
   Case softmax() const;
   Case withState() const;
+  /// o in fp32.
+  Case wideOutput() const;
   Case with(InputKind kind) const;
   Case placed(Arrangement where) const;
   Case scheduled(ScheduleSet set) const;

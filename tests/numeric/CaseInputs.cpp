@@ -208,19 +208,21 @@ ErrorFigures measure(const Problem &problem, InputKind kind, const Outputs &outp
   return figures;
 }
 
-/// What a single 16-bit problem may be wrong by.
-static double baselineLimit(const ErrorFigures &figures, ElementType dtype) {
-  return 1.5 * figures.baselineRelative + 2 * relativeUlp(dtype, figures.maxReference);
+/// What a single 16-bit problem may be wrong by: more than the straightforward evaluation by chance, and by the
+/// rounding of its output, where that is rounded.
+static double baselineLimit(const ErrorFigures &figures, const Problem &problem) {
+  double ulps = problem.outputType() == ElementType::F32 ? 1 : 2;
+  return 1.5 * figures.baselineRelative + ulps * relativeUlp(problem.dtype, figures.maxReference);
 }
 
-std::string judge(const ErrorFigures &figures, ElementType dtype, InputKind kind) {
-  if (llvm::Error error = checkStateTolerance(figures, dtype))
+std::string judge(const ErrorFigures &figures, const Problem &problem, InputKind kind) {
+  if (llvm::Error error = checkStateTolerance(figures, problem.dtype))
     return llvm::toString(std::move(error));
-  if (dtype == ElementType::F32)
+  if (problem.dtype == ElementType::F32)
     return figures.relative <= singleTolerance
                ? ""
                : fmt::format("error {:.2e} of max|ref|, expected at most {:.0e}", figures.relative, singleTolerance);
-  double limit = baselineLimit(figures, dtype);
+  double limit = baselineLimit(figures, problem);
   if (!(figures.relative <= limit)) // NaN fails.
     return fmt::format("error {:.2e} of max|ref|, expected at most {:.2e} (the straightforward evaluation's: {:.2e})",
                        figures.relative, limit, figures.baselineRelative);
@@ -230,9 +232,10 @@ std::string judge(const ErrorFigures &figures, ElementType dtype, InputKind kind
   return "";
 }
 
-std::string judgeDifference(const std::vector<double> &output, const std::vector<double> &other, ElementType dtype,
+std::string judgeDifference(const std::vector<double> &output, const std::vector<double> &other, const Problem &problem,
                             const ErrorFigures &figures) {
-  double limit = dtype == ElementType::F32 ? singleTolerance : std::max(halfTolerance, baselineLimit(figures, dtype));
+  double limit =
+      problem.dtype == ElementType::F32 ? singleTolerance : std::max(halfTolerance, baselineLimit(figures, problem));
   double difference = relativeError(output, other);
   return difference <= limit ? "" : fmt::format("differs by {:.2e}, expected at most {:.1e}", difference, limit);
 }

@@ -35,10 +35,10 @@ struct Outputs {
 ErrorFigures measure(const Problem &problem, InputKind kind, const Outputs &outputs, const Truth &truth);
 
 /// Why these figures are not good enough; empty if they are.
-std::string judge(const ErrorFigures &figures, ElementType dtype, InputKind kind);
+std::string judge(const ErrorFigures &figures, const Problem &problem, InputKind kind);
 /// Why two outputs of one problem differ by more than a right one may be wrong; empty if they do not. `figures` are
 /// of either.
-std::string judgeDifference(const std::vector<double> &output, const std::vector<double> &other, ElementType dtype,
+std::string judgeDifference(const std::vector<double> &output, const std::vector<double> &other, const Problem &problem,
                             const ErrorFigures &figures);
 /// The first row that sees no key and whose outputs are not exactly 0 (lse: -inf); empty if there is none.
 std::string judgeBlindRows(const Problem &problem, const Outputs &outputs);

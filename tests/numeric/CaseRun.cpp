@@ -97,22 +97,24 @@ private:
   }
 
   llvm::Error judgeOutputs(const Plan &plan, PreparedCall &call, const Outputs &outputs) {
-    ElementType dtype = call.problem.dtype;
-    ErrorFigures figures = measure(call.problem, entry.inputKind, outputs, call.truth);
-    if (dtype != ElementType::F32)
-      place.report.addToSet(lla::name(dtype).str() + " " + name(entry.inputKind), figures);
-    if (std::string reason = judge(figures, dtype, entry.inputKind); !reason.empty())
+    const Problem &problem = call.problem;
+    ErrorFigures figures = measure(problem, entry.inputKind, outputs, call.truth);
+    if (problem.dtype != ElementType::F32)
+      place.report.addToSet(lla::name(problem.dtype).str() +
+                                (problem.outputDtype ? " to " + lla::name(*problem.outputDtype).str() : "") + " " +
+                                name(entry.inputKind),
+                            figures);
+    if (std::string reason = judge(figures, problem, entry.inputKind); !reason.empty())
       return llvm::createStringError(reason);
-    if (std::string reason = judgeBlindRows(call.problem, outputs); !reason.empty())
+    if (std::string reason = judgeBlindRows(problem, outputs); !reason.empty())
       return llvm::createStringError(reason);
     bool hasNaN = entry.inputKind == InputKind::SeenNaNKey || entry.inputKind == InputKind::SeenNaNValue;
     if (call.first.empty())
       call.first = outputs.o;
-    else if (std::string reason = judgeDifference(outputs.o, call.first, dtype, figures); !hasNaN && !reason.empty())
+    else if (std::string reason = judgeDifference(outputs.o, call.first, problem, figures); !hasNaN && !reason.empty())
       return llvm::createStringError("against the first schedule: " + reason);
-    place.report.passed(entry.name,
-                        fmt::format("{} {} [{}] error {:.2e}", call.problem.queryLength, call.problem.context,
-                                    toText(plan.schedule().schedule), figures.relative));
+    place.report.passed(entry.name, fmt::format("{} {} [{}] error {:.2e}", problem.queryLength, problem.context,
+                                                toText(plan.schedule().schedule), figures.relative));
     return llvm::Error::success();
   }
 

@@ -129,7 +129,7 @@ llvm::Error runFar(Workplace &place, const Problem &problem, Stretched dimension
   if (!output)
     return output.takeError();
   ErrorFigures figures = measure(problem, InputKind::Normal, {*output, {}, {}, {}}, makeTruth(problem, inputs));
-  if (std::string reason = judge(figures, problem.dtype, InputKind::Normal); !reason.empty())
+  if (std::string reason = judge(figures, problem, InputKind::Normal); !reason.empty())
     return llvm::createStringError(reason);
   return llvm::Error::success();
 }
@@ -192,7 +192,7 @@ void checkLargeTensors(Workplace &place) {
     llvm::Expected<ErrorFigures> figures = executor.compare(problem, tensors, 0, place.settings.seed);
     if (!figures)
       return figures.takeError();
-    if (std::string reason = judge(*figures, problem.dtype, InputKind::Normal); !reason.empty())
+    if (std::string reason = judge(*figures, problem, InputKind::Normal); !reason.empty())
       return llvm::createStringError(reason + ", judged by " + figures->oracle);
     place.report.passed("large_tensors", toJson(problem));
     return llvm::Error::success();

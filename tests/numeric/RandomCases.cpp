@@ -46,6 +46,8 @@ public:
     if (oneIn(4))
       problem.scale = static_cast<double>(between(-4, 4)) / 8;
     problem.state = oneIn(4);
+    if (oneIn(4))
+      problem.outputDtype = ElementType::F32;
     llvm::cantFail(normalize(problem));
     return problem;
   }

@@ -29,6 +29,7 @@ constexpr ProblemFlag flags[] = {
     {"query_length", FlagKind::Count, "query rows per sequence (default: 1 in decode, context in prefill)"},
     {"head_dim", FlagKind::Count, "a multiple of 8 in 16..256"},
     {"dtype", FlagKind::Text, "bf16, fp16 or fp32 (default: bf16)"},
+    {"output_dtype", FlagKind::Text, "of o: that of dtype, or fp32 (default: dtype)"},
     {"probe", FlagKind::Text, "given, or none: softmax attention (default: given)"},
     {"window", FlagKind::Count, "keys that a row sees, its own included; implies causal (default: all)"},
     {"scale", FlagKind::Number, "softmax scale (default: 1/sqrt(head-dim))"},
@@ -174,6 +175,8 @@ std::string titleOf(const Problem &problem) {
     heads += fmt::format("/{}", problem.kvHeads);
   std::string title = fmt::format("{} B={} H={} L={} D={} {}", name(problem.mode).str(), problem.batch, heads,
                                   problem.context, problem.headDim, name(problem.dtype).str());
+  if (problem.outputDtype)
+    title += " to " + name(*problem.outputDtype).str();
   if (problem.queryLength != (problem.mode == Mode::Decode ? 1 : problem.context))
     title += fmt::format(" rows={}", problem.queryLength);
   if (problem.window)

@@ -41,8 +41,10 @@ tile::FragType Placement::sumType() {
 Value Placement::view(tile::Tensor tensor) {
   bool ofRows = tensor == tile::Tensor::Lse || tensor == tile::Tensor::Tbar;
   bool ofState = ofRows || tensor == tile::Tensor::Vbar;
-  auto type = tile::ViewType::get(b.getContext(), ofRows ? 1 : plan.problem.headDim,
-                                  ofState ? b.getF32Type() : plan.elementType);
+  Type element = ofState                     ? b.getF32Type()
+                 : tensor == tile::Tensor::O ? builtinType(b.getContext(), plan.problem.outputType())
+                                             : plan.elementType;
+  auto type = tile::ViewType::get(b.getContext(), ofRows ? 1 : plan.problem.headDim, element);
   bool ofKeys = tensor == tile::Tensor::K || tensor == tile::Tensor::V;
   return tile::ViewOp::create(b, type, tensor, grid.batch, ofKeys ? grid.kvHead : grid.queryHead,
                               ofKeys ? 1 : plan.packedGroup());

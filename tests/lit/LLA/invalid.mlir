@@ -42,9 +42,18 @@ func.func @C2_probe_shape(%q: tensor<1x4x2x64xbf16>, %r: tensor<1x1x2x64xbf16>, 
 // -----
 
 func.func @C2_result_shape(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x9x2x64xbf16>, %scale: f32) {
-  // expected-error @+1 {{C2: expected a result of type 'tensor<1x4x2x64xbf16>', got 'tensor<1x4x2x32xbf16>'}}
+  // expected-error @+1 {{C2: expected a result of type 'tensor<1x4x2x64xbf16>', or of f32, got 'tensor<1x4x2x32xbf16>'}}
   %o = lla.attention %q keys %k values %k scale %scale
     : tensor<1x4x2x64xbf16>, tensor<1x9x2x64xbf16> -> tensor<1x4x2x32xbf16>
+  return
+}
+
+// -----
+
+func.func @C2_result_element(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x9x2x64xbf16>, %scale: f32) {
+  // expected-error @+1 {{C2: expected a result of type 'tensor<1x4x2x64xbf16>', or of f32, got 'tensor<1x4x2x64xf16>'}}
+  %o = lla.attention %q keys %k values %k scale %scale
+    : tensor<1x4x2x64xbf16>, tensor<1x9x2x64xbf16> -> tensor<1x4x2x64xf16>
   return
 }
 

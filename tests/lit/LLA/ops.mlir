@@ -22,6 +22,15 @@ func.func @softmax_window(%q: tensor<2x4x4x16xf32>, %k: tensor<2x9x1x16xf32>, %v
   return %o : tensor<2x4x4x16xf32>
 }
 
+// An output in fp32.
+// CHECK-LABEL: @wide
+// CHECK: lla.attention {{.*}} : tensor<2x4x4x16xbf16>, tensor<2x9x1x16xbf16> -> tensor<2x4x4x16xf32>
+func.func @wide(%q: tensor<2x4x4x16xbf16>, %k: tensor<2x9x1x16xbf16>, %scale: f32) -> tensor<2x4x4x16xf32> {
+  %o = lla.attention %q keys %k values %k scale %scale
+    : tensor<2x4x4x16xbf16>, tensor<2x9x1x16xbf16> -> tensor<2x4x4x16xf32>
+  return %o : tensor<2x4x4x16xf32>
+}
+
 // The state of each row, beside the output.
 // CHECK-LABEL: @state
 // CHECK: %{{.*}}, %{{.*}}:3 = lla.attention %{{.*}} keys %{{.*}} values %{{.*}} scale %{{.*}} : tensor<2x4x4x16xbf16>, tensor<2x9x1x16xbf16> -> tensor<2x4x4x16xbf16>, tensor<2x4x4xf32>, tensor<2x4x4xf32>, tensor<2x4x4x16xf32>

@@ -29,6 +29,16 @@ func.func @other_dim(%q: tensor<?x?x1x64xbf16>, %scale: f32) -> tensor<?x?x1x64x
 
 // -----
 
+#problem = #lla.problem<mode = prefill, probe = none, context = 2048, head_dim = 64, output_dtype = fp32>
+func.func @other_output(%q: tensor<?x?x1x64xbf16>, %scale: f32) -> tensor<?x?x1x64xbf16>
+    attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">} {
+  // expected-error @+1 {{disagrees with lla.problem}}
+  %o = lla.attention %q keys %q values %q scale %scale : tensor<?x?x1x64xbf16>, tensor<?x?x1x64xbf16> -> tensor<?x?x1x64xbf16>
+  return %o : tensor<?x?x1x64xbf16>
+}
+
+// -----
+
 #problem = #lla.problem<mode = prefill, probe = none, context = 2048, head_dim = 64, state = true>
 func.func @other_state(%q: tensor<?x?x1x64xbf16>, %scale: f32) -> tensor<?x?x1x64xbf16>
     attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">} {

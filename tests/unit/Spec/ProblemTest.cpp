@@ -140,7 +140,7 @@ TEST(ProblemText, ParsesWithDefaults) {
 TEST(ProblemText, ReadsEveryField) {
   Problem problem = llvm::cantFail(parseProblem(R"({"version": 1, "mode": "prefill", "probe": "none", "lambda": 0,
     "batch": 2, "query_heads": 8, "kv_heads": 4, "query_length": 100, "context": 200, "head_dim": 80, "dtype": "fp16",
-    "layout": "bhsd", "causal": true, "window": 7, "scale": -0.25, "state": true})"));
+    "layout": "bhsd", "causal": true, "window": 7, "scale": -0.25, "state": true, "output_dtype": "fp32"})"));
   Problem expected;
   expected.mode = Mode::Prefill;
   expected.probe = Probe::None;
@@ -156,6 +156,7 @@ TEST(ProblemText, ReadsEveryField) {
   expected.window = 7;
   expected.scale = -0.25;
   expected.state = true;
+  expected.outputDtype = ElementType::F32;
   EXPECT_EQ(problem, expected);
 }
 
@@ -177,6 +178,8 @@ TEST(ProblemText, ErrorsNameTheField) {
   EXPECT_EQ(parseError(R"(, "dtype": "fp8")"), "dtype: expected fp32|bf16|fp16, got \"fp8\"");
   EXPECT_EQ(parseError(R"(, "layout": "sbhd")"), "layout: expected bshd|bhsd, got \"sbhd\"");
   EXPECT_EQ(parseError(R"(, "causal": 1)"), "causal: expected true or false, got 1");
+  EXPECT_EQ(parseError(R"(, "output_dtype": "fp16")"), "output_dtype: expected bf16 (as dtype) or fp32, got fp16");
+  EXPECT_EQ(parseError(R"(, "output_dtype": "fp8")"), "output_dtype: expected fp32|bf16|fp16, got \"fp8\"");
   EXPECT_EQ(parseError(R"(, "state": "yes")"), "state: expected true or false, got \"yes\"");
   EXPECT_EQ(parseError(R"(, "batch": "4")"), "batch: expected a 64-bit integer, got \"4\"");
   EXPECT_EQ(parseError(R"(, "batch": 0)"), "batch: expected 1..2147483647, got 0");
@@ -189,7 +192,7 @@ TEST(ProblemText, ErrorsNameTheField) {
   EXPECT_EQ(
       parseError(R"(, "kv_head": 2)"),
       "\"kv_head\": unknown field of a problem; known: version, mode, probe, lambda, batch, query_heads, kv_heads, "
-      "query_length, context, head_dim, dtype, layout, causal, window, scale, state");
+      "query_length, context, head_dim, dtype, layout, causal, window, scale, state, output_dtype");
 }
 
 TEST(ProblemText, CanonicalTextIsFixed) {
@@ -201,6 +204,10 @@ TEST(ProblemText, CanonicalTextIsFixed) {
             R"({"version":1,"mode":"decode","probe":"given","lambda":0.0,"batch":1,"query_heads":1,"kv_heads":1,)"
             R"("query_length":1,"context":512,"head_dim":64,"dtype":"bf16","layout":"bshd","causal":false,)"
             R"("scale":0.125,"state":true})");
+  EXPECT_EQ(toJson(llvm::cantFail(parseProblem(R"({"output_dtype": "fp32", "head_dim": 64, "context": 512})"))),
+            R"({"version":1,"mode":"decode","probe":"given","lambda":0.0,"batch":1,"query_heads":1,"kv_heads":1,)"
+            R"("query_length":1,"context":512,"head_dim":64,"dtype":"bf16","layout":"bshd","causal":false,)"
+            R"("scale":0.125,"output_dtype":"fp32"})");
 }
 
 TEST(ProblemText, SpelledDefaultsGiveTheSameText) {
@@ -209,6 +216,8 @@ TEST(ProblemText, SpelledDefaultsGiveTheSameText) {
       R"({"scale": 0.125, "layout": "bshd", "query_length": 1, "kv_heads": 1, "head_dim": 64, "context": 512})"));
   EXPECT_EQ(toJson(implicit), toJson(spelled));
   EXPECT_EQ(toJson(llvm::cantFail(parseProblem(R"({"context": 512, "head_dim": 64, "state": false})"))),
+            toJson(implicit));
+  EXPECT_EQ(toJson(llvm::cantFail(parseProblem(R"({"context": 512, "head_dim": 64, "output_dtype": "bf16"})"))),
             toJson(implicit));
 }
 
@@ -251,6 +260,8 @@ TEST(Problem, KernelNameSpellsTheKind) {
   EXPECT_EQ(problem.kernelName(), "lla_prefill_d128_g4_fp16_causal_softmax");
   problem.state = true;
   EXPECT_EQ(problem.kernelName(), "lla_prefill_d128_g4_fp16_causal_softmax_state");
+  problem.outputDtype = ElementType::F32;
+  EXPECT_EQ(problem.kernelName(), "lla_prefill_d128_g4_fp16_to_fp32_causal_softmax_state");
   problem = decode();
   problem.causal = true;
   problem.kvHeads = 32;
@@ -271,6 +282,9 @@ TEST(Problem, CountsOfElementsFlopsAndBytes) {
   EXPECT_EQ(problem.minimumBytes(),
             2.0 * (3 * 3 * 32 * 128 + 2.0 * 3 * 4096 * 8 * 128) + 4.0 * (3 * 32 * 128 + 2 * 3 * 32));
   problem.state = false;
+  problem.outputDtype = ElementType::F32;
+  EXPECT_EQ(problem.minimumBytes(), 2.0 * (2 * 3 * 32 * 128 + 2.0 * 3 * 4096 * 8 * 128) + 4.0 * 3 * 32 * 128);
+  problem.outputDtype.reset();
   problem.probe = Probe::None;
   EXPECT_EQ(problem.flops(), 4.0 * 4096 * 128 * 32 * 3);
   problem.window = 64;

@@ -49,6 +49,8 @@ public:
     if (between(0, 2) == 0)
       problem.scale = between(-4, 4) / 8.0;
     problem.state = between(0, 3) == 0;
+    if (between(0, 3) == 0)
+      problem.outputDtype = pick({problem.dtype, ElementType::F32});
     return problem;
   }
 

@@ -51,6 +51,7 @@ TEST(ArtifactKey, HoldsAllThatCodeDependsOn) {
   differs("dtype", [](Problem &p, auto &, auto &, auto &) { p.dtype = ElementType::F16; });
   differs("causal", [](Problem &p, auto &, auto &, auto &) { p.causal = !p.causal; });
   differs("window", [](Problem &p, auto &, auto &, auto &) { p.window = 512; });
+  differs("output_dtype", [](Problem &p, auto &, auto &, auto &) { p.outputDtype = ElementType::F32; });
   differs("state", [](Problem &p, auto &, auto &, auto &) { p.state = true; });
   differs("single_query", [](Problem &p, auto &, auto &, auto &) { p.queryLength = 2; });
   differs("arch", [](auto &, auto &, Target &t, auto &) { t.arch = "sm_100"; });

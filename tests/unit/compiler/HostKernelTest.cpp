@@ -79,7 +79,7 @@ void expectRight(Problem problem, const Schedule &schedule, TaskOrder order = Ta
     SCOPED_TRACE(toJson(problem) + " " + toText(schedule) + " " + std::to_string(bits) + "-bit vectors");
     HostTensors tensors(problem, /*seed=*/17);
     ASSERT_EQ(runOnHost(problem, schedule, bits, tensors, order), "");
-    EXPECT_LE(errorOnHost(problem, tensors), tolerance(problem.dtype));
+    EXPECT_LE(errorOnHost(problem, tensors), tolerance(problem.outputType()));
     if (problem.state)
       expectRightState(problem, tensors);
   }
@@ -125,6 +125,16 @@ TEST(HostKernel, ElementTypes) {
       expectRight(problem, tiles(32, 32));
       expectRight(problem, tiles(4, 32));
     }
+}
+
+TEST(HostKernel, OutputInFp32) {
+  for (ElementType type : {ElementType::BF16, ElementType::F16}) {
+    Problem problem = prefill(90, 40);
+    problem.dtype = type;
+    problem.outputDtype = ElementType::F32;
+    problem.causal = true;
+    expectRight(problem, tiles(32, 32));
+  }
 }
 
 TEST(HostKernel, State) {

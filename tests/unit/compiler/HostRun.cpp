@@ -72,7 +72,7 @@ std::vector<double> HostTensor::values() const {
 HostTensors::HostTensors(const Problem &problem, unsigned seed)
     : q(problem, problem.queryLength, problem.queryHeads), r(problem, problem.queryLength, problem.queryHeads),
       k(problem, problem.context, problem.kvHeads), v(problem, problem.context, problem.kvHeads),
-      o(problem, problem.queryLength, problem.queryHeads),
+      o(problem, problem.queryLength, problem.queryHeads, problem.headDim, problem.outputType()),
       lse(problem, problem.queryLength, problem.queryHeads, 1, ElementType::F32),
       tbar(problem, problem.queryLength, problem.queryHeads, 1, ElementType::F32),
       vbar(problem, problem.queryLength, problem.queryHeads, problem.headDim, ElementType::F32) {

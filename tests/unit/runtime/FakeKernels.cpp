@@ -46,7 +46,7 @@ void computeReference(const KernelArguments *a, double offset, int64_t rowsLeftO
   std::vector<double> o = referenceForward(problem, q, r, k, v);
   for (double &value : o)
     value += offset;
-  writeAll(a->o, problem.dtype, {a->o_batch_stride, a->o_row_stride, a->o_head_stride}, query, o, rowsLeftOut);
+  writeAll(a->o, problem.outputType(), {a->o_batch_stride, a->o_row_stride, a->o_head_stride}, query, o, rowsLeftOut);
   if (!problem.state || !withState)
     return;
   States states = referenceStates(problem, q, r, k, v);

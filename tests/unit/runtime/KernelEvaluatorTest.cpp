@@ -138,6 +138,15 @@ TEST_F(KernelEvaluatorTest, TheStateIsVerifiedToo) {
   EXPECT_EQ(mute.reason.rfind("lse: ", 0), 0u) << mute.reason;
 }
 
+TEST_F(KernelEvaluatorTest, AnOutputInFp32IsJudgedAsSuch) {
+  problem.dtype = ElementType::BF16;
+  problem.outputDtype = ElementType::F32;
+  setFakeProblem(problem);
+  Verification right = verify("right");
+  EXPECT_EQ(right.outcome, Outcome::Ok) << right.reason;
+  EXPECT_LT(right.error, 1e-6); // Nothing is rounded to 16 bits on the way out.
+}
+
 TEST_F(KernelEvaluatorTest, TimesAreInTheOrderOfTheCandidates) {
   KernelEvaluator evaluator = this->evaluator();
   kernels[32] = "unheard of";

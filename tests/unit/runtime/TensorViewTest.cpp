@@ -143,6 +143,17 @@ TEST_F(TensorViewTest, DtypesMustAgree) {
   EXPECT_EQ(shapes(), "v.dtype: expected fp32, got fp16");
 }
 
+TEST_F(TensorViewTest, TheOutputHasATypeOfItsOwn) {
+  problem.dtype = ElementType::BF16;
+  problem.outputDtype = ElementType::F32;
+  tensors = denseTensors(problem);
+  EXPECT_EQ(tensors.o.dtype, ElementType::F32);
+  EXPECT_EQ(tensors.q.dtype, ElementType::BF16);
+  EXPECT_EQ(shapes(), "");
+  tensors.o.dtype = ElementType::BF16;
+  EXPECT_EQ(shapes(), "o.dtype: expected fp32, got bf16");
+}
+
 TEST_F(TensorViewTest, WithoutAProbeRIsIgnored) {
   problem.probe = Probe::None;
   tensors.r = {};

@@ -23,11 +23,11 @@ std::string errorOf(const std::string &line) {
 TEST(ProblemFlags, areTheFieldsOfTheJsonForm) {
   std::vector<Problem> problems = llvm::cantFail(
       parsed("--mode prefill --batch 2 --context 64 --query-heads 4 --kv-heads 2 --query-length 32 --head-dim 16 "
-             "--dtype fp16 --probe none --window 8 --scale -0.5 --layout bhsd"));
+             "--dtype fp16 --output-dtype fp32 --probe none --window 8 --scale -0.5 --layout bhsd"));
   ASSERT_EQ(problems.size(), 1u);
   EXPECT_EQ(problems[0], llvm::cantFail(parseProblem(
                              R"({"mode": "prefill", "batch": 2, "context": 64, "query_heads": 4, "kv_heads": 2,
-                                 "query_length": 32, "head_dim": 16, "dtype": "fp16", "probe": "none", "window": 8,
+                                 "query_length": 32, "head_dim": 16, "dtype": "fp16", "output_dtype": "fp32", "probe": "none", "window": 8,
                                  "scale": -0.5, "layout": "bhsd"})")));
 }
 
@@ -81,7 +81,8 @@ TEST(ProblemFlags, titleNamesWhatIsNotTheDefault) {
       llvm::cantFail(parsed("--mode prefill --context 64 --head-dim 64 --window 8 --probe none --layout bhsd"))[0];
   EXPECT_EQ(titleOf(problem), "prefill B=1 H=1 L=64 D=64 bf16 window=8 softmax bhsd");
   problem.state = true;
-  EXPECT_EQ(titleOf(problem), "prefill B=1 H=1 L=64 D=64 bf16 window=8 softmax bhsd state");
+  problem.outputDtype = ElementType::F32;
+  EXPECT_EQ(titleOf(problem), "prefill B=1 H=1 L=64 D=64 bf16 to fp32 window=8 softmax bhsd state");
 }
 
 } // namespace
