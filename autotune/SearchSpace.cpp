@@ -48,6 +48,13 @@ llvm::Error checkWorthwhile(const Problem &problem, const Schedule &schedule, co
   if (sharers > 1 && sharers > tiles)
     return fieldError("idle splits or warps", fmt::format("at most {} (key tiles that are visible)", tiles),
                       fmt::format("{} splits x {} warps", schedule.splits, costs.keyWarps));
+  if (problem.isMerge() && schedule.stages > problem.shards)
+    return fieldError("idle stages", fmt::format("at most {} (shards)", problem.shards),
+                      std::to_string(schedule.stages));
+  if (problem.isMerge() && costs.threads >= 2 * schedule.rows * problem.headDim)
+    return fieldError("idle warps",
+                      fmt::format("threads for about the {} elements of a tile", schedule.rows * problem.headDim),
+                      std::to_string(costs.threads));
   if (costs.rowTiles == 1 && schedule.rows >= 2 * std::max(costs.rowsPerHead, rowsPerBlock(problem)) &&
       schedule.load != LoadPath::Ring)
     return fieldError("idle rows", fmt::format("a tile of about the {} rows there are", costs.rowsPerHead),

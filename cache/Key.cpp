@@ -135,7 +135,7 @@ Key recordKey(const Problem &problem, llvm::StringRef deviceClass, const Measure
   key.add("device_class", deviceClass);
   key.add("layout", name(problem.layout));
   key.add("heads", std::to_string(problem.batch * problem.kvHeads));
-  key.add("context", std::to_string(problem.context));
+  key.add("context", std::to_string(problem.foldLength()));
   key.add("query_length", std::to_string(problem.queryLength));
   return key;
 }
@@ -145,7 +145,8 @@ Problem bucketed(Problem problem) {
   problem.kvHeads = nearestPowerOfTwo(problem.batch * problem.kvHeads);
   problem.queryHeads = problem.kvHeads * group;
   problem.batch = 1;
-  problem.context = nearestPowerOfTwo(problem.context);
+  int64_t &length = problem.isMerge() ? problem.shards : problem.context;
+  length = nearestPowerOfTwo(length);
   problem.queryLength = nearestPowerOfTwo(problem.queryLength);
   return problem;
 }

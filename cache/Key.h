@@ -78,8 +78,8 @@ Key recordKindKey(const Problem &problem, const MeasurementPolicy &policy, int64
 Key recordKey(const Problem &problem, llvm::StringRef deviceClass, const MeasurementPolicy &policy,
               int64_t family = kernelFamilyVersion);
 
-/// The problem with batch * kv_heads, context and query_length each rounded to the nearest power of two: problems
-/// of one bucket share a tuning.
+/// The problem with batch * kv_heads, context (a merge: shards) and query_length each rounded to the nearest power of
+/// two: problems of one bucket share a tuning.
 Problem bucketed(Problem problem);
 
 } // namespace lla

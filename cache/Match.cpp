@@ -115,9 +115,9 @@ private:
       return fmt::format("this problem's record, from {}", match.layer);
     std::string where =
         match.grade == MatchGrade::OtherDevice ? fmt::format(" on another device ({})", match.record.deviceClass) : "";
-    return fmt::format("record of batch {} x kv_heads {}, context {}, query_length {}, {:.2f} octaves away{}, from {}",
-                       problem.batch, problem.kvHeads, problem.context, problem.queryLength, match.distance, where,
-                       match.layer);
+    return fmt::format("record of batch {} x kv_heads {}, {} {}, query_length {}, {:.2f} octaves away{}, from {}",
+                       problem.batch, problem.kvHeads, problem.isMerge() ? "shards" : "context", problem.foldLength(),
+                       problem.queryLength, match.distance, where, match.layer);
   }
 
   const RecordStore &store;
@@ -133,8 +133,9 @@ llvm::StringRef name(MatchGrade value) { return nameIn(grades, value); }
 double shapeDistance(const Problem &a, const Problem &b) {
   auto octaves = [](int64_t x, int64_t y) { return std::log2(static_cast<double>(x) / static_cast<double>(y)); };
   constexpr double otherLayout = 0.25;
-  return std::hypot(std::hypot(octaves(a.batch * a.kvHeads, b.batch * b.kvHeads), octaves(a.context, b.context)),
-                    octaves(a.queryLength, b.queryLength), a.layout == b.layout ? 0 : otherLayout);
+  return std::hypot(
+      std::hypot(octaves(a.batch * a.kvHeads, b.batch * b.kvHeads), octaves(a.foldLength(), b.foldLength())),
+      octaves(a.queryLength, b.queryLength), a.layout == b.layout ? 0 : otherLayout);
 }
 
 Match lookup(const RecordStore &store, const Problem &problem, const Target &target, const MeasurementPolicy &policy,

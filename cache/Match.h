@@ -30,7 +30,8 @@ struct Match {
   std::vector<EntryFault> infeasible; ///< Schedules that cannot be had for this problem and target.
 };
 
-/// Euclidean, in octaves of batch * kv_heads, context and query_length; another layout counts a quarter octave.
+/// Euclidean, in octaves of batch * kv_heads, context (a merge: shards) and query_length; another layout counts a
+/// quarter octave.
 double shapeDistance(const Problem &a, const Problem &b);
 
 /// Never fails: what cannot be read is skipped. `problem` is normalised.

@@ -32,8 +32,8 @@ std::string deviceName(const std::string &deviceClass) { return sha256(deviceCla
 
 std::string fileName(const Record &record) {
   const Problem &problem = record.problem;
-  return fmt::format("h{}-c{}-q{}-{}.{}.json", problem.batch * problem.kvHeads, problem.context, problem.queryLength,
-                     name(problem.layout).str(), deviceName(record.deviceClass));
+  return fmt::format("h{}-c{}-q{}-{}.{}.json", problem.batch * problem.kvHeads, problem.foldLength(),
+                     problem.queryLength, name(problem.layout).str(), deviceName(record.deviceClass));
 }
 
 /// The inverse of `fileName`, as far as it goes; nothing for a file of another name.

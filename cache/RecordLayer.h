@@ -16,7 +16,8 @@ namespace lla {
 
 /// A record that was not read yet: where it lies, and what its name tells.
 struct RecordLead {
-  Problem shape;              ///< Only what `shapeDistance` looks at; batch holds the product with kv_heads.
+  Problem shape;              ///< Only what `shapeDistance` looks at; batch holds the product with kv_heads, context
+                              ///< the fold's length.
   bool isOtherDevice = false; ///< Than the wanted record's.
   std::string place;          ///< The layer's own, for `read`.
 };

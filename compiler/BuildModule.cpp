@@ -7,6 +7,45 @@
 using namespace mlir;
 using namespace lla;
 
+/// q, [r,] k, v and the scale, or the parts of a merge; to o, and with state lse, tbar and vbar.
+static FunctionType signatureOf(OpBuilder &b, const Problem &problem) {
+  auto withHeads = [&](int64_t heads) {
+    int64_t dynamic = ShapedType::kDynamic;
+    return RankedTensorType::get({dynamic, dynamic, heads, problem.headDim},
+                                 builtinType(b.getContext(), problem.dtype));
+  };
+  auto queries = withHeads(problem.queryHeads), values = queries.clone(b.getF32Type());
+  auto rows = values.clone(values.getShape().drop_back());
+  SmallVector<Type> inputs, outputs = {queries.clone(builtinType(b.getContext(), problem.outputType()))};
+  if (problem.state)
+    outputs.append({rows, rows, values});
+  auto stacked = [](RankedTensorType shard) -> Type {
+    SmallVector<int64_t> shape = {ShapedType::kDynamic};
+    llvm::append_range(shape, shard.getShape());
+    return shard.clone(shape);
+  };
+  if (problem.isMerge()) {
+    inputs = {stacked(values), stacked(rows), stacked(rows), stacked(values)};
+  } else {
+    inputs.assign(problem.hasProbe() ? 2 : 1, queries);
+    inputs.append({withHeads(problem.kvHeads), withHeads(problem.kvHeads), b.getF32Type()});
+  }
+  return b.getFunctionType(inputs, outputs);
+}
+
+static ValueRange emitOperator(ImplicitLocOpBuilder &b, const Problem &problem, ValueRange arguments,
+                               TypeRange outputs) {
+  if (problem.isMerge())
+    return MergeStatesOp::create(b, outputs, arguments).getResults();
+  unsigned next = 0;
+  auto argument = [&] { return arguments[next++]; };
+  Value q = argument(), r = problem.hasProbe() ? argument() : Value(), k = argument(), v = argument(),
+        scale = argument();
+  return AttentionOp::create(b, outputs.front(), outputs.drop_front(), q, r, k, v, scale, problem.causal,
+                             problem.window ? b.getI64IntegerAttr(problem.window) : IntegerAttr())
+      .getResults();
+}
+
 OwningOpRef<ModuleOp> lla::buildModule(MLIRContext &context, const Problem &problem, const Target &target,
                                        const Schedule *schedule) {
   context.loadDialect<LLADialect, func::FuncDialect>();
@@ -14,22 +53,7 @@ OwningOpRef<ModuleOp> lla::buildModule(MLIRContext &context, const Problem &prob
   OwningOpRef<ModuleOp> module = ModuleOp::create(b.getLoc());
   b.setInsertionPointToStart(module->getBody());
 
-  Type element = builtinType(&context, problem.dtype);
-  int64_t dynamic = ShapedType::kDynamic;
-  auto queries = RankedTensorType::get({dynamic, dynamic, problem.queryHeads, problem.headDim}, element);
-  auto keys = RankedTensorType::get({dynamic, dynamic, problem.kvHeads, problem.headDim}, element);
-  SmallVector<Type> inputs = {queries};
-  if (problem.hasProbe())
-    inputs.push_back(queries);
-  inputs.append({keys, keys, b.getF32Type()});
-
-  SmallVector<Type> outputs = {queries.clone(builtinType(&context, problem.outputType()))};
-  if (problem.state) {
-    auto rows = RankedTensorType::get(queries.getShape().drop_back(), b.getF32Type());
-    outputs.append({rows, rows, queries.clone(b.getF32Type())});
-  }
-
-  auto function = func::FuncOp::create(b, problem.kernelName(), b.getFunctionType(inputs, outputs));
+  auto function = func::FuncOp::create(b, problem.kernelName(), signatureOf(b, problem));
   function->setAttr(kProblemAttr, ProblemAttr::get(&context, problem));
   function->setAttr(kTargetAttr, TargetAttr::get(&context, target));
   if (schedule)
@@ -37,12 +61,6 @@ OwningOpRef<ModuleOp> lla::buildModule(MLIRContext &context, const Problem &prob
 
   Block *entry = function.addEntryBlock();
   b.setInsertionPointToStart(entry);
-  unsigned next = 0;
-  auto argument = [&] { return entry->getArgument(next++); };
-  Value q = argument(), r = problem.hasProbe() ? argument() : Value(), k = argument(), v = argument(), scale = argument();
-  auto attention =
-      AttentionOp::create(b, outputs.front(), TypeRange(outputs).drop_front(), q, r, k, v, scale, problem.causal,
-                          problem.window ? b.getI64IntegerAttr(problem.window) : IntegerAttr());
-  func::ReturnOp::create(b, attention.getResults());
+  func::ReturnOp::create(b, emitOperator(b, problem, entry->getArguments(), function.getResultTypes()));
   return module;
 }

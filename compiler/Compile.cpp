@@ -159,10 +159,10 @@ private:
   Stage stageOf() {
     Stage stage = Stage::Algorithm;
     auto raise = [&](Stage to) { stage = std::max(stage, to); };
-    bool attention = false;
+    bool problem = false; // A merge stays as it is until it becomes tiles.
     module->walk([&](Operation *op) {
       llvm::StringRef dialect = op->getName().getDialectNamespace();
-      attention |= isa<AttentionOp>(op);
+      problem |= isa<AttentionOp, MergeStatesOp>(op);
       if (dialect == "tile")
         raise(Stage::Tile);
       else if (dialect == "arith" || dialect == "vector" || dialect == "nvvm" || dialect == "scf")
@@ -174,7 +174,7 @@ private:
                              return final ? WalkResult::advance() : WalkResult::interrupt();
                            })
                         .wasInterrupted();
-    if (attention)
+    if (problem)
       return Stage::Problem;
     return lowered ? Stage::LLVM : stage;
   }

@@ -55,24 +55,19 @@ llvm::Expected<std::unique_ptr<Executor>> openDevice(llvm::StringRef target, con
 } // namespace
 
 llvm::Error Executor::fillInputs(const Problem &problem, const AttentionTensors &tensors, uint64_t seed) {
-  auto fillTensor = [&](const TensorView &view, InputTensor which) -> llvm::Error {
+  for (const InputFill &fill : inputFills(problem, tensors, seed)) {
+    const TensorView &view = *fill.view;
     std::vector<char> memory;
     TensorView copy = mirror(view, memory);
     // Whatever lies between the rows is the caller's and stays.
     if (llvm::Error error = copyOut(memory.data(), view.data, view.spanBytes(), nullptr))
       return error;
     for (int64_t row = 0, rows = rowCount(copy); row < rows; ++row)
-      fillInputRow(copy, which, seed, row);
-    return copyIn(view.data, memory.data(), view.spanBytes(), nullptr);
-  };
-  if (llvm::Error error = fillTensor(tensors.q, InputTensor::Q))
-    return error;
-  if (problem.hasProbe())
-    if (llvm::Error error = fillTensor(tensors.r, InputTensor::R))
+      fillInputRow(copy, fill.which, fill.seed, row);
+    if (llvm::Error error = copyIn(view.data, memory.data(), view.spanBytes(), nullptr))
       return error;
-  if (llvm::Error error = fillTensor(tensors.k, InputTensor::K))
-    return error;
-  return fillTensor(tensors.v, InputTensor::V);
+  }
+  return llvm::Error::success();
 }
 
 llvm::Expected<ErrorFigures> Executor::compare(const Problem &problem, const AttentionTensors &tensors, int64_t rows,
@@ -97,23 +92,34 @@ Launch makeLaunch(const LoadedKernel &kernel, const Problem &problem, const Atte
   launch.kernel = &kernel;
   launch.grid = costs.grid;
   KernelArguments &arguments = launch.arguments;
-#define LLA_SET_TENSOR(tensor)                                                                                         \
-  arguments.tensor = tensors.tensor.data;                                                                              \
-  arguments.tensor##_batch_stride = tensors.tensor.strides[0];                                                         \
-  arguments.tensor##_row_stride = tensors.tensor.strides[1];                                                           \
-  arguments.tensor##_head_stride = tensors.tensor.strides[2];
-  LLA_SET_TENSOR(q)
-  LLA_SET_TENSOR(k)
-  LLA_SET_TENSOR(v)
-  LLA_SET_TENSOR(o)
-  if (problem.hasProbe()) {
-    LLA_SET_TENSOR(r)
-  }
+#define LLA_SET_TENSOR(field, tensor)                                                                                  \
+  arguments.field = tensors.tensor.data;                                                                               \
+  arguments.field##_batch_stride = tensors.tensor.strides[0];                                                          \
+  arguments.field##_row_stride = tensors.tensor.strides[1];                                                            \
+  arguments.field##_head_stride = tensors.tensor.strides[2];
+#define LLA_SET_PART(field, tensor)                                                                                    \
+  LLA_SET_TENSOR(field, tensor)                                                                                        \
+  arguments.field##_shard_stride = tensors.tensor.shardStride;
+  LLA_SET_TENSOR(o, o)
   if (problem.state) {
-    LLA_SET_TENSOR(lse)
-    LLA_SET_TENSOR(tbar)
-    LLA_SET_TENSOR(vbar)
+    LLA_SET_TENSOR(lse, lse)
+    LLA_SET_TENSOR(tbar, tbar)
+    LLA_SET_TENSOR(vbar, vbar)
   }
+  if (problem.isMerge()) {
+    LLA_SET_PART(part_o, partO)
+    LLA_SET_PART(part_lse, partLse)
+    LLA_SET_PART(part_tbar, partTbar)
+    LLA_SET_PART(part_vbar, partVbar)
+  } else {
+    LLA_SET_TENSOR(q, q)
+    LLA_SET_TENSOR(k, k)
+    LLA_SET_TENSOR(v, v)
+    if (problem.hasProbe()) {
+      LLA_SET_TENSOR(r, r)
+    }
+  }
+#undef LLA_SET_PART
 #undef LLA_SET_TENSOR
   arguments.workspace = costs.workspaceBytes ? workspace : nullptr;
   // The plan's offset, not this call's: else one call's partials would lie on another's counters.
@@ -121,6 +127,7 @@ Launch makeLaunch(const LoadedKernel &kernel, const Problem &problem, const Atte
   arguments.batch = static_cast<int32_t>(problem.batch);
   arguments.query_length = static_cast<int32_t>(problem.queryLength);
   arguments.context = static_cast<int32_t>(problem.context);
+  arguments.shards = static_cast<int32_t>(problem.shards);
   arguments.kv_heads = static_cast<int32_t>(problem.kvHeads);
   arguments.row_tiles = static_cast<int32_t>(costs.rowTiles);
   arguments.splits = static_cast<int32_t>(costs.grid.y);

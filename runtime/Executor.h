@@ -118,8 +118,8 @@ public:
   /// Waits for `stream` and reports any fault of earlier work on it.
   virtual llvm::Error synchronize(Stream stream) = 0;
 
-  /// Fills q, r, k, v (and no output) with a problem's seeded random inputs: RMS-normalised q, r, k (r halved),
-  /// normal v, rounded to dtype. The default generates on the host (Inputs.h) and copies.
+  /// Fills a problem's inputs with seeded random values (Inputs.h): RMS-normalised q, r, k (r halved), normal v and
+  /// parts, rounded to dtype. The default generates on the host (Inputs.h) and copies.
   virtual llvm::Error fillInputs(const Problem &problem, const AttentionTensors &tensors, uint64_t seed);
 
   /// Judges the outputs by code that our compiler did not produce, on up to `rows` rows chosen from `seed` (0: all).

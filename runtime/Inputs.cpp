@@ -48,13 +48,28 @@ void normaliseRms(double *values, int64_t dims, double rms) {
 
 } // namespace
 
-int64_t rowCount(const TensorView &view) { return view.sizes[0] * view.sizes[1] * view.sizes[2]; }
+std::vector<InputFill> inputFills(const Problem &problem, const AttentionTensors &tensors, uint64_t seed) {
+  if (problem.isMerge()) // Seeds of their own: the tensors differ, and are all of one kind.
+    return {{&tensors.partO, InputTensor::V, 4 * seed},
+            {&tensors.partLse, InputTensor::V, 4 * seed + 1},
+            {&tensors.partTbar, InputTensor::V, 4 * seed + 2},
+            {&tensors.partVbar, InputTensor::V, 4 * seed + 3}};
+  std::vector<InputFill> fills = {
+      {&tensors.q, InputTensor::Q, seed}, {&tensors.k, InputTensor::K, seed}, {&tensors.v, InputTensor::V, seed}};
+  if (problem.hasProbe())
+    fills.push_back({&tensors.r, InputTensor::R, seed});
+  return fills;
+}
+
+int64_t rowCount(const TensorView &view) { return view.shards * view.sizes[0] * view.sizes[1] * view.sizes[2]; }
 
 void *rowAddress(const TensorView &view, int64_t row) {
   int64_t head = row % view.sizes[2];
   int64_t position = row / view.sizes[2] % view.sizes[1];
-  int64_t sequence = row / view.sizes[2] / view.sizes[1];
-  int64_t offset = sequence * view.strides[0] + position * view.strides[1] + head * view.strides[2];
+  int64_t sequence = row / view.sizes[2] / view.sizes[1] % view.sizes[0];
+  int64_t shard = row / view.sizes[2] / view.sizes[1] / view.sizes[0];
+  int64_t offset =
+      shard * view.shardStride + sequence * view.strides[0] + position * view.strides[1] + head * view.strides[2];
   return static_cast<char *>(view.data) + offset * elementBytes(view.dtype);
 }
 

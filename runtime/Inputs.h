@@ -1,21 +1,32 @@
 //===- Inputs.h - seeded random tensors -----------------------------------===//
 //
 // The inputs that the operator's authors measure on: q, r and k RMS-normalised
-// per row (r then halved), v standard normal, rounded to dtype. Each row has a
-// generator of its own, so the values depend on (seed, tensor, row index) only,
-// not on layout or on who fills in which order.
+// per row (r then halved), v standard normal, rounded to dtype. The parts of a
+// merge are all standard normal: any numbers are the result of some keys. Each row
+// has a generator of its own, so the values depend on (seed, tensor, row index)
+// only, not on layout or on who fills in which order.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_RUNTIME_INPUTS_H
 #define LLA_RUNTIME_INPUTS_H
 
 #include "runtime/TensorView.h"
+#include <vector>
 
 namespace lla {
 
 enum class InputTensor { Q, R, K, V };
 
-/// Rows of a view, numbered over (batch, row, head).
+/// One tensor to fill.
+struct InputFill {
+  const TensorView *view;
+  InputTensor which;
+  uint64_t seed;
+};
+/// The inputs of a problem.
+std::vector<InputFill> inputFills(const Problem &problem, const AttentionTensors &tensors, uint64_t seed);
+
+/// Rows of a view, numbered over (shard, batch, row, head).
 int64_t rowCount(const TensorView &view);
 /// Address of element 0 of a numbered row.
 void *rowAddress(const TensorView &view, int64_t row);

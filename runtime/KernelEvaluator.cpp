@@ -242,7 +242,7 @@ llvm::Expected<Verification> KernelEvaluator::verify(const Schedule &schedule) {
     return verification;
   }
   llvm::Expected<ErrorFigures> figures = compare(schedule);
-  llvm::Error error = figures ? checkTolerance(*figures, problem.dtype) : figures.takeError();
+  llvm::Error error = figures ? checkTolerance(*figures, problem) : figures.takeError();
   if (figures)
     verification.error = figures->relative;
   if (!error)

@@ -76,13 +76,19 @@ void compareState(const Problem &problem, const AttentionTensors &tensors, int64
     raise(errors.vbar, vbar[i], expected.vbar[i]);
 }
 
-RowErrors compareRow(const Problem &problem, const AttentionTensors &tensors, int64_t row) {
+/// What a row must come to, and what the straightforward evaluation makes of it.
+struct Expectation {
+  RowResult exact;
+  std::vector<double> baseline;
+};
+
+Expectation expectationOf(const Problem &problem, const AttentionTensors &tensors, int64_t row) {
   RowIndex index = indexOf(problem, row);
   int64_t dims = problem.headDim;
   KeyRange range = visibleKeys(problem, index.position);
-  std::vector<double> actual(dims), expected(dims, 0.0), baseline(dims, 0.0);
-  RowState state{-std::numeric_limits<double>::infinity(), 0, std::vector<double>(dims)};
-  readRow(tensors.o, row, actual.data());
+  Expectation expectation{
+      {std::vector<double>(dims), {-std::numeric_limits<double>::infinity(), 0, std::vector<double>(dims)}},
+      std::vector<double>(dims)};
   if (range.begin < range.end) {
     std::vector<double> q(dims), r(problem.hasProbe() ? dims : 0);
     readRow(tensors.q, row, q.data());
@@ -92,15 +98,40 @@ RowErrors compareRow(const Problem &problem, const AttentionTensors &tensors, in
     std::vector<double> k = gather(tensors.k, index.sequence, range, kvHead);
     std::vector<double> v = gather(tensors.v, index.sequence, range, kvHead);
     Problem single = problemOfRow(problem, range);
-    referenceRow(single, q, r, k, v, 0, 0, 0, expected);
-    baseline = baselineForward(single, q, r, k, v);
+    referenceRow(single, q, r, k, v, 0, 0, 0, expectation.exact.o);
+    expectation.baseline = baselineForward(single, q, r, k, v);
     if (problem.state)
-      state = referenceRowState(single, q, r, k, v, 0, 0, 0);
+      expectation.exact.state = referenceRowState(single, q, r, k, v, 0, 0, 0);
   }
+  return expectation;
+}
+
+/// Rows of the shards merged; a right one rounds that once.
+Expectation expectationOfMerge(const Problem &problem, const AttentionTensors &tensors, int64_t row) {
+  std::vector<RowResult> shards(std::max<int64_t>(problem.shards, 1),
+                                {std::vector<double>(problem.headDim),
+                                 {-std::numeric_limits<double>::infinity(), 0, std::vector<double>(problem.headDim)}});
+  for (int64_t shard = 0; shard < problem.shards; ++shard) {
+    int64_t number = shard * problem.stateRows() + row;
+    readRow(tensors.partO, number, shards[shard].o.data());
+    readRow(tensors.partLse, number, &shards[shard].state.lse);
+    readRow(tensors.partTbar, number, &shards[shard].state.tbar);
+    readRow(tensors.partVbar, number, shards[shard].state.vbar.data());
+  }
+  RowResult merged = referenceMerge(shards);
+  return {merged, merged.o};
+}
+
+RowErrors compareRow(const Problem &problem, const AttentionTensors &tensors, int64_t row) {
+  auto [exact, baseline] =
+      problem.isMerge() ? expectationOfMerge(problem, tensors, row) : expectationOf(problem, tensors, row);
+  const std::vector<double> &expected = exact.o;
+  std::vector<double> actual(problem.headDim);
+  readRow(tensors.o, row, actual.data());
   RowErrors errors;
   if (problem.state)
-    compareState(problem, tensors, row, state, errors);
-  for (int64_t i = 0; i < dims; ++i) {
+    compareState(problem, tensors, row, exact.state, errors);
+  for (int64_t i = 0; i < problem.headDim; ++i) {
     double difference = std::abs(actual[i] - expected[i]);
     double straightforward = std::abs(roundTo(problem.outputType(), baseline[i]) - expected[i]);
     errors.maximum = worse(errors.maximum, difference);
@@ -198,13 +229,15 @@ ErrorFigures compareWithReference(const Problem &problem, const AttentionTensors
   return figures;
 }
 
-llvm::Error checkTolerance(const ErrorFigures &figures, ElementType dtype) {
+llvm::Error checkTolerance(const ErrorFigures &figures, const Problem &problem) {
   double limit = singleLimit;
-  if (dtype != ElementType::F32)
-    limit = std::max(halfLimit, 1.5 * figures.baselineRelative + 2 * relativeUlp(dtype, figures.maxReference));
+  if (problem.dtype != ElementType::F32)
+    limit = std::max(halfLimit, 1.5 * figures.baselineRelative + 2 * relativeUlp(problem.dtype, figures.maxReference));
+  else if (problem.outputType() != ElementType::F32)
+    limit += relativeUlp(problem.outputType(), figures.maxReference) / 2;
   if (llvm::Error error = checkError("output", figures.relative, limit, figures))
     return error;
-  return checkStateTolerance(figures, dtype);
+  return checkStateTolerance(figures, problem.dtype);
 }
 
 llvm::Error checkStateTolerance(const ErrorFigures &figures, ElementType dtype) {

@@ -15,8 +15,17 @@
 namespace lla {
 namespace {
 
-constexpr const char *dimensionNames[] = {"batch", "row", "head", "dim"};
+/// Dimension 4 is the outermost: shards.
+constexpr const char *dimensionNames[] = {"batch", "row", "head", "dim", "shard"};
+constexpr unsigned dimensions = 5;
 constexpr int64_t vectorLoadBytes = 16; ///< Widest load of a GPU thread, and a tensor map's unit.
+
+int64_t sizeOf(const TensorView &view, unsigned dimension) {
+  return dimension < 4 ? view.sizes[dimension] : view.shards;
+}
+int64_t strideOf(const TensorView &view, unsigned dimension) {
+  return dimension < 4 ? view.strides[dimension] : view.shardStride;
+}
 
 struct NamedView {
   const char *name;
@@ -24,22 +33,24 @@ struct NamedView {
 };
 
 int64_t strideBytes(const TensorView &view, unsigned dimension) {
-  return view.strides[dimension] * elementBytes(view.dtype);
+  return strideOf(view, dimension) * elementBytes(view.dtype);
 }
 
 llvm::Error usage(std::string text) { return failure(FailureKind::Usage, std::move(text)); }
 
 /// One dimension against its planned size: exactly, or at most.
 llvm::Error checkSize(NamedView tensor, unsigned dimension, int64_t planned, bool upTo) {
-  int64_t size = tensor.view->sizes[dimension];
+  int64_t size = sizeOf(*tensor.view, dimension);
   if (size == planned || (upTo && size >= 0 && size < planned))
     return llvm::Error::success();
   return usage(fmt::format("{}.{}: expected {}{}, got {}", tensor.name, dimensionNames[dimension],
                            upTo ? "at most " : "", planned, size));
 }
 
-llvm::Error checkSameSizes(NamedView tensor, NamedView model, unsigned dimensions = 4) {
-  for (unsigned dimension = 0; dimension < dimensions; ++dimension)
+constexpr unsigned rowDimensions[] = {0, 1, 2}, allDimensions[] = {0, 1, 2, 3};
+
+llvm::Error checkSameSizes(NamedView tensor, NamedView model, llvm::ArrayRef<unsigned> which = allDimensions) {
+  for (unsigned dimension : which)
     if (tensor.view->sizes[dimension] != model.view->sizes[dimension])
       return usage(fmt::format("{}.{}: expected {} as in {}, got {}", tensor.name, dimensionNames[dimension],
                                model.view->sizes[dimension], model.name, tensor.view->sizes[dimension]));
@@ -68,9 +79,9 @@ llvm::Error checkShape(NamedView tensor, const Problem &planned, int64_t rows, i
 /// Byte offsets fit 63 bits, so that nothing after this can overflow.
 bool isAddressable(const TensorView &view) {
   int64_t reach = 1;
-  for (unsigned dimension = 0; dimension < 4; ++dimension) {
+  for (unsigned dimension = 0; dimension < dimensions; ++dimension) {
     int64_t offset = 0;
-    if (__builtin_mul_overflow(view.sizes[dimension] - 1, view.strides[dimension], &offset) ||
+    if (__builtin_mul_overflow(sizeOf(view, dimension) - 1, strideOf(view, dimension), &offset) ||
         __builtin_add_overflow(reach, offset, &reach))
       return false;
   }
@@ -81,10 +92,10 @@ llvm::Error checkStrides(NamedView tensor, int64_t alignment) {
   const TensorView &view = *tensor.view;
   if (view.sizes[3] > 1 && view.strides[3] != 1)
     return usage(fmt::format("{}.stride(dim): expected 1, got {}", tensor.name, view.strides[3]));
-  for (unsigned dimension = 0; dimension < 3; ++dimension) {
-    if (view.sizes[dimension] <= 1)
+  for (unsigned dimension : {0u, 1u, 2u, 4u}) {
+    if (sizeOf(view, dimension) <= 1)
       continue; // Never multiplied by more than 0.
-    int64_t stride = view.strides[dimension];
+    int64_t stride = strideOf(view, dimension);
     if (stride < 0)
       return usage(fmt::format("{}.stride({}): expected >= 0, got {}", tensor.name, dimensionNames[dimension], stride));
     if (strideBytes(view, dimension) % alignment)
@@ -112,26 +123,26 @@ llvm::Error checkAddress(NamedView tensor, TargetKind target) {
 
 /// The view's dimensions with more than one element, innermost (least stride) first.
 struct SortedDimensions {
-  unsigned order[4], count = 0;
+  unsigned order[dimensions], count = 0;
 
   explicit SortedDimensions(const TensorView &view) {
-    for (unsigned dimension = 0; dimension < 4; ++dimension)
-      if (view.sizes[dimension] > 1)
+    for (unsigned dimension = 0; dimension < dimensions; ++dimension)
+      if (sizeOf(view, dimension) > 1)
         order[count++] = dimension;
-    std::sort(order, order + count, [&](unsigned a, unsigned b) { return view.strides[a] < view.strides[b]; });
+    std::sort(order, order + count, [&](unsigned a, unsigned b) { return strideOf(view, a) < strideOf(view, b); });
   }
 };
 
 /// True if no two index tuples share an element. Sufficient, not necessary: each stride steps over all that
 /// lies within the smaller ones.
 bool addressesEachElementOnce(const TensorView &view) {
-  SortedDimensions dimensions(view);
+  SortedDimensions sorted(view);
   int64_t reach = 1;
-  for (unsigned i = 0; i < dimensions.count; ++i) {
-    unsigned dimension = dimensions.order[i];
-    if (view.strides[dimension] < reach)
+  for (unsigned i = 0; i < sorted.count; ++i) {
+    unsigned dimension = sorted.order[i];
+    if (strideOf(view, dimension) < reach)
       return false;
-    reach += (view.sizes[dimension] - 1) * view.strides[dimension];
+    reach += (sizeOf(view, dimension) - 1) * strideOf(view, dimension);
   }
   return true;
 }
@@ -139,12 +150,12 @@ bool addressesEachElementOnce(const TensorView &view) {
 /// Bytes spanned by the dimensions whose stride is below `period`; the others' strides go into `divisor`.
 int64_t spanBelow(const TensorView &view, int64_t period, int64_t &divisor) {
   int64_t span = elementBytes(view.dtype);
-  for (unsigned dimension = 0; dimension < 4; ++dimension) {
-    if (view.sizes[dimension] <= 1)
+  for (unsigned dimension = 0; dimension < dimensions; ++dimension) {
+    if (sizeOf(view, dimension) <= 1)
       continue;
     int64_t stride = strideBytes(view, dimension);
     if (stride < period)
-      span += (view.sizes[dimension] - 1) * stride;
+      span += (sizeOf(view, dimension) - 1) * stride;
     else
       divisor = std::gcd(divisor, stride);
   }
@@ -223,30 +234,63 @@ llvm::Error checkOutput(const Problem &problem, const AttentionTensors &tensors,
   return forEachOutput(problem, tensors, apart);
 }
 
-/// o, and with state lse, tbar and vbar, beside q.
-llvm::Error checkOutputShapes(const Problem &planned, const AttentionTensors &tensors) {
-  NamedView q{"q", &tensors.q}, o{"o", &tensors.o}, vbar{"vbar", &tensors.vbar};
-  if (llvm::Error error = checkSameSizes(o, q))
-    return error;
-  if (llvm::Error error = checkType(o, planned.outputType()))
-    return error;
-  if (!planned.state)
-    return llvm::Error::success();
-  for (NamedView rows : {NamedView{"lse", &tensors.lse}, {"tbar", &tensors.tbar}}) {
+/// lse, tbar and vbar of the rows of `model`.
+llvm::Error checkStateShapes(NamedView lse, NamedView tbar, NamedView vbar, NamedView model) {
+  for (NamedView rows : {lse, tbar}) {
     if (llvm::Error error = checkType(rows, ElementType::F32))
       return error;
-    if (llvm::Error error = checkSameSizes(rows, q, /*dimensions=*/3))
+    if (llvm::Error error = checkSameSizes(rows, model, rowDimensions))
       return error;
     if (llvm::Error error = checkSize(rows, 3, 1, /*upTo=*/false))
       return error;
   }
   if (llvm::Error error = checkType(vbar, ElementType::F32))
     return error;
-  return checkSameSizes(vbar, q);
+  return checkSameSizes(vbar, model);
+}
+
+/// o, and with state lse, tbar and vbar, beside `model`.
+llvm::Error checkOutputShapes(const Problem &planned, const AttentionTensors &tensors, NamedView model) {
+  NamedView o{"o", &tensors.o};
+  if (llvm::Error error = checkSameSizes(o, model))
+    return error;
+  if (llvm::Error error = checkType(o, planned.outputType()))
+    return error;
+  if (planned.state)
+    if (llvm::Error error =
+            checkStateShapes({"lse", &tensors.lse}, {"tbar", &tensors.tbar}, {"vbar", &tensors.vbar}, model))
+      return error;
+  auto isWhole = [](NamedView output) { return checkSize(output, 4, 1, /*upTo=*/false); };
+  return forEachOutput(planned, tensors, isWhole);
+}
+
+llvm::Expected<Problem> problemOfMerge(const Problem &planned, const AttentionTensors &tensors) {
+  NamedView part{"part_o", &tensors.partO};
+  if (llvm::Error error = checkShape(part, planned, planned.queryLength, planned.queryHeads))
+    return std::move(error);
+  if (llvm::Error error = checkSize(part, 4, planned.shards, /*upTo=*/true))
+    return std::move(error);
+  Problem actual = planned;
+  actual.batch = tensors.partO.sizes[0];
+  actual.queryLength = tensors.partO.sizes[1];
+  actual.shards = tensors.partO.shards;
+  if (llvm::Error error = checkStateShapes({"part_lse", &tensors.partLse}, {"part_tbar", &tensors.partTbar},
+                                           {"part_vbar", &tensors.partVbar}, part))
+    return std::move(error);
+  auto hasShards = [&](NamedView tensor) { return checkSize(tensor, 4, actual.shards, /*upTo=*/false); };
+  if (llvm::Error error = forEachInput(planned, tensors, hasShards))
+    return std::move(error);
+  if (llvm::Error error = checkOutputShapes(planned, tensors, part))
+    return std::move(error);
+  return actual;
 }
 
 constexpr NamedTensor inputNames[] = {
     {"q", &AttentionTensors::q}, {"k", &AttentionTensors::k}, {"v", &AttentionTensors::v}, {"r", &AttentionTensors::r}};
+constexpr NamedTensor partNames[] = {{"part_o", &AttentionTensors::partO},
+                                     {"part_lse", &AttentionTensors::partLse},
+                                     {"part_tbar", &AttentionTensors::partTbar},
+                                     {"part_vbar", &AttentionTensors::partVbar}};
 constexpr NamedTensor outputNames[] = {{"o", &AttentionTensors::o},
                                        {"lse", &AttentionTensors::lse},
                                        {"tbar", &AttentionTensors::tbar},
@@ -255,6 +299,8 @@ constexpr NamedTensor outputNames[] = {{"o", &AttentionTensors::o},
 } // namespace
 
 llvm::ArrayRef<NamedTensor> inputsOf(const Problem &problem) {
+  if (problem.isMerge())
+    return partNames;
   return llvm::ArrayRef(inputNames).drop_back(problem.hasProbe() ? 0 : 1);
 }
 
@@ -265,10 +311,17 @@ llvm::ArrayRef<NamedTensor> outputsOf(const Problem &problem) {
 int64_t TensorView::spanBytes() const {
   if (empty())
     return 0;
-  int64_t last = 0;
+  int64_t last = (shards - 1) * shardStride;
   for (unsigned dimension = 0; dimension < 4; ++dimension)
     last += (sizes[dimension] - 1) * strides[dimension];
   return (last + 1) * elementBytes(dtype);
+}
+
+TensorView shardOf(const TensorView &view, int64_t shard) {
+  TensorView one = view;
+  one.shards = 1;
+  one.data = static_cast<char *>(view.data) + shard * view.shardStride * elementBytes(view.dtype);
+  return one;
 }
 
 TensorView denseView(void *data, ElementType dtype, std::array<int64_t, 4> sizes, Layout layout) {
@@ -286,16 +339,26 @@ AttentionTensors denseTensors(const Problem &problem) {
     return denseView(nullptr, dtype, {problem.batch, problem.queryLength, problem.queryHeads, dim}, problem.layout);
   };
   AttentionTensors tensors;
-  tensors.q = ofQueries(problem.dtype, problem.headDim);
   tensors.o = ofQueries(problem.outputType(), problem.headDim);
-  tensors.k = tensors.v = denseView(nullptr, problem.dtype,
-                                    {problem.batch, problem.context, problem.kvHeads, problem.headDim}, problem.layout);
-  if (problem.hasProbe())
-    tensors.r = tensors.q;
   if (problem.state) {
     tensors.lse = tensors.tbar = ofQueries(ElementType::F32, 1);
     tensors.vbar = ofQueries(ElementType::F32, problem.headDim);
   }
+  if (problem.isMerge()) {
+    auto stacked = [&](TensorView shard) {
+      shard.shardStride = shard.elements();
+      shard.shards = problem.shards;
+      return shard;
+    };
+    tensors.partO = tensors.partVbar = stacked(tensors.vbar);
+    tensors.partLse = tensors.partTbar = stacked(tensors.lse);
+    return tensors;
+  }
+  tensors.q = ofQueries(problem.dtype, problem.headDim);
+  tensors.k = tensors.v = denseView(nullptr, problem.dtype,
+                                    {problem.batch, problem.context, problem.kvHeads, problem.headDim}, problem.layout);
+  if (problem.hasProbe())
+    tensors.r = tensors.q;
   return tensors;
 }
 
@@ -303,14 +366,16 @@ bool mayOverlap(const TensorView &a, const TensorView &b) {
   if (a.empty() || b.empty() || spansDisjoint(a.data, a.spanBytes(), b.data, b.spanBytes()))
     return false;
   for (const TensorView *view : {&a, &b})
-    for (unsigned dimension = 0; dimension < 3; ++dimension)
-      if (view->sizes[dimension] > 1 && view->strides[dimension] > 0 &&
+    for (unsigned dimension : {0u, 1u, 2u, 4u})
+      if (sizeOf(*view, dimension) > 1 && strideOf(*view, dimension) > 0 &&
           disjointWithin(a, b, strideBytes(*view, dimension)))
         return false;
   return true;
 }
 
 llvm::Expected<Problem> problemOf(const Problem &planned, const AttentionTensors &tensors) {
+  if (planned.isMerge())
+    return problemOfMerge(planned, tensors);
   NamedView q{"q", &tensors.q}, k{"k", &tensors.k};
   if (llvm::Error error = checkShape(q, planned, planned.queryLength, planned.queryHeads))
     return error;
@@ -327,7 +392,7 @@ llvm::Expected<Problem> problemOf(const Problem &planned, const AttentionTensors
       return error;
   if (llvm::Error error = checkSameSizes({"v", &tensors.v}, k))
     return error;
-  if (llvm::Error error = checkOutputShapes(planned, tensors))
+  if (llvm::Error error = checkOutputShapes(planned, tensors, q))
     return error;
   for (NamedView tensor : {NamedView{"r", &tensors.r}, {"v", &tensors.v}})
     if (tensor.view != &tensors.r || planned.hasProbe())

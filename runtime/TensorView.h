@@ -1,7 +1,8 @@
 //===- TensorView.h - tensors of the caller, by address and strides -------===//
 //
-// Every tensor is seen as (batch, row, head, dim); strides are in elements and
-// carry the layout, so BSHD, BHSD, packed QKV and sliced caches are all views.
+// Every tensor is seen as (batch, row, head, dim), partial results as several of
+// them (shards); strides are in elements and carry the layout, so BSHD, BHSD,
+// packed QKV and sliced caches are all views.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_RUNTIME_TENSORVIEW_H
@@ -21,21 +22,26 @@ struct TensorView {
   ElementType dtype = ElementType::BF16;
   std::array<int64_t, 4> sizes = {};   ///< batch, row, head, dim.
   std::array<int64_t, 4> strides = {}; ///< In elements; the last is 1.
+  int64_t shards = 1, shardStride = 0; ///< Of partial results: how many such tensors, and from one to the next.
 
-  int64_t elements() const { return sizes[0] * sizes[1] * sizes[2] * sizes[3]; }
+  int64_t elements() const { return shards * sizes[0] * sizes[1] * sizes[2] * sizes[3]; }
   bool empty() const { return elements() == 0; }
   /// Bytes from `data` to the end of the last element; 0 if empty.
   int64_t spanBytes() const;
 };
 
+/// One of a view's shards.
+TensorView shardOf(const TensorView &view, int64_t shard);
+
 /// A dense view; `sizes` are (batch, row, head, dim) whatever the layout.
 TensorView denseView(void *data, ElementType dtype, std::array<int64_t, 4> sizes, Layout layout);
 
 /// What one call reads and writes; what the problem does not have (inputsOf, outputsOf) is ignored. lse and tbar are
-/// (batch, row, head, 1), in fp32 as vbar.
+/// (batch, row, head, 1), in fp32 as vbar; the parts of a merge are the fp32 results of its shards.
 struct AttentionTensors {
   TensorView q, r, k, v, o;
   TensorView lse, tbar, vbar;
+  TensorView partO, partLse, partTbar, partVbar;
 };
 
 /// A tensor of a call by its name.
@@ -43,7 +49,7 @@ struct NamedTensor {
   const char *name;
   TensorView AttentionTensors::*member;
 };
-/// What a call of `problem` reads: q, k, v, and r with a probe.
+/// What a call of `problem` reads: q, k, v, and r with a probe; or the parts.
 llvm::ArrayRef<NamedTensor> inputsOf(const Problem &problem);
 /// What it writes: o, and with state lse, tbar and vbar.
 llvm::ArrayRef<NamedTensor> outputsOf(const Problem &problem);
@@ -51,8 +57,8 @@ llvm::ArrayRef<NamedTensor> outputsOf(const Problem &problem);
 /// Dense views of a problem's tensors in its layout, without data; those that it does not have are empty.
 AttentionTensors denseTensors(const Problem &problem);
 
-/// The problem that a call on `tensors` solves: `planned` with the batch, query length and context of the
-/// tensors, each at most the planned one (0 is legal). Everything else must agree. Fails naming the tensor
+/// The problem that a call on `tensors` solves: `planned` with the batch, query length and context (or shards) of
+/// the tensors, each at most the planned one (0 is legal). Everything else must agree. Fails naming the tensor
 /// and the size. Never allocates on success.
 llvm::Expected<Problem> problemOf(const Problem &planned, const AttentionTensors &tensors);
 

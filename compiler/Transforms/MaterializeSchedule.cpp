@@ -22,19 +22,31 @@ namespace lla {
 using namespace mlir;
 using namespace lla;
 
+static LogicalResult disagreement(Operation *op, const Problem &problem) {
+  return op->emitOpError() << "disagrees with " << kProblemAttr << " " << toJson(problem);
+}
+
+static bool hasType(Value value, ElementType type) {
+  return cast<RankedTensorType>(value.getType()).getElementType() == builtinType(value.getContext(), type);
+}
+
 /// Success if `op` computes `problem`; every later pass trusts the attribute.
 static LogicalResult checkAgreement(AttentionOp op, const Problem &problem) {
   auto q = cast<RankedTensorType>(op.getQ().getType()), k = cast<RankedTensorType>(op.getK().getType());
-  auto hasType = [&](RankedTensorType tensor, ElementType type) {
-    return tensor.getElementType() == builtinType(op.getContext(), type);
-  };
-  bool agrees =
-      hasType(q, problem.dtype) && hasType(cast<RankedTensorType>(op.getO().getType()), problem.outputType()) &&
-      q.getDimSize(2) == problem.queryHeads && k.getDimSize(2) == problem.kvHeads &&
-      q.getDimSize(3) == problem.headDim && bool(op.getR()) == problem.hasProbe() && op.getCausal() == problem.causal &&
-      static_cast<int64_t>(op.getWindow().value_or(0)) == problem.window &&
-      op.getStatistics().empty() == !problem.state;
-  return agrees ? success() : op.emitOpError() << "disagrees with " << kProblemAttr << " " << toJson(problem);
+  bool agrees = hasType(op.getQ(), problem.dtype) && hasType(op.getO(), problem.outputType()) &&
+                q.getDimSize(2) == problem.queryHeads && k.getDimSize(2) == problem.kvHeads &&
+                q.getDimSize(3) == problem.headDim && bool(op.getR()) == problem.hasProbe() &&
+                op.getCausal() == problem.causal &&
+                static_cast<int64_t>(op.getWindow().value_or(0)) == problem.window &&
+                op.getStatistics().empty() == !problem.state;
+  return agrees && !problem.isMerge() ? success() : disagreement(op, problem);
+}
+
+static LogicalResult checkAgreement(MergeStatesOp op, const Problem &problem) {
+  auto o = cast<RankedTensorType>(op.getO().getType());
+  bool agrees = problem.isMerge() && o.getDimSize(2) == problem.queryHeads && o.getDimSize(3) == problem.headDim &&
+                hasType(op.getO(), problem.outputType());
+  return agrees ? success() : disagreement(op, problem);
 }
 
 namespace {
@@ -47,10 +59,11 @@ struct MaterializeSchedule : lla::impl::LLAMaterializeScheduleBase<MaterializeSc
       function.emitOpError() << "expected attributes " << kProblemAttr << " and " << kTargetAttr;
       return signalPassFailure();
     }
-    WalkResult agreement = function.walk([&](AttentionOp op) {
+    auto agrees = [&](auto op) {
       return failed(checkAgreement(op, problem.getValue())) ? WalkResult::interrupt() : WalkResult::advance();
-    });
-    if (agreement.wasInterrupted())
+    };
+    if (function.walk([&](AttentionOp op) { return agrees(op); }).wasInterrupted() ||
+        function.walk([&](MergeStatesOp op) { return agrees(op); }).wasInterrupted())
       return signalPassFailure();
     auto schedule = function->getAttrOfType<ScheduleAttr>(kScheduleAttr);
     if (!schedule) {

@@ -30,7 +30,8 @@ def LLALowerToOnline : Pass<"lla-lower-to-online", "::mlir::func::FuncOp"> {
     %s1 = lla.online_update %s0 queries %q probe %r keys %k values %v scale %c causal range whole
     %o  = lla.online_finalize %s1
     ```
-    lse, tbar and vbar, where asked for, come of an `lla.online_statistics`.
+    lse, tbar and vbar, where asked for, come of an `lla.online_statistics`. An
+    `lla.merge_states` stays: what it joins has been finalised.
 
     Doctest: tests/lit/Transforms/lla-lower-to-online.mlir
   }];
@@ -99,7 +100,7 @@ def ConvertLLAToTile : Pass<"convert-lla-to-tile", "::mlir::ModuleOp"> {
   let description = [{
     Each function becomes a `tile.kernel`: the rows of a tile are loaded once, each
     update becomes a loop over key tiles around one step function, merges and the
-    finalisation follow.
+    finalisation follow. An `lla.merge_states` becomes a loop over shards.
 
     Doctest: tests/lit/Conversion/convert-lla-to-tile.mlir
   }];

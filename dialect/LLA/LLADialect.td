@@ -13,7 +13,8 @@ def LLA_Dialect : Dialect {
     are logically (batch, row, head, dim); their strides belong to the launch, not
     to the type.
 
-    Two levels. `lla.attention` says *what*. The `lla.online_*` ops say *how*, as a
+    Two levels. `lla.attention` says *what*, and `lla.merge_states` joins the results of
+    shards of the keys. The `lla.online_*` ops say *how*, as a
     commutative monoid: a `!lla.state` holds, per query row, `(m, d1, d2, c, O1, O2)`
     with
 

@@ -135,6 +135,32 @@ LogicalResult AttentionOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// lla.merge_states
+//===----------------------------------------------------------------------===//
+
+LogicalResult MergeStatesOp::verify() {
+  RankedTensorType parts = tensor(getPartO());
+  bool partsFit = parts.getRank() == 5 && getPartVbar().getType() == parts;
+  for (Value statistic : {getPartLse(), getPartTbar()})
+    partsFit = partsFit && statistic.getType() == stateTypes(parts).first;
+  if (!partsFit) // C1
+    return emitOpError()
+           << "C1: expected o and vbar of rank 5 and one type, lse and tbar of their shape without dim, got "
+           << getOperandTypes();
+  RankedTensorType merged = parts.clone(parts.getShape().drop_front());
+  auto [row, value] = stateTypes(merged);
+  bool mergedFit = tensor(getO()).getShape() == merged.getShape() && getLse().getType() == row &&
+                   getTbar().getType() == row && getVbar().getType() == value;
+  if (!mergedFit) // C2
+    return emitOpError() << "C2: expected results of the shapes of " << merged << " and " << row << ", got "
+                         << getResultTypes();
+  int64_t dim = parts.getDimSize(4);
+  if (parts.isDynamicDim(3) || parts.isDynamicDim(4) || dim < 16 || dim > 256 || dim % 8 != 0) // C3
+    return emitOpError() << "C3: expected static heads and a dim that is a multiple of 8 in 16..256, got " << parts;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // lla.pack_rows
 //===----------------------------------------------------------------------===//
 

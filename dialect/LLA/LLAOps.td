@@ -56,6 +56,40 @@ def LLA_AttentionOp : LLA_Op<"attention", [Pure]> {
   let hasVerifier = 1;
 }
 
+def LLA_MergeStatesOp : LLA_Op<"merge_states", [Pure]> {
+  let summary = "the result of all keys from the results of disjoint shards of them";
+  let description = [{
+    Each shard's o, lse, tbar and vbar are what `lla.attention` gives of its keys.
+
+        lse  = ln sum_i e^lse_i              w_i  = e^(lse_i - lse)
+        tbar = sum_i w_i tbar_i              vbar = sum_i w_i vbar_i
+        o    = sum_i w_i o_i - sum_i w_i (tbar_i - tbar) (vbar_i - vbar)
+
+    Commutative and associative, with the result of no key (lse = -inf) as the neutral
+    element: such a shard has weight 0 whatever else it holds, and shards that are all
+    so give lse = -inf, o = vbar = 0, tbar = 0.
+
+    (C1) the parts' o and vbar are rank 5, (shard, batch, row, head, dim), of one type; lse and tbar have their shape
+         without dim.
+    (C2) the merged tensors have the shapes of the parts' without shard.
+    (C3) heads and dim are static, dim a multiple of 8 in 16..256.
+
+    Example:
+    ```mlir
+    %o, %lse, %tbar, %vbar = lla.merge_states %po, %plse, %ptbar, %pvbar
+      : (tensor<?x?x?x16x128xf32>, tensor<?x?x?x16xf32>, tensor<?x?x?x16xf32>, tensor<?x?x?x16x128xf32>)
+      -> (tensor<?x?x16x128xbf16>, tensor<?x?x16xf32>, tensor<?x?x16xf32>, tensor<?x?x16x128xf32>)
+    ```
+  }];
+  let arguments = (ins LLA_StateTensor:$part_o, LLA_StateTensor:$part_lse, LLA_StateTensor:$part_tbar,
+                       LLA_StateTensor:$part_vbar);
+  let results = (outs LLA_Tensor:$o, LLA_StateTensor:$lse, LLA_StateTensor:$tbar, LLA_StateTensor:$vbar);
+  let assemblyFormat = [{
+    $part_o `,` $part_lse `,` $part_tbar `,` $part_vbar attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
 def LLA_PackRowsOp : LLA_Op<"pack_rows", [Pure]> {
   let summary = "query and probe rows arranged as rows of tiles";
   let description = [{

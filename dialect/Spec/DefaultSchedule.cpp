@@ -2,12 +2,13 @@
 //
 // Closed-form rules from bytes, waves and registers; nothing is measured here.
 // Values are candidates of the field table wherever a search may start from
-// them. Four kinds of work:
+// them. Five kinds of work:
 //
 //   few rows, CUDA   one block of rows, all warps on keys, splits fill the GPU
 //   prefill, sm_90a  wgmma with a ring, two consumer warpgroups
 //   prefill, CUDA    each warp its own rows
 //   host             a tile per task, splits until every thread has two tasks
+//   merge            a few elements per thread (host: rows per task), shards in flight
 //
 //===----------------------------------------------------------------------===//
 
@@ -153,6 +154,26 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   return schedule;
 }
 
+/// One element a thread where there are few rows, which are a chain of latencies; else four, which fill the loads.
+Schedule merge(const Problem &problem, const Target &target) {
+  Schedule schedule;
+  schedule.load = target.isHost() ? LoadPath::Scratch : LoadPath::Registers;
+  schedule.keys = 16;
+  schedule.lazy = 0;
+  schedule.warps = schedule.stages = 1;
+  if (target.isHost()) {
+    schedule.rows = candidateBelow("rows", std::min<int64_t>(problem.queryLength, 16));
+    return schedule;
+  }
+  constexpr int64_t warpLanes = 32, mostWarps = 4, mostShards = 4, mostElements = 4;
+  int64_t most = mostElements * mostWarps * warpLanes;
+  schedule.rows = candidateBelow("rows", std::min(problem.queryLength, most / problem.headDim));
+  schedule.warps = candidateBelow("warps", std::min(mostWarps, (schedule.rows * problem.headDim + 31) / warpLanes));
+  schedule.stages = candidateBelow("stages", std::min(problem.shards, mostShards));
+  schedule.dependent = target.hasClusters(); // The shards' own kernels may be what it follows.
+  return schedule;
+}
+
 Schedule onHost(const Problem &problem, const Target &target) {
   Schedule schedule;
   schedule.load = LoadPath::Scratch;
@@ -181,6 +202,8 @@ Schedule onHost(const Problem &problem, const Target &target) {
 } // namespace
 
 Schedule defaultSchedule(const Problem &problem, const Target &target) {
+  if (problem.isMerge())
+    return merge(problem, target);
   if (target.isHost())
     return onHost(problem, target);
   if (problem.mode == Mode::Decode || packedRows(problem) <= fewRows)

@@ -82,7 +82,7 @@ llvm::Error checkTarget(const Problem &problem, const Schedule &schedule, const 
     return fieldError("cluster", fmt::format("1 (no clusters on {})", target.arch), std::to_string(schedule.cluster));
   if (schedule.dependent && !target.hasClusters())
     return fieldError("dependent", fmt::format("false (no dependent launch on {})", target.arch), "true");
-  if (problem.dtype == ElementType::F32 && !target.isHost())
+  if (problem.dtype == ElementType::F32 && !problem.isMerge() && !target.isHost())
     return llvm::createStringError(fmt::format("dtype fp32 runs on the host only; target is {}", target.arch));
   return llvm::Error::success();
 }
@@ -158,7 +158,29 @@ llvm::Error checkScratch(const Problem &, const Schedule &schedule, const Target
   return expectExactly("ctas", schedule.ctas, 1, schedule);
 }
 
+/// Rows and warps (and on CUDA stages) are all that a merge has to choose.
+llvm::Error checkMerge(const Problem &, const Schedule &schedule, const Target &target) {
+  LoadPath only = target.isHost() ? LoadPath::Scratch : LoadPath::Registers;
+  if (schedule.load != only)
+    return fieldError("load", fmt::format("{} for a merge on {}", name(only).str(), target.arch),
+                      name(schedule.load).str());
+  struct {
+    const char *field;
+    int64_t value, only;
+  } const unused[] = {{"keys", schedule.keys, 16},    {"value_parts", schedule.valueParts, 1},
+                      {"splits", schedule.splits, 1}, {"cluster", schedule.cluster, 1},
+                      {"ctas", schedule.ctas, 1},     {"lazy", schedule.lazy, 0},
+                      {"peel", schedule.peel, 0}};
+  for (const auto &one : unused)
+    if (one.value != one.only)
+      return fieldError(one.field, fmt::format("{} for a merge, which has no use for it", one.only),
+                        std::to_string(one.value));
+  return target.isHost() ? checkScratch({}, schedule, target) : llvm::Error::success();
+}
+
 llvm::Error checkLoadPath(const Problem &problem, const Schedule &schedule, const Target &target) {
+  if (problem.isMerge())
+    return checkMerge(problem, schedule, target);
   switch (schedule.load) {
   case LoadPath::Registers:
     return checkRegisterLoads(problem, schedule, target);

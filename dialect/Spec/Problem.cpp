@@ -11,7 +11,7 @@
 namespace lla {
 namespace {
 
-constexpr NamedValue<Mode> modes[] = {{Mode::Decode, "decode"}, {Mode::Prefill, "prefill"}};
+constexpr NamedValue<Mode> modes[] = {{Mode::Decode, "decode"}, {Mode::Prefill, "prefill"}, {Mode::Merge, "merge"}};
 constexpr NamedValue<Probe> probes[] = {{Probe::None, "none"}, {Probe::Given, "given"}, {Probe::Solved, "solved"}};
 constexpr NamedValue<ElementType> elementTypes[] = {
     {ElementType::F32, "fp32"}, {ElementType::BF16, "bf16"}, {ElementType::F16, "fp16"}};
@@ -24,7 +24,12 @@ struct SizeField {
 };
 constexpr SizeField sizeFields[] = {{"batch", &Problem::batch},      {"query_heads", &Problem::queryHeads},
                                     {"kv_heads", &Problem::kvHeads}, {"query_length", &Problem::queryLength},
-                                    {"context", &Problem::context},  {"head_dim", &Problem::headDim}};
+                                    {"context", &Problem::context},  {"shards", &Problem::shards},
+                                    {"head_dim", &Problem::headDim}};
+/// Of them, what a merge and what attention has not.
+bool isUnused(const Problem &problem, const SizeField &size) {
+  return size.member == (problem.isMerge() ? &Problem::context : &Problem::shards);
+}
 
 /// The launch record and the grid hold 32-bit counts.
 constexpr int64_t maximumCount = std::numeric_limits<int32_t>::max();
@@ -40,7 +45,8 @@ std::optional<int64_t> product(std::initializer_list<int64_t> factors) {
 
 void fillDefaults(Problem &problem) {
   if (problem.queryLength == 0)
-    problem.queryLength = problem.mode == Mode::Decode ? 1 : problem.context;
+    problem.queryLength = problem.mode == Mode::Prefill ? problem.context : 1;
+  problem.state |= problem.isMerge();
   if (problem.window != 0)
     problem.causal = true;
   else if (problem.queryLength == 1)
@@ -60,9 +66,15 @@ llvm::Error checkProbe(const Problem &problem) {
 }
 
 llvm::Error checkSizes(const Problem &problem) {
-  for (const SizeField &size : sizeFields)
-    if (int64_t count = problem.*size.member; count < 1 || count > maximumCount)
-      return fieldError(size.name, fmt::format("1..{}", maximumCount), std::to_string(count));
+  for (const SizeField &size : sizeFields) {
+    int64_t count = problem.*size.member;
+    if (isUnused(problem, size) ? count == 0 : count >= 1 && count <= maximumCount)
+      continue;
+    return fieldError(size.name,
+                      isUnused(problem, size) ? fmt::format("none with mode={}", name(problem.mode).str())
+                                              : fmt::format("1..{}", maximumCount),
+                      std::to_string(count));
+  }
   if (problem.queryHeads % problem.kvHeads != 0)
     return fieldError("query_heads", fmt::format("a multiple of kv_heads ({})", problem.kvHeads),
                       std::to_string(problem.queryHeads));
@@ -81,6 +93,9 @@ llvm::Error checkProducts(const Problem &p) {
   if (!product({p.batch, p.kvHeads, p.context, p.headDim, bytes}))
     return fieldError("batch x kv_heads x context x head_dim", "a byte count within 64 bits",
                       fmt::format("{} x {} x {} x {} of {} bytes", p.batch, p.kvHeads, p.context, p.headDim, bytes));
+  if (!product({p.shards, *rows, p.headDim, bytes}))
+    return fieldError("shards x batch x query_heads x query_length x head_dim", "a byte count within 64 bits",
+                      fmt::format("{} x {} x {} of {} bytes", p.shards, *rows, p.headDim, bytes));
   return llvm::Error::success();
 }
 
@@ -98,8 +113,30 @@ llvm::Error checkMaskAndScale(const Problem &problem) {
   return llvm::Error::success();
 }
 
+/// What a merge does not have is left at its default: keys, masks, a probe to choose, 16-bit parts.
+llvm::Error checkMerge(const Problem &problem) {
+  auto expect = [](bool holds, const char *field, const std::string &expected, const std::string &got) {
+    return holds ? llvm::Error::success() : fieldError(field, expected + " with mode=merge", got);
+  };
+  std::string heads = std::to_string(problem.queryHeads);
+  if (llvm::Error error =
+          expect(problem.kvHeads == problem.queryHeads, "kv_heads", heads, std::to_string(problem.kvHeads)))
+    return error;
+  if (llvm::Error error = expect(problem.dtype == ElementType::F32, "dtype", "fp32", name(problem.dtype).str()))
+    return error;
+  if (llvm::Error error = expect(problem.probe == Probe::Given, "probe", "given", name(problem.probe).str()))
+    return error;
+  if (llvm::Error error = expect(problem.window == 0, "window", "none", std::to_string(problem.window)))
+    return error;
+  if (llvm::Error error = expect(!problem.causal, "causal", "false", "true"))
+    return error;
+  double scale = Problem{.headDim = problem.headDim}.effectiveScale();
+  return expect(*problem.scale == scale, "scale", fmt::format("none (or {})", scale),
+                fmt::format("{}", *problem.scale));
+}
+
 llvm::Error checkOutput(const Problem &problem) {
-  if (problem.outputType() == problem.dtype || problem.outputType() == ElementType::F32)
+  if (problem.isMerge() || problem.outputType() == problem.dtype || problem.outputType() == ElementType::F32)
     return llvm::Error::success();
   return fieldError("output_dtype", fmt::format("{} (as dtype) or fp32", name(problem.dtype).str()),
                     name(problem.outputType()).str());
@@ -132,7 +169,7 @@ int64_t Problem::keyElements() const { return batch * context * kvHeads * headDi
 
 int64_t Problem::visiblePairs() const {
   if (!causal)
-    return queryLength * context;
+    return queryLength * foldLength();
   // Without a window, successive rows see first, first + 1, ..., context keys.
   int64_t first = std::max<int64_t>(context - queryLength + 1, 1);
   int64_t most = window ? std::min(window, context) : context;
@@ -147,18 +184,24 @@ double Problem::flops() const {
 }
 
 double Problem::minimumBytes() const {
+  double singleBytes = elementBytes(ElementType::F32);
+  double outputBytes = static_cast<double>(queryElements()) * elementBytes(outputType());
+  double stateBytes = state ? singleBytes * static_cast<double>(queryElements() + 2 * stateRows()) : 0;
+  if (isMerge()) { // Each shard has an o and a state, both in fp32.
+    double partBytes = singleBytes * static_cast<double>(queryElements()) + stateBytes;
+    return static_cast<double>(shards) * partBytes + outputBytes + stateBytes;
+  }
   // A window hides the keys before the first row's range from every row.
   int64_t unseen = window ? std::max<int64_t>(context - queryLength + 1 - window, 0) : 0;
   double querySide = (hasProbe() ? 2.0 : 1.0) * static_cast<double>(queryElements());
   double keySide = 2.0 * static_cast<double>(context - unseen) * batch * kvHeads * headDim;
-  double stateBytes =
-      state ? static_cast<double>(elementBytes(ElementType::F32)) * (queryElements() + 2 * stateRows()) : 0;
-  double outputBytes = static_cast<double>(queryElements()) * elementBytes(outputType());
   return (querySide + keySide) * elementBytes(dtype) + outputBytes + stateBytes;
 }
 
 std::string Problem::kernelName() const {
-  std::string symbol = fmt::format("lla_{}_d{}_g{}_{}", name(mode).str(), headDim, group(), name(dtype).str());
+  std::string symbol = isMerge()
+                           ? fmt::format("lla_merge_d{}_{}", headDim, name(dtype).str())
+                           : fmt::format("lla_{}_d{}_g{}_{}", name(mode).str(), headDim, group(), name(dtype).str());
   if (outputDtype)
     symbol += "_to_" + name(*outputDtype).str();
   if (causal)
@@ -167,7 +210,7 @@ std::string Problem::kernelName() const {
     symbol += fmt::format("_w{}", window);
   if (!hasProbe())
     symbol += "_softmax";
-  if (state)
+  if (state && !isMerge())
     symbol += "_state";
   return symbol;
 }
@@ -184,6 +227,9 @@ llvm::Error normalize(Problem &problem) {
     return error;
   if (llvm::Error error = checkMaskAndScale(problem))
     return error;
+  if (problem.isMerge())
+    if (llvm::Error error = checkMerge(problem))
+      return error;
   return checkOutput(problem);
 }
 
@@ -191,14 +237,16 @@ llvm::Expected<Problem> parseProblem(llvm::StringRef json) {
   Problem problem;
   FieldReader reader("problem", json);
   reader.choice("mode", problem.mode, modes);
+  if (problem.isMerge())
+    problem.dtype = ElementType::F32;
   reader.choice("probe", problem.probe, probes);
   reader.number("lambda", problem.lambda);
   reader.integer("batch", problem.batch);
   reader.integer("query_heads", problem.queryHeads);
   problem.kvHeads = problem.queryHeads;
   reader.integer("kv_heads", problem.kvHeads);
-  readPositive(reader, "query_length", problem.queryLength, "1 in decode, context in prefill");
-  if (!reader.integer("context", problem.context))
+  readPositive(reader, "query_length", problem.queryLength, "context in prefill, else 1");
+  if (!reader.integer("context", problem.context) && !problem.isMerge())
     reader.fail("context", "the number of keys per sequence", "nothing");
   if (!reader.integer("head_dim", problem.headDim))
     reader.fail("head_dim", "a multiple of 8 in 16..256", "nothing");
@@ -211,6 +259,8 @@ llvm::Expected<Problem> parseProblem(llvm::StringRef json) {
   reader.boolean("state", problem.state);
   if (ElementType type; reader.choice("output_dtype", type, elementTypes))
     problem.outputDtype = type;
+  if (!reader.integer("shards", problem.shards) && problem.isMerge())
+    reader.fail("shards", "the number of partial results of each row", "nothing");
   if (llvm::Error error = reader.finish())
     return error;
   if (llvm::Error error = normalize(problem))
@@ -228,7 +278,7 @@ std::string toJson(const Problem &problem) {
       {"query_heads", problem.queryHeads},
       {"kv_heads", problem.kvHeads},
       {"query_length", problem.queryLength},
-      {"context", problem.context},
+      {problem.isMerge() ? "shards" : "context", problem.foldLength()},
       {"head_dim", problem.headDim},
       {"dtype", name(problem.dtype).str()},
       {"layout", name(problem.layout).str()},

@@ -15,6 +15,13 @@
 //     lse = ln sum_J e^s_j         tbar, 0 without a probe      vbar = sum_J p_j v_j
 // A row that sees no key has lse = -inf, tbar = 0, vbar = 0.
 //
+// Mode::Merge joins such results of disjoint shards of the keys (fp32) into that of all:
+//     w_i = e^(lse_i - lse)         lse = ln sum_i e^lse_i
+//     tbar = sum_i w_i tbar_i       vbar = sum_i w_i vbar_i
+//     o = sum_i w_i o_i - sum_i w_i (tbar_i - tbar)(vbar_i - vbar)
+// Its shards are what keys are to attention; of the other fields it has batch,
+// query_heads, query_length, head_dim, layout and output_dtype.
+//
 //===----------------------------------------------------------------------===//
 #ifndef LLA_DIALECT_SPEC_PROBLEM_H
 #define LLA_DIALECT_SPEC_PROBLEM_H
@@ -26,7 +33,7 @@
 
 namespace lla {
 
-enum class Mode { Decode, Prefill };
+enum class Mode { Decode, Prefill, Merge };
 /// Where the probe r comes from: absent (softmax), an input, or solved for
 /// (exact local linear attention, ridge `lambda`; refused until it lands).
 enum class Probe { None, Given, Solved };
@@ -43,17 +50,21 @@ struct Problem {
   int64_t batch = 1;
   int64_t queryHeads = 1;    ///< Multiple of kvHeads.
   int64_t kvHeads = 1;
-  int64_t queryLength = 0;   ///< 0 on input: 1 in decode, `context` in prefill. Never 0 after `normalize`.
-  int64_t context = 0;       ///< Keys per sequence.
+  int64_t queryLength = 0;   ///< 0 on input: `context` in prefill, else 1. Never 0 after `normalize`.
+  int64_t context = 0;       ///< Keys per sequence; 0 in a merge.
   int64_t headDim = 0;       ///< Multiple of 8 in 16..256; the value dim is the same.
   ElementType dtype = ElementType::BF16;
   Layout layout = Layout::BSHD;
   bool causal = false;       ///< End-aligned: row i sees keys j <= context - queryLength + i.
   int64_t window = 0;        ///< 0: none. W >= 1: each row sees its last W keys, self included; implies causal.
   std::optional<double> scale; ///< Default 1/sqrt(headDim). Fp32 holds it, also times log2(e).
-  bool state = false;          ///< lse, tbar and vbar are outputs too.
-  std::optional<ElementType> outputDtype; ///< Of o: fp32; absent (also if given as dtype): dtype.
+  bool state = false;          ///< lse, tbar and vbar are outputs too. Always in a merge.
+  std::optional<ElementType> outputDtype; ///< Of o: fp32 (a merge: any); absent (also if given as dtype): dtype.
+  int64_t shards = 0;                     ///< Of a merge: partial results of each row. Else 0.
 
+  bool isMerge() const { return mode == Mode::Merge; }
+  /// What each row folds at most: keys, or the shards of a merge.
+  int64_t foldLength() const { return isMerge() ? shards : context; }
   int64_t group() const { return queryHeads / kvHeads; }
   bool hasProbe() const { return probe != Probe::None; }
   ElementType outputType() const { return outputDtype.value_or(dtype); }
@@ -63,7 +74,7 @@ struct Problem {
   int64_t keyElements() const;
   /// Query rows of all sequences and heads: elements of lse (and tbar).
   int64_t stateRows() const { return batch * queryLength * queryHeads; }
-  /// Visible (row, key) pairs of one head of one sequence.
+  /// Visible (row, key) pairs of one head of one sequence; (row, shard) pairs of a merge.
   int64_t visiblePairs() const;
   /// FLOPs of the algorithm: 8 (4 without probe) * visible pairs * headDim * queryHeads * batch.
   double flops() const;

@@ -166,6 +166,32 @@ States referenceStates(const Problem &problem, Values q, Values r, Values k, Val
   return states;
 }
 
+RowResult referenceMerge(llvm::ArrayRef<RowResult> shards) {
+  size_t dim = shards.front().o.size();
+  double maximum = -std::numeric_limits<double>::infinity(), sum = 0;
+  RowResult all{std::vector<double>(dim), {maximum, 0, std::vector<double>(dim)}};
+  for (const RowResult &shard : shards)
+    maximum = std::max(maximum, shard.state.lse);
+  if (std::isinf(maximum) && maximum < 0)
+    return all;
+  for (const RowResult &shard : shards)
+    sum += std::exp(shard.state.lse - maximum);
+  all.state.lse = maximum + std::log(sum);
+  std::vector<double> moment(dim); // E[t v] of all keys.
+  for (const RowResult &shard : shards) {
+    double weight = std::exp(shard.state.lse - all.state.lse);
+    if (weight == 0) // Of no key: whatever else it holds counts for nothing.
+      continue;
+    all.state.tbar += weight * shard.state.tbar;
+    addScaled(weight, shard.state.vbar, all.state.vbar);
+    addScaled(weight * (1 + shard.state.tbar), shard.state.vbar, moment);
+    addScaled(-weight, shard.o, moment);
+  }
+  addScaled(1 + all.state.tbar, all.state.vbar, all.o);
+  addScaled(-1, moment, all.o);
+  return all;
+}
+
 Gradients referenceBackward(const Problem &problem, Values q, Values r, Values k, Values v, Values g) {
   Gradients gradients;
   gradients.q.resize(problem.queryElements());

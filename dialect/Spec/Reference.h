@@ -39,6 +39,15 @@ struct States {
 States referenceStates(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r, llvm::ArrayRef<double> k,
                        llvm::ArrayRef<double> v);
 
+/// The result of some of a row's keys.
+struct RowResult {
+  std::vector<double> o;
+  RowState state;
+};
+/// That of all keys from those of disjoint shards of them, at least one; by the shards' second moments
+/// E[t v] = vbar (1 + tbar) - o.
+RowResult referenceMerge(llvm::ArrayRef<RowResult> shards);
+
 struct Gradients { std::vector<double> q, r, k, v; };
 /// Vector-Jacobian product with `g` = dL/do; formulas as in the Parallax backward:
 ///   gl = p (a - T + (tbar - t)(a - b)),  gu = -p (a - b),  a = g.v, T = g.o, b = g.vbar

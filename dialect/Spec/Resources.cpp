@@ -35,6 +35,13 @@ int64_t saturatedProduct(std::initializer_list<int64_t> factors) {
   return std::min<uint64_t>(result, std::numeric_limits<int64_t>::max());
 }
 
+/// A fp32 tile in a host task's arena, each row on its own cache lines, and what reads past the last one may touch.
+int64_t scratchTileBytes(int64_t rows, int64_t columns) {
+  constexpr int64_t line = 64;
+  return rows * roundUp(columns * floatBytes, line);
+}
+constexpr int64_t scratchSlack = 4096;
+
 //===--- load = registers ---------------------------------------------------===//
 
 /// Rows of a block are query rows over probe rows, 16 in all, whatever the group; lanes share them evenly.
@@ -91,18 +98,31 @@ int64_t sharedBytesOfRing(const Problem &problem, const Schedule &schedule) {
   return queries + slots + barriers + alignment;
 }
 
+//===--- mode = merge -------------------------------------------------------===//
+
+/// Of each element that a thread owns: o, vbar and its row's m, d and tbar, its places, and what is read of each shard
+/// that is in flight; of each such shard, where its four tensors are.
+int64_t registersOfMerge(const Problem &problem, const Schedule &schedule) {
+  constexpr int64_t ofElement = 11, ofElementInShard = 3, ofShard = 10, bookkeeping = 30;
+  int64_t elements = ceilDivide(schedule.rows * problem.headDim, warpLanes * schedule.warps);
+  return elements * (ofElement + ofElementInShard * schedule.stages) + ofShard * schedule.stages + bookkeeping;
+}
+
+/// Tiles o and vbar: carried, of a shard, and new; and statistics, one value per row each.
+int64_t scratchBytesOfMerge(const Problem &problem, const Schedule &schedule) {
+  return 6 * scratchTileBytes(schedule.rows, problem.headDim) + 16 * scratchTileBytes(1, schedule.rows) + scratchSlack;
+}
+
 //===--- load = scratch -----------------------------------------------------===//
 
 /// One task's arena, all fp32: Q, R, O1, O2 tiles, the (transposed) K tile and the V tile, S, T, P, P*t, and
 /// the vectors of one value per row; each row of a tile, and each vector, on its own cache lines.
 int64_t scratchBytes(const Problem &problem, const Schedule &schedule) {
-  constexpr int64_t line = 64, slack = 4096;
-  auto buffer = [](int64_t rows, int64_t columns) { return rows * roundUp(columns * floatBytes, line); };
-  int64_t rowTiles = 4 * buffer(schedule.rows, problem.headDim);
-  int64_t keyTiles = 2 * buffer(schedule.keys, problem.headDim);
-  int64_t scores = 4 * buffer(schedule.rows, schedule.keys);
-  int64_t rowVectors = 16 * buffer(1, schedule.rows);
-  return rowTiles + keyTiles + scores + rowVectors + slack;
+  int64_t rowTiles = 4 * scratchTileBytes(schedule.rows, problem.headDim);
+  int64_t keyTiles = 2 * scratchTileBytes(schedule.keys, problem.headDim);
+  int64_t scores = 4 * scratchTileBytes(schedule.rows, schedule.keys);
+  int64_t rowVectors = 16 * scratchTileBytes(1, schedule.rows);
+  return rowTiles + keyTiles + scores + rowVectors + scratchSlack;
 }
 
 /// In each CTA of a cluster, from each: statistics of the live rows, and O1, O2 of the elements that it owns; behind
@@ -193,6 +213,10 @@ Resources resources(const Problem &problem, const Schedule &schedule, const Targ
   switch (schedule.load) {
   case LoadPath::Registers:
     costs.threads = warpLanes * schedule.warps;
+    if (problem.isMerge()) {
+      costs.registersPerThread = registersOfMerge(problem, schedule);
+      break;
+    }
     costs.keyWarps = keyWarpsOfRegisterLoads(problem, schedule);
     costs.registersPerThread = registersOfRegisterLoads(problem, schedule);
     costs.clusterBytes = clusterBytesOf(problem, schedule);
@@ -205,7 +229,7 @@ Resources resources(const Problem &problem, const Schedule &schedule, const Targ
     break;
   case LoadPath::Scratch:
     costs.threads = 1;
-    costs.sharedBytes = scratchBytes(problem, schedule);
+    costs.sharedBytes = problem.isMerge() ? scratchBytesOfMerge(problem, schedule) : scratchBytes(problem, schedule);
     break;
   }
   costs.workspaceBytes = workspaceBytesOf(problem, schedule, costs);

@@ -40,21 +40,26 @@ LogicalResult ArgumentOp::verify() {
 LogicalResult ViewOp::verify() {
   if (getGroup() < 1) // C1
     return emitOpError() << "C1: expected group >= 1, got " << getGroup();
+  bool isPart = llvm::is_contained({Tensor::PartO, Tensor::PartLse, Tensor::PartTbar, Tensor::PartVbar}, getTensor());
+  if (bool(getShard()) != isPart) // C2
+    return emitOpError() << "C2: expected " << (isPart ? "a" : "no") << " shard of " << stringifyTensor(getTensor());
   return success();
 }
 
 LogicalResult LoadOp::verify() {
   FragType type = getResult().getType();
   Layout layout = type.getLayout();
-  int64_t columns = getTransposed() ? type.getRows() : type.getColumns();
-  if ((getStacked() && getStacked().getType() != getView().getType()) || getView().getType().getColumns() > columns) // C1
-    return emitOpError() << "C1: expected views of one type with at most " << columns << " columns, got "
-                         << getView().getType();
+  int64_t columns = getTransposed() ? type.getRows() : type.getColumns(),
+          viewColumns = getView().getType().getColumns();
+  bool fits = layout == Layout::Flat ? viewColumns == columns || viewColumns == 1 : viewColumns <= columns;
+  if ((getStacked() && getStacked().getType() != getView().getType()) || !fits) // C1
+    return emitOpError() << "C1: expected views of one type with " << (layout == Layout::Flat ? "1 or " : "at most ")
+                         << columns << " columns, got " << getView().getType();
   if ((getStacked() && layout != Layout::Rows && layout != Layout::Dense) ||
       (getTransposed() && layout != Layout::Dense)) // C2
     return emitOpError("C2: expected stacked views with layout rows or dense, transposition with dense");
-  if (layout != Layout::Rows && layout != Layout::Keys && layout != Layout::Values && layout != Layout::Dense) // C3
-    return emitOpError() << "C3: expected layout rows, keys, values or dense, got " << stringifyLayout(layout);
+  if (!llvm::is_contained({Layout::Rows, Layout::Keys, Layout::Values, Layout::Flat, Layout::Dense}, layout)) // C3
+    return emitOpError() << "C3: expected layout rows, keys, values, flat or dense, got " << stringifyLayout(layout);
   if (layout != Layout::Dense && type.getElementType() != getView().getType().getElementType()) // C4
     return emitOpError() << "C4: expected the element type of " << getView().getType() << ", got " << type;
   return success();
@@ -182,6 +187,20 @@ static bool isRowOf(FragType row, FragType type) {
 
 static SmallVector<Type> elementTypes(TypeRange types) {
   return llvm::map_to_vector(types, [](Type type) { return cast<FragType>(type).getElementType(); });
+}
+
+void MapOp::build(OpBuilder &builder, OperationState &state, TypeRange results, ValueRange inputs, ValueRange at,
+                  ElementBody body) {
+  build(builder, state, results, inputs, at);
+  Block &block = state.regions.front()->emplaceBlock();
+  for (Type type : elementTypes(inputs.getTypes()))
+    block.addArgument(type, state.location);
+  for (Value offset : at)
+    block.addArgument(offset.getType(), state.location);
+  ImplicitLocOpBuilder inner(state.location, builder.getContext()); // The block is of no op yet.
+  inner.setInsertionPointToStart(&block);
+  SmallVector<Value> yielded = body(inner, block.getArguments());
+  YieldOp::create(inner, yielded);
 }
 
 LogicalResult MapOp::verify() {

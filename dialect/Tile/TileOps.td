@@ -65,13 +65,15 @@ def Tile_ViewOp : Tile_Op<"view", [Pure]> {
   let summary = "the rows of one head of one sequence of a launch tensor";
   let description = [{
     With `group = G` the rows of G consecutive heads, from `head` on, interleave: view
-    row rho is row rho / G of head `head + rho mod G`.
+    row rho is row rho / G of head `head + rho mod G`. Partial results have a shard, too.
 
     (C1) group >= 1.
+    (C2) a shard is given exactly for part_o, part_lse, part_tbar and part_vbar.
   }];
-  let arguments = (ins Tile_Tensor:$tensor, I32:$batch, I32:$head, DefaultValuedAttr<I64Attr, "1">:$group);
+  let arguments = (ins Tile_Tensor:$tensor, I32:$batch, I32:$head, Optional<I32>:$shard,
+                       DefaultValuedAttr<I64Attr, "1">:$group);
   let results = (outs Tile_ViewType:$result);
-  let assemblyFormat = "$tensor `[` $batch `,` $head `]` attr-dict `:` type($result)";
+  let assemblyFormat = "$tensor `[` $batch `,` $head `]` (`shard` $shard^)? attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
 
@@ -84,11 +86,12 @@ def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
   let description = [{
     Reads view rows `row ...` below `limit`; rows at or beyond it are not touched and
     read as 0. With a second view the fragment's 16 rows are 8 of the first over the
-    same 8 of the second. `transposed` (dense only) swaps rows and columns.
+    same 8 of the second. `transposed` (dense only) swaps rows and columns. A flat
+    fragment has a copy of a view's only column in each of its own.
 
-    (C1) the views have one type, and at least the fragment's columns, padding aside.
+    (C1) the views have one type, and at most the fragment's columns; of a flat fragment all of them, or one.
     (C2) `stacked` only with layout rows or dense; `transposed` only with dense.
-    (C3) the layout is rows, keys, values or dense.
+    (C3) the layout is rows, keys, values, flat or dense.
     (C4) but for dense, the fragment has the view's element type.
   }];
   let arguments = (ins Tile_ViewType:$view, Optional<Tile_ViewType>:$stacked, I32:$row, I32:$limit, UnitAttr:$transposed);
@@ -224,6 +227,9 @@ def Tile_MapOp : Tile_Op<"map", [RecursiveMemoryEffects, SingleBlock, AttrSizedO
     (`(` $inputs^ `:` type($inputs) `)`)? (`at` $at^)? `->` type($results) attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;
+  /// `body` gives the yielded values for the region's arguments.
+  let builders = [OpBuilder<(ins "::mlir::TypeRange":$results, "::mlir::ValueRange":$inputs, "::mlir::ValueRange":$at,
+                             "::lla::tile::ElementBody":$body)>];
 }
 
 def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["MapOp"]>]> {

@@ -37,7 +37,9 @@ def Tile_Scope : I32EnumAttr<"Scope", "whose states a merge adds", [
 def Tile_Tensor : I32EnumAttr<"Tensor", "a tensor of the launch", [
     I32EnumAttrCase<"Q", 0, "q">, I32EnumAttrCase<"R", 1, "r">, I32EnumAttrCase<"K", 2, "k">,
     I32EnumAttrCase<"V", 3, "v">, I32EnumAttrCase<"O", 4, "o">, I32EnumAttrCase<"Lse", 5, "lse">,
-    I32EnumAttrCase<"Tbar", 6, "tbar">, I32EnumAttrCase<"Vbar", 7, "vbar">]> {
+    I32EnumAttrCase<"Tbar", 6, "tbar">, I32EnumAttrCase<"Vbar", 7, "vbar">,
+    I32EnumAttrCase<"PartO", 8, "part_o">, I32EnumAttrCase<"PartLse", 9, "part_lse">,
+    I32EnumAttrCase<"PartTbar", 10, "part_tbar">, I32EnumAttrCase<"PartVbar", 11, "part_vbar">]> {
   let cppNamespace = "::lla::tile";
 }
 

@@ -122,18 +122,13 @@ llvm::Error HostExecutor::launch(const Launch &launch, Stream) {
 
 llvm::Error HostExecutor::fillInputs(const Problem &problem, const AttentionTensors &tensors, uint64_t seed) {
   constexpr int64_t rowsPerTask = 256;
-  auto fillTensor = [&](const TensorView &view, InputTensor which) {
-    int64_t rows = rowCount(view);
+  for (const InputFill &fill : inputFills(problem, tensors, seed)) {
+    int64_t rows = rowCount(*fill.view);
     team.run((rows + rowsPerTask - 1) / rowsPerTask, [&](int64_t task, unsigned) {
       for (int64_t row = task * rowsPerTask, end = std::min(row + rowsPerTask, rows); row < end; ++row)
-        fillInputRow(view, which, seed, row);
+        fillInputRow(*fill.view, fill.which, fill.seed, row);
     });
-  };
-  fillTensor(tensors.q, InputTensor::Q);
-  if (problem.hasProbe())
-    fillTensor(tensors.r, InputTensor::R);
-  fillTensor(tensors.k, InputTensor::K);
-  fillTensor(tensors.v, InputTensor::V);
+  }
   return llvm::Error::success();
 }
 

@@ -21,6 +21,10 @@ void checkRepetition(Workplace &place);
 /// Plan::run captured into a CUDA graph once and replayed on new inputs. CUDA only.
 void checkGraphCapture(Workplace &place);
 
+/// The keys in random shards, each a call of its own, merged at once and in any nesting: the whole. Parts that are
+/// exact give the whole to fp32 rounding; empty shards change nothing.
+void checkContextParallel(Workplace &place);
+
 /// Strides that carry offsets beyond 2^31 elements, in every tensor and dimension; little of the memory is touched.
 void checkFarOffsets(Workplace &place);
 
@@ -33,6 +37,7 @@ struct DeviceCheck {
 };
 inline constexpr DeviceCheck deviceChecks[] = {{"repetition", checkRepetition},
                                                {"graph_capture", checkGraphCapture},
+                                               {"context_parallel", checkContextParallel},
                                                {"far_offsets", checkFarOffsets},
                                                {"large_tensors", checkLargeTensors}};
 

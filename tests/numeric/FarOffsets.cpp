@@ -34,6 +34,7 @@ Problem problemFor(Stretched dimension, Mode mode) {
   if (mode == Mode::Prefill || dimension == Stretched::Row)
     problem.queryLength = 40;
   problem.causal = mode == Mode::Prefill;
+  problem.state = true;
   llvm::cantFail(normalize(problem));
   return problem;
 }
@@ -53,11 +54,9 @@ public:
     FarTensors tensors;
     AttentionTensors dense = denseTensors(problem);
     const std::pair<TensorView AttentionTensors::*, const std::vector<double> *> members[] = {
-        {&AttentionTensors::q, &inputs.q},
-        {&AttentionTensors::r, &inputs.r},
-        {&AttentionTensors::k, &inputs.k},
-        {&AttentionTensors::v, &inputs.v},
-        {&AttentionTensors::o, nullptr}};
+        {&AttentionTensors::q, &inputs.q},  {&AttentionTensors::r, &inputs.r}, {&AttentionTensors::k, &inputs.k},
+        {&AttentionTensors::v, &inputs.v},  {&AttentionTensors::o, nullptr},   {&AttentionTensors::lse, nullptr},
+        {&AttentionTensors::tbar, nullptr}, {&AttentionTensors::vbar, nullptr}};
     for (auto [member, values] : members) {
       TensorView &view = tensors.views.*member;
       view = stretch(dense.*member, dimension);
@@ -73,16 +72,13 @@ public:
     return tensors;
   }
 
-  llvm::Expected<std::vector<double>> output(Executor &executor) const {
-    std::vector<double> values(views.o.elements());
-    int64_t dim = views.o.sizes[3];
-    for (int64_t row = 0, rows = rowCount(views.o); row < rows; ++row) {
-      std::vector<char> bytes(dim * elementBytes(views.o.dtype));
-      if (llvm::Error error = executor.copyOut(bytes.data(), rowAddress(views.o, row), bytes.size(), nullptr))
+  llvm::Expected<Outputs> outputs(Executor &executor) const {
+    Outputs all;
+    for (auto [view, values] :
+         {std::pair{&views.o, &all.o}, {&views.lse, &all.lse}, {&views.tbar, &all.tbar}, {&views.vbar, &all.vbar}})
+      if (llvm::Error error = read(executor, *view, *values))
         return std::move(error);
-      readRow(rowOf(bytes.data(), views.o), 0, &values[row * dim]);
-    }
-    return values;
+    return all;
   }
 
   AttentionTensors views;
@@ -95,6 +91,17 @@ private:
   /// A dense view of one row.
   static TensorView rowOf(void *data, const TensorView &view) {
     return denseView(data, view.dtype, {1, 1, 1, view.sizes[3]}, Layout::BSHD);
+  }
+  static llvm::Error read(Executor &executor, const TensorView &view, std::vector<double> &values) {
+    int64_t dim = view.sizes[3];
+    values.resize(view.elements());
+    for (int64_t row = 0, rows = rowCount(view); row < rows; ++row) {
+      std::vector<char> bytes(dim * elementBytes(view.dtype));
+      if (llvm::Error error = executor.copyOut(bytes.data(), rowAddress(view, row), bytes.size(), nullptr))
+        return error;
+      readRow(rowOf(bytes.data(), view), 0, &values[row * dim]);
+    }
+    return llvm::Error::success();
   }
   llvm::Error write(Executor &executor, const TensorView &view, const std::vector<double> &values) {
     std::vector<char> bytes(view.sizes[3] * elementBytes(view.dtype));
@@ -125,10 +132,10 @@ llvm::Error runFar(Workplace &place, const Problem &problem, Stretched dimension
     return workspace.takeError();
   if (llvm::Error error = place.runAndWait(*plan, tensors->views, *workspace))
     return error;
-  llvm::Expected<std::vector<double>> output = tensors->output(executor);
-  if (!output)
-    return output.takeError();
-  ErrorFigures figures = measure(problem, InputKind::Normal, {*output, {}, {}, {}}, makeTruth(problem, inputs));
+  llvm::Expected<Outputs> outputs = tensors->outputs(executor);
+  if (!outputs)
+    return outputs.takeError();
+  ErrorFigures figures = measure(problem, InputKind::Normal, *outputs, makeTruth(problem, inputs));
   if (std::string reason = judge(figures, problem, InputKind::Normal); !reason.empty())
     return llvm::createStringError(reason);
   return llvm::Error::success();

@@ -4,7 +4,6 @@
 #include "PlacedTensors.h"
 #include "Schedules.h"
 #include "llvm/ADT/STLExtras.h"
-#include <cstring>
 #include <fmt/format.h>
 
 namespace lla::numeric {
@@ -21,6 +20,7 @@ std::vector<Problem> families(int64_t lengthDivisor) {
   decode.headDim = 128;
   Problem softmax = decode;
   softmax.probe = Probe::None;
+  softmax.state = true;
   Problem chunk = decode;
   chunk.queryLength = 4;
   chunk.causal = true;
@@ -29,7 +29,7 @@ std::vector<Problem> families(int64_t lengthDivisor) {
   causal.queryHeads = causal.kvHeads = 4;
   causal.context = 700 / lengthDivisor;
   causal.headDim = 64;
-  causal.causal = true;
+  causal.causal = causal.state = true;
   Problem full = causal;
   full.causal = false;
   full.headDim = 128;
@@ -54,18 +54,29 @@ llvm::Error repeat(Workplace &place, const Problem &problem, const Schedule &sch
   llvm::Expected<PlacedTensors> tensors = PlacedTensors::create(executor, problem, Arrangement::Dense, inputs);
   if (!tensors)
     return tensors.takeError();
-  const TensorView &o = tensors->views().o;
-  std::vector<char> first, now(o.spanBytes());
+  std::vector<std::string> first;
   for (int64_t launch = 0; launch < launches; ++launch) {
-    if (llvm::Error error = executor.fill(o.data, GuardedRegion::poison, o.spanBytes(), nullptr))
+    std::vector<std::string> now;
+    auto forEachOutput = [&](llvm::function_ref<llvm::Error(const TensorView &)> visit) -> llvm::Error {
+      for (const NamedTensor &output : outputsOf(problem))
+        if (llvm::Error error = visit(tensors->views().*output.member))
+          return error;
+      return llvm::Error::success();
+    };
+    if (llvm::Error error = forEachOutput([&](const TensorView &view) {
+          return executor.fill(view.data, GuardedRegion::poison, view.spanBytes(), nullptr);
+        }))
       return error;
     if (llvm::Error error = place.runAndWait(*plan, tensors->views(), *workspace))
       return error;
-    if (llvm::Error error = executor.copyOut(now.data(), o.data, o.spanBytes(), nullptr))
+    if (llvm::Error error = forEachOutput([&](const TensorView &view) {
+          std::string &bytes = now.emplace_back(view.spanBytes(), '\0');
+          return executor.copyOut(bytes.data(), view.data, view.spanBytes(), nullptr);
+        }))
       return error;
-    if (first.empty())
-      first = now;
-    else if (std::memcmp(first.data(), now.data(), now.size()) != 0)
+    if (launch == 0)
+      first = std::move(now);
+    else if (now != first)
       return llvm::createStringError(fmt::format("launch {} of {} gives other bits than the first", launch, launches));
   }
   return workspace->check(executor);

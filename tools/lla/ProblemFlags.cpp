@@ -21,12 +21,13 @@ struct ProblemFlag {
   const char *help;
 };
 constexpr ProblemFlag flags[] = {
-    {"mode", FlagKind::Text, "decode or prefill (default: decode)"},
+    {"mode", FlagKind::Text, "decode, prefill, or merge: join the results of shards of the keys (default: decode)"},
     {"batch", FlagKind::Count, "sequences (default: 1); counts may be ranges: 1:64:2x, 1,32"},
     {"context", FlagKind::Count, "keys per sequence"},
     {"query_heads", FlagKind::Count, "heads of q, r and o, a multiple of kv-heads (default: 1)"},
     {"kv_heads", FlagKind::Count, "heads of k and v (default: query-heads)"},
-    {"query_length", FlagKind::Count, "query rows per sequence (default: 1 in decode, context in prefill)"},
+    {"query_length", FlagKind::Count, "query rows per sequence (default: context in prefill, else 1)"},
+    {"shards", FlagKind::Count, "of a merge: partial results that each row has"},
     {"head_dim", FlagKind::Count, "a multiple of 8 in 16..256"},
     {"dtype", FlagKind::Text, "bf16, fp16 or fp32 (default: bf16)"},
     {"output_dtype", FlagKind::Text, "of o: that of dtype, or fp32 (default: dtype)"},
@@ -173,11 +174,12 @@ std::string titleOf(const Problem &problem) {
   std::string heads = std::to_string(problem.queryHeads);
   if (problem.kvHeads != problem.queryHeads)
     heads += fmt::format("/{}", problem.kvHeads);
-  std::string title = fmt::format("{} B={} H={} L={} D={} {}", name(problem.mode).str(), problem.batch, heads,
-                                  problem.context, problem.headDim, name(problem.dtype).str());
+  std::string title =
+      fmt::format("{} B={} H={} {}={} D={} {}", name(problem.mode).str(), problem.batch, heads,
+                  problem.isMerge() ? "shards" : "L", problem.foldLength(), problem.headDim, name(problem.dtype).str());
   if (problem.outputDtype)
     title += " to " + name(*problem.outputDtype).str();
-  if (problem.queryLength != (problem.mode == Mode::Decode ? 1 : problem.context))
+  if (problem.queryLength != (problem.mode == Mode::Prefill ? problem.context : 1))
     title += fmt::format(" rows={}", problem.queryLength);
   if (problem.window)
     title += fmt::format(" window={}", problem.window);
@@ -187,7 +189,7 @@ std::string titleOf(const Problem &problem) {
     title += " softmax";
   if (problem.layout != Layout::BSHD)
     title += " " + name(problem.layout).str();
-  if (problem.state)
+  if (problem.state && !problem.isMerge())
     title += " state";
   return title;
 }

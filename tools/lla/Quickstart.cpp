@@ -106,7 +106,7 @@ llvm::Error runPlanned(const Session &session, const Knobs &knobs, Line &line) {
   if (!figures)
     return figures.takeError();
   line.figures = *figures;
-  return checkTolerance(*figures, problem.dtype);
+  return checkTolerance(*figures, problem);
 }
 
 ordered_json jsonOf(const Line &line) {

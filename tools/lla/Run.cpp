@@ -1,8 +1,8 @@
 //===- Run.cpp - `lla run` ------------------------------------------------===//
 //
 // Computes o (and with --state lse, tbar, vbar) from q, r, k, v of files (real
-// activations), or from seeded random inputs. What the flags do not say of the
-// problem, the tensors' shapes do.
+// activations), or from seeded random inputs; or merges what other runs have
+// written. What the flags do not say of the problem, the tensors' shapes do.
 //
 //===----------------------------------------------------------------------===//
 
@@ -12,12 +12,12 @@
 #include "runtime/Jit.h"
 #include "runtime/Oracle.h"
 #include "runtime/RuntimeError.h"
-#include "runtime/Safetensors.h"
 #include "tools/lla/Command.h"
 #include "tools/lla/DeviceTensors.h"
 #include "tools/lla/Figures.h"
 #include "tools/lla/Output.h"
 #include "tools/lla/ProblemFlags.h"
+#include "tools/lla/RunInputs.h"
 #include "tools/lla/ScheduleFlag.h"
 #include "tools/lla/SearchFlags.h"
 #include "tools/lla/TargetFlag.h"
@@ -49,134 +49,54 @@ void declare(CLI::App &command, RunFlags &flags) {
   command
       .add_option(
           "--inputs", flags.inputs,
-          ".safetensors with q, r, k, v (no r: softmax), or .npy files named so, repeated; shapes as the layout "
-          "says (default: seeded random inputs)")
+          ".safetensors with q, r, k, v (no r: softmax), or .npy files named so, repeated; with --mode merge one "
+          ".safetensors with o, lse, tbar, vbar (all fp32) for each shard; shapes as the layout says (default: seeded "
+          "random inputs)")
       ->allow_extra_args(false)
       ->type_name("FILE");
   command
       .add_option("--output-dir", flags.outputDirectory,
-                  "write o.safetensors here (for .npy inputs o.npy); with --state it holds lse, tbar and vbar too (a "
-                  ".npy file each)")
+                  "write o.safetensors here (for .npy inputs o.npy); with --state or --mode merge it holds lse, tbar "
+                  "and vbar too (a .npy file each)")
       ->type_name("DIR");
   command.add_option("--compare", flags.compare, "file whose tensor o is what is expected; exit code 3 if it differs")
       ->type_name("FILE");
   addOutputFlag(command, flags.output, {OutputForm::Text, OutputForm::Json});
 }
 
-/// The tensors of all input files, and the files that keep their bytes.
-struct Inputs {
-  std::vector<TensorFile> files;
-  StoredTensors tensors;
-  std::map<std::string, std::string> paths; ///< Of the file that a tensor came from.
-
-  /// "FILE: TENSOR", for errors.
-  std::string placeOf(const std::string &name) const { return paths.at(name) + ": " + name; }
-};
-
-llvm::Error missingTensor(llvm::ArrayRef<std::string> paths, const char *name) {
-  return failure(FailureKind::Usage, fmt::format("{}: expected a tensor {}, got none", fmt::join(paths, ", "), name));
+/// True if the flags say that the files are shards of a merge.
+llvm::Expected<bool> wantsMerge(const RunFlags &flags) {
+  auto mode = flags.problem.values.find("mode");
+  if (flags.problem.problemFile.empty())
+    return mode != flags.problem.values.end() && parseMode(mode->second) == Mode::Merge;
+  llvm::Expected<Problem> problem = flags.problem.problem();
+  if (!problem)
+    return problem.takeError();
+  return problem->isMerge();
 }
 
-llvm::Expected<Inputs> readInputs(llvm::ArrayRef<std::string> paths) {
-  Inputs inputs;
-  for (const std::string &path : paths) {
-    llvm::Expected<TensorFile> file = TensorFile::open(path);
-    if (!file)
-      return file.takeError();
-    for (const auto &[name, tensor] : file->tensors()) {
-      if (!inputs.tensors.emplace(name, tensor).second)
-        return failure(FailureKind::Usage, fmt::format("{}: expected each tensor once, got {} again", path, name));
-      inputs.paths[name] = path;
-    }
-    inputs.files.push_back(std::move(*file));
-  }
-  for (const char *name : {"q", "k", "v"}) {
-    auto tensor = inputs.tensors.find(name);
-    if (tensor == inputs.tensors.end())
-      return missingTensor(paths, name);
-    if (tensor->second.shape.size() != 4)
-      return failure(FailureKind::Usage, fmt::format("{}: expected 4 dimensions, got {}", inputs.placeOf(name),
-                                                     tensor->second.shape.size()));
-  }
-  return inputs;
+llvm::Expected<RunInputs> readInputs(const RunFlags &flags) {
+  llvm::Expected<bool> ofShards = wantsMerge(flags);
+  if (!ofShards)
+    return ofShards.takeError();
+  return RunInputs::read(flags.inputs, *ofShards);
 }
 
-/// (batch, row, head, dim) of a tensor in `layout`.
-std::array<int64_t, 4> sizesOf(const StoredTensor &tensor, Layout layout) {
-  std::array<int64_t, 4> sizes = {tensor.shape[0], tensor.shape[1], tensor.shape[2], tensor.shape[3]};
-  if (layout == Layout::BHSD)
-    std::swap(sizes[1], sizes[2]);
-  return sizes;
-}
-
-/// The problem that the tensors alone describe.
-nlohmann::json describedBy(const StoredTensors &tensors, Layout layout) {
-  const StoredTensor &q = tensors.at("q");
-  std::array<int64_t, 4> query = sizesOf(q, layout), key = sizesOf(tensors.at("k"), layout);
-  return {{"mode", query[1] == 1 ? "decode" : "prefill"},
-          {"probe", tensors.count("r") ? "given" : "none"},
-          {"batch", query[0]},
-          {"query_length", query[1]},
-          {"query_heads", query[2]},
-          {"head_dim", query[3]},
-          {"context", key[1]},
-          {"kv_heads", key[2]},
-          {"dtype", name(q.dtype).str()}};
-}
-
-llvm::Expected<Problem> problemOfRun(const RunFlags &flags, const StoredTensors &tensors) {
-  if (tensors.empty())
+llvm::Expected<Problem> problemOfRun(const RunFlags &flags, const RunInputs &inputs) {
+  if (inputs.empty())
     return flags.problem.problem();
   auto layout = flags.problem.values.find("layout");
   std::optional<Layout> order = layout == flags.problem.values.end() ? Layout::BSHD : parseLayout(layout->second);
   // An unknown layout is the field's own error, whatever the defaults.
-  return flags.problem.problem(describedBy(tensors, order.value_or(Layout::BSHD)));
+  return flags.problem.problem(inputs.describe(order.value_or(Layout::BSHD)));
 }
 
-/// Copies a tensor of a file to its place on the device.
-llvm::Error upload(Executor &executor, const RunFlags &flags, const Inputs &inputs, const char *name,
-                   const TensorView &view, Layout layout) {
-  auto found = inputs.tensors.find(name);
-  if (found == inputs.tensors.end())
-    return missingTensor(flags.inputs, name);
-  const StoredTensor &tensor = found->second;
-  auto shapeText = [](llvm::ArrayRef<int64_t> sizes) {
-    return fmt::format("({})", fmt::join(sizes.begin(), sizes.end(), ", "));
-  };
-  std::array<int64_t, 4> wanted = view.sizes;
-  if (layout == Layout::BHSD)
-    std::swap(wanted[1], wanted[2]);
-  if (llvm::ArrayRef<int64_t>(tensor.shape) != llvm::ArrayRef<int64_t>(wanted))
-    return failure(FailureKind::Usage, fmt::format("{}: expected shape {}, got {}", inputs.placeOf(name),
-                                                   shapeText(wanted), shapeText(tensor.shape)));
-  if (tensor.dtype != view.dtype)
-    return failure(FailureKind::Usage, fmt::format("{}: expected dtype {}, got {}", inputs.placeOf(name),
-                                                   lla::name(view.dtype).str(), lla::name(tensor.dtype).str()));
-  return executor.copyIn(view.data, tensor.bytes.data(), static_cast<int64_t>(tensor.bytes.size()), nullptr);
-}
-
-llvm::Error fill(Executor &executor, const RunFlags &flags, const Problem &problem, const AttentionTensors &views,
-                 const Inputs &inputs, uint64_t seed) {
-  if (inputs.tensors.empty())
-    return executor.fillInputs(problem, views, seed);
-  for (auto [name, view] : {std::pair{"q", &views.q}, {"k", &views.k}, {"v", &views.v}, {"r", &views.r}})
-    if (view != &views.r || problem.hasProbe())
-      if (llvm::Error error = upload(executor, flags, inputs, name, *view, problem.layout))
-        return error;
-  return llvm::Error::success();
-}
-
-/// Names and shapes of the outputs for their bytes (outputsOf). What has one element a row has no dim.
+/// Names and shapes of the outputs for their bytes (outputsOf).
 StoredTensors outputTensors(const Problem &problem, const AttentionTensors &views, llvm::ArrayRef<std::string> bytes) {
   StoredTensors tensors;
   for (auto [output, data] : llvm::zip_equal(outputsOf(problem), bytes)) {
     const TensorView &view = views.*output.member;
-    std::vector<int64_t> shape(view.sizes.begin(), view.sizes.end());
-    if (problem.layout == Layout::BHSD)
-      std::swap(shape[1], shape[2]);
-    if (shape[3] == 1)
-      shape.pop_back();
-    tensors[output.name] = {view.dtype, shape, data};
+    tensors[output.name] = {view.dtype, storedShape(view, problem.layout), data};
   }
   return tensors;
 }
@@ -245,10 +165,10 @@ llvm::Error run(const RunFlags &flags, Knobs &knobs) {
   };
   if (llvm::Error error = flags.knobs.apply(knobs))
     return error;
-  llvm::Expected<Inputs> inputs = flags.inputs.empty() ? llvm::Expected<Inputs>(Inputs()) : readInputs(flags.inputs);
+  llvm::Expected<RunInputs> inputs = readInputs(flags);
   if (!inputs)
     return inputs.takeError();
-  llvm::Expected<Problem> problem = problemOfRun(flags, inputs->tensors);
+  llvm::Expected<Problem> problem = problemOfRun(flags, *inputs);
   if (!problem)
     return problem.takeError();
   llvm::Expected<Device> device = flags.target.device(knobs);
@@ -266,7 +186,8 @@ llvm::Error run(const RunFlags &flags, Knobs &knobs) {
   llvm::Expected<DeviceTensors> memory = DeviceTensors::allocate(executor, *problem, plan->workspaceBytes());
   if (!memory)
     return memory.takeError();
-  if (llvm::Error error = fill(executor, flags, *problem, memory->views(), *inputs, knobs.seed))
+  if (llvm::Error error = inputs->empty() ? executor.fillInputs(*problem, memory->views(), knobs.seed)
+                                          : inputs->upload(executor, *problem, memory->views()))
     return error;
   double launching = elapsed();
   if (llvm::Error error = memory->run(*plan, executor))
@@ -308,7 +229,7 @@ llvm::Error run(const RunFlags &flags, Knobs &knobs) {
     ErrorFigures figures;
     figures.relative = *difference;
     figures.maxReference = 1;
-    verdict = checkTolerance(figures, problem->dtype);
+    verdict = checkTolerance(figures, *problem);
   }
   if (flags.output == OutputForm::Json)
     printJson(result);

@@ -110,7 +110,7 @@ llvm::Expected<Verdict> verifyOne(const VerifyFlags &flags, const Knobs &knobs, 
   Verdict verdict;
   verdict.schedule = *schedule;
   llvm::Expected<ErrorFigures> figures = judge(flags, knobs, place, problem, schedule->schedule);
-  llvm::Error error = figures ? checkTolerance(*figures, problem.dtype) : figures.takeError();
+  llvm::Error error = figures ? checkTolerance(*figures, problem) : figures.takeError();
   if (figures)
     verdict.figures = *figures;
   if (!error && flags.repeat > 0) {

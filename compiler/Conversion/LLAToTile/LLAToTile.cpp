@@ -9,11 +9,14 @@
 //     online_finalize      the output rows, stored
 //     online_statistics    lse, tbar and vbar, stored
 //
-// Precondition:  one attention per function, rows packed, a schedule attached.
+// and one of its own of merge_states (MergeStates.h).
+//
+// Precondition:  one attention or merge per function, rows packed, a schedule attached.
 // Postcondition: `tile.kernel`; no lla op is left.
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Conversion/LLAToTile/MergeStates.h"
 #include "compiler/Conversion/LLAToTile/OnlineStep.h"
 
 namespace lla {
@@ -62,6 +65,8 @@ static FailureOr<KernelPlan> makePlan(func::FuncOp function) {
     return function.emitOpError() << "expected " << kProblemAttr << ", " << kTargetAttr << " and " << kScheduleAttr;
   KernelPlan plan{problem.getValue(), schedule.getValue(), target.getValue(), {}, Packing::None, {}};
   plan.resources = resources(plan.problem, plan.schedule, plan.target);
+  if (plan.problem.isMerge())
+    return plan;
   PackRowsOp rows;
   function.walk([&](PackRowsOp op) { rows = op; });
   if (!rows)
@@ -76,6 +81,9 @@ static LogicalResult checkForm(func::FuncOp function, const KernelPlan &plan) {
   if (llvm::Error error = checkFeasible(plan.problem, plan.schedule, plan.target))
     return function.emitOpError() << "infeasible schedule: " << llvm::toString(std::move(error));
   Block &body = function.getBody().front();
+  if (plan.problem.isMerge())
+    return llvm::hasSingleElement(body.getOps<MergeStatesOp>()) ? success()
+                                                                : function.emitOpError("expected one merge_states");
   if (!llvm::hasSingleElement(body.getOps<OnlineInitOp>()) || !llvm::hasSingleElement(body.getOps<OnlineFinalizeOp>()))
     return function.emitOpError("expected one online_init and one online_finalize");
   for (Operation &op : body) {
@@ -96,25 +104,21 @@ static tile::KernelOp createKernel(func::FuncOp function, const KernelPlan &plan
   OpBuilder builder(function);
   const Schedule &schedule = plan.schedule;
   int64_t producers = schedule.load == LoadPath::Ring ? 4 : 0;
-  auto kernel = tile::KernelOp::create(builder, function.getLoc(), function.getSymName(), schedule.warps, producers,
-                                       schedule.stages, schedule.ctas, schedule.cluster, plan.resources.sharedBytes,
-                                       IntegerAttr());
+  // The shards that a merge reads at a time are in its loop already.
+  int64_t stages = plan.problem.isMerge() ? 1 : schedule.stages;
+  auto kernel =
+      tile::KernelOp::create(builder, function.getLoc(), function.getSymName(), schedule.warps, producers, stages,
+                             schedule.ctas, schedule.cluster, plan.resources.sharedBytes, IntegerAttr());
   kernel.getBody().emplaceBlock();
   for (llvm::StringRef name : {kProblemAttr, kTargetAttr, kScheduleAttr})
     kernel->setAttr(name, function->getAttr(name));
   return kernel;
 }
 
-static LogicalResult convert(func::FuncOp function) {
-  FailureOr<KernelPlan> plan = makePlan(function);
-  if (failed(plan) || failed(checkForm(function, *plan)))
-    return failure();
-  tile::KernelOp kernel = createKernel(function, *plan);
-  ImplicitLocOpBuilder b(function.getLoc(), function.getContext());
-  b.setInsertionPointToStart(&kernel.getBody().front());
-
-  GridPosition grid = emitGridPosition(b, *plan);
-  std::unique_ptr<Placement> place = makePlacement(b, *plan, grid);
+/// The ops of an attention's function, one after the other.
+static void emitAttention(ImplicitLocOpBuilder &b, func::FuncOp function, const KernelPlan &plan,
+                          const GridPosition &grid) {
+  std::unique_ptr<Placement> place = makePlacement(b, plan, grid);
   place->loadRows();
   OnlineStep step(*place, tile::ArgumentOp::create(b, b.getF32Type(), b.getStringAttr("scale_log2")));
 
@@ -143,6 +147,20 @@ static LogicalResult convert(func::FuncOp function) {
       place->store(statistics.vbar, tile::Tensor::Vbar);
     }
   }
+}
+
+static LogicalResult convert(func::FuncOp function) {
+  FailureOr<KernelPlan> plan = makePlan(function);
+  if (failed(plan) || failed(checkForm(function, *plan)))
+    return failure();
+  tile::KernelOp kernel = createKernel(function, *plan);
+  ImplicitLocOpBuilder b(function.getLoc(), function.getContext());
+  b.setInsertionPointToStart(&kernel.getBody().front());
+  GridPosition grid = emitGridPosition(b, *plan);
+  if (plan->problem.isMerge())
+    emitMergeStates(b, *plan, grid);
+  else
+    emitAttention(b, function, *plan, grid);
   function.erase();
   return success();
 }

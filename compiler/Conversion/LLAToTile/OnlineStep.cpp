@@ -54,16 +54,8 @@ OnlineStep::OnlineStep(Placement &placement, Value launchScale) : place(placemen
 /// Builds a tile.map whose region is `body`, with `at` as position offsets.
 static Value emitMap(ImplicitLocOpBuilder &b, tile::FragType type, ValueRange inputs, ValueRange at,
                      llvm::function_ref<Value(ImplicitLocOpBuilder &, ValueRange)> body) {
-  auto op = tile::MapOp::create(b, TypeRange{type}, inputs, at);
-  Block &block = op.getBody().emplaceBlock();
-  for (Value input : inputs)
-    block.addArgument(cast<tile::FragType>(input.getType()).getElementType(), b.getLoc());
-  for (Value offset : at)
-    block.addArgument(offset.getType(), b.getLoc());
-  auto inner = ImplicitLocOpBuilder::atBlockBegin(b.getLoc(), &block);
-  Value result = body(inner, block.getArguments());
-  tile::YieldOp::create(inner, ValueRange{result});
-  return op.getResult(0);
+  auto yield = [&](ImplicitLocOpBuilder &in, ValueRange arguments) { return SmallVector<Value>{body(in, arguments)}; };
+  return tile::MapOp::create(b, TypeRange{type}, inputs, at, yield).getResult(0);
 }
 
 Value OnlineStep::map(tile::FragType type, ValueRange inputs, Body body) { return emitMap(b, type, inputs, {}, body); }

@@ -47,7 +47,7 @@ Value Placement::view(tile::Tensor tensor) {
   auto type = tile::ViewType::get(b.getContext(), ofRows ? 1 : plan.problem.headDim, element);
   bool ofKeys = tensor == tile::Tensor::K || tensor == tile::Tensor::V;
   return tile::ViewOp::create(b, type, tensor, grid.batch, ofKeys ? grid.kvHead : grid.queryHead,
-                              ofKeys ? 1 : plan.packedGroup());
+                              /*shard=*/Value(), ofKeys ? 1 : plan.packedGroup());
 }
 
 /// o2 - shift o1 by element.

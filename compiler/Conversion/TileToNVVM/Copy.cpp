@@ -1,7 +1,8 @@
 //===- Copy.cpp - global memory to registers and back ---------------------===//
 //
-// Loads are 16 bytes a lane: 8 neighbouring 16-bit columns of one row. Rows at or
-// beyond the limit and columns beyond the view's are not touched and read as 0.
+// Loads are 16 bytes a lane: 8 neighbouring 16-bit columns of one row; of a flat
+// fragment one element, neighbouring threads' side by side. Rows at or beyond the
+// limit and columns beyond the view's are not touched and read as 0.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,11 +31,25 @@ struct ChunkLoader {
   }
 };
 
+/// Where a thread's element `i` of a flat fragment is, whose first row is `first`; inside if its row is below `limit`.
+struct FlatPlace {
+  Value row, column, inside;
+
+  FlatPlace(Lane &lane, FragType type, int64_t i, Value first, Value limit) {
+    FlatElement element = lane.flat(type, i);
+    row = lane.add(first, lane.div(element.index, type.getColumns()));
+    column = lane.rem(element.index, type.getColumns());
+    inside = lane.less(row, limit);
+    if (element.inside)
+      inside = lane.both(element.inside, inside);
+  }
+};
+
 struct LoadPattern : LanePattern<tile::LoadOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::LoadOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
     FragType type = op.getResult().getType();
-    if (type.getElementType().getIntOrFloatBitWidth() != 16)
+    if (type.getLayout() != tile::Layout::Flat && type.getElementType().getIntOrFloatBitWidth() != 16)
       return rewriter.notifyMatchFailure(op, "expected 16-bit elements");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
@@ -71,8 +86,15 @@ struct LoadPattern : LanePattern<tile::LoadOp> {
                                loader.load(lane.add(lane.add(row, lane.mul(lane.c(), 2)), u + i % 2 + 8 * (i / 2)),
                                            lane.add(lane.mul(lane.g(), 8), j), j, 56));
       break;
+    case tile::Layout::Flat:
+      for (int64_t i = 0, e = tile::registersPerLane(type); i < e; ++i) {
+        FlatPlace at(lane, type, i, row, loader.limit);
+        Value column = columns == 1 ? lane.i32(0) : at.column;
+        registers.push_back(ptx::loadReadOnly1(b, lane.element(loader.view, at.row, column, 4), at.inside));
+      }
+      break;
     default:
-      return rewriter.notifyMatchFailure(op, "expected layout rows, keys or values");
+      return rewriter.notifyMatchFailure(op, "expected layout rows, keys, values or flat");
     }
     rewriter.replaceOpWithMultiple(op, {registers});
     return success();
@@ -163,15 +185,12 @@ private:
                  Value rowBase, Value limit) const {
     Type element = viewType.getElementType();
     for (auto [i, value] : llvm::enumerate(values)) {
-      FlatElement at = lane.flat(type, i);
-      Value row = lane.add(rowBase, lane.div(at.index, type.getColumns()));
-      Value column = lane.rem(at.index, type.getColumns()), inside = lane.less(row, limit);
-      if (at.inside)
-        inside = lane.both(at.inside, inside);
+      FlatPlace at(lane, type, i, rowBase, limit);
+      Value inside = at.inside;
       if (viewType.getColumns() < type.getColumns())
-        inside = lane.both(inside, lane.less(column, lane.i32(viewType.getColumns())));
+        inside = lane.both(inside, lane.less(at.column, lane.i32(viewType.getColumns())));
       lane.when(inside, [&, value = value] {
-        Value pointer = lane.element(view, row, column, bytesOf(element));
+        Value pointer = lane.element(view, at.row, at.column, bytesOf(element));
         LLVM::StoreOp::create(lane.b, narrow(lane, value, element), pointer, /*alignment=*/bytesOf(element));
       });
     }

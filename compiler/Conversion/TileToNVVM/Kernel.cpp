@@ -63,6 +63,9 @@ struct ViewPattern : LanePattern<tile::ViewOp> {
     view.group = lane.i32(op.getGroup());
     Value elements = lane.add(lane.mul(lane.extend(view.batch), lane.field(name + "_batch_stride")),
                               lane.mul(lane.extend(view.head), view.headStride));
+    if (op.getShard())
+      elements =
+          lane.add(elements, lane.mul(lane.extend(adaptor.getShard().front()), lane.field(name + "_shard_stride")));
     Value address = lane.add(lane.field(name), lane.mul(elements, bytes));
     view.base = LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 1), address);
     auto map = facts.maps.find(op.getTensor());

@@ -21,6 +21,9 @@ using Values = llvm::SmallVector<Value>;
 /// `predicate` is false. (ld.global.nc)
 Values loadReadOnly(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 
+/// Likewise one f32, through L1.
+Value loadReadOnly1(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
+
 /// 16 bytes, or 4, from L2: another CTA wrote them in this launch. (ld.global.cg)
 Values loadShared4(ImplicitLocOpBuilder &b, Value pointer);
 Value loadShared1(ImplicitLocOpBuilder &b, Value pointer);

@@ -30,6 +30,8 @@ HostView lla::makeView(HostTask &task, tile::ViewOp op) {
   view.element = op.getType().getElementType();
   Value batch = v.toIndex(task.scalar(op.getBatch())), head = v.toIndex(task.scalar(op.getHead()));
   Value elements = v.add(v.mul(batch, stride("_batch_stride")), v.mul(head, view.headStride));
+  if (op.getShard())
+    elements = v.add(elements, v.mul(v.toIndex(task.scalar(op.getShard())), stride("_shard_stride")));
   view.base = v.at(task.field(tensor), elements, view.element);
   return view;
 }
@@ -99,12 +101,17 @@ static void loadRows(HostTask &task, const HostView &view, const DenseTile &tile
     if (ahead)
       prefetchRow(task, view, v.add(ahead, i));
     Value row = task.rowPointer(view, v.add(range.first, i));
+    if (tile.isColumn())
+      return v.storeScalar(v.loadScalar(row, view.element), task.address(tile, i, 0), tile.element);
     forEachVector(v, view.columns, [&](int64_t column, int64_t live) {
       put(i, column, v.load(v.at(row, task.b.getI64IntegerAttr(column), view.element), view.element, live));
     });
   });
-  v.loop(range.valid, v.index(tile.rows),
-         [&](Value i) { forEachVector(v, view.columns, [&](int64_t column, int64_t) { put(i, column, v.zero()); }); });
+  v.loop(range.valid, v.index(tile.rows), [&](Value i) {
+    if (tile.isColumn())
+      return v.storeScalar(v.f32(0), task.address(tile, i, 0), tile.element);
+    forEachVector(v, view.columns, [&](int64_t column, int64_t) { put(i, column, v.zero()); });
+  });
 }
 
 void lla::emitStore(HostTask &task, tile::StoreOp op) {
@@ -185,8 +192,10 @@ LogicalResult lla::emitLoad(HostTask &task, tile::LoadOp op) {
     loadTransposed(task, view, tile, clip(task, op.getRow(), op.getLimit(), tile.columns));
     return success();
   }
+  // Rows that the loop does not step over are of another view each time.
   Value ahead;
-  if (auto loop = op->getParentOfType<scf::ForOp>())
+  auto loop = op->getParentOfType<scf::ForOp>();
+  if (loop && loop.getRegion().isAncestor(op.getRow().getParentRegion()))
     ahead = inNextIteration(task, op.getRow(), loop);
   loadRows(task, view, tile, clip(task, op.getRow(), op.getLimit(), tile.rows), ahead ? task.v.toIndex(ahead) : ahead);
   return success();

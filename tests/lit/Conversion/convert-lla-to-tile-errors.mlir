@@ -109,3 +109,13 @@ func.func @host_warps(%q: !queries, %k: !queries, %v: !queries, %scale: f32) -> 
   %4 = lla.online_finalize %3 : <64> -> !queries
   return %4 : !queries
 }
+
+// -----
+
+#merge = #lla.problem<mode = merge, query_heads = 2, shards = 3, head_dim = 64>
+// expected-error @+1 {{expected one merge_states}}
+func.func @no_merge()
+    attributes {lla.problem = #merge, lla.target = #lla.target<arch = "sm_90a">,
+                lla.schedule = #lla.schedule<load = registers, rows = 1, keys = 16, warps = 2, stages = 2, lazy = 0>} {
+  return
+}

@@ -341,3 +341,89 @@ func.func @ring_state(%q: !queries, %r: !queries, %k: !queries, %v: !queries, %s
 // CHECK: tile.store %[[TBAR]], %[[TBARVIEW]]
 // CHECK: %[[VBARVIEW:.*]] = tile.view vbar[{{.*}}] : <64 x f32>
 // CHECK: tile.store %[[VBAR]], %[[VBARVIEW]][{{.*}}] until %{{.*}} : <16 x 64 x f32, accumulator>, <64 x f32>
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// The results of shards: a loop over them, two at a time
+//===----------------------------------------------------------------------===//
+
+#merge = #lla.problem<mode = merge, query_heads = 2, query_length = 9, shards = 3, head_dim = 64, output_dtype = bf16>
+#flat = #lla.schedule<load = registers, rows = 4, keys = 16, warps = 2, stages = 2, lazy = 0>
+
+func.func @merge(%po: tensor<?x?x?x2x64xf32>, %pl: tensor<?x?x?x2xf32>, %pt: tensor<?x?x?x2xf32>,
+    %pv: tensor<?x?x?x2x64xf32>) -> (tensor<?x?x2x64xbf16>, tensor<?x?x2xf32>, tensor<?x?x2xf32>, tensor<?x?x2x64xf32>)
+    attributes {lla.problem = #merge, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #flat} {
+  %0:4 = lla.merge_states %po, %pl, %pt, %pv
+    : (tensor<?x?x?x2x64xf32>, tensor<?x?x?x2xf32>, tensor<?x?x?x2xf32>, tensor<?x?x?x2x64xf32>)
+    -> (tensor<?x?x2x64xbf16>, tensor<?x?x2xf32>, tensor<?x?x2xf32>, tensor<?x?x2x64xf32>)
+  return %0#0, %0#1, %0#2, %0#3
+    : tensor<?x?x2x64xbf16>, tensor<?x?x2xf32>, tensor<?x?x2xf32>, tensor<?x?x2x64xf32>
+}
+
+// CHECK-LABEL: tile.kernel @merge
+// CHECK-SAME: warps = 2 : i64
+// CHECK-NOT: lla.
+// CHECK-DAG: %[[NONE:.*]] = tile.fill 0xFF800000 : <4 x 64 x f32, flat, threads = 64>
+// CHECK-DAG: %[[SHARDS:.*]] = tile.argument "shards" : i32
+// CHECK: %[[FOLD:.*]]:5 = scf.for %[[I:.*]] = %{{.*}} to %[[SHARDS]] step %{{.*}} iter_args(%[[M:.*]] = %[[NONE]], %[[D:.*]] = %{{.*}}, %[[T:.*]] = %{{.*}}, %[[V:.*]] = %{{.*}}, %[[O:.*]] = %{{.*}})
+// All loads of both come first.
+// CHECK: tile.view part_lse[{{.*}}] shard %[[I]] : <1 x f32>
+// CHECK: %[[LSE:.*]] = tile.load {{.*}} : <1 x f32> -> <4 x 64 x f32, flat, threads = 64>
+// CHECK: tile.view part_tbar
+// CHECK: %[[TBAR:.*]] = tile.load
+// CHECK: tile.view part_vbar
+// CHECK: %[[VBAR:.*]] = tile.load
+// CHECK: tile.view part_o
+// CHECK: %[[PO:.*]] = tile.load
+// Past the last one, the last is read.
+// CHECK: %[[NEXT:.*]] = arith.addi %[[I]], %c1
+// CHECK: %[[MOST:.*]] = arith.subi %[[SHARDS]], %c1
+// CHECK: %[[CLAMPED:.*]] = arith.minsi %[[NEXT]], %[[MOST]]
+// CHECK: tile.view part_lse[{{.*}}] shard %[[CLAMPED]]
+// CHECK-COUNT-4: tile.load
+// The first is there.
+// CHECK: %[[ROWS:.*]]:6 = tile.map(%[[M]], %[[D]], %[[T]], %[[LSE]], %[[TBAR]] :
+// CHECK-NEXT: ^bb0(%[[XM:.*]]: f32, %[[XD:.*]]: f32, %[[XT:.*]]: f32, %[[XL:.*]]: f32, %[[XS:.*]]: f32):
+// CHECK-NEXT: arith.maxnumf %[[XM]], %[[XL]]
+// CHECK: math.exp2
+// CHECK: math.exp2
+// CHECK: arith.divf
+// CHECK: %[[SUMS:.*]]:2 = tile.map(%[[V]], %[[O]], %[[VBAR]], %[[PO]], %[[ROWS]]#3, %[[ROWS]]#4, %[[ROWS]]#5 :
+// The second may not be: then it is an empty one.
+// CHECK: %[[EXISTS:.*]] = arith.cmpi slt, %[[NEXT]], %[[SHARDS]]
+// CHECK: tile.map(%[[ROWS]]#0, %[[ROWS]]#1, %[[ROWS]]#2,
+// CHECK: arith.select %[[EXISTS]]
+// CHECK: tile.map(%[[SUMS]]#0, %[[SUMS]]#1,
+// CHECK: scf.yield
+// CHECK: %[[LOG:.*]] = tile.map(%[[FOLD]]#0, %[[FOLD]]#1 :
+// CHECK: math.log2
+// CHECK: tile.store %[[LOG]], %{{.*}} : <4 x 64 x f32, flat, threads = 64>, <1 x f32>
+// CHECK: tile.store %[[FOLD]]#2, %{{.*}} : <4 x 64 x f32, flat, threads = 64>, <1 x f32>
+// CHECK: tile.store %[[FOLD]]#3, %{{.*}} : <4 x 64 x f32, flat, threads = 64>, <64 x f32>
+// CHECK: tile.store %[[FOLD]]#4, %{{.*}} : <4 x 64 x f32, flat, threads = 64>, <64 x bf16>
+
+// -----
+
+// On the host the statistics of a tile are a column beside its rows, and shards come one by one.
+#merge = #lla.problem<mode = merge, query_heads = 2, query_length = 9, shards = 3, head_dim = 64>
+#dense = #lla.schedule<load = scratch, rows = 8, keys = 16, warps = 1, stages = 1, lazy = 0>
+
+func.func @merge_host(%po: tensor<?x?x?x2x64xf32>, %pl: tensor<?x?x?x2xf32>)
+    -> (tensor<?x?x2x64xf32>, tensor<?x?x2xf32>, tensor<?x?x2xf32>, tensor<?x?x2x64xf32>)
+    attributes {lla.problem = #merge, lla.target = #lla.target<arch = "host">, lla.schedule = #dense} {
+  %0:4 = lla.merge_states %po, %pl, %pl, %po
+    : (tensor<?x?x?x2x64xf32>, tensor<?x?x?x2xf32>, tensor<?x?x?x2xf32>, tensor<?x?x?x2x64xf32>)
+    -> (tensor<?x?x2x64xf32>, tensor<?x?x2xf32>, tensor<?x?x2xf32>, tensor<?x?x2x64xf32>)
+  return %0#0, %0#1, %0#2, %0#3
+    : tensor<?x?x2x64xf32>, tensor<?x?x2xf32>, tensor<?x?x2xf32>, tensor<?x?x2x64xf32>
+}
+
+// CHECK-LABEL: tile.kernel @merge_host
+// CHECK: scf.for
+// CHECK: tile.load {{.*}} : <1 x f32> -> <8 x 1 x f32, dense>
+// CHECK: tile.load {{.*}} : <1 x f32> -> <8 x 1 x f32, dense>
+// CHECK-COUNT-2: tile.load {{.*}} : <64 x f32> -> <8 x 64 x f32, dense>
+// CHECK-NOT: tile.load
+// CHECK-NOT: arith.minsi
+// CHECK: tile.store {{.*}} : <8 x 1 x f32, dense>, <1 x f32>

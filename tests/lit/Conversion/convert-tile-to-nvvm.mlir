@@ -369,3 +369,35 @@ tile.kernel @state attributes {warps = 4} {
   %vbar = tile.view vbar[%x, %x] : <64 x f32>
   tile.store %o, %vbar[%x] until %end : <8 x 64 x f32, columns>, <64 x f32>
 }
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Partial results: a shard's elements, one a thread
+//===----------------------------------------------------------------------===//
+
+// CHECK-LABEL: llvm.func @parts
+tile.kernel @parts attributes {warps = 4} {
+  %x = tile.index grid_x
+  %end = tile.argument "query_length" : i32
+  // CHECK: llvm.load %{{.*}} invariant : !llvm.ptr -> i32
+  // CHECK: %[[SHARD:.*]] = llvm.load %{{.*}} invariant : !llvm.ptr -> i32
+  %shard = tile.argument "shards" : i32
+  // The shard is one more stride, in 64 bits.
+  // CHECK: %[[WIDE:.*]] = arith.extsi %[[SHARD]]
+  // CHECK: %[[STRIDE:.*]] = llvm.load %{{.*}} invariant : !llvm.ptr -> i64
+  // CHECK: arith.muli %[[WIDE]], %[[STRIDE]] : i64
+  %o = tile.view part_o[%x, %x] shard %shard : <64 x f32>
+  %lse = tile.view part_lse[%x, %x] shard %shard : <1 x f32>
+  // 2 x 64 elements for 128 threads; what is beyond the limit is not touched.
+  // CHECK: %[[COLUMN:.*]] = arith.remui %{{.*}}, %c64_i32
+  // CHECK: llvm.inline_asm has_side_effects {{.*}}@p ld.global.nc.f32
+  // CHECK-NOT: llvm.inline_asm
+  // CHECK: arith.remui
+  %values = tile.load %o[%x] until %end : <64 x f32> -> <2 x 64 x f32, flat, threads = 128>
+  // One column is every thread's.
+  // CHECK: llvm.inline_asm has_side_effects {{.*}}@p ld.global.nc.f32
+  // CHECK-NOT: llvm.inline_asm
+  // CHECK: llvm.return
+  %each = tile.load %lse[%x] until %end : <1 x f32> -> <2 x 64 x f32, flat, threads = 128>
+}

@@ -114,3 +114,32 @@ tile.kernel @state attributes {warps = 1 : i64, shared_limit = 512 : i64} {
   %lse = tile.view lse[%zero, %zero] : !tile.view<1 x f32>
   tile.store %l, %lse[%zero] until %limit : !tile.frag<5 x 1 x f32, dense>, !tile.view<1 x f32>
 }
+
+// -----
+
+// A shard is one more stride. One element a row is loaded by itself; rows beyond the limit are 0 there, too. Rows that
+// a loop does not step over are of another shard each time, and not prefetched.
+
+// CHECK-LABEL: llvm.func @parts(
+// CHECK:       scf.for %[[SHARD:.*]] = %{{.*}} to
+// CHECK-NOT:     llvm.intr.prefetch
+// CHECK:         %[[WIDE:.*]] = arith.extsi %[[SHARD]] : i32 to i64
+// CHECK:         arith.muli %[[WIDE]], %{{.*}} : i64
+// CHECK:         scf.for
+// CHECK:           %[[X:.*]] = llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr -> f32
+// CHECK:           llvm.store %[[X]], %{{.*}} {alignment = 4 : i64} : f32, !llvm.ptr
+// CHECK:         scf.for
+// CHECK:           llvm.store %{{.*}} {alignment = 4 : i64} : f32, !llvm.ptr
+// AVX2-LABEL:  llvm.func @parts(
+tile.kernel @parts attributes {warps = 1 : i64, shared_limit = 512 : i64} {
+  %zero = arith.constant 0 : i32
+  %one = arith.constant 1 : i32
+  %limit = tile.argument "query_length" : i32
+  %shards = tile.argument "shards" : i32
+  scf.for %shard = %zero to %shards step %one : i32 {
+    %lse = tile.view part_lse[%zero, %zero] shard %shard : !tile.view<1 x f32>
+    %each = tile.load %lse[%zero] until %limit : !tile.view<1 x f32> -> !tile.frag<5 x 1 x f32, dense>
+    %out = tile.view lse[%zero, %zero] : !tile.view<1 x f32>
+    tile.store %each, %out[%zero] until %limit : !tile.frag<5 x 1 x f32, dense>, !tile.view<1 x f32>
+  }
+}

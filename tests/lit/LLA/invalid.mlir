@@ -468,3 +468,77 @@ func.func @statistics_element(%s: !lla.state<64>) {
   %0, %1, %2 = lla.online_statistics %s : <64> -> tensor<1x4x2xbf16>, tensor<1x4x2xbf16>, tensor<1x4x2x64xbf16>
   return
 }
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// lla.merge_states
+//===----------------------------------------------------------------------===//
+
+func.func @C1_merge_rank(%o: tensor<2x4x8x64xf32>, %lse: tensor<2x4x8xf32>) {
+  // expected-error @+1 {{C1: expected o and vbar of rank 5 and one type, lse and tbar of their shape without dim, got}}
+  %0:4 = lla.merge_states %o, %lse, %lse, %o
+    : (tensor<2x4x8x64xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8x64xf32>)
+    -> (tensor<4x8x64xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8x64xf32>)
+  return
+}
+
+// -----
+
+func.func @C1_merge_lse(%o: tensor<3x2x4x8x64xf32>, %lse: tensor<2x2x4x8xf32>, %tbar: tensor<3x2x4x8xf32>) {
+  // expected-error @+1 {{C1: expected o and vbar of rank 5}}
+  %0:4 = lla.merge_states %o, %lse, %tbar, %o
+    : (tensor<3x2x4x8x64xf32>, tensor<2x2x4x8xf32>, tensor<3x2x4x8xf32>, tensor<3x2x4x8x64xf32>)
+    -> (tensor<2x4x8x64xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8x64xf32>)
+  return
+}
+
+// -----
+
+func.func @C1_merge_vbar(%o: tensor<3x2x4x8x64xf32>, %lse: tensor<3x2x4x8xf32>, %vbar: tensor<3x2x4x8x32xf32>) {
+  // expected-error @+1 {{C1: expected o and vbar of rank 5}}
+  %0:4 = lla.merge_states %o, %lse, %lse, %vbar
+    : (tensor<3x2x4x8x64xf32>, tensor<3x2x4x8xf32>, tensor<3x2x4x8xf32>, tensor<3x2x4x8x32xf32>)
+    -> (tensor<2x4x8x64xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8x64xf32>)
+  return
+}
+
+// -----
+
+func.func @merge_16_bits(%o: tensor<3x2x4x8x64xbf16>, %lse: tensor<3x2x4x8xf32>) {
+  // expected-error @+1 {{must be ranked tensor of 32-bit float values}}
+  %0:4 = lla.merge_states %o, %lse, %lse, %o
+    : (tensor<3x2x4x8x64xbf16>, tensor<3x2x4x8xf32>, tensor<3x2x4x8xf32>, tensor<3x2x4x8x64xbf16>)
+    -> (tensor<2x4x8x64xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8x64xf32>)
+  return
+}
+
+// -----
+
+func.func @C2_merge_results(%o: tensor<3x2x4x8x64xf32>, %lse: tensor<3x2x4x8xf32>) {
+  // expected-error @+1 {{C2: expected results of the shapes of 'tensor<2x4x8x64xf32>' and 'tensor<2x4x8xf32>', got}}
+  %0:4 = lla.merge_states %o, %lse, %lse, %o
+    : (tensor<3x2x4x8x64xf32>, tensor<3x2x4x8xf32>, tensor<3x2x4x8xf32>, tensor<3x2x4x8x64xf32>)
+    -> (tensor<2x4x8x64xf32>, tensor<2x4x8xf32>, tensor<2x4x9xf32>, tensor<2x4x8x64xf32>)
+  return
+}
+
+// -----
+
+func.func @C3_merge_heads(%o: tensor<3x2x4x?x64xf32>, %lse: tensor<3x2x4x?xf32>) {
+  // expected-error @+1 {{C3: expected static heads and a dim that is a multiple of 8 in 16..256, got 'tensor<3x2x4x?x64xf32>'}}
+  %0:4 = lla.merge_states %o, %lse, %lse, %o
+    : (tensor<3x2x4x?x64xf32>, tensor<3x2x4x?xf32>, tensor<3x2x4x?xf32>, tensor<3x2x4x?x64xf32>)
+    -> (tensor<2x4x?x64xf32>, tensor<2x4x?xf32>, tensor<2x4x?xf32>, tensor<2x4x?x64xf32>)
+  return
+}
+
+// -----
+
+func.func @C3_merge_dim(%o: tensor<3x2x4x8x20xf32>, %lse: tensor<3x2x4x8xf32>) {
+  // expected-error @+1 {{C3: expected static heads and a dim}}
+  %0:4 = lla.merge_states %o, %lse, %lse, %o
+    : (tensor<3x2x4x8x20xf32>, tensor<3x2x4x8xf32>, tensor<3x2x4x8xf32>, tensor<3x2x4x8x20xf32>)
+    -> (tensor<2x4x8x20xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8x20xf32>)
+  return
+}

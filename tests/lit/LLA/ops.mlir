@@ -44,6 +44,16 @@ func.func @state(%q: tensor<2x4x4x16xbf16>, %k: tensor<2x9x1x16xbf16>, %scale: f
   return
 }
 
+// Results of shards; o may be rounded on the way out.
+// CHECK-LABEL: @merge
+// CHECK: %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} = lla.merge_states %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : (tensor<?x2x4x8x64xf32>, tensor<?x2x4x8xf32>, tensor<?x2x4x8xf32>, tensor<?x2x4x8x64xf32>) -> (tensor<2x4x8x64xbf16>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8x64xf32>)
+func.func @merge(%o: tensor<?x2x4x8x64xf32>, %lse: tensor<?x2x4x8xf32>, %tbar: tensor<?x2x4x8xf32>) {
+  %0:4 = lla.merge_states %o, %lse, %tbar, %o
+    : (tensor<?x2x4x8x64xf32>, tensor<?x2x4x8xf32>, tensor<?x2x4x8xf32>, tensor<?x2x4x8x64xf32>)
+    -> (tensor<2x4x8x64xbf16>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8x64xf32>)
+  return
+}
+
 // The online form of a split, packed, peeled attention.
 // CHECK-LABEL: @online
 // CHECK-SAME: (%[[Q:.*]]: tensor<?x?x16x128xbf16>, %[[R:.*]]: tensor<?x?x16x128xbf16>, %[[K:.*]]: tensor<?x?x8x128xbf16>, %[[V:.*]]: tensor<?x?x8x128xbf16>, %[[SCALE:.*]]: f32)

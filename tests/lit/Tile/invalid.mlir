@@ -57,9 +57,41 @@ func.func @C1_view_group(%i: i32) {
 
 // -----
 
+func.func @C2_view_of_no_shard(%i: i32) {
+  // expected-error @+1 {{C2: expected a shard of part_lse}}
+  %0 = tile.view part_lse[%i, %i] : <1 x f32>
+  return
+}
+
+// -----
+
+func.func @C2_view_shard(%i: i32) {
+  // expected-error @+1 {{C2: expected no shard of lse}}
+  %0 = tile.view lse[%i, %i] shard %i : <1 x f32>
+  return
+}
+
+// -----
+
 //===----------------------------------------------------------------------===//
 // tile.load, tile.store
 //===----------------------------------------------------------------------===//
+
+func.func @C1_load_flat_columns(%v: !tile.view<32 x f32>, %i: i32) {
+  // expected-error @+1 {{C1: expected views of one type with 1 or 64 columns, got '!tile.view<32 x f32>'}}
+  %0 = tile.load %v[%i] until %i : <32 x f32> -> <4 x 64 x f32, flat, threads = 128>
+  return
+}
+
+// -----
+
+func.func @C4_load_flat_element(%v: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C4: expected the element type of '!tile.view<64 x bf16>'}}
+  %0 = tile.load %v[%i] until %i : <64 x bf16> -> <4 x 64 x f32, flat, threads = 128>
+  return
+}
+
+// -----
 
 func.func @C1_load_columns(%v: !tile.view<128 x bf16>, %i: i32) {
   // expected-error @+1 {{C1: expected views of one type with at most 64 columns, got '!tile.view<128 x bf16>'}}
@@ -94,7 +126,7 @@ func.func @C2_load_transposed_values(%v: !tile.view<64 x bf16>, %i: i32) {
 // -----
 
 func.func @C3_load_layout(%v: !tile.view<64 x bf16>, %i: i32) {
-  // expected-error @+1 {{C3: expected layout rows, keys, values or dense, got operand}}
+  // expected-error @+1 {{C3: expected layout rows, keys, values, flat or dense, got operand}}
   %0 = tile.load %v[%i] until %i : <64 x bf16> -> <16 x 64 x bf16, operand>
   return
 }

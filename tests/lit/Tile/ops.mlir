@@ -158,3 +158,21 @@ tile.kernel @host attributes {warps = 1} {
   // CHECK: tile.row_reduce min %{{.*}} : <4 x 16 x f32, dense> -> <4 x 1 x f32, dense>
   %m = tile.row_reduce min %s : <4 x 16 x f32, dense> -> <4 x 1 x f32, dense>
 }
+
+// Partial results: a shard of the launch's, spread over a CTA's threads; one column repeated in all.
+// CHECK-LABEL: tile.kernel @parts
+tile.kernel @parts attributes {warps = 4} {
+  %x = tile.index grid_x
+  // CHECK: %[[SHARDS:.*]] = tile.argument "shards" : i32
+  %shards = tile.argument "shards" : i32
+  // CHECK: %[[O:.*]] = tile.view part_o[%{{.*}}, %{{.*}}] shard %[[SHARDS]] : <64 x f32>
+  %o = tile.view part_o[%x, %x] shard %shards : <64 x f32>
+  // CHECK: %[[LSE:.*]] = tile.view part_lse[%{{.*}}, %{{.*}}] shard %[[SHARDS]] : <1 x f32>
+  %lse = tile.view part_lse[%x, %x] shard %shards : <1 x f32>
+  %tbar = tile.view part_tbar[%x, %x] shard %shards : <1 x f32>
+  %vbar = tile.view part_vbar[%x, %x] shard %shards : <64 x f32>
+  // CHECK: tile.load %[[O]][%{{.*}}] until %{{.*}} : <64 x f32> -> <4 x 64 x f32, flat, threads = 128>
+  %values = tile.load %o[%x] until %shards : <64 x f32> -> <4 x 64 x f32, flat, threads = 128>
+  // CHECK: tile.load %[[LSE]][%{{.*}}] until %{{.*}} : <1 x f32> -> <4 x 64 x f32, flat, threads = 128>
+  %each = tile.load %lse[%x] until %shards : <1 x f32> -> <4 x 64 x f32, flat, threads = 128>
+}

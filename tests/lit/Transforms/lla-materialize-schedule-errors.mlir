@@ -29,6 +29,45 @@ func.func @other_dim(%q: tensor<?x?x1x64xbf16>, %scale: f32) -> tensor<?x?x1x64x
 
 // -----
 
+// A merge of 64 columns where the problem has 128, and where it is none.
+#problem = #lla.problem<mode = merge, shards = 2, head_dim = 128>
+func.func @other_merge(%o: tensor<?x?x?x1x64xf32>, %lse: tensor<?x?x?x1xf32>)
+    attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">} {
+  // expected-error @+1 {{disagrees with lla.problem}}
+  %0:4 = lla.merge_states %o, %lse, %lse, %o
+    : (tensor<?x?x?x1x64xf32>, tensor<?x?x?x1xf32>, tensor<?x?x?x1xf32>, tensor<?x?x?x1x64xf32>)
+    -> (tensor<?x?x1x64xf32>, tensor<?x?x1xf32>, tensor<?x?x1xf32>, tensor<?x?x1x64xf32>)
+  return
+}
+
+// -----
+
+#problem = #lla.problem<mode = prefill, context = 64, head_dim = 64, dtype = fp32>
+func.func @no_merge(%o: tensor<?x?x?x1x64xf32>, %lse: tensor<?x?x?x1xf32>)
+    attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">} {
+  // expected-error @+1 {{disagrees with lla.problem}}
+  %0:4 = lla.merge_states %o, %lse, %lse, %o
+    : (tensor<?x?x?x1x64xf32>, tensor<?x?x?x1xf32>, tensor<?x?x?x1xf32>, tensor<?x?x?x1x64xf32>)
+    -> (tensor<?x?x1x64xf32>, tensor<?x?x1xf32>, tensor<?x?x1xf32>, tensor<?x?x1x64xf32>)
+  return
+}
+
+// -----
+
+// A merge has rows, warps and stages to choose, and nothing else.
+#problem = #lla.problem<mode = merge, shards = 2, head_dim = 64>
+// expected-error @+1 {{infeasible schedule: splits: expected 1 for a merge, which has no use for it, got 2}}
+func.func @merge_splits(%o: tensor<?x?x?x1x64xf32>, %lse: tensor<?x?x?x1xf32>)
+    attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">,
+                lla.schedule = #lla.schedule<load = registers, rows = 1, keys = 16, warps = 2, splits = 2, lazy = 0>} {
+  %0:4 = lla.merge_states %o, %lse, %lse, %o
+    : (tensor<?x?x?x1x64xf32>, tensor<?x?x?x1xf32>, tensor<?x?x?x1xf32>, tensor<?x?x?x1x64xf32>)
+    -> (tensor<?x?x1x64xf32>, tensor<?x?x1xf32>, tensor<?x?x1xf32>, tensor<?x?x1x64xf32>)
+  return
+}
+
+// -----
+
 #problem = #lla.problem<mode = prefill, probe = none, context = 2048, head_dim = 64, output_dtype = fp32>
 func.func @other_output(%q: tensor<?x?x1x64xbf16>, %scale: f32) -> tensor<?x?x1x64xbf16>
     attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">} {

@@ -34,11 +34,36 @@ TEST(DefaultSchedule, IsFeasibleForRandomProblemsOnEveryTarget) {
     ASSERT_EQ(message(normalize(problem)), "");
     for (const Target &target : targets) {
       std::string error = message(checkFeasible(problem, defaultSchedule(problem, target), target));
-      bool refused = problem.dtype == ElementType::F32 && !target.isHost();
+      bool refused = problem.dtype == ElementType::F32 && !problem.isMerge() && !target.isHost();
       EXPECT_EQ(error, refused ? "dtype fp32 runs on the host only; target is " + target.arch : "")
           << toJson(problem) << " " << toText(defaultSchedule(problem, target));
     }
   }
+}
+
+/// Few rows are a chain of latencies: one element a thread; many fill the loads with four.
+TEST(DefaultSchedule, MergesHaveAFewElementsAThread) {
+  Problem problem;
+  problem.mode = Mode::Merge;
+  problem.dtype = ElementType::F32;
+  problem.shards = 8;
+  for (int64_t headDim : {16, 64, 128, 256})
+    for (int64_t queryLength : {1, 4096}) {
+      problem.headDim = headDim;
+      problem.queryLength = queryLength;
+      problem.scale.reset();
+      llvm::cantFail(normalize(problem));
+      Schedule schedule = defaultOn("sm_90a", problem);
+      int64_t elements = (schedule.rows * headDim + 32 * schedule.warps - 1) / (32 * schedule.warps);
+      EXPECT_LE(elements, queryLength == 1 ? 2 : 4) << headDim;
+      EXPECT_GE(elements, queryLength == 1 ? 1 : 2) << headDim;
+      EXPECT_EQ(schedule.stages, 4);
+      EXPECT_EQ(defaultSchedule(problem, hostTarget(4)).load, LoadPath::Scratch);
+    }
+  problem.shards = 1;
+  problem.scale.reset();
+  llvm::cantFail(normalize(problem));
+  EXPECT_EQ(defaultOn("sm_90a", problem).stages, 1);
 }
 
 /// The corners that a random draw may miss: each head dim, extreme sizes, a sliver of a GPU.

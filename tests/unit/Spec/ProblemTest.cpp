@@ -172,8 +172,8 @@ TEST(ProblemText, ErrorsNameTheField) {
   EXPECT_EQ(parseError(R"(, "window": 0)"), "window: expected >= 1 (leave it out for none), got 0");
   EXPECT_EQ(parseError(R"(, "window": -4)"), "window: expected >= 1 (leave it out for none), got -4");
   EXPECT_EQ(parseError(R"(, "query_length": 0)"),
-            "query_length: expected >= 1 (leave it out for 1 in decode, context in prefill), got 0");
-  EXPECT_EQ(parseError(R"(, "mode": "train")"), "mode: expected decode|prefill, got \"train\"");
+            "query_length: expected >= 1 (leave it out for context in prefill, else 1), got 0");
+  EXPECT_EQ(parseError(R"(, "mode": "train")"), "mode: expected decode|prefill|merge, got \"train\"");
   EXPECT_EQ(parseError(R"(, "probe": "learned")"), "probe: expected none|given|solved, got \"learned\"");
   EXPECT_EQ(parseError(R"(, "dtype": "fp8")"), "dtype: expected fp32|bf16|fp16, got \"fp8\"");
   EXPECT_EQ(parseError(R"(, "layout": "sbhd")"), "layout: expected bshd|bhsd, got \"sbhd\"");
@@ -192,7 +192,50 @@ TEST(ProblemText, ErrorsNameTheField) {
   EXPECT_EQ(
       parseError(R"(, "kv_head": 2)"),
       "\"kv_head\": unknown field of a problem; known: version, mode, probe, lambda, batch, query_heads, kv_heads, "
-      "query_length, context, head_dim, dtype, layout, causal, window, scale, state, output_dtype");
+      "query_length, context, head_dim, dtype, layout, causal, window, scale, state, output_dtype, shards");
+  EXPECT_EQ(parseError(R"(, "shards": 2)"), "shards: expected none with mode=decode, got 2");
+}
+
+TEST(ProblemText, AMergeHasShardsInPlaceOfKeys) {
+  Problem problem = llvm::cantFail(parseProblem(R"({"mode": "merge", "shards": 4, "head_dim": 64, "query_heads": 8})"));
+  EXPECT_TRUE(problem.isMerge());
+  EXPECT_TRUE(problem.state);
+  EXPECT_EQ(problem.dtype, ElementType::F32);
+  EXPECT_EQ(problem.outputType(), ElementType::F32);
+  EXPECT_EQ(problem.foldLength(), 4);
+  EXPECT_EQ(problem.queryLength, 1);
+  EXPECT_EQ(problem.kernelName(), "lla_merge_d64_fp32");
+  EXPECT_EQ(toJson(problem),
+            R"({"version":1,"mode":"merge","probe":"given","lambda":0.0,"batch":1,"query_heads":8,"kv_heads":8,)"
+            R"("query_length":1,"shards":4,"head_dim":64,"dtype":"fp32","layout":"bshd","causal":false,)"
+            R"("scale":0.125,"state":true})");
+  EXPECT_EQ(llvm::cantFail(parseProblem(toJson(problem))), problem);
+  EXPECT_EQ(problem.visiblePairs(), 4);
+  EXPECT_EQ(problem.flops(), 8.0 * 4 * 64 * 8);
+  EXPECT_EQ(problem.minimumBytes(), (4 + 1) * 4.0 * (2 * 8 * 64 + 2 * 8));
+  problem.outputDtype = ElementType::BF16;
+  llvm::cantFail(normalize(problem));
+  EXPECT_EQ(problem.kernelName(), "lla_merge_d64_fp32_to_bf16");
+  EXPECT_EQ(problem.minimumBytes(), (4 + 1) * 4.0 * (2 * 8 * 64 + 2 * 8) - 2.0 * 8 * 64);
+}
+
+TEST(ProblemText, AMergeHasNothingElse) {
+  auto errorOf = [](const std::string &fields) {
+    return message(parseProblem(R"({"mode": "merge", "head_dim": 64, "query_heads": 8)" + fields + "}"));
+  };
+  EXPECT_EQ(errorOf(""), "shards: expected the number of partial results of each row, got nothing");
+  EXPECT_EQ(errorOf(R"(, "shards": 0)"), "shards: expected 1..2147483647, got 0");
+  EXPECT_EQ(errorOf(R"(, "shards": 2, "context": 9)"), "context: expected none with mode=merge, got 9");
+  EXPECT_EQ(errorOf(R"(, "shards": 2, "kv_heads": 2)"), "kv_heads: expected 8 with mode=merge, got 2");
+  EXPECT_EQ(errorOf(R"(, "shards": 2, "dtype": "bf16")"), "dtype: expected fp32 with mode=merge, got bf16");
+  EXPECT_EQ(errorOf(R"(, "shards": 2, "probe": "none")"), "probe: expected given with mode=merge, got none");
+  EXPECT_EQ(errorOf(R"(, "shards": 2, "window": 3)"), "window: expected none with mode=merge, got 3");
+  EXPECT_EQ(errorOf(R"(, "shards": 2, "query_length": 4, "causal": true)"),
+            "causal: expected false with mode=merge, got true");
+  EXPECT_EQ(errorOf(R"(, "shards": 2, "scale": 0.5)"), "scale: expected none (or 0.125) with mode=merge, got 0.5");
+  EXPECT_EQ(errorOf(R"(, "shards": 2147483647, "batch": 1000000, "query_length": 200)"),
+            "shards x batch x query_heads x query_length x head_dim: expected a byte count within 64 bits, got "
+            "2147483647 x 1600000000 x 64 of 4 bytes");
 }
 
 TEST(ProblemText, CanonicalTextIsFixed) {
@@ -235,7 +278,7 @@ TEST(ProblemText, RandomRoundTrips) {
 }
 
 TEST(ProblemText, NamesRoundTrip) {
-  for (Mode mode : {Mode::Decode, Mode::Prefill})
+  for (Mode mode : {Mode::Decode, Mode::Prefill, Mode::Merge})
     EXPECT_EQ(parseMode(name(mode)), mode);
   for (Probe probe : {Probe::None, Probe::Given, Probe::Solved})
     EXPECT_EQ(parseProbe(name(probe)), probe);

@@ -29,8 +29,26 @@ public:
     return static_cast<int64_t>(std::exp2(std::uniform_real_distribution<double>(0, std::log2(most))(engine)));
   }
 
-  /// Not yet normalised; normalising succeeds.
-  Problem next() {
+  /// Not yet normalised; normalising succeeds. Every tenth is a merge.
+  Problem next() { return between(0, 9) == 0 ? merge() : attention(); }
+
+  Problem merge() {
+    Problem problem;
+    problem.mode = Mode::Merge;
+    problem.dtype = ElementType::F32;
+    if (between(0, 1))
+      problem.outputDtype = pick({ElementType::F32, ElementType::BF16, ElementType::F16});
+    problem.layout = pick({Layout::BSHD, Layout::BHSD});
+    problem.batch = magnitude(64);
+    problem.queryHeads = problem.kvHeads = magnitude(64);
+    if (between(0, 1))
+      problem.queryLength = magnitude(2048);
+    problem.shards = magnitude(64);
+    problem.headDim = 8 * between(2, 32);
+    return problem;
+  }
+
+  Problem attention() {
     Problem problem;
     problem.mode = pick({Mode::Decode, Mode::Prefill});
     problem.probe = pick({Probe::None, Probe::Given});

@@ -1,6 +1,7 @@
 //===- ReferenceTest.cpp - the oracle against definitions and differences -===//
 
 #include "dialect/Spec/Reference.h"
+#include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
 #include <limits>
@@ -287,6 +288,62 @@ TEST(ReferenceForward, LargeScoresDoNotOverflow) {
   Inputs x = randomInputs(problem, 11);
   for (double value : forward(problem, x))
     EXPECT_TRUE(std::isfinite(value));
+}
+
+/// Results of the keys of one row, one by one, merged in any grouping and order: the whole.
+class ReferenceMerge : public testing::Test {
+protected:
+  Problem problem = problemOf(cases[7]);
+  Inputs x = randomInputs(problem, 21);
+  std::mt19937_64 engine{22};
+
+  RowResult resultOf(int64_t begin, int64_t end) const {
+    Problem part = problem;
+    part.context = end - begin;
+    int64_t keySize = problem.kvHeads * problem.headDim;
+    auto slice = [&](const Vector &tensor) {
+      return Vector(tensor.begin() + begin * keySize, tensor.begin() + end * keySize);
+    };
+    Vector k = slice(x.k), v = slice(x.v), o(problem.headDim);
+    referenceRow(part, x.q, x.r, k, v, 0, 0, 2, o);
+    return {o, referenceRowState(part, x.q, x.r, k, v, 0, 0, 2)};
+  }
+  static void expectEqual(const RowResult &a, const RowResult &b) {
+    EXPECT_NEAR(a.state.lse, b.state.lse, 1e-12);
+    EXPECT_NEAR(a.state.tbar, b.state.tbar, 1e-12);
+    EXPECT_LT(relativeError(a.state.vbar, b.state.vbar), 1e-12);
+    EXPECT_LT(relativeError(a.o, b.o), 1e-11);
+  }
+};
+
+TEST_F(ReferenceMerge, OfPartsInAnyGroupingIsTheWhole) {
+  RowResult whole = resultOf(0, problem.context);
+  for (int trial = 0; trial < 50; ++trial) {
+    std::vector<RowResult> parts;
+    for (int64_t j = 0; j < problem.context; ++j)
+      parts.push_back(resultOf(j, j + 1));
+    parts.push_back(resultOf(3, 3)); // Of no key.
+    while (parts.size() > 1) {
+      std::shuffle(parts.begin(), parts.end(), engine);
+      size_t together = std::uniform_int_distribution<size_t>(2, parts.size())(engine);
+      RowResult merged = referenceMerge(llvm::ArrayRef(parts).take_back(together));
+      parts.resize(parts.size() - together);
+      parts.push_back(merged);
+    }
+    expectEqual(parts.front(), whole);
+  }
+}
+
+TEST_F(ReferenceMerge, NoKeyIsTheNeutralElement) {
+  RowResult whole = resultOf(0, problem.context), none = resultOf(2, 2), garbage = none;
+  EXPECT_EQ(none.state.lse, -std::numeric_limits<double>::infinity());
+  garbage.state.tbar = std::nan("");
+  std::fill(garbage.o.begin(), garbage.o.end(), std::nan(""));
+  expectEqual(referenceMerge({garbage, whole, none}), whole);
+  RowResult empty = referenceMerge({none, garbage});
+  EXPECT_EQ(empty.state.lse, none.state.lse);
+  EXPECT_EQ(empty.state.tbar, 0);
+  EXPECT_EQ(empty.o, Vector(problem.headDim));
 }
 
 /// At 16 bits the baseline errs as much as its roundings must, and no more.

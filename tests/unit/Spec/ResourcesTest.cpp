@@ -266,11 +266,13 @@ TEST(Feasibility, FeasibleSchedulesKeepTheInvariants) {
     EXPECT_EQ(target.isHost(), schedule.load == LoadPath::Scratch) << what;
     if (target.isHost())
       continue;
-    EXPECT_NE(problem.dtype, ElementType::F32) << what;
+    EXPECT_EQ(problem.dtype == ElementType::F32, problem.isMerge()) << what;
     EXPECT_LE(costs.threads, 1024) << what;
     EXPECT_LE(costs.sharedBytes, target.sharedBytesPerBlock) << what;
     EXPECT_LE(schedule.ctas * costs.sharedBytes, target.sharedBytesPerMultiprocessor) << what;
-    if (schedule.load == LoadPath::Registers)
+    if (problem.isMerge())
+      EXPECT_EQ(costs.sharedBytes, 0) << what;
+    else if (schedule.load == LoadPath::Registers)
       EXPECT_EQ(costs.keyWarps * (schedule.rows / rowsPerBlock(problem)), schedule.warps) << what;
     else
       EXPECT_EQ(target.arch, "sm_90a") << what;

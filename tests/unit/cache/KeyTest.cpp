@@ -111,6 +111,23 @@ TEST(RecordKey, ScaleAndTheSplitOfHeadsOverSequencesDoNotCount) {
   EXPECT_TRUE(recordKey(one, "a", {}) == recordKey(other, "a", {}));
 }
 
+TEST(RecordKey, ShardsOfAMergeCountAsKeysDo) {
+  Problem merge;
+  merge.mode = Mode::Merge;
+  merge.dtype = ElementType::F32;
+  merge.shards = 4;
+  merge.headDim = 64;
+  ASSERT_FALSE(llvm::errorToBool(normalize(merge)));
+  Problem more = merge;
+  more.shards = 8;
+  EXPECT_FALSE(recordKey(merge, "a", {}) == recordKey(more, "a", {}));
+  Schedule schedule = defaultSchedule(merge, hopper());
+  EXPECT_TRUE(keyOf(merge, schedule) == keyOf(more, schedule)) << "the number is an argument";
+  more.shards = 5;
+  EXPECT_EQ(bucketed(more).shards, 4);
+  EXPECT_EQ(bucketed(more).context, 0);
+}
+
 TEST(Bucket, RoundsToTheNearestPowerOfTwo) {
   auto contextOf = [](int64_t context) { return bucketed(decode(context)).context; };
   EXPECT_EQ(contextOf(1), 1);

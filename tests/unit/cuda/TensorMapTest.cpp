@@ -9,10 +9,11 @@ using namespace lla;
 using namespace lla::cuda;
 
 // Generated kernels read the record at these offsets.
-static_assert(offsetof(KernelArguments, q) == 0 && offsetof(KernelArguments, vbar) == 64);
-static_assert(offsetof(KernelArguments, q_batch_stride) == 72 && offsetof(KernelArguments, vbar_head_stride) == 264);
-static_assert(offsetof(KernelArguments, batch) == 272 && offsetof(KernelArguments, scale_log2) == 296);
-static_assert(sizeof(KernelArguments) == 304 && alignof(KernelArguments) == 8);
+static_assert(offsetof(KernelArguments, q) == 0 && offsetof(KernelArguments, part_vbar) == 96);
+static_assert(offsetof(KernelArguments, q_batch_stride) == 104 &&
+              offsetof(KernelArguments, part_vbar_head_stride) == 424);
+static_assert(offsetof(KernelArguments, batch) == 432 && offsetof(KernelArguments, scale_log2) == 460);
+static_assert(sizeof(KernelArguments) == 464 && alignof(KernelArguments) == 8);
 
 namespace {
 

@@ -63,7 +63,7 @@ TEST_F(OracleTest, RowByRowIsTheWholeReference) {
         ErrorFigures figures = compare();
         EXPECT_LT(figures.relative, 1e-6);
         EXPECT_TRUE(figures.allRows);
-        EXPECT_EQ(textOf(checkTolerance(figures, problem.dtype)), "");
+        EXPECT_EQ(textOf(checkTolerance(figures, problem)), "");
       }
 }
 
@@ -73,17 +73,17 @@ TEST_F(OracleTest, MoreQueriesThanKeysGivesZeroRows) {
   make(what);
   EXPECT_LT(compare().relative, 1e-6);
   static_cast<float *>(tensors.o.data)[0] = 1; // Row 0 sees nothing.
-  EXPECT_NE(textOf(checkTolerance(compare(), problem.dtype)), "");
+  EXPECT_NE(textOf(checkTolerance(compare(), problem)), "");
 }
 
 TEST_F(OracleTest, OneWrongElementAndNaNAreSeen) {
   make(smallProblem());
   float &element = static_cast<float *>(tensors.o.data)[17];
   element += 1e-3f;
-  EXPECT_EQ(describe(checkTolerance(compare(), problem.dtype)).first, FailureKind::Verification);
+  EXPECT_EQ(describe(checkTolerance(compare(), problem)).first, FailureKind::Verification);
   element = NAN;
   EXPECT_TRUE(std::isnan(compare().relative));
-  EXPECT_NE(textOf(checkTolerance(compare(), problem.dtype)), "");
+  EXPECT_NE(textOf(checkTolerance(compare(), problem)), "");
 }
 
 TEST_F(OracleTest, EachPartOfTheStateIsLookedAt) {
@@ -93,14 +93,14 @@ TEST_F(OracleTest, EachPartOfTheStateIsLookedAt) {
   make(what);
   ErrorFigures figures = compare();
   EXPECT_LT(std::max({figures.lse, figures.tbar, figures.vbar}), 1e-6);
-  EXPECT_EQ(textOf(checkTolerance(figures, problem.dtype)), "");
+  EXPECT_EQ(textOf(checkTolerance(figures, problem)), "");
   for (auto [name, view] : {std::pair{"lse", &tensors.lse}, {"tbar", &tensors.tbar}, {"vbar", &tensors.vbar}}) {
     int64_t elements = view->elements();
     for (int64_t index : {int64_t(0), elements - 1}) // Of a row that sees nothing, and of one that does.
       for (float wrong : {3.0f, NAN}) {
         float &element = static_cast<float *>(view->data)[index];
         float before = std::exchange(element, wrong);
-        auto [kind, text] = describe(checkTolerance(compare(), problem.dtype));
+        auto [kind, text] = describe(checkTolerance(compare(), problem));
         EXPECT_EQ(kind, FailureKind::Verification);
         EXPECT_EQ(text.rfind(std::string(name) + ": expected an error", 0), 0u) << text;
         element = before;
@@ -114,9 +114,53 @@ TEST_F(OracleTest, SixteenBitsAreJudgedAgainstTheBaselineToo) {
   make(what);
   ErrorFigures figures = compare();
   EXPECT_GT(figures.baselineRelative, 0);
-  EXPECT_EQ(textOf(checkTolerance(figures, problem.dtype)), "");
+  EXPECT_EQ(textOf(checkTolerance(figures, problem)), "");
   figures.relative = 0.5;
-  EXPECT_NE(textOf(checkTolerance(figures, problem.dtype)), "");
+  EXPECT_NE(textOf(checkTolerance(figures, problem)), "");
+}
+
+TEST_F(OracleTest, AMergeIsJudgedByItsParts) {
+  Problem merge;
+  merge.mode = Mode::Merge;
+  merge.batch = merge.shards = 2;
+  merge.queryHeads = merge.kvHeads = 3;
+  merge.queryLength = 5;
+  merge.headDim = 16;
+  merge.dtype = ElementType::F32;
+  for (ElementType output : {ElementType::F32, ElementType::BF16}) {
+    merge.outputDtype = output;
+    ASSERT_EQ(textOf(normalize(merge)), "");
+    problem = merge;
+    tensors = denseTensors(problem);
+    memory.clear();
+    for (llvm::ArrayRef<NamedTensor> names : {inputsOf(problem), outputsOf(problem)})
+      for (const NamedTensor &one : names)
+        (tensors.*one.member).data = memory.emplace_back((tensors.*one.member).spanBytes()).data();
+    EXPECT_EQ(textOf(fakeExecutor(1)->fillInputs(problem, tensors, 3)), "");
+    std::vector<double> o = all(tensors.partO), lse = all(tensors.partLse), tbar = all(tensors.partTbar),
+                        vbar = all(tensors.partVbar);
+    EXPECT_NE(lse.front(), lse.back());
+    for (int64_t row = 0; row < problem.stateRows(); ++row) {
+      auto rowOf = [&](const std::vector<double> &values, int64_t shard) {
+        auto first = values.begin() + (shard * problem.stateRows() + row) * problem.headDim;
+        return std::vector<double>(first, first + problem.headDim);
+      };
+      std::vector<RowResult> shards;
+      for (int64_t shard = 0; shard < 2; ++shard) {
+        int64_t number = shard * problem.stateRows() + row;
+        shards.push_back({rowOf(o, shard), {lse[number], tbar[number], rowOf(vbar, shard)}});
+      }
+      RowResult merged = referenceMerge(shards);
+      writeRow(tensors.o, row, merged.o.data());
+      writeRow(tensors.lse, row, &merged.state.lse);
+      writeRow(tensors.tbar, row, &merged.state.tbar);
+      writeRow(tensors.vbar, row, merged.state.vbar.data());
+    }
+    EXPECT_EQ(textOf(checkTolerance(compare(), problem)), "") << name(output).str();
+    float &element = static_cast<float *>(tensors.vbar.data)[17];
+    element += 1e-2f;
+    EXPECT_NE(textOf(checkTolerance(compare(), problem)), "");
+  }
 }
 
 TEST_F(OracleTest, SamplesAreDistinctAscendingAndHaveTheCorners) {

@@ -158,6 +158,31 @@ TEST_F(PlanTest, ArgumentsDescribeTheCall) {
   EXPECT_EQ(a.lse, nullptr); // Not asked for.
 }
 
+TEST_F(PlanTest, ArgumentsOfAMergeAreItsParts) {
+  Problem merge;
+  merge.mode = Mode::Merge;
+  merge.queryHeads = merge.kvHeads = 4;
+  merge.headDim = 16;
+  merge.dtype = ElementType::F32;
+  merge.shards = 3;
+  Plan plan = llvm::cantFail(Plan::create(merge, jit));
+  ASSERT_EQ(textOf(plan.prepare()), "");
+  EXPECT_EQ(plan.workspaceBytes(), 0);
+  AttentionTensors parts = denseTensors(plan.problem());
+  parts.partO.data = at(0x1000);
+  parts.partLse.data = at(0x2000);
+  parts.partVbar.shardStride = 77;
+  Launch launch = makeLaunch(*plan.answer().kernel, plan.problem(), parts, nullptr, executor->target());
+  const KernelArguments &a = launch.arguments;
+  EXPECT_EQ(a.part_o, at(0x1000));
+  EXPECT_EQ(a.part_o_shard_stride, 64);
+  EXPECT_EQ(a.part_lse, at(0x2000));
+  EXPECT_EQ(a.part_lse_head_stride, 1);
+  EXPECT_EQ(a.part_vbar_shard_stride, 77);
+  EXPECT_EQ(a.shards, 3);
+  EXPECT_EQ(a.q, nullptr);
+}
+
 TEST_F(PlanTest, ArgumentsOfAStateAreItsTensors) {
   problem.state = true;
   tensors.lse = {at(0x1000), ElementType::F32, {2, 1, 4, 1}, {40, 30, 2, 1}};

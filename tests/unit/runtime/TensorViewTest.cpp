@@ -154,6 +154,80 @@ TEST_F(TensorViewTest, TheOutputHasATypeOfItsOwn) {
   EXPECT_EQ(shapes(), "o.dtype: expected fp32, got bf16");
 }
 
+/// Tensors of a merge of three shards at made-up addresses.
+struct MergeTensorsTest : TensorViewTest {
+  MergeTensorsTest() {
+    Problem merge;
+    merge.mode = Mode::Merge;
+    merge.batch = 2;
+    merge.queryHeads = merge.kvHeads = 4;
+    merge.headDim = 16;
+    merge.dtype = ElementType::F32;
+    merge.shards = 3;
+    llvm::cantFail(normalize(merge));
+    problem = merge;
+    tensors = denseTensors(problem);
+    uintptr_t next = 0x10000;
+    for (llvm::ArrayRef<NamedTensor> names : {inputsOf(problem), outputsOf(problem)})
+      for (const NamedTensor &one : names) {
+        (tensors.*one.member).data = at(next);
+        next += 0x10000;
+      }
+  }
+};
+
+TEST_F(MergeTensorsTest, PartsAreStackedShards) {
+  EXPECT_EQ(tensors.partO.shardStride, 2 * 4 * 16);
+  EXPECT_EQ(tensors.partLse.shardStride, 2 * 4);
+  EXPECT_EQ(tensors.partO.spanBytes(), 3 * 2 * 4 * 16 * 4);
+  EXPECT_EQ(shardOf(tensors.partO, 2).data, at(0x10000 + 2 * 2 * 4 * 16 * 4));
+  EXPECT_EQ(shapes(), "");
+  EXPECT_EQ(addresses(TargetKind::Cuda), "");
+  for (const NamedTensor &part : inputsOf(problem))
+    (tensors.*part.member).shards = 2;
+  EXPECT_EQ(llvm::cantFail(problemOf(problem, tensors)).shards, 2);
+  for (const NamedTensor &part : inputsOf(problem))
+    (tensors.*part.member).shards = 0; // Of nothing: legal, and empty.
+  EXPECT_EQ(shapes(), "");
+  EXPECT_EQ(addresses(TargetKind::Cuda), "");
+}
+
+TEST_F(MergeTensorsTest, EachWrongShapeIsNamed) {
+  tensors.partO.shards = 4;
+  EXPECT_EQ(shapes(), "part_o.shard: expected at most 3, got 4");
+  tensors.partO.shards = 3;
+  tensors.partTbar.shards = 2;
+  EXPECT_EQ(shapes(), "part_tbar.shard: expected 3, got 2");
+  tensors.partTbar.shards = 3;
+  tensors.partVbar.sizes[1] = 5;
+  EXPECT_EQ(shapes(), "part_vbar.row: expected 1 as in part_o, got 5");
+  tensors.partVbar.sizes[1] = 1;
+  tensors.partO.dtype = ElementType::BF16;
+  EXPECT_EQ(shapes(), "part_o.dtype: expected fp32, got bf16");
+  tensors.partO.dtype = ElementType::F32;
+  tensors.vbar.sizes[2] = 3;
+  EXPECT_EQ(shapes(), "vbar.head: expected 4 as in part_o, got 3");
+  tensors.vbar.sizes[2] = 4;
+  tensors.o.shards = 3;
+  EXPECT_EQ(shapes(), "o.shard: expected 1, got 3");
+}
+
+TEST_F(MergeTensorsTest, TheShardDimensionIsCheckedToo) {
+  tensors.partO.shardStride = 2 * 4 * 16 + 1;
+  EXPECT_EQ(addresses(), "");
+  EXPECT_NE(addresses(TargetKind::Cuda).find("part_o.stride(shard): expected a multiple of 16 bytes"),
+            std::string::npos);
+  tensors.partO.shardStride = -128;
+  EXPECT_NE(addresses().find("part_o.stride(shard): expected >= 0"), std::string::npos);
+  tensors.partO.shardStride = 128;
+  // The output where the third shard is; between shards it is fine.
+  tensors.o.data = shardOf(tensors.partO, 2).data;
+  EXPECT_EQ(addresses(), "o: expected memory of its own, got an overlap with part_o");
+  tensors.o.data = shardOf(tensors.partO, 1).data;
+  tensors.partO.shardStride = 256;
+  EXPECT_EQ(addresses(), "");
+}
+
 TEST_F(TensorViewTest, WithoutAProbeRIsIgnored) {
   problem.probe = Probe::None;
   tensors.r = {};

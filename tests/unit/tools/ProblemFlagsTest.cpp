@@ -39,6 +39,17 @@ TEST(ProblemFlags, switchesAreFieldsToo) {
             "problem: expected one of: flags, --problem, --problems, --suite, got several");
 }
 
+TEST(ProblemFlags, aMergeIsAProblemToo) {
+  Problem problem = llvm::cantFail(parsed("--mode merge --shards 4 --query-heads 8 --head-dim 64"))[0];
+  EXPECT_EQ(problem.shards, 4);
+  EXPECT_EQ(titleOf(problem), "merge B=1 H=8 shards=4 D=64 fp32");
+  EXPECT_EQ(
+      titleOf(llvm::cantFail(parsed("--mode merge --shards 2 --query-length 9 --head-dim 64 --output-dtype bf16"))[0]),
+      "merge B=1 H=1 shards=2 D=64 fp32 to bf16 rows=9");
+  EXPECT_EQ(errorOf("--mode merge --head-dim 64"),
+            "shards: expected the number of partial results of each row, got nothing");
+}
+
 TEST(ProblemFlags, rangesMultiplyOut) {
   std::vector<Problem> problems = llvm::cantFail(parsed("--batch 1,4 --context 128:512:2x --head-dim 64"));
   std::vector<std::pair<int64_t, int64_t>> sizes;

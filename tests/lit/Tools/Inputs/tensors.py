@@ -1,7 +1,8 @@
 """usage: tensors.py KIND OUT
 
 Writes a .safetensors file of q, r, k, v (2 query heads, 1 KV head, 40 keys,
-D=16, float32), whole or broken in the way that KIND says.
+D=16, float32), whole or broken in the way that KIND says; `first` and `rest`
+have the first 15 and the other 25 of the keys.
 """
 
 import json
@@ -18,12 +19,18 @@ if kind == "wrong-shape":
     shapes["v"] = [1, 39, 1, 16]
 if kind == "missing":
     del shapes["v"]
+keys = {"first": slice(0, 15), "rest": slice(15, 40)}.get(kind, slice(None))
 header, data = {}, b""
 for name, shape in shapes.items():
     count = 1
     for size in shape:
         count *= size
-    bytes_ = struct.pack(f"<{count}f", *(random.gauss(0, 1) for _ in range(count)))
+    values = [random.gauss(0, 1) for _ in range(count)]
+    if name in "kv":
+        rows = [values[i : i + 16] for i in range(0, count, 16)][keys]
+        values = sum(rows, [])
+        shape = [1, len(rows), 1, 16]
+    bytes_ = struct.pack(f"<{len(values)}f", *values)
     header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(bytes_)]}
     data += bytes_
 text = json.dumps(header).encode()

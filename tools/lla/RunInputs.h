@@ -1,0 +1,50 @@
+//===- RunInputs.h - what `lla run` computes on ---------------------------===//
+#ifndef LLA_TOOLS_LLA_RUNINPUTS_H
+#define LLA_TOOLS_LLA_RUNINPUTS_H
+
+#include "runtime/Executor.h"
+#include "runtime/Safetensors.h"
+#include <map>
+#include <nlohmann/json.hpp>
+
+namespace lla {
+
+/// The tensors of input files: q, [r,] k and v, or, of a merge, o, lse, tbar and vbar of one shard in each file.
+class RunInputs {
+public:
+  /// No path: no tensor. Fails with Usage.
+  static llvm::Expected<RunInputs> read(llvm::ArrayRef<std::string> paths, bool ofShards);
+
+  bool empty() const { return files.empty(); }
+  /// The problem that the tensors alone describe, in the fields of its JSON form.
+  nlohmann::json describe(Layout layout) const;
+  /// Copies the problem's inputs to their places, dense on the device.
+  llvm::Error upload(Executor &executor, const Problem &problem, const AttentionTensors &views) const;
+
+private:
+  /// The tensors of one or more files.
+  struct Part {
+    StoredTensors tensors;
+    std::vector<std::string> paths;
+    std::map<std::string, std::string> pathOf; ///< Of a tensor.
+
+    llvm::Error add(const TensorFile &file, const std::string &path);
+    /// Fails if the tensor is not there, or not of the dimensions that a problem's sizes are read from.
+    llvm::Error checkModel(const char *name) const;
+    /// Copies a tensor to its place on the device.
+    llvm::Error upload(Executor &executor, const char *name, const TensorView &view, Layout layout) const;
+    llvm::Error missing(const char *name) const;
+    llvm::Error wrong(const char *name, const std::string &expected, const std::string &got) const;
+  };
+  const StoredTensor &model() const { return parts.front().tensors.at(ofShards ? "o" : "q"); }
+
+  bool ofShards = false;
+  std::vector<TensorFile> files; ///< They keep the bytes.
+  std::vector<Part> parts;       ///< Of a merge one for each file, else one of all files.
+};
+
+/// Sizes of a view of one shard in the order of `layout`; what has one element a row has no dim.
+std::vector<int64_t> storedShape(const TensorView &view, Layout layout);
+
+} // namespace lla
+#endif
