@@ -316,7 +316,7 @@ func.func @ring_state(%q: !queries, %r: !queries, %k: !queries, %v: !queries, %s
 }
 
 // CHECK-LABEL: tile.kernel @ring_state
-// CHECK: %[[FOLD:.*]]:6 = scf.for
+// CHECK: %[[FOLD:.*]]:7 = scf.for
 // The sums are completed once for both.
 // CHECK: %[[D1:.*]] = tile.row_reduce sum %[[FOLD]]#1
 // CHECK: %[[D2:.*]] = tile.row_reduce sum %[[FOLD]]#2
@@ -333,7 +333,7 @@ func.func @ring_state(%q: !queries, %r: !queries, %k: !queries, %v: !queries, %s
 // CHECK: %[[TBAR:.*]] = tile.map(%[[FOLD]]#3, %[[D2]], %[[D1]] :
 // CHECK: arith.divf
 // CHECK: arith.addf
-// CHECK: %[[VBAR:.*]] = tile.map(%[[FOLD]]#4, %[[D1]] :
+// CHECK: %[[VBAR:.*]] = tile.map(%[[FOLD]]#5, %[[D1]] :
 // CHECK: arith.divf
 // CHECK: %[[LSEVIEW:.*]] = tile.view lse[{{.*}}] : <1 x f32>
 // CHECK: tile.store %[[LSE]], %[[LSEVIEW]][{{.*}}] until %{{.*}} : <16 x 1 x f32, row>, <1 x f32>

@@ -156,7 +156,7 @@ TEST(Feasibility, RulesOfEachLoadPathNameTheirField) {
        "registers per thread: expected at most 100 (3 CTAs of 256 threads on sm_80), got 208"},
       {"load=ring rows=128 keys=64 warps=6", "sm_90a", "warps: expected 4, 8 or 12 with load=ring (warpgroups), got 6"},
       {"load=ring rows=64 keys=64 warps=8", "sm_90a",
-       "rows: expected 128 with load=ring and 8 warps (64 per warpgroup), got 64"},
+       "rows: expected 128 with load=ring, 8 warps and 1 value parts (64 per warpgroup), got 64"},
       {"load=ring rows=128 keys=144 warps=8", "sm_90a", "keys: expected 16..128, got 144"},
       {"load=ring rows=128 keys=64 warps=8 stages=1", "sm_90a", "stages: expected 2..6, got 1"},
       {"load=ring rows=128 keys=64 warps=8 splits=2", "sm_90a", "splits: expected 1 with load=ring, got 2"},
@@ -172,9 +172,14 @@ TEST(Feasibility, RulesOfEachLoadPathNameTheirField) {
     EXPECT_EQ(infeasibility(problem, c.schedule, c.arch), c.error) << c.schedule;
 }
 
-TEST(Feasibility, RingNeedsAHeadOfAtMost128) {
+TEST(Feasibility, RingDividesValueColumnsBeyond128) {
   EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 136), ringSchedule, "sm_90a"),
-            "head_dim: expected at most 128 with load=ring, got 136");
+            "head_dim: expected at most 128 with load=ring and 1 value parts, got 136");
+  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 136), "load=ring rows=64 keys=64 warps=8 value_parts=2", "sm_90a"), "");
+  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 256), "load=ring rows=128 keys=64 warps=8 value_parts=2", "sm_90a"),
+            "rows: expected 64 with load=ring, 8 warps and 2 value parts (64 per warpgroup), got 128");
+  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 256), "load=ring rows=64 keys=64 warps=4 value_parts=2", "sm_90a"),
+            "value_parts: expected 1, or a divisor of 1 warpgroups with more than 64 dims, got 2");
 }
 
 TEST(Feasibility, RescalingLazilyWouldOverflowFp16) {
