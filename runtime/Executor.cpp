@@ -60,7 +60,8 @@ llvm::Error Executor::fillInputs(const Problem &problem, const AttentionTensors 
     std::vector<char> memory;
     TensorView copy = mirror(view, memory);
     // Whatever lies between the rows is the caller's and stays.
-    if (llvm::Error error = copyOut(memory.data(), view.data, view.spanBytes(), nullptr))
+    bool hasGaps = view.spanBytes() > view.elements() * elementBytes(view.dtype);
+    if (llvm::Error error = hasGaps ? copyOut(memory.data(), view.data, view.spanBytes(), nullptr) : llvm::Error::success())
       return error;
     for (int64_t row = 0, rows = rowCount(copy); row < rows; ++row)
       fillInputRow(copy, fill.which, fill.seed, row);
