@@ -268,7 +268,8 @@ llvm::Expected<std::vector<std::vector<double>>> CudaExecutor::time(llvm::ArrayR
     buffer.emplace(std::move(*memory));
     functions.push_back({[this, &buffer, bytes](CUstream stream) { return judge->read(buffer->data(), bytes, stream); }});
   } else if (policy.multiplyBeside) {
-    llvm::Expected<std::unique_ptr<GemmYardstick>> made = GemmYardstick::create(device, knobs.cudaHome, *policy.multiplyBeside);
+    llvm::Expected<std::unique_ptr<GemmYardstick>> made =
+        GemmYardstick::create(device, knobs.cudaHome, *policy.multiplyBeside);
     if (made) {
       gemm = std::move(*made);
       functions.push_back({[&gemm](CUstream stream) { return gemm->multiply(stream); }});
