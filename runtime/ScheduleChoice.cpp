@@ -43,11 +43,13 @@ Schedule withSplitsFor(const Problem &problem, const Record &neighbour, const Ta
   for (const ScheduleField &field : scheduleFields()) {
     if (llvm::StringRef(field.name) != "splits")
       continue;
-    for (int64_t splits : field.values)
-      if (double off = std::abs(std::log2(static_cast<double>(splits) / wanted)); off < least) {
-        least = off;
-        schedule.splits = splits;
-      }
+    for (int64_t splits : field.values) {
+      double off = std::abs(std::log2(static_cast<double>(splits) / wanted));
+      if (splits % schedule.cluster != 0 || off >= least)
+        continue;
+      least = off;
+      schedule.splits = splits;
+    }
   }
   return schedule;
 }

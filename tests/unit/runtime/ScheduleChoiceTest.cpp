@@ -89,4 +89,14 @@ TEST_F(ScheduleChoiceTest, SplitsKeepTheNumberOfTasks) {
   EXPECT_EQ(withSplitsFor(narrower, record, target).splits, 8);
 }
 
+TEST_F(ScheduleChoiceTest, SplitsStayWholeClusters) {
+  Record record = keep(problem(4096), 16, deviceClass(target));
+  record.schedule.cluster = 8;
+  Problem wider = record.problem;
+  wider.batch *= 4;
+  EXPECT_EQ(withSplitsFor(wider, record, target).splits, 8);
+  wider.batch *= 4;
+  EXPECT_EQ(withSplitsFor(wider, record, target).splits, 8);
+}
+
 } // namespace
