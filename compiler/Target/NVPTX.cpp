@@ -15,7 +15,7 @@ using namespace lla;
 static llvm::StringRef ptxFeature(llvm::StringRef arch) {
   return llvm::StringSwitch<llvm::StringRef>(arch)
       .Case("sm_90a", "+ptx86") // Bulk tensor copies to a CTA's own shared memory.
-      .Case("sm_90", "+ptx78")
+      .Case("sm_90", "+ptx81") // st.async between the CTAs of a cluster.
       .Case("sm_89", "+ptx78")
       .Case("sm_100", "+ptx86")
       .Case("sm_120", "+ptx87")

@@ -47,6 +47,8 @@ void ThreadTeam::run(int64_t count, Body work) {
   if (count <= 0)
     return;
   std::lock_guard<std::mutex> lock(oneRunAtATime);
+  if (count == 1) // Nobody else has to wake up for it.
+    return work(0, 0);
   body = &work;
   tasks = count;
   chunk = std::max<int64_t>(1, count / (size() * chunksPerThread));

@@ -34,17 +34,19 @@ bool Table::isNumeric(size_t column) const {
 
 std::string Table::text() const {
   std::vector<size_t> widths;
+  std::vector<bool> numeric;
   for (size_t column = 0; column < header.size(); ++column) {
     widths.push_back(header[column].size());
     for (const std::vector<std::string> &row : rows)
       widths[column] = std::max(widths[column], row[column].size());
+    numeric.push_back(isNumeric(column));
   }
   std::string lines;
   auto addLine = [&](const std::vector<std::string> &cells) {
     std::string line;
     for (size_t column = 0; column < cells.size(); ++column)
-      line += isNumeric(column) ? fmt::format("{:>{}}  ", cells[column], widths[column])
-                                : fmt::format("{:<{}}  ", cells[column], widths[column]);
+      line += numeric[column] ? fmt::format("{:>{}}  ", cells[column], widths[column])
+                              : fmt::format("{:<{}}  ", cells[column], widths[column]);
     lines += llvm::StringRef(line).rtrim().str() + "\n";
   };
   addLine(header);

@@ -8,7 +8,9 @@
 #include "tools/lla/Command.h"
 #include "tools/lla/ExitCode.h"
 #include "tools/lla/Interrupt.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cstdlib>
 
 using namespace lla;
 
@@ -18,6 +20,12 @@ int complain(ExitCode code, llvm::StringRef text) {
   llvm::outs().flush();
   llvm::errs() << "lla: " << text << "\n";
   return code;
+}
+
+/// The code generator gives up on what it cannot select, which IR of the user's can ask for, by aborting the process.
+void endOnFatalError(void *, const char *reason, bool) {
+  complain(CompileFailed, std::string("code generation: expected code that the target has, got: ") + reason);
+  std::_Exit(CompileFailed);
 }
 
 int runChosen(const CommandBody &body) {
@@ -70,6 +78,7 @@ int finishOutput(int code) {
 } // namespace
 
 int main(int argc, char **argv) {
+  llvm::install_fatal_error_handler(endOnFatalError);
   try {
     return finishOutput(parseAndRun(argc, argv));
   } catch (const std::bad_alloc &) {
