@@ -61,8 +61,9 @@ llvm::Error Executor::fillInputs(const Problem &problem, const AttentionTensors 
     TensorView copy = mirror(view, memory);
     // Whatever lies between the rows is the caller's and stays.
     bool hasGaps = view.spanBytes() > view.elements() * elementBytes(view.dtype);
-    if (llvm::Error error = hasGaps ? copyOut(memory.data(), view.data, view.spanBytes(), nullptr) : llvm::Error::success())
-      return error;
+    if (hasGaps)
+      if (llvm::Error error = copyOut(memory.data(), view.data, view.spanBytes(), nullptr))
+        return error;
     for (int64_t row = 0, rows = rowCount(copy); row < rows; ++row)
       fillInputRow(copy, fill.which, fill.seed, row);
     if (llvm::Error error = copyIn(view.data, memory.data(), view.spanBytes(), nullptr))
