@@ -34,18 +34,20 @@ void addCode(Key &key, const Problem &problem) {
     key.add("state", truth(true));
   if (problem.outputDtype)
     key.add("output_dtype", name(*problem.outputDtype));
+  if (problem.ragged)
+    key.add("ragged", truth(true));
+  if (problem.pageSize)
+    key.add("page_size", std::to_string(problem.pageSize));
 }
 
-/// The schedule field by field; the number of splits is an argument of the launch.
+/// The schedule field by field; the number of splits and their least size are arguments of the launch.
 void addSchedule(Key &key, const Schedule &schedule) {
-  Schedule compiled = schedule;
-  compiled.splits = 1;
-  std::string text = toText(compiled);
+  std::string text = toText(schedule);
   llvm::SmallVector<llvm::StringRef> tokens;
   llvm::SplitString(text, tokens);
   for (llvm::StringRef token : tokens) {
     auto [name, value] = token.split('=');
-    if (name != "splits")
+    if (name != "splits" && name != "split_tiles")
       key.add(("schedule." + name).str(), value);
   }
   key.add("schedule.several_splits", truth(schedule.splits > 1));

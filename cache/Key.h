@@ -5,8 +5,8 @@
 // bytes depend on the toolchain and on nothing of the device but its architecture;
 // times depend on the device's class and on how they were taken.
 //
-// Batch, context, number of KV heads, strides and scale are arguments of a kernel,
-// hence in no artifact's key.
+// Batch, context, lengths, number of KV heads, strides and scale are arguments of a
+// kernel, hence in no artifact's key.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_CACHE_KEY_H
@@ -68,7 +68,8 @@ struct MeasurementPolicy {
 std::string toText(const MeasurementPolicy &policy);
 llvm::Expected<MeasurementPolicy> parseMeasurementPolicy(llvm::StringRef text);
 
-/// `problem` is normalised, here and below. Of `splits`, only whether there are several is code.
+/// `problem` is normalised, here and below. Of `splits` and `split_tiles`, only whether there are several splits is
+/// code.
 Key artifactKey(const Problem &problem, const Schedule &schedule, const Target &target, const Toolchain &toolchain);
 
 /// What two records must share for one's schedule to be a candidate for the other: all that code and policy

@@ -72,6 +72,19 @@ int64_t splitsThatFill(int64_t tiles, int64_t slots, int64_t visible, int64_t le
   return best;
 }
 
+/// Sequences of a ragged batch end apart: parts small enough that whoever is done early finds others to fold, and
+/// short sequences in as few of them. One sequence alone is as long as it is.
+void levelLengths(const Problem &problem, int64_t tiles, int64_t slots, int64_t leastKeys, Schedule &schedule) {
+  constexpr int64_t waves = 12;
+  int64_t visible = visibleKeySpan(problem);
+  if (problem.batch > 1)
+    for (int64_t splits : candidates("splits"))
+      if (schedule.splits < splits && tiles * schedule.splits < waves * slots && splits * leastKeys <= visible)
+        schedule.splits = splits;
+  if (schedule.splits > 1)
+    schedule.splitTiles = candidateBelow("split_tiles", leastKeys / (schedule.warps * schedule.keys));
+}
+
 /// Prefetches the next tile where registers allow, and gives up warps until a CTA's merge fits.
 void fitRegisterLoads(const Problem &problem, const Target &target, Schedule &schedule) {
   schedule.stages = 2;
@@ -111,8 +124,13 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   // A short context is a chain of latencies: one tile per warp. A longer one pays for its merge first.
   int64_t visible = visibleKeySpan(problem);
   int64_t tilesPerWarp = visible > 1024 ? 4 : 1;
-  schedule.splits = splitsThatFill(tiles, slots, visible, schedule.warps * schedule.keys * tilesPerWarp);
-  mergeInClusters(tiles, visible, target, schedule);
+  int64_t leastKeys = schedule.warps * schedule.keys * tilesPerWarp;
+  schedule.splits = splitsThatFill(tiles, slots, visible, leastKeys);
+  if (problem.ragged)
+    levelLengths(problem, tiles, slots, leastKeys, schedule);
+  bool isUneven = problem.ragged && problem.batch > 1; // A cluster works or rests as a whole: too coarse.
+  if (!isUneven)
+    mergeInClusters(tiles, visible, target, schedule);
   schedule.dependent = target.hasClusters();
   fitRegisterLoads(problem, target, schedule);
   return schedule;
@@ -143,8 +161,9 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   schedule.lazy = laziness(problem);
   schedule.peel = true;
   schedule.dependent = true;
-  // A window edge's masks need registers that wider tiles have used up.
-  int64_t most = keysThatMatter(problem, problem.window ? 64 : 112);
+  // The masks of a window's edge, or of a start within a page, need registers that wider tiles have used up.
+  bool masksBegin = problem.window || (problem.ragged && problem.pageSize);
+  int64_t most = keysThatMatter(problem, masksBegin ? 64 : 112);
   for (int64_t keys : candidates("keys")) {
     Schedule larger = schedule;
     larger.keys = keys;
@@ -196,6 +215,8 @@ Schedule onHost(const Problem &problem, const Target &target) {
   int64_t tiles = resources(problem, schedule, target).grid.x;
   int64_t wanted = (tasksPerThread * target.multiprocessors + tiles - 1) / tiles;
   schedule.splits = candidateBelow("splits", std::min(wanted, visibleKeySpan(problem) / leastKeys));
+  if (problem.ragged)
+    levelLengths(problem, tiles, target.multiprocessors, leastKeys, schedule);
   return schedule;
 }
 
@@ -208,7 +229,8 @@ Schedule defaultSchedule(const Problem &problem, const Target &target) {
     return onHost(problem, target);
   if (problem.mode == Mode::Decode || packedRows(problem) <= fewRows)
     return fewRowsOnCuda(problem, target);
-  if (target.hasWarpgroupMma())
+  constexpr int64_t swizzlePeriod = 8; // Pages of other sizes do not fit a ring.
+  if (target.hasWarpgroupMma() && problem.pageSize % swizzlePeriod == 0)
     return manyRowsOnWarpgroups(problem, target);
   return manyRowsOnCuda(problem, target);
 }

@@ -59,6 +59,7 @@ llvm::Error checkRanges(const Problem &, const Schedule &schedule, const Target 
       {"rows", schedule.rows, 1, 256},   {"keys", schedule.keys, 1, 1024},      {"warps", schedule.warps, 1, 32},
       {"value_parts", schedule.valueParts, 1, 2}, {"stages", schedule.stages, 1, 8}, {"splits", schedule.splits, 1, 65535}, // The grid's y extent on CUDA.
       {"cluster", schedule.cluster, 1, 16}, {"ctas", schedule.ctas, 1, 8}, {"lazy", schedule.lazy, 0, 15}, // p grows to 2^lazy, which fp16 must hold.
+      {"split_tiles", schedule.splitTiles, 1, 1024},
   };
   for (const Range &range : ranges)
     if (llvm::Error error = expectRange(range.field, range.value, range.least, range.most))
@@ -91,6 +92,9 @@ llvm::Error checkTarget(const Problem &problem, const Schedule &schedule, const 
 llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule, const Target &) {
   if (problem.dtype == ElementType::F16 && problem.hasProbe() && schedule.lazy != 0)
     return fieldError("lazy", "0 for fp16 with a probe (p*t would overflow)", std::to_string(schedule.lazy));
+  if (schedule.splitTiles != 1 && !(problem.ragged && schedule.splits > 1))
+    return fieldError("split_tiles", "1 where it has no effect (only ragged lengths with several splits)",
+                      std::to_string(schedule.splitTiles));
   bool overlapActs = schedule.load == LoadPath::Ring && problem.hasProbe();
   if (!overlapActs && !schedule.overlap)
     return fieldError("overlap", "true where it has no effect (only load=ring with a probe overlaps)", "false");
@@ -129,6 +133,11 @@ llvm::Error checkRing(const Problem &problem, const Schedule &schedule, const Ta
     return fieldError("value_parts", fmt::format("1, or a divisor of {} warpgroups with more than 64 dims",
                                                  schedule.warps / 4),
                       std::to_string(schedule.valueParts));
+  constexpr int64_t swizzlePeriod = 8;
+  if (problem.pageSize % swizzlePeriod != 0)
+    return fieldError("page_size", fmt::format("a multiple of {} with load=ring (rows after which a swizzle repeats)",
+                                               swizzlePeriod),
+                      std::to_string(problem.pageSize));
   int64_t rows = 64 * (schedule.warps / 4) / schedule.valueParts;
   if (schedule.rows != rows)
     return fieldError("rows", fmt::format("{} with load=ring, {} warps and {} value parts (64 per warpgroup)", rows,

@@ -90,12 +90,21 @@ llvm::Error checkProducts(const Problem &p) {
     return fieldError("batch x query_heads x query_length", fmt::format("at most {}", maximumCount),
                       fmt::format("{} x {} x {}", p.batch, p.queryHeads, p.queryLength));
   int64_t bytes = elementBytes(p.dtype);
-  if (!product({p.batch, p.kvHeads, p.context, p.headDim, bytes}))
+  int64_t keys = p.pageSize ? (p.context + p.pageSize - 1) / p.pageSize * p.pageSize : p.context;
+  if (!product({p.batch, p.kvHeads, keys, p.headDim, bytes}))
     return fieldError("batch x kv_heads x context x head_dim", "a byte count within 64 bits",
-                      fmt::format("{} x {} x {} x {} of {} bytes", p.batch, p.kvHeads, p.context, p.headDim, bytes));
+                      fmt::format("{} x {} x {} x {} of {} bytes", p.batch, p.kvHeads, keys, p.headDim, bytes));
   if (!product({p.shards, *rows, p.headDim, bytes}))
     return fieldError("shards x batch x query_heads x query_length x head_dim", "a byte count within 64 bits",
                       fmt::format("{} x {} x {} of {} bytes", p.shards, *rows, p.headDim, bytes));
+  return llvm::Error::success();
+}
+
+llvm::Error checkPages(const Problem &problem) {
+  constexpr int64_t least = 8;
+  if (problem.pageSize != 0 && (problem.pageSize < least || problem.pageSize > maximumCount))
+    return fieldError("page_size", fmt::format("0 (contiguous keys) or {}..{}", least, maximumCount),
+                      std::to_string(problem.pageSize));
   return llvm::Error::success();
 }
 
@@ -129,6 +138,10 @@ llvm::Error checkMerge(const Problem &problem) {
   if (llvm::Error error = expect(problem.window == 0, "window", "none", std::to_string(problem.window)))
     return error;
   if (llvm::Error error = expect(!problem.causal, "causal", "false", "true"))
+    return error;
+  if (llvm::Error error = expect(!problem.ragged, "ragged", "false", "true"))
+    return error;
+  if (llvm::Error error = expect(problem.pageSize == 0, "page_size", "0", std::to_string(problem.pageSize)))
     return error;
   double scale = Problem{.headDim = problem.headDim}.effectiveScale();
   return expect(*problem.scale == scale, "scale", fmt::format("none (or {})", scale),
@@ -208,6 +221,10 @@ std::string Problem::kernelName() const {
     symbol += "_causal";
   if (window)
     symbol += fmt::format("_w{}", window);
+  if (ragged)
+    symbol += "_ragged";
+  if (pageSize)
+    symbol += fmt::format("_p{}", pageSize);
   if (!hasProbe())
     symbol += "_softmax";
   if (state && !isMerge())
@@ -222,6 +239,8 @@ llvm::Error normalize(Problem &problem) {
   if (llvm::Error error = checkProbe(problem))
     return error;
   if (llvm::Error error = checkSizes(problem))
+    return error;
+  if (llvm::Error error = checkPages(problem))
     return error;
   if (llvm::Error error = checkProducts(problem))
     return error;
@@ -261,6 +280,8 @@ llvm::Expected<Problem> parseProblem(llvm::StringRef json) {
     problem.outputDtype = type;
   if (!reader.integer("shards", problem.shards) && problem.isMerge())
     reader.fail("shards", "the number of partial results of each row", "nothing");
+  reader.boolean("ragged", problem.ragged);
+  reader.integer("page_size", problem.pageSize);
   if (llvm::Error error = reader.finish())
     return error;
   if (llvm::Error error = normalize(problem))
@@ -291,6 +312,10 @@ std::string toJson(const Problem &problem) {
     object["state"] = true;
   if (problem.outputDtype)
     object["output_dtype"] = name(*problem.outputDtype).str();
+  if (problem.ragged)
+    object["ragged"] = true;
+  if (problem.pageSize)
+    object["page_size"] = problem.pageSize;
   return object.dump();
 }
 

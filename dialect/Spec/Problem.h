@@ -22,6 +22,10 @@
 // Its shards are what keys are to attention; of the other fields it has batch,
 // query_heads, query_length, head_dim, layout and output_dtype.
 //
+// `ragged`: each sequence of a call has a length and a first valid key of its own
+// (Sequences.h); `context` is their maximum. `pageSize`: k and v are pools of pages
+// that a page table, given with the call, puts in order.
+//
 //===----------------------------------------------------------------------===//
 #ifndef LLA_DIALECT_SPEC_PROBLEM_H
 #define LLA_DIALECT_SPEC_PROBLEM_H
@@ -61,6 +65,8 @@ struct Problem {
   bool state = false;          ///< lse, tbar and vbar are outputs too. Always in a merge.
   std::optional<ElementType> outputDtype; ///< Of o: fp32 (a merge: any); absent (also if given as dtype): dtype.
   int64_t shards = 0;                     ///< Of a merge: partial results of each row. Else 0.
+  bool ragged = false;                    ///< Lengths come with the call; masks are aligned to each sequence's own end.
+  int64_t pageSize = 0;                   ///< 0: the keys of a sequence are contiguous. >= 8: keys per page.
 
   bool isMerge() const { return mode == Mode::Merge; }
   /// What each row folds at most: keys, or the shards of a merge.
@@ -74,13 +80,14 @@ struct Problem {
   int64_t keyElements() const;
   /// Query rows of all sequences and heads: elements of lse (and tbar).
   int64_t stateRows() const { return batch * queryLength * queryHeads; }
-  /// Visible (row, key) pairs of one head of one sequence; (row, shard) pairs of a merge.
+  /// Visible (row, key) pairs of one head of one sequence of `context` keys; (row, shard) pairs of a merge.
   int64_t visiblePairs() const;
-  /// FLOPs of the algorithm: 8 (4 without probe) * visible pairs * headDim * queryHeads * batch.
+  /// FLOPs of the algorithm: 8 (4 without probe) * visible pairs * headDim * queryHeads * batch. Of a ragged problem,
+  /// its maximum; Sequences.h has the figure of given lengths.
   double flops() const;
-  /// Bytes that must move at least: each input read once, each output written once.
+  /// Bytes that must move at least: each input read once, each output written once. Of a ragged problem, its maximum.
   double minimumBytes() const;
-  /// Symbol of a kernel for this problem's kind, e.g. lla_decode_d128_g4_bf16_causal_w1024.
+  /// Symbol of a kernel for this problem's kind, e.g. lla_decode_d128_g4_bf16_causal_w1024_ragged_p64.
   std::string kernelName() const;
   bool operator==(const Problem &) const;
 };

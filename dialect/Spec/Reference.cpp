@@ -10,16 +10,18 @@ namespace {
 
 using Values = llvm::ArrayRef<double>;
 
-/// Where rows lie in dense (batch, row, head, dim) tensors.
+/// Where rows lie in dense (batch, row, head, dim) tensors, and in pools of pages.
 struct Dense {
   const Problem &problem;
+  const Sequences &sequences;
 
   int64_t query(int64_t sequence, int64_t row, int64_t head) const {
     return ((sequence * problem.queryLength + row) * problem.queryHeads + head) * problem.headDim;
   }
   /// Of the KV head that serves query head `head`.
   int64_t key(int64_t sequence, int64_t position, int64_t head) const {
-    return ((sequence * problem.context + position) * problem.kvHeads + head / problem.group()) * problem.headDim;
+    int64_t row = sequences.row(problem, sequence, position);
+    return (row * problem.kvHeads + head / problem.group()) * problem.headDim;
   }
   /// Visits every (sequence, row, head).
   template <class Visit> void forEachRow(Visit visit) const {
@@ -44,9 +46,9 @@ template <class Number> struct RowWeights {
   std::vector<Number> p, t;
   Number lse = -std::numeric_limits<Number>::infinity(), tbar = 0;
 
-  RowWeights(const Problem &problem, Values q, Values r, Values k, int64_t sequence, int64_t row, int64_t head)
-      : range(visibleKeys(problem, row)) {
-    Dense dense{problem};
+  RowWeights(const Dense &dense, Values q, Values r, Values k, int64_t sequence, int64_t row, int64_t head)
+      : range(visibleKeys(dense.problem, row, dense.sequences.keys(dense.problem, sequence))) {
+    const Problem &problem = dense.problem;
     Values query = q.slice(dense.query(sequence, row, head), problem.headDim);
     Values probe = problem.hasProbe() ? r.slice(dense.query(sequence, row, head), problem.headDim) : Values();
     Number scale = static_cast<Number>(problem.effectiveScale());
@@ -73,11 +75,11 @@ void addScaled(double factor, Values from, llvm::MutableArrayRef<double> to) {
 }
 
 /// One row's share of every gradient.
-void addRowGradients(const Problem &problem, Values q, Values r, Values k, Values v, Values g, int64_t sequence,
+void addRowGradients(const Dense &dense, Values q, Values r, Values k, Values v, Values g, int64_t sequence,
                      int64_t row, int64_t head, Gradients &gradients) {
-  Dense dense{problem};
+  const Problem &problem = dense.problem;
   int64_t dim = problem.headDim, at = dense.query(sequence, row, head);
-  RowWeights<double> weights(problem, q, r, k, sequence, row, head);
+  RowWeights<double> weights(dense, q, r, k, sequence, row, head);
   auto rowOf = [&](std::vector<double> &tensor, int64_t offset) {
     return llvm::MutableArrayRef<double>(tensor).slice(offset, dim);
   };
@@ -119,46 +121,41 @@ constexpr Format16 formatOf(ElementType type) {
 
 } // namespace
 
-KeyRange visibleKeys(const Problem &problem, int64_t row) {
-  int64_t end =
-      problem.causal ? std::min(problem.context - problem.queryLength + row + 1, problem.context) : problem.context;
-  end = std::max<int64_t>(end, 0);
-  return {problem.window ? std::max<int64_t>(end - problem.window, 0) : 0, end};
-}
-
 void referenceRow(const Problem &problem, Values q, Values r, Values k, Values v, int64_t sequence, int64_t row,
-                  int64_t head, llvm::MutableArrayRef<double> o) {
-  RowWeights<double> weights(problem, q, r, k, sequence, row, head);
+                  int64_t head, llvm::MutableArrayRef<double> o, const Sequences &sequences) {
+  Dense dense{problem, sequences};
+  RowWeights<double> weights(dense, q, r, k, sequence, row, head);
   std::fill(o.begin(), o.end(), 0.0);
   for (size_t j = 0; j < weights.p.size(); ++j)
     addScaled(weights.p[j] * (1 + weights.tbar - weights.t[j]),
-              v.slice(Dense{problem}.key(sequence, weights.range.begin + j, head), problem.headDim), o);
+              v.slice(dense.key(sequence, weights.range.begin + j, head), problem.headDim), o);
 }
 
-std::vector<double> referenceForward(const Problem &problem, Values q, Values r, Values k, Values v) {
+std::vector<double> referenceForward(const Problem &problem, Values q, Values r, Values k, Values v,
+                                     const Sequences &sequences) {
   std::vector<double> o(problem.queryElements());
-  Dense dense{problem};
+  Dense dense{problem, sequences};
   dense.forEachRow([&](int64_t sequence, int64_t row, int64_t head) {
     auto to = llvm::MutableArrayRef<double>(o).slice(dense.query(sequence, row, head), problem.headDim);
-    referenceRow(problem, q, r, k, v, sequence, row, head, to);
+    referenceRow(problem, q, r, k, v, sequence, row, head, to, sequences);
   });
   return o;
 }
 
 RowState referenceRowState(const Problem &problem, Values q, Values r, Values k, Values v, int64_t sequence,
-                           int64_t row, int64_t head) {
-  RowWeights<double> weights(problem, q, r, k, sequence, row, head);
+                           int64_t row, int64_t head, const Sequences &sequences) {
+  Dense dense{problem, sequences};
+  RowWeights<double> weights(dense, q, r, k, sequence, row, head);
   RowState state{weights.lse, weights.tbar, std::vector<double>(problem.headDim)};
   for (size_t j = 0; j < weights.p.size(); ++j)
-    addScaled(weights.p[j], v.slice(Dense{problem}.key(sequence, weights.range.begin + j, head), problem.headDim),
-              state.vbar);
+    addScaled(weights.p[j], v.slice(dense.key(sequence, weights.range.begin + j, head), problem.headDim), state.vbar);
   return state;
 }
 
-States referenceStates(const Problem &problem, Values q, Values r, Values k, Values v) {
+States referenceStates(const Problem &problem, Values q, Values r, Values k, Values v, const Sequences &sequences) {
   States states;
-  Dense{problem}.forEachRow([&](int64_t sequence, int64_t row, int64_t head) {
-    RowState state = referenceRowState(problem, q, r, k, v, sequence, row, head);
+  Dense{problem, sequences}.forEachRow([&](int64_t sequence, int64_t row, int64_t head) {
+    RowState state = referenceRowState(problem, q, r, k, v, sequence, row, head, sequences);
     states.lse.push_back(state.lse);
     states.tbar.push_back(state.tbar);
     states.vbar.insert(states.vbar.end(), state.vbar.begin(), state.vbar.end());
@@ -192,24 +189,27 @@ RowResult referenceMerge(llvm::ArrayRef<RowResult> shards) {
   return all;
 }
 
-Gradients referenceBackward(const Problem &problem, Values q, Values r, Values k, Values v, Values g) {
+Gradients referenceBackward(const Problem &problem, Values q, Values r, Values k, Values v, Values g,
+                            const Sequences &sequences) {
   Gradients gradients;
   gradients.q.resize(problem.queryElements());
   gradients.r.resize(problem.hasProbe() ? problem.queryElements() : 0);
-  gradients.k.resize(problem.keyElements());
-  gradients.v.resize(problem.keyElements());
-  Dense{problem}.forEachRow([&](int64_t sequence, int64_t row, int64_t head) {
-    addRowGradients(problem, q, r, k, v, g, sequence, row, head, gradients);
+  gradients.k.resize(k.size());
+  gradients.v.resize(v.size());
+  Dense dense{problem, sequences};
+  dense.forEachRow([&](int64_t sequence, int64_t row, int64_t head) {
+    addRowGradients(dense, q, r, k, v, g, sequence, row, head, gradients);
   });
   return gradients;
 }
 
-std::vector<double> baselineForward(const Problem &problem, Values q, Values r, Values k, Values v) {
+std::vector<double> baselineForward(const Problem &problem, Values q, Values r, Values k, Values v,
+                                    const Sequences &sequences) {
   std::vector<double> o(problem.queryElements());
-  Dense dense{problem};
+  Dense dense{problem, sequences};
   std::vector<float> mean(problem.headDim), correction(problem.headDim);
   dense.forEachRow([&](int64_t sequence, int64_t row, int64_t head) {
-    RowWeights<float> weights(problem, q, r, k, sequence, row, head);
+    RowWeights<float> weights(dense, q, r, k, sequence, row, head);
     std::fill(mean.begin(), mean.end(), 0.f);
     std::fill(correction.begin(), correction.end(), 0.f);
     for (size_t j = 0; j < weights.p.size(); ++j) {

@@ -1,28 +1,27 @@
 //===- Reference.h - the operator in double precision ---------------------===//
 //
 // The oracle of the host tests and of machines without NVRTC: three plain loops,
-// readable rather than fast. Inputs are dense (batch, row, head, dim) doubles.
+// readable rather than fast. Inputs are dense (batch, row, head, dim) doubles; k and
+// v of a paged problem (page, row, head, dim).
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_DIALECT_SPEC_REFERENCE_H
 #define LLA_DIALECT_SPEC_REFERENCE_H
 
-#include "dialect/Spec/Problem.h"
+#include "dialect/Spec/Sequences.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <vector>
 
 namespace lla {
 
-/// Keys [begin, end) that query row `row` sees.
-struct KeyRange { int64_t begin, end; };
-KeyRange visibleKeys(const Problem &problem, int64_t row);
-
 /// o[dim] of one row: (sequence, row, query head).
 void referenceRow(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r, llvm::ArrayRef<double> k,
-                  llvm::ArrayRef<double> v, int64_t sequence, int64_t row, int64_t head, llvm::MutableArrayRef<double> o);
+                  llvm::ArrayRef<double> v, int64_t sequence, int64_t row, int64_t head,
+                  llvm::MutableArrayRef<double> o, const Sequences &sequences = {});
 /// The whole output, (batch, row, head, dim).
 std::vector<double> referenceForward(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r,
-                                     llvm::ArrayRef<double> k, llvm::ArrayRef<double> v);
+                                     llvm::ArrayRef<double> k, llvm::ArrayRef<double> v,
+                                     const Sequences &sequences = {});
 
 /// What the keys of one row leave, besides o (Problem.h); -inf, 0 and zeros for a row that sees none.
 struct RowState {
@@ -31,13 +30,13 @@ struct RowState {
 };
 RowState referenceRowState(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r,
                            llvm::ArrayRef<double> k, llvm::ArrayRef<double> v, int64_t sequence, int64_t row,
-                           int64_t head);
+                           int64_t head, const Sequences &sequences = {});
 /// Of all rows: lse and tbar (batch, row, head), vbar (batch, row, head, dim).
 struct States {
   std::vector<double> lse, tbar, vbar;
 };
 States referenceStates(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r, llvm::ArrayRef<double> k,
-                       llvm::ArrayRef<double> v);
+                       llvm::ArrayRef<double> v, const Sequences &sequences = {});
 
 /// The result of some of a row's keys.
 struct RowResult {
@@ -52,12 +51,13 @@ struct Gradients { std::vector<double> q, r, k, v; };
 /// Vector-Jacobian product with `g` = dL/do; formulas as in the Parallax backward:
 ///   gl = p (a - T + (tbar - t)(a - b)),  gu = -p (a - b),  a = g.v, T = g.o, b = g.vbar
 Gradients referenceBackward(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r, llvm::ArrayRef<double> k,
-                            llvm::ArrayRef<double> v, llvm::ArrayRef<double> g);
+                            llvm::ArrayRef<double> v, llvm::ArrayRef<double> g, const Sequences &sequences = {});
 
 /// The straightforward evaluation that errors are judged against: inputs as given (already rounded to
 /// dtype), fp32 accumulation, p and p(t - tbar) rounded to `dtype` before the value products, o rounded to its own.
 std::vector<double> baselineForward(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r,
-                                    llvm::ArrayRef<double> k, llvm::ArrayRef<double> v);
+                                    llvm::ArrayRef<double> k, llvm::ArrayRef<double> v,
+                                    const Sequences &sequences = {});
 
 /// Rounds to nearest even in `type` and back.
 double roundTo(ElementType type, double value);

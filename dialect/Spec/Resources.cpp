@@ -9,6 +9,7 @@
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 namespace lla {
 namespace {
@@ -187,6 +188,17 @@ int64_t valuePartStride(const Problem &problem, const Schedule &schedule) {
   if (schedule.valueParts <= 1)
     return 0;
   return (paddedValueDim(problem, schedule) - valuePartColumns(problem, schedule)) / (schedule.valueParts - 1);
+}
+
+int64_t keysPerLookup(const Problem &problem, const Schedule &schedule) {
+  constexpr int64_t rowsTogether = 8; // Of a lane's loads, and of a swizzled line's period.
+  if (schedule.load == LoadPath::Scratch || problem.pageSize == 0 || problem.pageSize % rowsTogether != 0)
+    return 1;
+  return std::gcd(problem.pageSize, schedule.keys);
+}
+
+int64_t rowsPerKeyCopy(const Problem &problem, const Schedule &schedule) {
+  return problem.pageSize ? keysPerLookup(problem, schedule) : schedule.keys;
 }
 
 int64_t partialRowFloats(const Problem &problem) {

@@ -50,6 +50,12 @@ int64_t paddedValueDim(const Problem &problem, const Schedule &schedule);
 int64_t valuePartColumns(const Problem &problem, const Schedule &schedule);
 int64_t valuePartStride(const Problem &problem, const Schedule &schedule);
 
+/// Keys of a tile that lie in one page, whichever page, and are found by one look into the page table: gcd(page size,
+/// keys of a tile). 1 where even 8 neighbouring keys may lie in two pages, and on the host: each row by itself.
+int64_t keysPerLookup(const Problem &problem, const Schedule &schedule);
+/// Rows of the boxes in which load = ring copies a tile of keys.
+int64_t rowsPerKeyCopy(const Problem &problem, const Schedule &schedule);
+
 /// The costs, whether or not they fit, of a normalised problem. Bytes saturate at the largest int64.
 Resources resources(const Problem &problem, const Schedule &schedule, const Target &target);
 

@@ -29,6 +29,11 @@ func.func private @large_scale() attributes {
 func.func private @small_scale() attributes {
   lla.problem = #lla.problem<context = 64, head_dim = 64, scale = 9.5367431640625e-07>}
 
+// CHECK-LABEL: func.func private @serving
+// CHECK-SAME: scale = 0.125, ragged = true, page_size = 16>
+func.func private @serving() attributes {
+  lla.problem = #lla.problem<context = 64, head_dim = 64, page_size = 16, ragged = true>}
+
 // CHECK-LABEL: func.func private @target
 // CHECK-SAME: #lla.target<arch = "sm_90a", multiprocessors = 132
 func.func private @target() attributes {
@@ -36,7 +41,7 @@ func.func private @target() attributes {
                            shared_bytes_per_multiprocessor = 233472, registers_per_multiprocessor = 65536>}
 
 // CHECK-LABEL: func.func private @schedule
-// CHECK-SAME: #lla.schedule<load = "ring", rows = 128, keys = 80, warps = 8, value_parts = 1, stages = 3, splits = 1, cluster = 1, ctas = 1, lazy = 8, overlap = true, peel = true, dependent = false>
+// CHECK-SAME: #lla.schedule<load = "ring", rows = 128, keys = 80, warps = 8, value_parts = 1, stages = 3, splits = 1, cluster = 1, ctas = 1, lazy = 8, overlap = true, peel = true, dependent = false, split_tiles = 1>
 func.func private @schedule() attributes {
   lla.schedule = #lla.schedule<load = ring, rows = 128, keys = 80, warps = 8, stages = 3, peel = true>}
 

@@ -130,13 +130,44 @@ TEST(DefaultSchedule, DecodeSplitsFollowTheWindowNotTheCache) {
 TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
   Schedule wide = defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 128));
   EXPECT_EQ(toText(wide), "load=ring rows=128 keys=80 warps=8 value_parts=1 stages=3 splits=1 cluster=1 ctas=1 "
-                          "lazy=8 overlap=true peel=true dependent=true");
+                          "lazy=8 overlap=true peel=true dependent=true split_tiles=1");
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 64)).keys, 112);
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 192)).valueParts, 2);
   EXPECT_EQ(defaultOn("sm_90", problemOf(Mode::Prefill, 1, 16, 8192, 128)).load, LoadPath::Registers);
   Problem half = problemOf(Mode::Prefill, 1, 16, 8192, 128);
   half.dtype = ElementType::F16;
   EXPECT_EQ(defaultOn("sm_90a", half).lazy, 0);
+}
+
+TEST(DefaultSchedule, RaggedBatchesTakeMoreAndSmallerParts) {
+  Problem problem = problemOf(Mode::Decode, 32, 8, 4096, 128);
+  problem.ragged = true;
+  Schedule schedule = defaultOn("sm_90a", problem);
+  EXPECT_EQ(schedule.splits, 16); // 12 waves of 264 CTAs; 256 keys each.
+  EXPECT_EQ(schedule.splitTiles, 4);
+  problem.context = 512;
+  EXPECT_EQ(defaultOn("sm_90a", problem).splits, 8); // 64 keys each.
+  EXPECT_EQ(defaultOn("sm_90a", problem).splitTiles, 1);
+  // One sequence has nobody to wait for.
+  problem = problemOf(Mode::Decode, 1, 8, 16384, 128);
+  Schedule equal = defaultOn("sm_90a", problem);
+  problem.ragged = true;
+  EXPECT_EQ(defaultOn("sm_90a", problem).splits, equal.splits);
+  problem = problemOf(Mode::Decode, 8, 8, 8192, 128);
+  problem.ragged = true;
+  EXPECT_EQ(defaultSchedule(problem, hostTarget(16)).splits, 3);
+  EXPECT_EQ(defaultSchedule(problem, hostTarget(16)).splitTiles, 8);
+}
+
+TEST(DefaultSchedule, PagesThatARingCannotCopyGoThroughRegisters) {
+  Problem problem = problemOf(Mode::Prefill, 1, 16, 8192, 128);
+  problem.pageSize = 64;
+  EXPECT_EQ(defaultOn("sm_90a", problem).load, LoadPath::Ring);
+  EXPECT_EQ(defaultOn("sm_90a", problem).keys, 80);
+  problem.ragged = true; // The masks of a start within a page cost registers.
+  EXPECT_EQ(defaultOn("sm_90a", problem).keys, 64);
+  problem.pageSize = 20;
+  EXPECT_EQ(defaultOn("sm_90a", problem).load, LoadPath::Registers);
 }
 
 TEST(DefaultSchedule, HostDecodeSplitsOverThreads) {

@@ -82,6 +82,9 @@ TEST(Problem, EveryConstraintNamesItsField) {
   EXPECT_EQ(errorAfter([](Problem &p) { p.lambda = 0.5; }), "lambda: expected 0 unless probe is solved, got 0.5");
   EXPECT_EQ(errorAfter([](Problem &p) { p.lambda = std::nan(""); }),
             "lambda: expected 0 unless probe is solved, got nan");
+  for (int64_t size : {int64_t(-8), int64_t(1), int64_t(7), int64_t(1) << 31})
+    EXPECT_EQ(errorAfter([&](Problem &p) { p.pageSize = size; }),
+              "page_size: expected 0 (contiguous keys) or 8..2147483647, got " + std::to_string(size));
 }
 
 TEST(Problem, ZeroAndNegativeScaleAreLegal) {
@@ -115,6 +118,13 @@ TEST(Problem, OverflowingProductsAreRefused) {
   });
   EXPECT_NE(bytes.find("batch x kv_heads x context x head_dim: expected a byte count within 64 bits"),
             std::string::npos);
+  // A sequence's last page counts whole.
+  EXPECT_NE(errorAfter([](Problem &p) {
+              p.batch = 1 << 24;
+              p.context = 4096;
+              p.pageSize = most;
+            }).find("16777216 x 8 x 2147483647 x 128 of 2 bytes"),
+            std::string::npos);
   // 2^55 elements of two bytes do fit: beyond 2^31 elements is no error.
   EXPECT_EQ(errorAfter([](Problem &p) {
               p.queryHeads = p.kvHeads = 1;
@@ -140,7 +150,8 @@ TEST(ProblemText, ParsesWithDefaults) {
 TEST(ProblemText, ReadsEveryField) {
   Problem problem = llvm::cantFail(parseProblem(R"({"version": 1, "mode": "prefill", "probe": "none", "lambda": 0,
     "batch": 2, "query_heads": 8, "kv_heads": 4, "query_length": 100, "context": 200, "head_dim": 80, "dtype": "fp16",
-    "layout": "bhsd", "causal": true, "window": 7, "scale": -0.25, "state": true, "output_dtype": "fp32"})"));
+    "layout": "bhsd", "causal": true, "window": 7, "scale": -0.25, "state": true, "output_dtype": "fp32",
+    "ragged": true, "page_size": 16})"));
   Problem expected;
   expected.mode = Mode::Prefill;
   expected.probe = Probe::None;
@@ -157,6 +168,8 @@ TEST(ProblemText, ReadsEveryField) {
   expected.scale = -0.25;
   expected.state = true;
   expected.outputDtype = ElementType::F32;
+  expected.ragged = true;
+  expected.pageSize = 16;
   EXPECT_EQ(problem, expected);
 }
 
@@ -189,10 +202,14 @@ TEST(ProblemText, ErrorsNameTheField) {
   EXPECT_EQ(parseError(R"(, "scale": 1e-50)"),
             "scale: expected a number that fp32 holds, also times log2(e), got 1e-50");
   EXPECT_EQ(parseError(R"(, "version": 2)"), "version: expected 1, got 2");
+  EXPECT_EQ(parseError(R"(, "ragged": 1)"), "ragged: expected true or false, got 1");
+  EXPECT_EQ(parseError(R"(, "page_size": 0)"), "");
+  EXPECT_EQ(parseError(R"(, "page_size": 4)"), "page_size: expected 0 (contiguous keys) or 8..2147483647, got 4");
   EXPECT_EQ(
       parseError(R"(, "kv_head": 2)"),
       "\"kv_head\": unknown field of a problem; known: version, mode, probe, lambda, batch, query_heads, kv_heads, "
-      "query_length, context, head_dim, dtype, layout, causal, window, scale, state, output_dtype, shards");
+      "query_length, context, head_dim, dtype, layout, causal, window, scale, state, output_dtype, shards, ragged, "
+      "page_size");
   EXPECT_EQ(parseError(R"(, "shards": 2)"), "shards: expected none with mode=decode, got 2");
 }
 
@@ -232,6 +249,8 @@ TEST(ProblemText, AMergeHasNothingElse) {
   EXPECT_EQ(errorOf(R"(, "shards": 2, "window": 3)"), "window: expected none with mode=merge, got 3");
   EXPECT_EQ(errorOf(R"(, "shards": 2, "query_length": 4, "causal": true)"),
             "causal: expected false with mode=merge, got true");
+  EXPECT_EQ(errorOf(R"(, "shards": 2, "ragged": true)"), "ragged: expected false with mode=merge, got true");
+  EXPECT_EQ(errorOf(R"(, "shards": 2, "page_size": 16)"), "page_size: expected 0 with mode=merge, got 16");
   EXPECT_EQ(errorOf(R"(, "shards": 2, "scale": 0.5)"), "scale: expected none (or 0.125) with mode=merge, got 0.5");
   EXPECT_EQ(errorOf(R"(, "shards": 2147483647, "batch": 1000000, "query_length": 200)"),
             "shards x batch x query_heads x query_length x head_dim: expected a byte count within 64 bits, got "
@@ -251,6 +270,10 @@ TEST(ProblemText, CanonicalTextIsFixed) {
             R"({"version":1,"mode":"decode","probe":"given","lambda":0.0,"batch":1,"query_heads":1,"kv_heads":1,)"
             R"("query_length":1,"context":512,"head_dim":64,"dtype":"bf16","layout":"bshd","causal":false,)"
             R"("scale":0.125,"output_dtype":"fp32"})");
+  EXPECT_EQ(toJson(llvm::cantFail(parseProblem(R"({"head_dim": 64, "context": 512, "page_size": 64, "ragged": true})"))),
+            R"({"version":1,"mode":"decode","probe":"given","lambda":0.0,"batch":1,"query_heads":1,"kv_heads":1,)"
+            R"("query_length":1,"context":512,"head_dim":64,"dtype":"bf16","layout":"bshd","causal":false,)"
+            R"("scale":0.125,"ragged":true,"page_size":64})");
 }
 
 TEST(ProblemText, SpelledDefaultsGiveTheSameText) {
@@ -310,6 +333,11 @@ TEST(Problem, KernelNameSpellsTheKind) {
   problem.kvHeads = 32;
   llvm::cantFail(normalize(problem));
   EXPECT_EQ(problem.kernelName(), "lla_decode_d128_g1_bf16");
+  problem.ragged = true;
+  EXPECT_EQ(problem.kernelName(), "lla_decode_d128_g1_bf16_ragged");
+  problem.pageSize = 64;
+  problem.probe = Probe::None;
+  EXPECT_EQ(problem.kernelName(), "lla_decode_d128_g1_bf16_ragged_p64_softmax");
 }
 
 TEST(Problem, CountsOfElementsFlopsAndBytes) {

@@ -69,6 +69,9 @@ public:
     problem.state = between(0, 3) == 0;
     if (between(0, 3) == 0)
       problem.outputDtype = pick({problem.dtype, ElementType::F32});
+    problem.ragged = between(0, 2) == 0;
+    if (between(0, 2) == 0)
+      problem.pageSize = between(0, 1) ? 8 * between(1, 32) : between(8, 100);
     return problem;
   }
 

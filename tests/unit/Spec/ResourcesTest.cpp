@@ -197,6 +197,56 @@ TEST(Feasibility, OverlapActsOnlyOnARingWithAProbe) {
             std::string::npos);
 }
 
+TEST(Feasibility, LeastSizeOfSplitsActsOnRaggedLengthsOnly) {
+  Problem problem = problemOf(Mode::Decode, 64);
+  const char *expected =
+      "split_tiles: expected 1 where it has no effect (only ragged lengths with several splits), got 4";
+  EXPECT_EQ(infeasibility(problem, "splits=8 split_tiles=4", "sm_80"), expected);
+  problem.ragged = true;
+  EXPECT_EQ(infeasibility(problem, "splits=8 split_tiles=4", "sm_80"), "");
+  EXPECT_EQ(infeasibility(problem, "split_tiles=4", "sm_80"), expected);
+  EXPECT_EQ(infeasibility(problem, "splits=8 split_tiles=0", "sm_80"), "split_tiles: expected 1..1024, got 0");
+}
+
+TEST(Feasibility, RingCopiesPagesOfWholeSwizzlePeriods) {
+  Problem problem = problemOf(Mode::Prefill, 64);
+  for (int64_t size : {0, 8, 24, 64, 1000}) {
+    problem.pageSize = size;
+    EXPECT_EQ(infeasibility(problem, ringSchedule, "sm_90a"), "") << size;
+  }
+  problem.pageSize = 12;
+  EXPECT_EQ(infeasibility(problem, ringSchedule, "sm_90a"),
+            "page_size: expected a multiple of 8 with load=ring (rows after which a swizzle repeats), got 12");
+  EXPECT_EQ(infeasibility(problem, "rows=8", "sm_90a"), "");
+}
+
+TEST(Resources, KeysOfOneLookupLieInOnePage) {
+  Schedule registers, ring, scratch;
+  ring.load = LoadPath::Ring;
+  ring.keys = 80;
+  scratch.load = LoadPath::Scratch;
+  Problem problem = problemOf(Mode::Decode, 64);
+  EXPECT_EQ(keysPerLookup(problem, registers), 1);
+  EXPECT_EQ(rowsPerKeyCopy(problem, ring), 80);
+  for (int64_t size = 8; size <= 200; ++size) {
+    problem.pageSize = size;
+    for (int64_t keys : {16, 32, 48, 80, 112}) {
+      registers.keys = keys;
+      int64_t together = keysPerLookup(problem, registers);
+      if (size % 8) {
+        EXPECT_EQ(together, 1) << size; // Eight neighbouring keys may lie in two pages.
+        continue;
+      }
+      EXPECT_TRUE(together % 8 == 0 && keys % together == 0 && size % together == 0) << size << " " << keys;
+    }
+    EXPECT_EQ(keysPerLookup(problem, scratch), 1);
+  }
+  problem.pageSize = 64;
+  EXPECT_EQ(rowsPerKeyCopy(problem, ring), 16);
+  ring.keys = 64;
+  EXPECT_EQ(rowsPerKeyCopy(problem, ring), 64);
+}
+
 TEST(Feasibility, SharedMemoryIsCountedPerMultiprocessorToo) {
   Problem problem = problemOf(Mode::Decode, 256);
   problem.queryHeads = 64;
@@ -214,6 +264,8 @@ Schedule plausibleSchedule(RandomProblem &random, LoadPath load, const Problem &
   for (const ScheduleField &field : scheduleFields())
     field.set(schedule, field.values[random.between(0, static_cast<int64_t>(field.values.size()) - 1)]);
   schedule.load = load;
+  if (!problem.ragged || load == LoadPath::Ring || schedule.splits == 1)
+    schedule.splitTiles = 1;
   if (load == LoadPath::Ring) {
     schedule.warps = 4 * random.between(1, 3);
     schedule.valueParts = schedule.warps == 8 ? schedule.valueParts : 1;

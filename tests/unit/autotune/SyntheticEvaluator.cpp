@@ -3,6 +3,7 @@
 #include "SyntheticEvaluator.h"
 #include "llvm/ADT/Hashing.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/xxhash.h"
 #include <cmath>
 #include <numbers>
 #include <random>
@@ -48,8 +49,10 @@ llvm::Expected<Verification> SyntheticEvaluator::verify(const Schedule &candidat
 
 double SyntheticEvaluator::sampleOf(const Schedule &schedule, unsigned rounds, unsigned round) const {
   uint64_t mixed = seed * 0x9E3779B97F4A7C15ull + rounds * 1000003ull + round;
+  // Of what differs from the defaults: a field that no schedule here sets changes no sample.
   for (const ScheduleField &field : scheduleFields())
-    mixed = (mixed ^ static_cast<uint64_t>(field.get(schedule))) * 0x100000001B3ull;
+    if (field.get(schedule) != field.get(Schedule()))
+      mixed = (mixed ^ llvm::xxh3_64bits(field.name) ^ static_cast<uint64_t>(field.get(schedule))) * 0x100000001B3ull;
   std::mt19937_64 generator(mixed);
   auto uniform = [&] { return (static_cast<double>(generator() >> 11) + 0.5) / 9007199254740992.0; };
   double normal = std::sqrt(-2 * std::log(uniform())) * std::cos(2 * std::numbers::pi * uniform());

@@ -99,7 +99,7 @@ TEST(Tuner, NoiseOfTwoPerCentAcrossTwentySeeds) {
     search.options.effort.limits = {};
     TuneResult result = search.run();
     ASSERT_TRUE(result.winner);
-    EXPECT_LE(cost(result.winner->schedule), 1.01 * cost(reference.optimum)) << "seed " << seed;
+    EXPECT_LE(cost(result.winner->schedule), 1.02 * cost(reference.optimum)) << "seed " << seed; // Within the noise.
     ++winners[result.winner->schedule];
   }
   EXPECT_LE(winners.size(), 2u);

@@ -53,6 +53,8 @@ TEST(ArtifactKey, HoldsAllThatCodeDependsOn) {
   differs("window", [](Problem &p, auto &, auto &, auto &) { p.window = 512; });
   differs("output_dtype", [](Problem &p, auto &, auto &, auto &) { p.outputDtype = ElementType::F32; });
   differs("state", [](Problem &p, auto &, auto &, auto &) { p.state = true; });
+  differs("ragged", [](Problem &p, auto &, auto &, auto &) { p.ragged = true; });
+  differs("page_size", [](Problem &p, auto &, auto &, auto &) { p.pageSize = 64; });
   differs("single_query", [](Problem &p, auto &, auto &, auto &) { p.queryLength = 2; });
   differs("arch", [](auto &, auto &, Target &t, auto &) { t.arch = "sm_100"; });
   differs("compiler", [](auto &, auto &, auto &, Toolchain &t) { t.fingerprint = "x"; });
@@ -61,7 +63,7 @@ TEST(ArtifactKey, HoldsAllThatCodeDependsOn) {
   differs("options", [](auto &, auto &, auto &, Toolchain &t) { t.options = "x"; });
 }
 
-TEST(ArtifactKey, HoldsEveryScheduleFieldButTheNumberOfSplits) {
+TEST(ArtifactKey, HoldsEveryScheduleFieldButTheNumberAndLeastSizeOfSplits) {
   Problem problem = decode();
   Schedule schedule;
   schedule.splits = 4;
@@ -69,8 +71,8 @@ TEST(ArtifactKey, HoldsEveryScheduleFieldButTheNumberOfSplits) {
   for (const ScheduleField &field : scheduleFields()) {
     Schedule other = schedule;
     field.set(other, field.get(other) ? field.get(other) - 1 : 1);
-    bool isSplits = std::string(field.name) == "splits";
-    EXPECT_EQ(keyOf(problem, other) == base, isSplits) << field.name;
+    bool isArgument = std::string(field.name) == "splits" || std::string(field.name) == "split_tiles";
+    EXPECT_EQ(keyOf(problem, other) == base, isArgument) << field.name;
   }
   schedule.splits = 1;
   EXPECT_FALSE(keyOf(problem, schedule) == base) << "one split is other code";

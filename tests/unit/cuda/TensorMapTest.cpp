@@ -9,11 +9,10 @@ using namespace lla;
 using namespace lla::cuda;
 
 // Generated kernels read the record at these offsets.
-static_assert(offsetof(KernelArguments, q) == 0 && offsetof(KernelArguments, part_vbar) == 96);
-static_assert(offsetof(KernelArguments, q_batch_stride) == 104 &&
-              offsetof(KernelArguments, part_vbar_head_stride) == 424);
-static_assert(offsetof(KernelArguments, batch) == 432 && offsetof(KernelArguments, scale_log2) == 460);
-static_assert(sizeof(KernelArguments) == 464 && alignof(KernelArguments) == 8);
+static_assert(offsetof(KernelArguments, q) == 0 && offsetof(KernelArguments, page_table) == 120);
+static_assert(offsetof(KernelArguments, q_batch_stride) == 128 && offsetof(KernelArguments, page_table_stride) == 456);
+static_assert(offsetof(KernelArguments, batch) == 464 && offsetof(KernelArguments, scale_log2) == 500);
+static_assert(sizeof(KernelArguments) == 504 && alignof(KernelArguments) == 8);
 
 namespace {
 
