@@ -29,6 +29,10 @@ static FunctionType signatureOf(OpBuilder &b, const Problem &problem) {
   } else {
     inputs.assign(problem.hasProbe() ? 2 : 1, queries);
     inputs.append({withHeads(problem.kvHeads), withHeads(problem.kvHeads), b.getF32Type()});
+    if (problem.ragged)
+      inputs.append(2, RankedTensorType::get({ShapedType::kDynamic}, b.getI32Type()));
+    if (problem.pageSize)
+      inputs.push_back(RankedTensorType::get({ShapedType::kDynamic, ShapedType::kDynamic}, b.getI32Type()));
   }
   return b.getFunctionType(inputs, outputs);
 }
@@ -41,8 +45,11 @@ static ValueRange emitOperator(ImplicitLocOpBuilder &b, const Problem &problem, 
   auto argument = [&] { return arguments[next++]; };
   Value q = argument(), r = problem.hasProbe() ? argument() : Value(), k = argument(), v = argument(),
         scale = argument();
-  return AttentionOp::create(b, outputs.front(), outputs.drop_front(), q, r, k, v, scale, problem.causal,
-                             problem.window ? b.getI64IntegerAttr(problem.window) : IntegerAttr())
+  Value lengths = problem.ragged ? argument() : Value(), starts = problem.ragged ? argument() : Value();
+  Value pageTable = problem.pageSize ? argument() : Value();
+  auto unlessZero = [&](int64_t value) { return value ? b.getI64IntegerAttr(value) : IntegerAttr(); };
+  return AttentionOp::create(b, outputs.front(), outputs.drop_front(), q, r, k, v, scale, lengths, starts, pageTable,
+                             unlessZero(problem.pageSize), problem.causal, unlessZero(problem.window))
       .getResults();
 }
 

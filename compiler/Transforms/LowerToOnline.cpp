@@ -30,7 +30,8 @@ struct LowerAttention : OpRewritePattern<AttentionOp> {
     auto stateType = StateType::get(getContext(), dim, bool(op.getR()), {});
     Value state = OnlineInitOp::create(rewriter, op.getLoc(), stateType);
     state = OnlineUpdateOp::create(rewriter, op.getLoc(), stateType, state, op.getQ(), op.getR(), /*rows=*/Value(),
-                                   op.getK(), op.getV(), op.getScale(), op.getCausal(), op.getWindowAttr(),
+                                   op.getK(), op.getV(), op.getScale(), op.getLengths(), op.getStarts(),
+                                   op.getPageTable(), op.getPageSizeAttr(), op.getCausal(), op.getWindowAttr(),
                                    KeyRangeKind::Whole);
     SmallVector<Value> results = {OnlineFinalizeOp::create(rewriter, op.getLoc(), op.getO().getType(), state)};
     if (!op.getStatistics().empty())

@@ -38,7 +38,8 @@ static LogicalResult checkAgreement(AttentionOp op, const Problem &problem) {
                 q.getDimSize(3) == problem.headDim && bool(op.getR()) == problem.hasProbe() &&
                 op.getCausal() == problem.causal &&
                 static_cast<int64_t>(op.getWindow().value_or(0)) == problem.window &&
-                op.getStatistics().empty() == !problem.state;
+                op.getStatistics().empty() == !problem.state && bool(op.getLengths()) == problem.ragged &&
+                static_cast<int64_t>(op.getPageSize().value_or(0)) == problem.pageSize;
   return agrees && !problem.isMerge() ? success() : disagreement(op, problem);
 }
 

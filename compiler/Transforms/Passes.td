@@ -83,8 +83,8 @@ def LLAPeelMaskRanges : Pass<"lla-peel-mask-ranges", "::mlir::func::FuncOp"> {
     %b  = lla.online_update %a  ... causal window 64 range interior
     %s1 = lla.online_update %b  ... causal window 64 range causal_edge
     ```
-    Without a window there is no window edge. The causal edge also holds the last,
-    partial tile of a full attention.
+    Without a window there is no window edge, unless a sequence may start within a
+    page. The causal edge also holds the last, partial tile of a full attention.
 
     Doctest: tests/lit/Transforms/lla-peel-mask-ranges.mlir
   }];

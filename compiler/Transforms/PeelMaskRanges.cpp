@@ -4,13 +4,15 @@
 //
 //     update range whole                                                (before)
 //       ==>
-//     update range window_edge    (only with a window)
+//     update range window_edge    (with a window, or starts and pages)
 //     update range interior
 //     update range causal_edge
 //
 // Precondition:  the schedule says peel; otherwise one loop masks throughout.
 // Postcondition: the updates differ in their range only; the boundaries are
-//                computed from row positions when loops are made of them.
+//                computed from row positions when loops are made of them. Tiles of
+//                paged keys (but for the host's) begin with a part of a page, and a
+//                sequence may start within it.
 // Why it is right: the ranges partition the visible keys, and the state is a
 // monoid. A key tile is interior iff the tile's LAST row still sees its FIRST key
 // (window) and the tile's FIRST row already sees its LAST key (causal, end).
@@ -28,9 +30,10 @@ using namespace mlir;
 using namespace lla;
 
 /// Replaces an update of the whole range by updates of its parts, in key order.
-static void peel(OnlineUpdateOp op) {
+static void peel(OnlineUpdateOp op, const Schedule &schedule) {
   SmallVector<KeyRangeKind> ranges;
-  if (op.getWindow())
+  bool startsInPage = op.getStarts() && op.getPageTable() && schedule.load != LoadPath::Scratch;
+  if (op.getWindow() || startsInPage)
     ranges.push_back(KeyRangeKind::WindowEdge);
   ranges.append({KeyRangeKind::Interior, KeyRangeKind::CausalEdge});
   OpBuilder builder(op);
@@ -55,9 +58,9 @@ struct PeelMaskRanges : lla::impl::LLAPeelMaskRangesBase<PeelMaskRanges> {
     }
     if (!schedule.getValue().peel)
       return;
-    getOperation().walk([](OnlineUpdateOp op) {
+    getOperation().walk([&](OnlineUpdateOp op) {
       if (op.getRange() == KeyRangeKind::Whole)
-        peel(op);
+        peel(op, schedule.getValue());
     });
   }
 };

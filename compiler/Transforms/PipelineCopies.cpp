@@ -16,10 +16,14 @@
 //     %k0 = load K[f(begin)]
 //     for %i iter(%k = %k0) { use %k; %next = load K[f(%i + step)]; yield %next }
 //
+// A page is looked up one iteration before the load that needs it is issued, hence
+// two before the tile's use: the look must not stand between two loads.
+//
 // Precondition:  key loops with copies count tiles 0, 1, 2, ... without gaps over
 //                all of a kernel's loops (the induction variable is the fill number).
+//                Copies of one loop have the same bounds and boxes.
 // Why it is right: a load past the end touches nothing (its rows are at or beyond
-// `limit`); fill n and acquire n pair up by number.
+// `limit`), nor does a look into the page table; fill n and acquire n pair up by number.
 //
 //===----------------------------------------------------------------------===//
 
@@ -53,7 +57,8 @@ static void fillAndAcquire(SmallVectorImpl<CopyOp> &copies, Value ring, Value n)
     rows.push_back(copy.getRow());
     types.push_back(copy.getType());
   }
-  RingFillOp::create(b, ring, n, views, rows);
+  CopyOp first = copies.front();
+  RingFillOp::create(b, ring, n, views, rows, first.getFrom(), first.getLimit(), first.getBoxRows());
   auto acquire = RingAcquireOp::create(b, types, ring, n);
   for (auto [copy, tile] : llvm::zip(copies, acquire.getTiles())) {
     copy.replaceAllUsesWith(tile);
@@ -97,17 +102,21 @@ static void makeRings(KernelOp kernel) {
 // Registers: one iteration ahead
 //===----------------------------------------------------------------------===//
 
-/// Clones `load` and what it needs from the loop's body, for the iteration `iteration`.
-static Value cloneForIteration(OpBuilder &b, LoadOp load, scf::ForOp loop, Value iteration) {
-  IRMapping mapping;
+/// Clones `op`, of one result, and what it needs from the loop's body, for the iteration `iteration`; what `known`
+/// maps is there already.
+static Value cloneForIteration(OpBuilder &b, Operation *op, scf::ForOp loop, Value iteration,
+                               const IRMapping &known = {}) {
+  IRMapping mapping = known;
   mapping.map(loop.getInductionVar(), iteration);
   SetVector<Operation *> slice;
   BackwardSliceOptions options;
-  options.filter = [&](Operation *op) { return op->getBlock() == loop.getBody(); };
-  (void)getBackwardSlice(load.getOperation(), &slice, options);
-  for (Operation *op : slice)
-    b.clone(*op, mapping);
-  return cast<LoadOp>(b.clone(*load, mapping)).getResult();
+  options.filter = [&](Operation *needed) {
+    return needed->getBlock() == loop.getBody() && !(needed->getNumResults() && known.contains(needed->getResult(0)));
+  };
+  (void)getBackwardSlice(op, &slice, options);
+  for (Operation *needed : slice)
+    b.clone(*needed, mapping);
+  return b.clone(*op, mapping)->getResult(0);
 }
 
 /// The last op of `block` that reads `value`, itself or in a region.
@@ -121,6 +130,37 @@ static Operation *lastReader(Value value, Block *block) {
   return last;
 }
 
+/// `loop` carrying `nexts` (of its body), which are `firsts` in the first iteration.
+static scf::ForOp carry(scf::ForOp loop, ArrayRef<Value> firsts, ArrayRef<Value> nexts) {
+  auto yieldNexts = [&](OpBuilder &, Location, ArrayRef<BlockArgument>) { return SmallVector<Value>(nexts); };
+  IRRewriter rewriter(loop.getContext());
+  FailureOr<LoopLikeOpInterface> rotated =
+      loop.replaceWithAdditionalYields(rewriter, firsts, /*replaceInitOperandUsesInLoop=*/false, yieldNexts);
+  return cast<scf::ForOp>(rotated->getOperation());
+}
+
+/// Looks pages up two iterations ahead: `known` gets each page of the next iteration.
+static scf::ForOp prefetchPages(scf::ForOp loop, IRMapping &known) {
+  SmallVector<PageOp> pages = llvm::to_vector(loop.getBody()->getOps<PageOp>());
+  if (pages.empty())
+    return loop;
+  OpBuilder before(loop), top = OpBuilder::atBlockBegin(loop.getBody());
+  auto ahead = [&](OpBuilder &b, Value iteration) {
+    return arith::AddIOp::create(b, loop.getLoc(), iteration, loop.getStep()).getResult();
+  };
+  Value second = ahead(before, loop.getLowerBound());
+  Value afterNext = ahead(top, ahead(top, loop.getInductionVar()));
+  SmallVector<Value> firsts, nexts;
+  for (PageOp page : pages) {
+    firsts.push_back(cloneForIteration(before, page, loop, second));
+    nexts.push_back(cloneForIteration(top, page, loop, afterNext));
+  }
+  loop = carry(loop, firsts, nexts);
+  for (auto [page, next] : llvm::zip(pages, loop.getRegionIterArgs().take_back(pages.size())))
+    known.map(page.getResult(), next);
+  return loop;
+}
+
 static void prefetch(scf::ForOp loop) {
   SmallVector<LoadOp> loads = llvm::to_vector(loop.getBody()->getOps<LoadOp>());
   if (loads.empty())
@@ -130,20 +170,17 @@ static void prefetch(scf::ForOp loop) {
   for (LoadOp load : loads)
     firsts.push_back(cloneForIteration(before, load, loop, loop.getLowerBound()));
 
+  IRMapping known;
+  loop = prefetchPages(loop, known);
   SmallVector<Value> nexts;
   for (LoadOp load : loads) {
     OpBuilder after(loop.getContext());
     after.setInsertionPointAfter(lastReader(load.getResult(), loop.getBody()));
     Value iteration = arith::AddIOp::create(after, load.getLoc(), loop.getInductionVar(), loop.getStep());
-    nexts.push_back(cloneForIteration(after, load, loop, iteration));
+    nexts.push_back(cloneForIteration(after, load, loop, iteration, known));
   }
-  auto yieldNexts = [&](OpBuilder &, Location, ArrayRef<BlockArgument>) { return SmallVector<Value>(nexts); };
-  IRRewriter rewriter(loop.getContext());
-  FailureOr<LoopLikeOpInterface> rotated =
-      loop.replaceWithAdditionalYields(rewriter, firsts, /*replaceInitOperandUsesInLoop=*/false, yieldNexts);
-  auto newLoop = cast<scf::ForOp>(rotated->getOperation());
-  ValueRange carried = newLoop.getRegionIterArgs().take_back(loads.size());
-  for (auto [load, tile] : llvm::zip(loads, carried)) {
+  loop = carry(loop, firsts, nexts);
+  for (auto [load, tile] : llvm::zip(loads, loop.getRegionIterArgs().take_back(loads.size()))) {
     load.getResult().replaceAllUsesWith(tile);
     load.erase();
   }

@@ -48,6 +48,19 @@ static LogicalResult verifyWindow(Operation *op, bool causal, std::optional<uint
   return success();
 }
 
+/// lengths with starts, a page table with its page size; `constraints` name the two.
+template <typename OpT>
+static LogicalResult verifySequences(OpT op, llvm::StringRef pairing, llvm::StringRef paging) {
+  if (bool(op.getLengths()) != bool(op.getStarts()))
+    return op.emitOpError() << pairing << ": expected lengths and starts together";
+  std::optional<uint64_t> pageSize = op.getPageSize();
+  if (bool(op.getPageTable()) != pageSize.has_value())
+    return op.emitOpError() << paging << ": expected a page table and a page size together";
+  if (pageSize && static_cast<int64_t>(*pageSize) < 8)
+    return op.emitOpError() << paging << ": expected pages of at least 8 keys, got " << static_cast<int64_t>(*pageSize);
+  return success();
+}
+
 static RankedTensorType tensor(Value value) { return cast<RankedTensorType>(value.getType()); }
 
 /// Static heads, those of q a multiple of those of k.
@@ -73,10 +86,10 @@ static std::pair<Type, Type> stateTypes(RankedTensorType query) {
 }
 
 static LogicalResult verifyRanks(AttentionOp op) { // C1
-  for (Value operand : op->getOperands()) {
-    auto type = dyn_cast<RankedTensorType>(operand.getType());
-    if (!type)
+  for (Value operand : {op.getQ(), op.getR(), op.getK(), op.getV()}) {
+    if (!operand)
       continue;
+    RankedTensorType type = tensor(operand);
     if (type.getRank() != 4)
       return op.emitOpError() << "C1: expected rank 4, got " << type;
     if (type.getElementType() != tensor(op.getQ()).getElementType())
@@ -99,7 +112,7 @@ static LogicalResult verifyKeyShape(AttentionOp op) { // C3
     return op.emitOpError() << "C3: expected v of type " << op.getK().getType() << ", got " << op.getV().getType();
   RankedTensorType q = tensor(op.getQ()), k = tensor(op.getK());
   for (unsigned dim : {0u, 3u})
-    if (q.getDimSize(dim) != k.getDimSize(dim))
+    if (q.getDimSize(dim) != k.getDimSize(dim) && (dim != 0 || !op.getPageTable()))
       return op.emitOpError() << "C3: expected dimension " << dim << " of k to be that of q, got " << k << " and " << q;
   return success();
 }
@@ -131,7 +144,8 @@ static LogicalResult verifyState(AttentionOp op) { // C7
 LogicalResult AttentionOp::verify() {
   return success(succeeded(verifyRanks(*this)) && succeeded(verifyProbeShape(*this)) &&
                  succeeded(verifyKeyShape(*this)) && succeeded(verifyHeads(*this)) && succeeded(verifyDim(*this)) &&
-                 succeeded(verifyWindow(*this, getCausal(), getWindow(), "C6")) && succeeded(verifyState(*this)));
+                 succeeded(verifyWindow(*this, getCausal(), getWindow(), "C6")) && succeeded(verifyState(*this)) &&
+                 succeeded(verifySequences(*this, "C8", "C9")));
 }
 
 //===----------------------------------------------------------------------===//
@@ -188,10 +202,9 @@ LogicalResult OnlineInitOp::verify() {
 
 static LogicalResult verifyTensors(OnlineUpdateOp op) { // C6
   Type element = op.getRows() ? op.getRows().getType().getElementType() : tensor(op.getQ()).getElementType();
-  for (Value operand : op->getOperands())
-    if (auto type = dyn_cast<RankedTensorType>(operand.getType()))
-      if (type.getRank() != 4 || type.getElementType() != element)
-        return op.emitOpError() << "C6: expected rank 4 and elements " << element << ", got " << type;
+  for (Value operand : {op.getQ(), op.getR(), op.getK(), op.getV()})
+    if (operand && (tensor(operand).getRank() != 4 || tensor(operand).getElementType() != element))
+      return op.emitOpError() << "C6: expected rank 4 and elements " << element << ", got " << operand.getType();
   if (op.getK().getType() != op.getV().getType() || (op.getR() && op.getR().getType() != op.getQ().getType()))
     return op.emitOpError("C6: expected k and v, and q and r, of one type");
   return success();
@@ -215,6 +228,8 @@ LogicalResult OnlineUpdateOp::verify() {
       (!state.getUnmerged().empty() && state != result)) // C4
     return emitOpError() << "C4: expected the result to be " << state << " with its splits unmerged, got " << result;
   if (getQ() && failed(verifyHeads(*this, tensor(getQ()), tensor(getK()), "C7")))
+    return failure();
+  if (failed(verifySequences(*this, "C8", "C8")))
     return failure();
   return verifyWindow(*this, getCausal(), getWindow(), "C5");
 }

@@ -10,7 +10,19 @@ class LLA_Op<string mnemonic, list<Trait> traits = []> : Op<LLA_Dialect, mnemoni
 def LLA_Tensor : RankedTensorOf<[F32, BF16, F16]>;
 def LLA_StateTensor : RankedTensorOf<[F32]>;
 
-def LLA_AttentionOp : LLA_Op<"attention", [Pure]> {
+/// i32 numbers of dynamic sizes: one type for each rank, so that no syntax needs to spell it.
+class LLA_Indices<int rank, string sizes> : Type<
+    And<[CPred<"::llvm::isa<::mlir::RankedTensorType>($_self)">,
+         CPred<"::llvm::cast<::mlir::RankedTensorType>($_self).getRank() == " # rank>,
+         CPred<"::llvm::cast<::mlir::RankedTensorType>($_self).getElementType().isInteger(32)">,
+         CPred<"::llvm::all_of(::llvm::cast<::mlir::RankedTensorType>($_self).getShape(), "
+               "::mlir::ShapedType::isDynamic)">]>,
+    "i32 tensor of rank " # rank # " and dynamic sizes", "::mlir::RankedTensorType">,
+  BuildableType<"::mlir::RankedTensorType::get({" # sizes # "}, $_builder.getIntegerType(32))">;
+def LLA_PerSequence : LLA_Indices<1, "::mlir::ShapedType::kDynamic">;
+def LLA_PageTable : LLA_Indices<2, "::mlir::ShapedType::kDynamic, ::mlir::ShapedType::kDynamic">;
+
+def LLA_AttentionOp : LLA_Op<"attention", [Pure, AttrSizedOperandSegments]> {
   let summary = "attention of the local-linear family";
   let description = [{
     Per query row i over its visible keys J(i):
@@ -20,7 +32,10 @@ def LLA_AttentionOp : LLA_Op<"attention", [Pure]> {
 
     Without a probe r this is softmax attention. A row that sees no key gives 0.
     With `causal`, row i of Lq sees keys j <= Lk - Lq + i; with `window = W` only
-    the last W of those.
+    the last W of those. `lengths` and `starts` (batch) give each sequence its own
+    Lk, at most that of the call, and the first key that exists; both are clamped.
+    With `pages` of S keys k and v are (page, row, head, dim), and key j of sequence
+    b is row j mod S of page page_table[b, j / S].
 
     Further results, if asked for, are what a merge with other keys (context
     parallelism) and a backward pass need; p_j = e^(s_j - lse):
@@ -31,11 +46,13 @@ def LLA_AttentionOp : LLA_Op<"attention", [Pure]> {
 
     (C1) q, r, k, v are rank 4, (batch, row, head, dim), of one element type.
     (C2) r has the type of q; the result o has its shape, and its element type or f32.
-    (C3) k and v have the same shape; batch and dim agree with q.
+    (C3) k and v have the same shape; dim, and batch without pages, agree with q.
     (C4) head counts and dim are static; query heads are a multiple of KV heads.
     (C5) dim is a multiple of 8 in 16..256.
     (C6) window >= 1 where present, and then causal is present.
     (C7) `statistics` is empty, or lse, tbar and vbar in f32: lse and tbar of q's shape without dim, vbar of q's.
+    (C8) lengths and starts come together.
+    (C9) a page table and a page size >= 8 come together.
 
     Example:
     ```mlir
@@ -47,10 +64,13 @@ def LLA_AttentionOp : LLA_Op<"attention", [Pure]> {
     ```
   }];
   let arguments = (ins LLA_Tensor:$q, Optional<LLA_Tensor>:$r, LLA_Tensor:$k, LLA_Tensor:$v, F32:$scale,
+                       Optional<LLA_PerSequence>:$lengths, Optional<LLA_PerSequence>:$starts,
+                       Optional<LLA_PageTable>:$page_table, OptionalAttr<I64Attr>:$page_size,
                        UnitAttr:$causal, OptionalAttr<I64Attr>:$window);
   let results = (outs LLA_Tensor:$o, Variadic<LLA_StateTensor>:$statistics);
   let assemblyFormat = [{
-    $q (`probe` $r^)? `keys` $k `values` $v `scale` $scale (`causal` $causal^)? (`window` $window^)? attr-dict
+    $q (`probe` $r^)? `keys` $k `values` $v `scale` $scale (`lengths` $lengths^)? (`starts` $starts^)?
+    (`pages` $page_table^)? (`of` $page_size^)? (`causal` $causal^)? (`window` $window^)? attr-dict
     `:` custom<AttentionTypes>(type($q), type($r), type($k), type($v), type($o), type($statistics), ref($r))
   }];
   let hasVerifier = 1;
@@ -115,7 +135,7 @@ def LLA_OnlineUpdateOp : LLA_Op<"online_update", [Pure, AttrSizedOperandSegments
   let description = [{
     Adds the keys of `range` to the state of every row. `range` is the part of the
     row tile's visible keys that this op folds (see lla-peel-mask-ranges): only
-    `whole` and the edges look at `causal`, `window` and the end of the context.
+    `whole` and the edges look at `causal`, `window`, `starts` and the end of the keys.
 
     (C1) rows are given either as q (and r) or packed, not both.
     (C2) the state carries a probe exactly if the rows do.
@@ -124,14 +144,18 @@ def LLA_OnlineUpdateOp : LLA_Op<"online_update", [Pure, AttrSizedOperandSegments
     (C5) window >= 1 where present, and then causal is present.
     (C6) tensors are rank 4, of the rows' element type; v has k's type, r has q's.
     (C7) head counts are static; query heads are a multiple of KV heads.
+    (C8) lengths and starts come together, and a page table with a page size >= 8.
   }];
   let arguments = (ins LLA_StateType:$state, Optional<LLA_Tensor>:$q, Optional<LLA_Tensor>:$r,
                        Optional<LLA_RowsType>:$rows, LLA_Tensor:$k, LLA_Tensor:$v, F32:$scale,
+                       Optional<LLA_PerSequence>:$lengths, Optional<LLA_PerSequence>:$starts,
+                       Optional<LLA_PageTable>:$page_table, OptionalAttr<I64Attr>:$page_size,
                        UnitAttr:$causal, OptionalAttr<I64Attr>:$window,
                        DefaultValuedAttr<LLA_KeyRange, "::lla::KeyRangeKind::Whole">:$range);
   let results = (outs LLA_StateType:$result);
   let assemblyFormat = [{
     $state (`queries` $q^)? (`probe` $r^)? (`rows` $rows^)? `keys` $k `values` $v `scale` $scale
+    (`lengths` $lengths^)? (`starts` $starts^)? (`pages` $page_table^)? (`of` $page_size^)?
     (`causal` $causal^)? (`window` $window^)? `range` $range attr-dict
     `:` type($state) (`queries` type($q)^)? (`probe` type($r)^)? (`rows` type($rows)^)?
     `keys` type($k) `values` type($v) `->` type($result)

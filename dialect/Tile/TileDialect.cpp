@@ -80,9 +80,12 @@ LogicalResult SharedType::verify(llvm::function_ref<InFlightDiagnostic()> emitEr
   return success();
 }
 
-LogicalResult ViewType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t columns, Type elementType) {
+LogicalResult ViewType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t columns, Type elementType,
+                               int64_t pageSize) {
   if (columns < 1 || !(elementType.isF32() || isNarrow(elementType)))
     return emitError() << "expected columns >= 1 of f32, bf16 or f16, got " << columns << " x " << elementType;
+  if (pageSize != 0 && pageSize < 8)
+    return emitError() << "expected pages of at least 8 rows, got " << pageSize;
   return success();
 }
 

@@ -37,13 +37,34 @@ LogicalResult ArgumentOp::verify() {
   return success();
 }
 
+LogicalResult LookupOp::verify() {
+  if (getArray() != "lengths" && getArray() != "starts") // C1
+    return emitOpError() << "C1: expected lengths or starts, got " << getArray();
+  return success();
+}
+
+LogicalResult PageOp::verify() {
+  if (!getView().getType().isPaged()) // C1
+    return emitOpError() << "C1: expected a paged view, got " << getView().getType();
+  return success();
+}
+
 LogicalResult ViewOp::verify() {
   if (getGroup() < 1) // C1
     return emitOpError() << "C1: expected group >= 1, got " << getGroup();
   bool isPart = llvm::is_contained({Tensor::PartO, Tensor::PartLse, Tensor::PartTbar, Tensor::PartVbar}, getTensor());
   if (bool(getShard()) != isPart) // C2
     return emitOpError() << "C2: expected " << (isPart ? "a" : "no") << " shard of " << stringifyTensor(getTensor());
+  bool ofKeys = getTensor() == Tensor::K || getTensor() == Tensor::V;
+  if (getType().isPaged() && !(ofKeys && getGroup() == 1)) // C3
+    return emitOpError() << "C3: expected pages of k or v only, with group 1, got " << stringifyTensor(getTensor())
+                         << " and group " << getGroup();
   return success();
+}
+
+/// True if `pages` are as many as rows of a paged tensor's tile may be divided by: in parts of 8, 16, ...
+static bool dividesRows(size_t pages, int64_t rows) {
+  return pages > 0 && rows % static_cast<int64_t>(8 * pages) == 0;
 }
 
 LogicalResult LoadOp::verify() {
@@ -62,6 +83,30 @@ LogicalResult LoadOp::verify() {
     return emitOpError() << "C3: expected layout rows, keys, values, flat or dense, got " << stringifyLayout(layout);
   if (layout != Layout::Dense && type.getElementType() != getView().getType().getElementType()) // C4
     return emitOpError() << "C4: expected the element type of " << getView().getType() << ", got " << type;
+  if (!getPages().empty() && !(getView().getType().isPaged() && layout != Layout::Dense &&
+                               dividesRows(getPages().size(), type.getRows()))) // C5
+    return emitOpError() << "C5: expected pages of a paged view, each of a multiple of 8 rows, got "
+                         << getPages().size() << " for " << type;
+  if (getFrom() && layout != Layout::Keys && layout != Layout::Values) // C6
+    return emitOpError() << "C6: expected from with layout keys or values, got " << stringifyLayout(layout);
+  return success();
+}
+
+/// True if a tile of `rows` rows of `view` can be copied in boxes of `boxRows` (0: in one).
+static bool hasBoxes(ViewType view, int64_t rows, int64_t boxRows, bool bounded) {
+  if (!view.isPaged())
+    return boxRows == 0;
+  return bounded && boxRows > 0 && boxRows % 8 == 0 && rows % boxRows == 0 && view.getPageSize() % boxRows == 0;
+}
+
+LogicalResult CopyOp::verify() {
+  if (bool(getFrom()) != bool(getLimit())) // C1
+    return emitOpError("C1: expected from and until together");
+  int64_t boxRows = getBoxRows();
+  if (!hasBoxes(getView().getType(), getType().getRows(), boxRows, bool(getFrom()))) // C2
+    return emitOpError() << "C2: expected bounds and boxes of a multiple of 8 rows that divides tile and page with a "
+                            "paged view only, got boxes of "
+                         << boxRows << " for " << getView().getType() << " into " << getType();
   return success();
 }
 
@@ -318,11 +363,12 @@ static bool operandsFit(MergeOp op) {
 /// C4 of merge.
 static bool resultsFit(MergeOp op) {
   auto types = op.getResults().getTypes();
+  SmallVector<Type> states = llvm::to_vector(llvm::make_filter_range(op->getOperandTypes(), llvm::IsaPred<FragType>));
   FragType o1 = op.getO1().getType();
   if (o1.getLayout() == Layout::Dense)
-    return llvm::equal(types, op.getOperandTypes());
+    return llvm::equal(types, states);
   auto flat = dyn_cast<FragType>(types.empty() ? Type() : types.front());
-  if (types.size() != op->getNumOperands() || !flat || !llvm::all_equal(types))
+  if (types.size() != states.size() || !flat || !llvm::all_equal(types))
     return false;
   bool threadsFit = op.getScope() == Scope::Warps     ? true
                     : op.getScope() == Scope::Cluster ? flat.getThreads() % o1.getThreads() == 0
@@ -349,6 +395,8 @@ LogicalResult MergeOp::verify() {
     return emitOpError() << "C4: expected results of "
                          << (layout == Layout::Dense ? "the operands' types" : "flat rows x columns") << ", got "
                          << getResults().getTypes();
+  if (getSplits() && getScope() != Scope::Grid) // C5
+    return emitOpError() << "C5: expected splits over grid only, got them over " << stringifyScope(getScope());
   return success();
 }
 
@@ -364,6 +412,17 @@ LogicalResult RingFillOp::verify() {
   for (auto [view, tile] : llvm::zip(getViews(), getRing().getType().getTiles()))
     if (cast<ViewType>(view.getType()).getElementType() != elementType(tile)) // C1
       return emitOpError() << "C1: expected a view of the elements of " << tile << ", got " << view.getType();
+  auto rowsOf = [](Type tile) { return cast<SharedType>(tile).getRows(); };
+  bool sameRows =
+      llvm::all_equal(getAt()) && llvm::all_equal(llvm::map_range(getRing().getType().getTiles(), rowsOf));
+  if (bool(getBegin()) != bool(getEnd()) || (getBegin() && !sameRows)) // C2
+    return emitOpError("C2: expected begin and end together, for tiles of as many rows from the same row on");
+  int64_t boxRows = getBoxRows();
+  for (auto [view, tile] : llvm::zip(getViews(), getRing().getType().getTiles()))
+    if (!hasBoxes(cast<ViewType>(view.getType()), rowsOf(tile), boxRows, bool(getBegin()))) // C3
+      return emitOpError() << "C3: expected bounds and boxes of a multiple of 8 rows that divides tile and page with "
+                              "paged views only, got boxes of "
+                           << boxRows << " for " << view.getType() << " into " << tile;
   return success();
 }
 

@@ -61,14 +61,51 @@ def Tile_AwaitLaunchOp : Tile_Op<"await_launch", []> {
   let assemblyFormat = "$value attr-dict";
 }
 
+def Tile_LookupOp : Tile_Op<"lookup", [Pure]> {
+  let summary = "an element of an i32 array of the launch, or a value where the launch has none";
+  let description = [{
+    Pure: nothing writes the array during the kernel.
+
+    (C1) `array` is lengths or starts, a pointer of KernelArguments.def.
+  }];
+  let arguments = (ins StrAttr:$array, I32:$index, I32:$otherwise);
+  let results = (outs I32:$result);
+  let assemblyFormat = "$array `[` $index `]` `otherwise` $otherwise attr-dict";
+  let hasVerifier = 1;
+}
+
+def Tile_PageOp : Tile_Op<"page", [Pure]> {
+  let summary = "the page that holds a row of a paged view; 0 for rows at or beyond `limit`, which are not looked up";
+  let description = [{
+    Pure: nothing writes the page table during the kernel. What it says of rows that
+    a sequence does not have is never followed.
+
+    (C1) the view is paged.
+  }];
+  let arguments = (ins Tile_ViewType:$view, I32:$row, I32:$limit);
+  let results = (outs I32:$result);
+  let assemblyFormat = "$view `[` $row `]` `until` $limit attr-dict `:` type($view)";
+  let hasVerifier = 1;
+}
+
+def Tile_LeaveOp : Tile_Op<"leave", [HasParent<"KernelOp">]> {
+  let summary = "the whole CTA (host: task) is done where the condition, the same in all its threads, holds";
+  let arguments = (ins I1:$condition);
+  let assemblyFormat = "$condition attr-dict";
+}
+
 def Tile_ViewOp : Tile_Op<"view", [Pure]> {
   let summary = "the rows of one head of one sequence of a launch tensor";
   let description = [{
     With `group = G` the rows of G consecutive heads, from `head` on, interleave: view
     row rho is row rho / G of head `head + rho mod G`. Partial results have a shard, too.
 
+    Row rho of a paged view, with pages of S rows, is row rho mod S of page
+    page_table[batch, rho / S] of the launch.
+
     (C1) group >= 1.
     (C2) a shard is given exactly for part_o, part_lse, part_tbar and part_vbar.
+    (C3) a paged view is of k or v, with group 1.
   }];
   let arguments = (ins Tile_Tensor:$tensor, I32:$batch, I32:$head, Optional<I32>:$shard,
                        DefaultValuedAttr<I64Attr, "1">:$group);
@@ -81,36 +118,54 @@ def Tile_ViewOp : Tile_Op<"view", [Pure]> {
 // Movement
 //===----------------------------------------------------------------------===//
 
-def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
+def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>, AttrSizedOperandSegments]> {
   let summary = "rows of global memory into registers (host: scratch)";
   let description = [{
-    Reads view rows `row ...` below `limit`; rows at or beyond it are not touched and
-    read as 0. With a second view the fragment's 16 rows are 8 of the first over the
-    same 8 of the second. `transposed` (dense only) swaps rows and columns. A flat
-    fragment has a copy of a view's only column in each of its own.
+    Reads view rows `row ...` below `limit`; rows at or beyond it, or before `from`, are
+    not touched and read as 0. With a second view the fragment's 16 rows are 8 of the
+    first over the same 8 of the second. `transposed` (dense only) swaps rows and columns.
+    A flat fragment has a copy of a view's only column in each of its own.
+
+    `pages` says which pages of a paged view the rows are in, each for as many of them;
+    without, every row is looked up by itself.
 
     (C1) the views have one type, and at most the fragment's columns; of a flat fragment all of them, or one.
     (C2) `stacked` only with layout rows or dense; `transposed` only with dense.
     (C3) the layout is rows, keys, values, flat or dense.
     (C4) but for dense, the fragment has the view's element type.
+    (C5) pages only of a paged view, not dense, and each for a multiple of 8 of the rows.
+    (C6) from only with layout keys or values.
   }];
-  let arguments = (ins Tile_ViewType:$view, Optional<Tile_ViewType>:$stacked, I32:$row, I32:$limit, UnitAttr:$transposed);
+  let arguments = (ins Tile_ViewType:$view, Optional<Tile_ViewType>:$stacked, I32:$row, Variadic<I32>:$pages,
+                       Optional<I32>:$from, I32:$limit, UnitAttr:$transposed);
   let results = (outs Tile_FragType:$result);
   let assemblyFormat = [{
-    $view (`over` $stacked^)? `[` $row `]` `until` $limit (`transposed` $transposed^)? attr-dict
+    $view (`over` $stacked^)? `[` $row `]` (`pages` $pages^)? (`from` $from^)? `until` $limit
+    (`transposed` $transposed^)? attr-dict
     `:` type($view) (`,` type($stacked)^)? `->` type($result)
   }];
   let hasVerifier = 1;
 }
 
-def Tile_CopyOp : Tile_Op<"copy", [MemoryEffects<[MemRead]>]> {
+def Tile_CopyOp : Tile_Op<"copy", [MemoryEffects<[MemRead]>, AttrSizedOperandSegments]> {
   let summary = "rows of global memory into shared memory";
   let description = [{
-    Rows beyond the tensor are zero. `tile-pipeline-copies` turns copies into rings.
+    Rows beyond the tensor are zero, as are rows before `from` or at or beyond `limit`,
+    where given. Of a paged view, each `boxes of` so many rows are in one page.
+    `tile-pipeline-copies` turns copies into rings.
+
+    (C1) from and until come together.
+    (C2) a paged view has bounds, and boxes of a multiple of 8 rows that divides the tile's
+         and a page's; no other view has boxes.
   }];
-  let arguments = (ins Tile_ViewType:$view, I32:$row);
+  let arguments = (ins Tile_ViewType:$view, I32:$row, Optional<I32>:$from, Optional<I32>:$limit,
+                       DefaultValuedAttr<I64Attr, "0">:$box_rows);
   let results = (outs Tile_SharedType:$result);
-  let assemblyFormat = "$view `[` $row `]` attr-dict `:` type($view) `->` type($result)";
+  let assemblyFormat = [{
+    $view `[` $row `]` (`from` $from^)? (`until` $limit^)? (`boxes` `of` $box_rows^)? attr-dict
+    `:` type($view) `->` type($result)
+  }];
+  let hasVerifier = 1;
 }
 
 def Tile_ColumnsOp : Tile_Op<"columns", [Pure]> {
@@ -305,7 +360,8 @@ def Tile_MergeOp : Tile_Op<"merge", [MemoryEffects<[MemRead, MemWrite]>, AttrSiz
     writes every other its share of the elements; the result is flat over the cluster's
     threads. `grid`: partial states go to the workspace, and the CTA that arrives last reads
     them all; `last` tells it apart and only there are the results meaningful. The arrival
-    counter wraps by itself.
+    counter wraps by itself. The first `splits` CTAs arrive, all of the launch's where it is
+    left out.
 
     Statistics `m, d1` (and with a probe `d2, c`) are row fragments, `o1` (`o2`) value
     fragments of the layout columns or dense; merged statistics have one entry per
@@ -317,13 +373,15 @@ def Tile_MergeOp : Tile_Op<"merge", [MemoryEffects<[MemRead, MemWrite]>, AttrSiz
          `columns`, a multiple of 8 over warps, are at most o1's; key_warps in 1..32.
     (C4) results m, d1, o1 (d2, c, o2) are all flat, rows x columns: over warps and grid on a
          CTA's threads, over a cluster on all of its; over grid, dense ones have the operands' types.
+    (C5) splits only over grid.
   }];
   let arguments = (ins Tile_Scope:$scope, Tile_FragType:$m, Tile_FragType:$d1, Tile_FragType:$o1,
                        Optional<Tile_FragType>:$d2, Optional<Tile_FragType>:$c, Optional<Tile_FragType>:$o2,
-                       I64Attr:$rows, I64Attr:$columns, I64Attr:$key_warps, OptionalAttr<I64Attr>:$offset);
+                       Optional<I32>:$splits, I64Attr:$rows, I64Attr:$columns, I64Attr:$key_warps,
+                       OptionalAttr<I64Attr>:$offset);
   let results = (outs Variadic<Tile_FragType>:$results, I1:$last);
   let assemblyFormat = [{
-    `over` $scope $m `,` $d1 `,` $o1 (`,` `d2` $d2^)? (`,` `c` $c^)? (`,` `o2` $o2^)? attr-dict
+    `over` $scope $m `,` $d1 `,` $o1 (`,` `d2` $d2^)? (`,` `c` $c^)? (`,` `o2` $o2^)? (`splits` $splits^)? attr-dict
     `:` type($m) `,` type($d1) `,` type($o1) (`,` type($d2)^)? (`,` type($c)^)? (`,` type($o2)^)? `->` type($results)
   }];
   let hasVerifier = 1;
@@ -347,9 +405,20 @@ def Tile_RingOp : Tile_Op<"ring", []> {
 
 def Tile_RingFillOp : Tile_Op<"ring_fill", [MemoryEffects<[MemRead, MemWrite]>, AttrSizedOperandSegments]> {
   let summary = "producer: wait until slot n mod slots is free, then copy one tile per view into it";
-  let description = [{ (C1) one view, of its element type, and row per tile of the ring. }];
-  let arguments = (ins Tile_RingType:$ring, I32:$n, Variadic<Tile_ViewType>:$views, Variadic<I32>:$at);
-  let assemblyFormat = "$ring `[` $n `]` `from` $views `at` $at attr-dict `:` type($ring) `,` type($views)";
+  let description = [{
+    Bounds and boxes are those of the copies that the fill stands for.
+
+    (C1) one view, of its element type, and row per tile of the ring.
+    (C2) begin and end come together; all tiles then have as many rows, from the same row on.
+    (C3) paged views have bounds, and boxes of a multiple of 8 rows that divides the tiles'
+         and a page's; no other view has boxes.
+  }];
+  let arguments = (ins Tile_RingType:$ring, I32:$n, Variadic<Tile_ViewType>:$views, Variadic<I32>:$at,
+                       Optional<I32>:$begin, Optional<I32>:$end, DefaultValuedAttr<I64Attr, "0">:$box_rows);
+  let assemblyFormat = [{
+    $ring `[` $n `]` `from` $views `at` $at (`begin` $begin^)? (`end` $end^)? (`boxes` `of` $box_rows^)? attr-dict
+    `:` type($ring) `,` type($views)
+  }];
   let hasVerifier = 1;
 }
 

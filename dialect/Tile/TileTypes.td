@@ -78,8 +78,16 @@ def Tile_SharedType : Tile_Type<"Shared", "shared"> {
 
 def Tile_ViewType : Tile_Type<"View", "view"> {
   let summary = "a matrix in global memory: rows of contiguous columns";
-  let parameters = (ins "int64_t":$columns, "::mlir::Type":$elementType);
-  let assemblyFormat = "`<` $columns `x` $elementType `>`";
+  let description = [{
+    `!tile.view<64 x bf16>`; `!tile.view<64 x bf16, pages = 16>`: paged, 16 rows a page
+    (at least 8).
+  }];
+  let parameters = (ins "int64_t":$columns, "::mlir::Type":$elementType,
+                        DefaultValuedParameter<"int64_t", "0">:$pageSize);
+  let assemblyFormat = "`<` $columns `x` $elementType (`,` `pages` `=` $pageSize^)? `>`";
+  let extraClassDeclaration = [{
+    bool isPaged() const { return getPageSize() != 0; }
+  }];
   let genVerifyDecl = 1;
 }
 

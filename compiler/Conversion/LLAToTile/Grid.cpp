@@ -4,6 +4,10 @@
 // mask the longest row tiles (the last rows) come first, so that the short ones
 // fill the tail. Grid y is the split.
 //
+// Lengths of a ragged problem are read here and nowhere else. How many splits share
+// a row tile follows from its own key tiles; what is left of the grid's y leaves at
+// once, before it has counted as an arrival.
+//
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Conversion/LLAToTile/Grid.h"
@@ -20,6 +24,7 @@ Value I32::max(Value x, Value y) const { return arith::MaxSIOp::create(b, x, y);
 Value I32::div(Value x, Value y) const { return arith::DivUIOp::create(b, x, y); }
 Value I32::rem(Value x, Value y) const { return arith::RemUIOp::create(b, x, y); }
 Value I32::ceilDiv(Value x, int64_t y) const { return div(add(x, constant(y - 1)), constant(y)); }
+Value I32::ceilDiv(Value x, Value y) const { return div(add(x, sub(y, constant(1))), y); }
 Value I32::argument(llvm::StringRef name) const {
   return tile::ArgumentOp::create(b, b.getI32Type(), b.getStringAttr(name));
 }
@@ -35,19 +40,49 @@ static void emitRanges(const I32 &i, const KernelPlan &plan, GridPosition &grid)
   Value lastEnd = i.add(i.div(lastRow, group), grid.diagonal);
   Value window = i.constant(problem.window);
 
-  grid.keyBegin = problem.window ? i.max(zero, i.sub(firstEnd, window)) : zero;
+  grid.keyBegin = problem.window ? i.max(grid.start, i.sub(firstEnd, window)) : grid.start;
   grid.keyEnd = problem.causal ? i.max(grid.keyBegin, i.min(grid.context, lastEnd)) : grid.context;
+  // Tiles begin where parts of pages begin, so that a part is in one page.
+  if (int64_t together = keysPerLookup(problem, plan.schedule); together > 1 && (problem.window || problem.ragged)) {
+    grid.firstKey = grid.keyBegin;
+    grid.keyBegin = i.sub(grid.keyBegin, i.rem(grid.keyBegin, i.constant(together)));
+  }
   Value visible = i.sub(grid.keyEnd, grid.keyBegin);
   grid.tiles = i.ceilDiv(visible, keys);
 
   grid.firstFull = zero;
-  if (problem.window) {
-    Value hidden = i.max(zero, i.sub(i.sub(lastEnd, window), grid.keyBegin));
+  if (problem.window || grid.firstKey) {
+    Value hidden = grid.firstKey ? i.sub(grid.firstKey, grid.keyBegin) : zero;
+    if (problem.window)
+      hidden = i.max(hidden, i.sub(i.sub(lastEnd, window), grid.keyBegin));
     grid.firstFull = i.min(i.ceilDiv(hidden, keys), grid.tiles);
   }
   Value fullEnd = problem.causal ? i.min(grid.context, firstEnd) : grid.context;
   Value full = i.div(i.max(zero, i.sub(fullEnd, grid.keyBegin)), i.constant(keys));
   grid.endFull = i.min(i.max(full, grid.firstFull), grid.tiles);
+}
+
+/// The sequence's own length and start, within what there can be.
+static void emitSequence(ImplicitLocOpBuilder &b, GridPosition &grid) {
+  I32 i{b};
+  Value zero = i.constant(0), most = grid.context;
+  auto lookUp = [&](llvm::StringRef array, Value otherwise) -> Value {
+    return tile::LookupOp::create(b, b.getI32Type(), array, grid.batch, otherwise);
+  };
+  grid.context = i.max(zero, i.min(lookUp("lengths", most), most));
+  grid.start = i.max(zero, i.min(lookUp("starts", zero), grid.context));
+}
+
+/// At least `split_tiles` key tiles for each split that works, by whole clusters; the others leave.
+static void emitSplits(ImplicitLocOpBuilder &b, const KernelPlan &plan, GridPosition &grid) {
+  I32 i{b};
+  int64_t cluster = plan.schedule.cluster;
+  Value worthwhile = i.max(i.constant(1), i.ceilDiv(grid.tiles, i.argument("split_tiles")));
+  if (cluster > 1)
+    worthwhile = i.mul(i.ceilDiv(worthwhile, cluster), i.constant(cluster));
+  grid.splits = i.min(grid.splits, worthwhile);
+  Value surplus = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, grid.split, grid.splits);
+  tile::LeaveOp::create(b, surplus);
 }
 
 GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &plan) {
@@ -59,9 +94,11 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
   grid.split = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridY);
   grid.warp = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::Warp);
   grid.splits = i.argument("splits");
-  grid.context = i.argument("context");
+  grid.context = grid.capacity = i.argument("context");
+  grid.start = i.constant(0);
   Value queryLength = i.argument("query_length"), kvHeads = i.argument("kv_heads");
-  grid.diagonal = i.add(i.sub(grid.context, queryLength), i.constant(1));
+  auto diagonal = [&]() -> Value { return i.add(i.sub(grid.context, queryLength), i.constant(1)); };
+  grid.diagonal = diagonal();
 
   Value heads = packs ? kvHeads : i.mul(kvHeads, i.constant(group));
   Value sequences = i.mul(i.argument("batch"), heads);
@@ -75,9 +112,15 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
   grid.queryHead = packs ? i.mul(head, i.constant(group)) : head;
   grid.kvHead = packs ? head : i.div(head, i.constant(group));
 
+  if (plan.problem.ragged) {
+    emitSequence(b, grid);
+    grid.diagonal = diagonal();
+  }
   grid.rowBegin = i.mul(rowTile, i.constant(plan.schedule.rows));
   grid.rowEnd = i.mul(queryLength, i.constant(plan.packedGroup()));
   emitRanges(i, plan, grid);
+  if (plan.problem.ragged && plan.schedule.splits > 1)
+    emitSplits(b, plan, grid);
   return grid;
 }
 
@@ -110,12 +153,18 @@ Value lla::emitVisible(ImplicitLocOpBuilder &b, const KernelPlan &plan, const Gr
   auto compare = [&](arith::CmpIPredicate predicate, Value x, Value y) -> Value {
     return arith::CmpIOp::create(b, predicate, x, y);
   };
-  if (!plan.problem.causal)
-    return compare(arith::CmpIPredicate::slt, key, grid.context);
-  Value end = i.add(i.div(row, i.constant(plan.packedGroup())), grid.diagonal);
-  Value visible = compare(arith::CmpIPredicate::slt, key, i.min(grid.context, end));
-  if (!plan.problem.window)
-    return visible;
-  Value begin = i.sub(end, i.constant(plan.problem.window));
-  return arith::AndIOp::create(b, visible, compare(arith::CmpIPredicate::sge, key, begin));
+  Value visible;
+  if (!plan.problem.causal) {
+    visible = compare(arith::CmpIPredicate::slt, key, grid.context);
+  } else {
+    Value end = i.add(i.div(row, i.constant(plan.packedGroup())), grid.diagonal);
+    visible = compare(arith::CmpIPredicate::slt, key, i.min(grid.context, end));
+    if (plan.problem.window) {
+      Value begin = i.sub(end, i.constant(plan.problem.window));
+      visible = arith::AndIOp::create(b, visible, compare(arith::CmpIPredicate::sge, key, begin));
+    }
+  }
+  if (grid.firstKey)
+    visible = arith::AndIOp::create(b, visible, compare(arith::CmpIPredicate::sge, key, grid.firstKey));
+  return visible;
 }

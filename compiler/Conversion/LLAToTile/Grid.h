@@ -35,21 +35,27 @@ struct I32 {
   mlir::Value div(mlir::Value x, mlir::Value y) const;
   mlir::Value rem(mlir::Value x, mlir::Value y) const;
   mlir::Value ceilDiv(mlir::Value x, int64_t y) const;
+  mlir::Value ceilDiv(mlir::Value x, mlir::Value y) const;
   mlir::Value argument(llvm::StringRef name) const;
 };
 
 /// Where this CTA's row tile and this warp's rows are, and what they may see (all i32).
 /// Packed row rho is query row rho / packedGroup; it sees key j iff
 ///     j < min(context, rho / packedGroup + diagonal)     diagonal = context - query_length + 1
-/// and, with a window W, j >= rho / packedGroup + diagonal - W.
+/// and, with a window W, j >= rho / packedGroup + diagonal - W. Of a ragged problem, context is the sequence's length,
+/// and j >= start.
 struct GridPosition {
   mlir::Value batch, queryHead, kvHead;
   mlir::Value rowBegin, rowEnd;      ///< Packed rows of the CTA's tile; rowEnd is all rows of the head.
-  mlir::Value warp, split, splits;
-  mlir::Value context, diagonal;
+  mlir::Value warp, split;
+  mlir::Value splits;                ///< Parts of this row tile's keys: the grid's, or fewer of a short sequence's.
+  mlir::Value context, diagonal, start;
+  mlir::Value capacity;              ///< Keys that a page table has numbers for.
   /// Visible keys of the whole tile, and tile counts: [0, firstFull) window edge,
   /// [firstFull, endFull) interior, [endFull, tiles) causal edge.
   mlir::Value keyBegin, keyEnd, tiles, firstFull, endFull;
+  /// The first visible key, where keyBegin is an earlier one that begins a part of a page; else null.
+  mlir::Value firstKey;
 };
 GridPosition emitGridPosition(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan);
 

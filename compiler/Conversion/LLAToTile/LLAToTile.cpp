@@ -56,6 +56,27 @@ static OnlineState emitFold(OnlineStep &step, Placement &place, const OnlineStat
   return OnlineState::unflatten(loop.getResults(), probe);
 }
 
+static void storeStatistics(OnlineStep &step, Placement &place, const OnlineState &state) {
+  Statistics statistics = step.statistics(state);
+  place.store(statistics.lse, tile::Tensor::Lse);
+  place.store(statistics.tbar, tile::Tensor::Tbar);
+  place.store(statistics.vbar, tile::Tensor::Vbar);
+}
+
+/// The only split (or cluster of them) of a short sequence has the whole state, and is done; what is emitted from here
+/// on is for the others.
+static void emitUnlessAlone(OnlineStep &step, Placement &place, const OnlineState &state) {
+  ImplicitLocOpBuilder &b = place.b;
+  Value one = I32{b}.constant(place.plan.schedule.cluster);
+  Value alone = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, place.grid.splits, one);
+  auto branch = scf::IfOp::create(b, alone, /*withElseRegion=*/true);
+  b.setInsertionPointToStart(branch.thenBlock());
+  place.store(step.finalize(state), tile::Tensor::O);
+  if (place.plan.problem.state)
+    storeStatistics(step, place, state);
+  b.setInsertionPointToStart(branch.elseBlock());
+}
+
 /// Everything the kernel is made of, from the function's attributes and its packing.
 static FailureOr<KernelPlan> makePlan(func::FuncOp function) {
   auto problem = function->getAttrOfType<ProblemAttr>(kProblemAttr);
@@ -135,16 +156,15 @@ static void emitAttention(ImplicitLocOpBuilder &b, func::FuncOp function, const 
       state = emitFold(step, *place, state, update.getRange());
     } else if (auto merge = dyn_cast<OnlineMergeOp>(op)) {
       completeSums();
+      if (merge.getAxis() == SplitAxis::Grid && plan.problem.ragged)
+        emitUnlessAlone(step, *place, state);
       place->merge(state, merge.getAxis());
     } else if (isa<OnlineFinalizeOp>(op)) {
       completeSums();
       place->store(step.finalize(state), tile::Tensor::O);
     } else if (isa<OnlineStatisticsOp>(op)) {
       completeSums();
-      Statistics statistics = step.statistics(state);
-      place->store(statistics.lse, tile::Tensor::Lse);
-      place->store(statistics.tbar, tile::Tensor::Tbar);
-      place->store(statistics.vbar, tile::Tensor::Vbar);
+      storeStatistics(step, *place, state);
     }
   }
 }

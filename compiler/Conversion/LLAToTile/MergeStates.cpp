@@ -101,14 +101,15 @@ Value ShardFold::view(tile::Tensor tensor, Value shard) {
   using tile::Tensor;
   bool isStatistic = llvm::is_contained({Tensor::Lse, Tensor::Tbar, Tensor::PartLse, Tensor::PartTbar}, tensor);
   Type element = tensor == Tensor::O ? builtinType(b.getContext(), plan.problem.outputType()) : b.getF32Type();
-  auto type = tile::ViewType::get(b.getContext(), isStatistic ? 1 : plan.problem.headDim, element);
+  auto type = tile::ViewType::get(b.getContext(), isStatistic ? 1 : plan.problem.headDim, element,
+                                  /*pageSize=*/0);
   return tile::ViewOp::create(b, type, tensor, grid.batch, grid.queryHead, shard, /*group=*/1);
 }
 
 Shard ShardFold::load(Value shard) {
   auto rows = [&](tile::FragType type, tile::Tensor tensor) -> Value {
-    return tile::LoadOp::create(b, type, view(tensor, shard), /*stacked=*/Value(), grid.rowBegin, grid.rowEnd,
-                                /*transposed=*/false);
+    return tile::LoadOp::create(b, type, view(tensor, shard), /*stacked=*/Value(), grid.rowBegin,
+                                /*pages=*/ValueRange(), /*from=*/Value(), grid.rowEnd, /*transposed=*/false);
   };
   return {rows(statistics, tile::Tensor::PartLse), rows(statistics, tile::Tensor::PartTbar),
           rows(values, tile::Tensor::PartVbar), rows(values, tile::Tensor::PartO)};

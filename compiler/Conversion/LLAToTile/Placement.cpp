@@ -44,8 +44,9 @@ Value Placement::view(tile::Tensor tensor) {
   Type element = ofState                     ? b.getF32Type()
                  : tensor == tile::Tensor::O ? builtinType(b.getContext(), plan.problem.outputType())
                                              : plan.elementType;
-  auto type = tile::ViewType::get(b.getContext(), ofRows ? 1 : plan.problem.headDim, element);
   bool ofKeys = tensor == tile::Tensor::K || tensor == tile::Tensor::V;
+  auto type = tile::ViewType::get(b.getContext(), ofRows ? 1 : plan.problem.headDim, element,
+                                  ofKeys ? plan.problem.pageSize : 0);
   return tile::ViewOp::create(b, type, tensor, grid.batch, ofKeys ? grid.kvHead : grid.queryHead,
                               /*shard=*/Value(), ofKeys ? 1 : plan.packedGroup());
 }
@@ -64,6 +65,18 @@ Value Placement::shifted(Value o2, Value o1, Value shift) {
 
 void Placement::shiftValues(OnlineState &state, Value shift) {
   state.values[1] = shifted(state.values[1], state.values[0], shift);
+}
+
+SmallVector<Value> Placement::pages(Value keyView, Value key) {
+  SmallVector<Value> pages;
+  int64_t together = keysPerLookup(plan.problem, plan.schedule);
+  if (together == 1)
+    return pages;
+  I32 i{b};
+  for (int64_t first = 0; first < plan.schedule.keys; first += together)
+    pages.push_back(
+        tile::PageOp::create(b, b.getI32Type(), keyView, first ? i.add(key, i.constant(first)) : key, grid.capacity));
+  return pages;
 }
 
 Scores Placement::finalValues(const OnlineState &state) {
@@ -90,8 +103,9 @@ void Placement::emitMerge(OnlineState &state, tile::Scope scope, tile::FragType 
   SmallVector<Type> types = {statistics, statistics, values};
   if (state.d2)
     types.append({statistics, statistics, values});
+  Value splits = scope == tile::Scope::Grid && plan.problem.ragged ? grid.splits : Value();
   auto merge = tile::MergeOp::create(b, types, b.getI1Type(), scope, state.m, state.d1, parts.s, state.d2, state.c,
-                                     parts.t, values.getRows(), plan.problem.headDim, plan.resources.keyWarps,
+                                     parts.t, splits, values.getRows(), plan.problem.headDim, plan.resources.keyWarps,
                                      /*offset=*/IntegerAttr());
   OnlineState merged;
   merged.m = merge.getResults()[0];

@@ -79,6 +79,8 @@ public:
 protected:
   mlir::Value view(tile::Tensor tensor);
   mlir::Value shifted(mlir::Value o2, mlir::Value o1, mlir::Value shift);
+  /// Pages of the key tile at `key` of a paged view, where several keys share a look into the page table; else none.
+  llvm::SmallVector<mlir::Value> pages(mlir::Value keyView, mlir::Value key);
   void emitMerge(OnlineState &state, tile::Scope scope, tile::FragType statistics, tile::FragType values);
 };
 

@@ -20,15 +20,17 @@ public:
   void loadRows() override {
     auto type = frag(16, paddedKeyDim(plan.problem, plan.schedule), plan.elementType, tile::Layout::Rows);
     Value probe = plan.hasProbe() ? view(tile::Tensor::R) : Value();
-    rows = tile::LoadOp::create(b, type, view(tile::Tensor::Q), probe, rowBase(), grid.rowEnd, /*transposed=*/false);
+    rows = tile::LoadOp::create(b, type, view(tile::Tensor::Q), probe, rowBase(), ValueRange(), Value(), grid.rowEnd,
+                                /*transposed=*/false);
     keys = view(tile::Tensor::K);
     values = view(tile::Tensor::V);
   }
 
   Scores scores(Value key) override {
     keyTile = key;
+    keyPages = pages(keys, key);
     auto type = frag(plan.schedule.keys, paddedKeyDim(plan.problem, plan.schedule), plan.elementType, tile::Layout::Keys);
-    Value k = tile::LoadOp::create(b, type, keys, Value(), key, grid.keyEnd, /*transposed=*/false);
+    Value k = loadKeys(type, keys);
     Value product = tile::DotOp::create(b, frag(16, plan.schedule.keys, b.getF32Type(), tile::Layout::Accumulator),
                                         rows, k, Value(), /*transpose_b=*/true);
     if (!plan.hasProbe())
@@ -43,7 +45,7 @@ public:
     Value operand = tile::ConvertOp::create(
         b, frag(16, plan.schedule.keys, plan.elementType, tile::Layout::Operand), p);
     auto type = frag(plan.schedule.keys, valueColumns(), plan.elementType, tile::Layout::Values);
-    Value v = tile::LoadOp::create(b, type, values, Value(), keyTile, grid.keyEnd, /*transposed=*/false);
+    Value v = loadKeys(type, values);
     state.values[0] = tile::DotOp::create(b, valueType(), operand, v, state.values[0], /*transpose_b=*/false);
   }
 
@@ -91,6 +93,10 @@ private:
   tile::FragType frag(int64_t rows, int64_t columns, Type element, tile::Layout layout) {
     return tile::FragType::get(b.getContext(), rows, columns, element, layout, 0);
   }
+  Value loadKeys(tile::FragType type, Value view) {
+    return tile::LoadOp::create(b, type, view, Value(), keyTile, keyPages, grid.firstKey, grid.keyEnd,
+                                /*transposed=*/false);
+  }
   static tile::Scope scopeOf(SplitAxis axis) {
     switch (axis) {
     case SplitAxis::Warps:
@@ -106,6 +112,7 @@ private:
   int64_t valueColumns() const { return paddedValueDim(plan.problem, plan.schedule); }
 
   Value rows, keys, values, keyTile;
+  SmallVector<Value> keyPages; ///< Of the tile at `keyTile`.
 };
 } // namespace
 

@@ -20,16 +20,24 @@ public:
 
   void loadRows() override {
     auto type = shared(plan.schedule.rows, paddedKeyDim(plan.problem, plan.schedule));
-    q = tile::CopyOp::create(b, type, view(tile::Tensor::Q), grid.rowBegin);
+    auto copy = [&](tile::Tensor tensor) -> Value {
+      return tile::CopyOp::create(b, type, view(tensor), grid.rowBegin, Value(), Value(), /*box_rows=*/0);
+    };
+    q = copy(tile::Tensor::Q);
     if (plan.hasProbe())
-      r = tile::CopyOp::create(b, type, view(tile::Tensor::R), grid.rowBegin);
+      r = copy(tile::Tensor::R);
     keys = view(tile::Tensor::K);
     values = view(tile::Tensor::V);
+    boundCopies();
   }
 
   Scores scores(Value key) override {
-    Value k = tile::CopyOp::create(b, shared(plan.schedule.keys, paddedKeyDim(plan.problem, plan.schedule)), keys, key);
-    v = tile::CopyOp::create(b, shared(plan.schedule.keys, paddedValueDim(plan.problem, plan.schedule)), values, key);
+    int64_t boxRows = plan.problem.pageSize ? rowsPerKeyCopy(plan.problem, plan.schedule) : 0;
+    auto copy = [&](Value view, int64_t columns) -> Value {
+      return tile::CopyOp::create(b, shared(plan.schedule.keys, columns), view, key, firstCopied, endCopied, boxRows);
+    };
+    Value k = copy(keys, paddedKeyDim(plan.problem, plan.schedule));
+    v = copy(values, paddedValueDim(plan.problem, plan.schedule));
     auto product = [&](Value a) -> Value {
       return tile::DotOp::create(b, scoreType(), a, k, Value(), /*transpose_b=*/true);
     };
@@ -69,10 +77,13 @@ public:
   /// what is in them must not reach a product, not even times 0. Before key 0 it reads zeros. Where the
   /// visible keys start later and are fewer than a tile, the row tile is a head's last, not full one, and
   /// behind its last key the context ends: zeros again.
+  /// Where neither holds (ragged), the copies are bounded. Paged tiles stay where parts of pages begin.
   Value tileStart(Value key) override {
+    if (plan.problem.pageSize)
+      return key;
     I32 i{b};
     Value last = i.sub(grid.keyEnd, i.constant(plan.schedule.keys));
-    if (plan.problem.window) {
+    if (plan.problem.window || plan.problem.ragged) {
       Value fromStart = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, grid.keyBegin, i.constant(0));
       last = arith::SelectOp::create(b, fromStart, last, i.max(last, grid.keyBegin));
     }
@@ -86,6 +97,17 @@ public:
 
 private:
   int64_t rowWarps() const { return plan.schedule.rows / 16; }
+  /// What lies between the visible keys and a tile's edges may be anything in a page or behind a sequence's end: it is
+  /// not copied. Before key 0 there is nothing.
+  void boundCopies() {
+    if (!plan.problem.ragged && !plan.problem.pageSize)
+      return;
+    I32 i{b};
+    Value first = grid.firstKey ? grid.firstKey : grid.keyBegin;
+    Value isZero = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, first, i.constant(0));
+    firstCopied = arith::SelectOp::create(b, isZero, i.constant(-plan.schedule.keys), first);
+    endCopied = grid.keyEnd;
+  }
   tile::SharedType shared(int64_t rows, int64_t columns) {
     return tile::SharedType::get(b.getContext(), rows, columns, plan.elementType);
   }
@@ -98,6 +120,7 @@ private:
   }
 
   Value q, r, keys, values, v;
+  Value firstCopied, endCopied; ///< Null: copies need no bounds.
 };
 } // namespace
 

@@ -18,13 +18,12 @@ public:
   using Placement::Placement;
 
   void loadRows() override {
-    auto load = [&](tile::Tensor tensor) -> Value {
-      return tile::LoadOp::create(b, dense(plan.schedule.rows, dim()), view(tensor), Value(), rowBase(), grid.rowEnd,
-                                  /*transposed=*/false);
+    auto loadTile = [&](tile::Tensor tensor) -> Value {
+      return load(dense(plan.schedule.rows, dim()), view(tensor), rowBase(), grid.rowEnd, /*transposed=*/false);
     };
-    q = load(tile::Tensor::Q);
+    q = loadTile(tile::Tensor::Q);
     if (plan.hasProbe())
-      r = load(tile::Tensor::R);
+      r = loadTile(tile::Tensor::R);
     keys = view(tile::Tensor::K);
     values = view(tile::Tensor::V);
   }
@@ -33,7 +32,7 @@ public:
     keyTile = key;
     bool transposed = plan.schedule.rows >= kTransposeRows;
     auto type = transposed ? dense(dim(), plan.schedule.keys) : dense(plan.schedule.keys, dim());
-    Value k = tile::LoadOp::create(b, type, keys, Value(), key, grid.keyEnd, transposed);
+    Value k = load(type, keys, key, grid.keyEnd, transposed);
     auto product = [&](Value a) -> Value {
       return tile::DotOp::create(b, scoreType(), a, k, Value(), /*transpose_b=*/!transposed);
     };
@@ -42,8 +41,7 @@ public:
   }
 
   void accumulate(Value p, Value pt, OnlineState &state) override {
-    Value v = tile::LoadOp::create(b, dense(plan.schedule.keys, dim()), values, Value(), keyTile, grid.keyEnd,
-                                   /*transposed=*/false);
+    Value v = load(dense(plan.schedule.keys, dim()), values, keyTile, grid.keyEnd, /*transposed=*/false);
     Value operands[] = {p, pt};
     for (auto [index, value] : llvm::enumerate(state.values))
       value = tile::DotOp::create(b, valueType(), operands[index], v, value, /*transpose_b=*/false);
@@ -65,6 +63,10 @@ private:
 
   tile::FragType dense(int64_t rows, int64_t columns) {
     return tile::FragType::get(b.getContext(), rows, columns, b.getF32Type(), tile::Layout::Dense, 0);
+  }
+  Value load(tile::FragType type, Value view, Value row, Value limit, bool transposed) {
+    return tile::LoadOp::create(b, type, view, /*stacked=*/Value(), row, /*pages=*/ValueRange(), /*from=*/Value(),
+                                limit, transposed);
   }
   int64_t dim() const { return plan.problem.headDim; }
 

@@ -1,8 +1,11 @@
 //===- Copy.cpp - global memory to registers and back ---------------------===//
 //
 // Loads are 16 bytes a lane: 8 neighbouring 16-bit columns of one row; of a flat
-// fragment one element, neighbouring threads' side by side. Rows at or beyond the
-// limit and columns beyond the view's are not touched and read as 0.
+// fragment one element, neighbouring threads' side by side. Rows outside of the
+// limits and columns beyond the view's are not touched and read as 0.
+//
+// Each 8 rows that lanes load together are in one page where pages are given, so
+// that finding them costs an addition; otherwise each lane looks its row up.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,19 +18,72 @@ using tile::FragType;
 
 namespace {
 
-/// One view's 16-byte chunks.
-struct ChunkLoader {
+/// Rows that a load touches: those from `from` (null: any) on and below `limit`.
+struct RowBounds {
+  Value from, limit;
+
+  Value hold(Lane &lane, Value row) const {
+    if (!from)
+      return lane.less(row, limit);
+    // One comparison for both: what lies before `from` wraps around to the largest numbers.
+    Value distance = arith::SubIOp::create(lane.b, row, from), count = arith::SubIOp::create(lane.b, limit, from);
+    return arith::CmpIOp::create(lane.b, arith::CmpIPredicate::ult, distance, count);
+  }
+};
+
+/// One row's 16-byte chunks.
+struct RowLoader {
+  Lane &lane;
+  RowBounds bounds;
+  Value row;       ///< Of the tensor, for the bounds;
+  ViewValues view; ///< and where it is:
+  Value rowOfView; ///< in this row of this view.
+  tile::ViewType type;
+
+  /// The chunk at column `first` plus the lane's `own`, at most `spread`.
+  Values load(Value own, int64_t first, int64_t spread) const {
+    Value column = lane.add(own, first), inside = bounds.hold(lane, row);
+    if (first + spread + 8 > type.getColumns())
+      inside = lane.both(inside, lane.less(column, lane.i32(type.getColumns())));
+    if (!type.isPaged())
+      return ptx::loadReadOnly(lane.b, lane.element(view, rowOfView, column, 2), inside);
+    // The constant comes last: an offset of the load, not a sum for each chunk that is kept through the loop.
+    Value chunk = lane.offset(lane.element(view, rowOfView, own, 2), lane.i64(2 * first));
+    return ptx::loadReadOnly(lane.b, chunk, inside);
+  }
+};
+
+/// The rows of a load's tile.
+struct TileLoader {
   Lane &lane;
   ViewValues view;
-  Value limit;
-  int64_t columns;
+  tile::ViewType type;
+  Value first; ///< The tile's first row.
+  RowBounds bounds;
+  SmallVector<ViewValues> parts = {}; ///< Of `partRows` rows each: the view from the part's first row on.
+  int64_t partRows = 0;
 
-  /// The chunk at (row, column), where `column` is `first` plus at most `spread` columns.
-  Values load(Value row, Value column, int64_t first, int64_t spread) const {
-    Value inside = lane.less(row, limit);
-    if (first + spread + 8 > columns)
-      inside = lane.both(inside, lane.less(column, lane.i32(columns)));
-    return ptx::loadReadOnly(lane.b, lane.element(view, row, column, 2), inside);
+  /// Each of `pages` holds as many of the tile's `rows` rows.
+  void placeInPages(ValueRange pages, int64_t rows) {
+    for (auto [index, page] : llvm::enumerate(pages)) {
+      partRows = rows / static_cast<int64_t>(pages.size());
+      parts.push_back(lane.onPage(view, type.getPageSize(), page, lane.add(first, index * partRows), 2));
+    }
+  }
+
+  /// Row `offset` plus the lane's `own`, which are together less than the next multiple of 8.
+  RowLoader at(Value own, int64_t offset) const {
+    Value row = lane.add(lane.add(first, own), offset);
+    RowLoader loader{lane, bounds, row, view, row, type};
+    if (!parts.empty()) {
+      loader.view = parts[offset / partRows];
+      loader.rowOfView = lane.add(own, offset % partRows);
+    } else if (type.isPaged()) {
+      Value page = lane.page(view, type.getPageSize(), row, bounds.hold(lane, row));
+      loader.view = lane.onPage(view, type.getPageSize(), page, row, 2);
+      loader.rowOfView = lane.i32(0);
+    }
+    return loader;
   }
 };
 
@@ -53,43 +109,45 @@ struct LoadPattern : LanePattern<tile::LoadOp> {
       return rewriter.notifyMatchFailure(op, "expected 16-bit elements");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
-    int64_t columns = op.getView().getType().getColumns();
-    ChunkLoader loader{lane, ViewValues::of(adaptor.getView()), adaptor.getLimit().front(), columns};
-    Value row = adaptor.getRow().front();
+    TileLoader loader{lane,
+                      ViewValues::of(adaptor.getView()),
+                      op.getView().getType(),
+                      adaptor.getRow().front(),
+                      {onlyValue(adaptor.getFrom()), adaptor.getLimit().front()}};
+    loader.placeInPages(onlyValues(adaptor.getPages()), type.getRows());
     Values registers;
     switch (type.getLayout()) {
     case tile::Layout::Rows: {
-      ChunkLoader lower = loader;
+      RowLoader upper = loader.at(lane.g(), 0), lower = op.getStacked() ? upper : loader.at(lane.g(), 8);
       if (op.getStacked())
         lower.view = ViewValues::of(adaptor.getStacked());
-      Value upperRow = lane.add(row, lane.g());
-      Value lowerRow = op.getStacked() ? upperRow : lane.add(upperRow, 8);
       for (int64_t j = 0; j < type.getColumns(); j += 32) {
-        Value column = lane.add(lane.mul(lane.c(), 8), j);
-        Values u = loader.load(upperRow, column, j, 24), l = lower.load(lowerRow, column, j, 24);
+        Value own = lane.mul(lane.c(), 8);
+        Values u = upper.load(own, j, 24), l = lower.load(own, j, 24);
         for (int pair : {0, 2})
           registers.append({u[pair], l[pair], u[pair + 1], l[pair + 1]});
       }
       break;
     }
     case tile::Layout::Keys:
-      for (int64_t n = 0; n < type.getRows(); n += 8)
+      for (int64_t n = 0; n < type.getRows(); n += 8) {
+        RowLoader keys = loader.at(lane.g(), n);
         for (int64_t j = 0; j < type.getColumns(); j += 32)
-          llvm::append_range(registers, loader.load(lane.add(lane.add(row, lane.g()), n),
-                                                    lane.add(lane.mul(lane.c(), 8), j), j, 24));
+          llvm::append_range(registers, keys.load(lane.mul(lane.c(), 8), j, 24));
+      }
       break;
     case tile::Layout::Values:
       for (int64_t u = 0; u < type.getRows(); u += 16)
-        for (int64_t i = 0; i < 4; ++i)
+        for (int64_t i = 0; i < 4; ++i) {
+          RowLoader values = loader.at(lane.mul(lane.c(), 2), u + i % 2 + 8 * (i / 2));
           for (int64_t j = 0; j < type.getColumns(); j += 64)
-            llvm::append_range(registers,
-                               loader.load(lane.add(lane.add(row, lane.mul(lane.c(), 2)), u + i % 2 + 8 * (i / 2)),
-                                           lane.add(lane.mul(lane.g(), 8), j), j, 56));
+            llvm::append_range(registers, values.load(lane.mul(lane.g(), 8), j, 56));
+        }
       break;
     case tile::Layout::Flat:
       for (int64_t i = 0, e = tile::registersPerLane(type); i < e; ++i) {
-        FlatPlace at(lane, type, i, row, loader.limit);
-        Value column = columns == 1 ? lane.i32(0) : at.column;
+        FlatPlace at(lane, type, i, loader.first, loader.bounds.limit);
+        Value column = loader.type.getColumns() == 1 ? lane.i32(0) : at.column;
         registers.push_back(ptx::loadReadOnly1(b, lane.element(loader.view, at.row, column, 4), at.inside));
       }
       break;

@@ -1,4 +1,4 @@
-//===- Kernel.cpp - positions, launch record, views -----------------------===//
+//===- Kernel.cpp - positions, launch record, views, pages ----------------===//
 
 #include "compiler/Conversion/TileToNVVM/Lane.h"
 #include "compiler/Conversion/TileToNVVM/Ptx.h"
@@ -48,6 +48,47 @@ struct AwaitLaunchPattern : LanePattern<tile::AwaitLaunchOp> {
   }
 };
 
+struct LookupPattern : LanePattern<tile::LookupOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::LookupOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    Value array = lane.field(op.getArray());
+    Value given = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, array, lane.i64(0));
+    Value address = lane.add(array, lane.mul(lane.extend(adaptor.getIndex().front()), 4));
+    Value pointer = LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 1), address);
+    Value element = ptx::lookUp(b, pointer, given);
+    rewriter.replaceOp(op, arith::SelectOp::create(b, given, element, adaptor.getOtherwise().front()));
+    return success();
+  }
+};
+
+struct PagePattern : LanePattern<tile::PageOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::PageOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    Value row = adaptor.getRow().front();
+    rewriter.replaceOp(op, lane.page(ViewValues::of(adaptor.getView()), op.getView().getType().getPageSize(), row,
+                                     lane.less(row, adaptor.getLimit().front())));
+    return success();
+  }
+};
+
+/// The kernel's block ends here; what follows is a block of its own.
+struct LeavePattern : LanePattern<tile::LeaveOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::LeaveOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    Block *here = op->getBlock(), *rest = rewriter.splitBlock(here, std::next(op->getIterator()));
+    Block *done = rewriter.createBlock(here->getParent(), here->getParent()->end());
+    LLVM::ReturnOp::create(rewriter, op.getLoc(), ValueRange());
+    rewriter.setInsertionPoint(op);
+    rewriter.replaceOpWithNewOp<LLVM::CondBrOp>(op, adaptor.getCondition().front(), done, rest);
+    return success();
+  }
+};
+
 struct ViewPattern : LanePattern<tile::ViewOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::ViewOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
@@ -61,16 +102,31 @@ struct ViewPattern : LanePattern<tile::ViewOp> {
     view.batch = adaptor.getBatch().front();
     view.head = adaptor.getHead().front();
     view.group = lane.i32(op.getGroup());
-    Value elements = lane.add(lane.mul(lane.extend(view.batch), lane.field(name + "_batch_stride")),
-                              lane.mul(lane.extend(view.head), view.headStride));
+    Type global = LLVM::LLVMPointerType::get(b.getContext(), 1);
+    Value batch = lane.extend(view.batch), batchStride = lane.field(name + "_batch_stride");
+    Value elements;
+    if (op.getResult().getType().isPaged()) {
+      elements = lane.mul(lane.extend(view.head), view.headStride);
+      Value numbers = lane.mul(batch, lane.field("page_table_stride"));
+      view.table = LLVM::IntToPtrOp::create(b, global, lane.add(lane.field("page_table"), lane.mul(numbers, 4)));
+      view.pageStride = batchStride;
+    } else {
+      elements = lane.add(lane.mul(batch, batchStride), lane.mul(lane.extend(view.head), view.headStride));
+      view.table = LLVM::ZeroOp::create(b, global);
+      view.pageStride = lane.i64(0);
+    }
     if (op.getShard())
       elements =
           lane.add(elements, lane.mul(lane.extend(adaptor.getShard().front()), lane.field(name + "_shard_stride")));
     Value address = lane.add(lane.field(name), lane.mul(elements, bytes));
-    view.base = LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 1), address);
-    auto map = facts.maps.find(op.getTensor());
-    view.map = map != facts.maps.end() ? map->second
-                                       : LLVM::ZeroOp::create(b, LLVM::LLVMPointerType::get(b.getContext()));
+    view.base = LLVM::IntToPtrOp::create(b, global, address);
+    auto mapIn = [&](const llvm::DenseMap<tile::Tensor, Value> &maps) -> Value {
+      if (Value map = maps.lookup(op.getTensor()))
+        return map;
+      return LLVM::ZeroOp::create(b, LLVM::LLVMPointerType::get(b.getContext()));
+    };
+    view.map = mapIn(facts.maps);
+    view.rowMap = mapIn(facts.rowMaps);
     rewriter.replaceOpWithMultiple(op, {view.flatten()});
     return success();
   }
@@ -79,5 +135,6 @@ struct ViewPattern : LanePattern<tile::ViewOp> {
 } // namespace
 
 void lla::populateKernelPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
-  patterns.add<IndexPattern, ArgumentPattern, AwaitLaunchPattern, ViewPattern>(converter, patterns.getContext(), facts);
+  patterns.add<IndexPattern, ArgumentPattern, AwaitLaunchPattern, LookupPattern, PagePattern, LeavePattern,
+               ViewPattern>(converter, patterns.getContext(), facts);
 }

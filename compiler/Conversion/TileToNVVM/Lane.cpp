@@ -1,6 +1,7 @@
 //===- Lane.cpp - one lane's share of a kernel ----------------------------===//
 
 #include "compiler/Conversion/TileToNVVM/Lane.h"
+#include "compiler/Conversion/TileToNVVM/Ptx.h"
 #include "dialect/Spec/KernelArguments.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -12,11 +13,12 @@ using namespace lla;
 
 SmallVector<Type> ViewValues::types(MLIRContext *context) {
   Builder b(context);
-  return {LLVM::LLVMPointerType::get(context, 1), b.getI64Type(), b.getI64Type(), b.getI32Type(),
-          b.getI32Type(), b.getI32Type(), LLVM::LLVMPointerType::get(context)};
+  Type global = LLVM::LLVMPointerType::get(context, 1), map = LLVM::LLVMPointerType::get(context);
+  return {global,         b.getI64Type(), b.getI64Type(), b.getI32Type(), b.getI32Type(),
+          b.getI32Type(), map,            map,            global,         b.getI64Type()};
 }
 
-ViewValues ViewValues::of(ValueRange v) { return {v[0], v[1], v[2], v[3], v[4], v[5], v[6]}; }
+ViewValues ViewValues::of(ValueRange v) { return {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9]}; }
 
 Value Lane::i32(int64_t value) { return arith::ConstantIntOp::create(b, value, 32); }
 Value Lane::i64(int64_t value) { return arith::ConstantIntOp::create(b, value, 64); }
@@ -111,6 +113,17 @@ Value Lane::element(const ViewValues &view, Value row, Value column, int64_t ele
     elements = add(mul(extend(of), view.rowStride), mul(extend(head), view.headStride));
   }
   return offset(view.base, mul(add(elements, extend(column)), elementBytes));
+}
+
+Value Lane::page(const ViewValues &view, int64_t pageSize, Value row, Value inside) {
+  return ptx::lookUp(b, offset(view.table, mul(extend(div(row, pageSize)), 4)), inside);
+}
+
+ViewValues Lane::onPage(const ViewValues &view, int64_t pageSize, Value page, Value row, int64_t elementBytes) {
+  Value elements = add(mul(extend(page), view.pageStride), mul(extend(rem(row, pageSize)), view.rowStride));
+  ViewValues moved = view;
+  moved.base = offset(view.base, mul(elements, elementBytes));
+  return moved;
 }
 
 Value Lane::exchange(Value x, int64_t mask) {

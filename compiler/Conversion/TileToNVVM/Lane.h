@@ -23,6 +23,7 @@ using Values = llvm::SmallVector<Value>;
 struct KernelFacts {
   mlir::Value record;                          ///< Pointer to the launch record.
   llvm::DenseMap<tile::Tensor, Value> maps;    ///< Tensor maps, where rings need them.
+  llvm::DenseMap<tile::Tensor, Value> rowMaps; ///< Likewise of single rows, where copies have bounds.
   mlir::LLVM::GlobalOp sharedMemory;
   int64_t warps = 0, producerWarps = 0;        ///< Computing and copying warps.
   int64_t cluster = 1;                         ///< CTAs of a cluster.
@@ -34,11 +35,15 @@ struct ViewValues {
   Value base;                  ///< First element of (batch, row 0, head), ptr<1>.
   Value rowStride, headStride; ///< Elements, i64.
   Value group, batch, head;    ///< i32; group is a constant.
-  Value map;                   ///< Tensor map, or null pointer.
+  Value map, rowMap;           ///< Tensor maps, or null pointers.
+  Value table;                 ///< Page number of row 0, ptr<1>; null unless paged.
+  Value pageStride;            ///< Elements, i64; 0 unless paged. `base` is then that of page 0.
 
   static llvm::SmallVector<mlir::Type> types(mlir::MLIRContext *context);
   static ViewValues of(ValueRange values);
-  Values flatten() const { return {base, rowStride, headStride, group, batch, head, map}; }
+  Values flatten() const {
+    return {base, rowStride, headStride, group, batch, head, map, rowMap, table, pageStride};
+  }
 };
 
 /// Element of a flat fragment: its row-major index, and the index within this CTA's share.
@@ -46,6 +51,11 @@ struct FlatElement {
   Value index, within;
   Value inside; ///< False past the end, where index and within are those of another element; null if never.
 };
+
+/// The one value of an optional operand; null if it is absent.
+inline Value onlyValue(ValueRange operand) { return operand.empty() ? Value() : operand.front(); }
+/// The values of a variadic operand that have one each.
+inline Values onlyValues(llvm::ArrayRef<ValueRange> operands) { return llvm::map_to_vector<6>(operands, onlyValue); }
 
 /// Arithmetic and positions of a lane.
 class Lane {
@@ -87,6 +97,10 @@ public:
   /// Pointer to (row, column) of a view with `elementBytes`.
   Value element(const ViewValues &view, Value row, Value column, int64_t elementBytes);
   Value offset(Value pointer, Value bytes);
+  /// The page of a row, 0 where `inside` is false: not looked up then.
+  Value page(const ViewValues &view, int64_t pageSize, Value row, Value inside);
+  /// The view with its base moved so that its row 0 is `row` of the paged view, and what follows in that row's page.
+  ViewValues onPage(const ViewValues &view, int64_t pageSize, Value page, Value row, int64_t elementBytes);
 
   /// x of the lane whose number differs by `mask`.
   Value exchange(Value x, int64_t mask);

@@ -13,8 +13,8 @@
 //     shared, per CTA of the cluster:  stats[row]   {o1, o2}[element of the share]
 //
 // Over the grid: the state of each split (or cluster) goes to the workspace, and the
-// CTA that arrives last adds them. Arrivals wrap at the number of CTAs, so the
-// counter is 0 again afterwards, and no CTA ever waits for another.
+// CTA that arrives last adds them. Arrivals wrap at the number of CTAs that the op
+// says, so the counter is 0 again afterwards, and no CTA ever waits for another.
 //
 // Parts are added as LLAOps.td's online_merge defines: rescaled to the larger m,
 // shifted to the centre of the part that has it; an empty part (m = -inf) counts 0.
@@ -300,13 +300,14 @@ private:
     ImplicitLocOpBuilder &b = lane.b;
     FragType from = op.getO1().getType(), to = resultType(op);
     int64_t cluster = from.getThreads() / to.getThreads(); // CTAs that share a state.
-    Value arrivals = lane.field("splits"), splits = lane.div(arrivals, cluster);
+    Value places = lane.field("splits"), some = onlyValue(adaptor.getSplits());
+    Value arrivals = some ? some : places, splits = lane.div(arrivals, cluster);
     Value rowTile = NVVM::BlockIdXOp::create(b, b.getI32Type());
     Value split = lane.div(NVVM::BlockIdYOp::create(b, b.getI32Type()), cluster);
     auto global = LLVM::LLVMPointerType::get(b.getContext(), 1);
     Value workspace = LLVM::IntToPtrOp::create(b, global, lane.field("workspace"));
     Value partials = lane.offset(workspace, lane.field("partials_offset"));
-    Value firstState = lane.mul(lane.extend(rowTile), lane.extend(splits));
+    Value firstState = lane.mul(lane.extend(rowTile), lane.extend(some ? lane.div(places, cluster) : splits));
     auto state = [&](Value index) { // Of one split.
       return lane.offset(partials, lane.mul(lane.add(firstState, lane.extend(index)), layout.floats() * 4));
     };

@@ -64,6 +64,14 @@ Value ptx::loadReadOnly1(ImplicitLocOpBuilder &b, Value pointer, Value predicate
                   "=&f,l,r", {pointer, flag}, b.getF32Type(), 1)[0];
 }
 
+// PTX ISA 9.7.9.9, ld.global.nc.
+Value ptx::lookUp(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
+  Value flag = arith::ExtUIOp::create(b, b.getI32Type(), predicate);
+  return assemble(b,
+                  "{\n.reg .pred p;\nsetp.ne.b32 p, $2, 0;\nmov.b32 $0, 0;\n@p ld.global.nc.b32 $0, [$1];\n}",
+                  "=&r,l,r", {pointer, flag}, b.getI32Type(), 1)[0];
+}
+
 // PTX ISA 9.7.9.8, ld with cache operator cg.
 Values ptx::loadShared4(ImplicitLocOpBuilder &b, Value pointer) {
   return assemble(b, "ld.global.cg.v4.f32 {$0, $1, $2, $3}, [$4];", "=f,=f,=f,=f,l,~{memory}", pointer, b.getF32Type(), 4);

@@ -24,6 +24,10 @@ Values loadReadOnly(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 /// Likewise one f32, through L1.
 Value loadReadOnly1(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 
+/// 4 bytes of global memory that nothing writes during the kernel and that others read again; 0 where `predicate` is
+/// false. (ld.global.nc)
+Value lookUp(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
+
 /// 16 bytes, or 4, from L2: another CTA wrote them in this launch. (ld.global.cg)
 Values loadShared4(ImplicitLocOpBuilder &b, Value pointer);
 Value loadShared1(ImplicitLocOpBuilder &b, Value pointer);

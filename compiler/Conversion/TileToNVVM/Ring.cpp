@@ -6,6 +6,13 @@
 //     the consumer of round k waits for parity k mod 2 of `full`,
 //     the producer of round k for parity (k + 1) mod 2 of `empty`: at once in round 0.
 //
+// A fill within bounds copies tiles in boxes of rows that are in one page (without
+// pages: in one box). A box with rows on both sides of a bound goes row by row, and
+// what is out of bounds is read from rows before the tensor's first: zeros, which
+// count like any other bytes of the slot. The swizzle follows from the address in
+// shared memory, so that a row lands where its box would have put it. Boxes are
+// loops, not copies of code: the producer has 24 registers.
+//
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Conversion/TileToNVVM/Lane.h"
@@ -73,6 +80,82 @@ struct RingPattern : LanePattern<tile::RingOp> {
   }
 };
 
+/// A tile of a fill, and what it is copied from.
+struct TileCopy {
+  tile::SharedType shared;
+  ViewValues view;
+  int64_t offset; ///< Bytes in the slot.
+};
+
+/// Copies rows `row ...`, as many as the map's box has, to the tile's row (of 128 bytes in each panel) at `bytes`.
+static void copyBox(Lane &lane, const TileCopy &tile, Value map, const Slot &slot, Value bytes, Value row,
+                    Value outer) {
+  for (int64_t panel = 0; panel < tile.shared.getColumns() / 64; ++panel) {
+    int64_t offset = tile.offset + panel * tile.shared.getPanelBytes();
+    Value to = lane.add(slot.tiles, offset);
+    Value destination = lane.sharedPointer(bytes ? lane.add(to, bytes) : to);
+    Values coordinates = {lane.i32(64 * panel), row, tile.view.head, outer};
+    NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
+        lane.b, destination, map, coordinates, lane.sharedPointer(slot.full), ValueRange(), Value(), Value(),
+        NVVM::TMALoadMode::TILE, /*isCTAOnly=*/true, NVVM::CTAGroupKindAttr(), Value());
+  }
+}
+
+/// Rows [begin, end) of the views to a slot.
+struct BoundedCopies {
+  Lane &lane;
+  ArrayRef<TileCopy> tiles;
+  const Slot &slot;
+  Value begin, end;
+  int64_t boxRows, pageSize;
+  static constexpr int64_t rowBytes = 128;
+
+  /// All boxes of the tiles whose first row is `row`.
+  void copy(Value row) {
+    int64_t rows = tiles.front().shared.getRows();
+    if (rows == boxRows)
+      return copyBoxAt(row, lane.i32(0));
+    forEach(lane.i32(rows), lane.i32(boxRows), [&](Value offset) { copyBoxAt(add(row, offset), offset); });
+  }
+
+private:
+  /// The box whose first row is `first`, at the tiles' row `offset`.
+  void copyBoxAt(Value first, Value offset) {
+    ImplicitLocOpBuilder &b = lane.b;
+    Value last = lane.add(first, boxRows - 1);
+    Value whole = lane.both(isInside(first), isInside(last));
+    Value none = arith::OrIOp::create(b, lane.less(last, begin), notLess(first, end));
+    Value together = arith::OrIOp::create(b, whole, none);
+    Value outer = tiles.front().view.batch, place = first;
+    if (pageSize) {
+      Value some = arith::XOrIOp::create(b, none, arith::ConstantIntOp::create(b, 1, 1));
+      outer = lane.page(tiles.front().view, pageSize, first, some);
+      place = lane.rem(first, pageSize);
+    }
+    auto choose = [&](Value x, Value y) { return arith::SelectOp::create(b, together, x, y).getResult(); };
+    forEach(lane.i32(boxRows), choose(lane.i32(boxRows), lane.i32(1)), [&](Value i) {
+      Value outside = lane.i32(-boxRows);
+      Value row = arith::SelectOp::create(b, isInside(add(first, i)), add(place, i), outside);
+      Value bytes = lane.mul(add(offset, i), rowBytes);
+      for (const TileCopy &tile : tiles)
+        copyBox(lane, tile, choose(tile.view.map, tile.view.rowMap), slot, bytes, row, outer);
+    });
+  }
+
+  Value add(Value x, Value y) { return lane.add(x, y); }
+  Value notLess(Value x, Value y) { return arith::CmpIOp::create(lane.b, arith::CmpIPredicate::sge, x, y); }
+  Value isInside(Value row) { return lane.both(notLess(row, begin), lane.less(row, end)); }
+
+  /// A loop from 0; LLVM is told to unroll none.
+  void forEach(Value end, Value step, llvm::function_ref<void(Value)> body) {
+    ImplicitLocOpBuilder &b = lane.b;
+    auto loop = scf::ForOp::create(b, lane.i32(0), end, step);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    body(loop.getInductionVar());
+  }
+};
+
 struct RingFillPattern : LanePattern<tile::RingFillOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::RingFillOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
@@ -81,21 +164,23 @@ struct RingFillPattern : LanePattern<tile::RingFillOp> {
     tile::RingType type = op.getRing().getType();
     Slot slot = slotOf(lane, type, adaptor.getRing(), adaptor.getN().front());
     waitForPhase(lane, slot.empty, arith::XOrIOp::create(b, slot.parity, lane.i32(1)));
-    Value full = lane.sharedPointer(slot.full);
-    NVVM::MBarrierArriveExpectTxOp::create(b, Type(), full, lane.i32(type.getSlotBytes()), NVVM::MemScopeKind::CTA,
-                                           /*relaxed=*/false, Value());
+    NVVM::MBarrierArriveExpectTxOp::create(b, Type(), lane.sharedPointer(slot.full), lane.i32(type.getSlotBytes()),
+                                           NVVM::MemScopeKind::CTA, /*relaxed=*/false, Value());
+    SmallVector<TileCopy> tiles;
     int64_t offset = 0;
-    for (auto [index, tileType] : llvm::enumerate(type.getTiles())) {
-      auto shared = cast<tile::SharedType>(tileType);
-      ViewValues view = ViewValues::of(adaptor.getViews()[index]);
-      for (int64_t column = 0; column < shared.getColumns(); column += 64) {
-        Value destination = lane.sharedPointer(lane.add(slot.tiles, offset));
-        Values coordinates = {lane.i32(column), adaptor.getAt()[index].front(), view.head, view.batch};
-        NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
-            b, destination, view.map, coordinates, full, ValueRange(), Value(), Value(), NVVM::TMALoadMode::TILE,
-            /*isCTAOnly=*/true, NVVM::CTAGroupKindAttr(), Value());
-        offset += shared.getPanelBytes();
-      }
+    for (auto [index, tile] : llvm::enumerate(type.getTiles())) {
+      auto shared = cast<tile::SharedType>(tile);
+      tiles.push_back({shared, ViewValues::of(adaptor.getViews()[index]), offset});
+      offset += shared.getBytes();
+    }
+    if (Value begin = onlyValue(adaptor.getBegin())) {
+      int64_t boxRows = op.getBoxRows() ? op.getBoxRows() : tiles.front().shared.getRows();
+      int64_t pageSize = cast<tile::ViewType>(op.getViews().front().getType()).getPageSize();
+      BoundedCopies{lane, tiles, slot, begin, adaptor.getEnd().front(), boxRows, pageSize}.copy(
+          adaptor.getAt().front().front());
+    } else {
+      for (auto [index, tile] : llvm::enumerate(tiles))
+        copyBox(lane, tile, tile.view.map, slot, Value(), adaptor.getAt()[index].front(), tile.view.batch);
     }
     rewriter.eraseOp(op);
     return success();

@@ -7,10 +7,11 @@
 //     !tile.frag<16x80xbf16, operand>      20 x i32 (pairs)
 //     !tile.shared<...>                    i32 (address in shared memory)
 //     !tile.ring<...>                      i32, i32 (slots, barriers)
-//     !tile.view<...>                      base, strides, group, batch, head, tensor map
+//     !tile.view<...>                      base, strides, group, batch, head, maps, pages
 //
 // The entry takes the launch record by value and, where rings copy, the tensor maps
-// of q, [r,] k, v: grid constants, so that nothing is copied to local memory.
+// of q, [r,] k, v, then of single rows of k, v where copies of them have bounds: grid
+// constants, so that nothing is copied to local memory.
 //
 //===----------------------------------------------------------------------===//
 
@@ -62,12 +63,12 @@ static void addConversions(TypeConverter &converter, MLIRContext *context) {
   });
 }
 
-/// Tensors whose rows a ring is filled from, in the order of the entry's maps.
-static SmallVector<tile::Tensor> mappedTensors(tile::KernelOp kernel) {
+/// Tensors whose rows a ring is filled from (`bounded`: within bounds), in the order of the entry's maps.
+static SmallVector<tile::Tensor> mappedTensors(tile::KernelOp kernel, bool bounded) {
   llvm::SmallSetVector<tile::Tensor, 4> used;
   kernel.walk([&](tile::RingFillOp fill) {
     for (Value view : fill.getViews())
-      if (auto op = view.getDefiningOp<tile::ViewOp>())
+      if (auto op = view.getDefiningOp<tile::ViewOp>(); op && (!bounded || fill.getBegin()))
         used.insert(op.getTensor());
   });
   return llvm::to_vector(llvm::make_filter_range(
@@ -110,7 +111,8 @@ static LLVM::LLVMFuncOp createEntry(ImplicitLocOpBuilder &b, tile::KernelOp kern
 static LogicalResult convertKernel(tile::KernelOp kernel) {
   MLIRContext *context = kernel.getContext();
   ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
-  SmallVector<tile::Tensor> maps = mappedTensors(kernel);
+  SmallVector<tile::Tensor> maps = mappedTensors(kernel, /*bounded=*/false);
+  SmallVector<tile::Tensor> rowMaps = mappedTensors(kernel, /*bounded=*/true);
   auto gpuModule = gpu::GPUModuleOp::create(b, "kernels");
   b.setInsertionPointToStart(gpuModule.getBody());
 
@@ -121,11 +123,13 @@ static LogicalResult convertKernel(tile::KernelOp kernel) {
   facts.sharedMemory = LLVM::GlobalOp::create(b, LLVM::LLVMArrayType::get(b.getI8Type(), 0), /*isConstant=*/false,
                                               LLVM::Linkage::External, "shared_memory", Attribute(), /*alignment=*/1024,
                                               /*addrSpace=*/3);
-  LLVM::LLVMFuncOp function = createEntry(b, kernel, maps.size());
+  LLVM::LLVMFuncOp function = createEntry(b, kernel, maps.size() + rowMaps.size());
   Block *entry = function.addEntryBlock(b);
   facts.record = entry->getArgument(0);
   for (auto [index, tensor] : llvm::enumerate(maps))
     facts.maps[tensor] = entry->getArgument(1 + index);
+  for (auto [index, tensor] : llvm::enumerate(rowMaps))
+    facts.rowMaps[tensor] = entry->getArgument(1 + maps.size() + index);
   b.setInsertionPointToEnd(entry);
   kernel.walk([&](tile::AwaitLaunchOp) { // As early as may be.
     NVVM::GriddepcontrolOp::create(b, NVVM::GridDepActionKind::launch_dependents);

@@ -119,6 +119,10 @@ static LogicalResult emitOperation(HostTask &task, Operation *operation) {
       .Case([&](tile::ArgumentOp op) {
         return done([&] { task.scalars.map(op.getResult(), task.field(op.getName())); });
       })
+      .Case([&](tile::LookupOp op) {
+        return done([&] { task.scalars.map(op.getResult(), emitLookup(task, op)); });
+      })
+      .Case([&](tile::LeaveOp op) { return done([&] { emitLeave(task, op); }); })
       .Case([&](tile::ViewOp op) { return done([&] { task.views[op.getResult()] = makeView(task, op); }); })
       .Case([&](tile::LoadOp op) { return emitLoad(task, op); })
       .Case([&](tile::StoreOp op) { return done([&] { emitStore(task, op); }); })

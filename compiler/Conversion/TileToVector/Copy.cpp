@@ -29,17 +29,45 @@ HostView lla::makeView(HostTask &task, tile::ViewOp op) {
   view.columns = op.getType().getColumns();
   view.element = op.getType().getElementType();
   Value batch = v.toIndex(task.scalar(op.getBatch())), head = v.toIndex(task.scalar(op.getHead()));
-  Value elements = v.add(v.mul(batch, stride("_batch_stride")), v.mul(head, view.headStride));
+  Value elements;
+  view.pageSize = op.getType().getPageSize();
+  if (view.pageSize) {
+    elements = v.mul(head, view.headStride);
+    view.pageStride = stride("_batch_stride");
+    view.table = v.at(task.field("page_table"), v.mul(batch, task.field("page_table_stride")), task.b.getI32Type());
+  } else {
+    elements = v.add(v.mul(batch, stride("_batch_stride")), v.mul(head, view.headStride));
+  }
   if (op.getShard())
     elements = v.add(elements, v.mul(v.toIndex(task.scalar(op.getShard())), stride("_shard_stride")));
   view.base = v.at(task.field(tensor), elements, view.element);
   return view;
 }
 
+Value lla::emitLookup(HostTask &task, tile::LookupOp op) {
+  ImplicitLocOpBuilder &b = task.b;
+  Value array = task.field(op.getArray()), none = LLVM::ZeroOp::create(b, array.getType());
+  Value given = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, array, none);
+  auto branch = scf::IfOp::create(
+      b, given,
+      [&](OpBuilder &, Location) {
+        Value element = task.v.at(array, task.v.toIndex(task.scalar(op.getIndex())), b.getI32Type());
+        scf::YieldOp::create(b, LLVM::LoadOp::create(b, b.getI32Type(), element).getResult());
+      },
+      [&](OpBuilder &, Location) { scf::YieldOp::create(b, task.scalar(op.getOtherwise())); });
+  return branch.getResult(0);
+}
+
 namespace {
 /// Rows [first, first + valid) of a view, valid <= rows.
 struct RowRange {
   Value first, valid; ///< i64
+  Value last;         ///< The view's last row, i64: what is behind it has no page.
+
+  /// `row`, or the last row of a paged view if that comes before.
+  Value within(HostTask &task, const HostView &view, Value row) const {
+    return view.pageSize ? arith::MinSIOp::create(task.b, row, last).getResult() : row;
+  }
 };
 } // namespace
 
@@ -48,7 +76,7 @@ static RowRange clip(HostTask &task, Value row, Value limit, int64_t rows) {
   Vectors &v = task.v;
   Value first = v.toIndex(task.scalar(row)), end = v.toIndex(task.scalar(limit));
   Value valid = arith::MinSIOp::create(task.b, arith::SubIOp::create(task.b, end, first), v.index(rows));
-  return {first, arith::MaxSIOp::create(task.b, valid, v.index(0))};
+  return {first, arith::MaxSIOp::create(task.b, valid, v.index(0)), v.add(end, v.index(-1))};
 }
 
 /// Calls `body(column, live)` for each vector of a row.
@@ -99,7 +127,7 @@ static void loadRows(HostTask &task, const HostView &view, const DenseTile &tile
   };
   v.loop(v.index(0), range.valid, [&](Value i) {
     if (ahead)
-      prefetchRow(task, view, v.add(ahead, i));
+      prefetchRow(task, view, range.within(task, view, v.add(ahead, i)));
     Value row = task.rowPointer(view, v.add(range.first, i));
     if (tile.isColumn())
       return v.storeScalar(v.loadScalar(row, view.element), task.address(tile, i, 0), tile.element);
@@ -141,7 +169,8 @@ static void transposeBlock(HostTask &task, const HostView &view, const DenseTile
   Vectors::Values pointers, exists;
   for (int64_t i = 0; i < v.lanes; ++i) {
     Value place = v.add(block, v.index(i));
-    pointers.push_back(task.rowPointer(view, v.add(range.first, place)));
+    Value row = v.add(range.first, place);
+    pointers.push_back(task.rowPointer(view, partial ? range.within(task, view, row) : row));
     exists.push_back(arith::CmpIOp::create(task.b, arith::CmpIPredicate::slt, place, range.valid));
   }
   auto loadRow = [&](int64_t i, Value column, int64_t live) -> Value {

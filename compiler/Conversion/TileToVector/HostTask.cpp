@@ -40,9 +40,23 @@ Value HostTask::field(llvm::StringRef name) {
   return LLVM::LoadOp::create(b, types[field->kind], address);
 }
 
+void lla::emitLeave(HostTask &task, tile::LeaveOp op) {
+  Region *function = task.b.getInsertionBlock()->getParent();
+  Block *done = &function->emplaceBlock(), *rest = &function->emplaceBlock();
+  LLVM::CondBrOp::create(task.b, task.scalar(op.getCondition()), done, rest);
+  task.b.setInsertionPointToEnd(done);
+  LLVM::ReturnOp::create(task.b, ValueRange());
+  task.b.setInsertionPointToEnd(rest);
+}
+
 Value HostTask::rowPointer(const HostView &view, Value row) {
   Value elements;
-  if (view.group == 1) {
+  if (view.pageSize) {
+    Value size = v.index(view.pageSize);
+    Value number = v.at(view.table, arith::DivUIOp::create(b, row, size).getResult(), b.getI32Type());
+    Value page = v.toIndex(LLVM::LoadOp::create(b, b.getI32Type(), number));
+    elements = v.add(v.mul(page, view.pageStride), v.mul(arith::RemUIOp::create(b, row, size), view.rowStride));
+  } else if (view.group == 1) {
     elements = v.mul(row, view.rowStride);
   } else {
     Value group = v.index(view.group);

@@ -25,6 +25,8 @@ struct HostView {
   mlir::Value rowStride, headStride; ///< i64, elements.
   int64_t group, columns;
   mlir::Type element;
+  int64_t pageSize = 0;          ///< 0: not paged. Else `base` is that of page 0, and
+  mlir::Value table, pageStride; ///< the sequence's page numbers, elements between pages (i64).
 };
 
 /// What all emitters share: the launch, the scratch, and what has been emitted so far.
@@ -57,6 +59,10 @@ public:
 
 // One emitter per op; results that are tiles go to their buffers.
 HostView makeView(HostTask &, tile::ViewOp);
+/// i32: the element, or the op's other value where the launch has no such array.
+mlir::Value emitLookup(HostTask &, tile::LookupOp);
+/// Ends the task where the condition holds; what is emitted from here on runs elsewhere.
+void emitLeave(HostTask &, tile::LeaveOp);
 mlir::LogicalResult emitLoad(HostTask &, tile::LoadOp);
 void emitStore(HostTask &, tile::StoreOp);
 mlir::LogicalResult emitDot(HostTask &, tile::DotOp);

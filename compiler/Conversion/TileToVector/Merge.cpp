@@ -7,10 +7,10 @@
 //     d1 = sum f_i d1_i                 O1 = sum f_i O1_i
 //     d2 = sum f_i (d2_i + (c_i - C) d1_i)     O2 likewise
 //
-// The counter wraps to 0 with the last arrival. It is incremented acq_rel: the
-// partials are written before, and read after, by whoever sees the others' counts.
-// All operands are in the workspace before a result is written (BufferPlan relies
-// on it).
+// The counter wraps to 0 with the last arrival, of as many as the op says. It is
+// incremented acq_rel: the partials are written before, and read after, by whoever
+// sees the others' counts. All operands are in the workspace before a result is
+// written (BufferPlan relies on it).
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,7 +27,9 @@ public:
     dim = op.getColumns();
     probe = bool(op.getO2());
     floats = (probe ? 2 : 1) * dim + 4;
-    splits = v.toIndex(task.field("splits"));
+    places = v.toIndex(task.field("splits"));
+    arriving = op.getSplits() ? task.scalar(op.getSplits()) : task.field("splits");
+    splits = v.toIndex(arriving);
     tileIndex = v.toIndex(task.gridX);
     workspace = task.field("workspace");
     partials = v.at(workspace, task.field("partials_offset"), b.getI8Type());
@@ -54,7 +56,7 @@ private:
 
   /// The partial state of a row (i64) of one split (i64).
   Value partial(Value split, Value row) {
-    Value state = v.add(v.mul(tileIndex, splits), split);
+    Value state = v.add(v.mul(tileIndex, places), split);
     Value index = v.add(v.mul(state, v.index(op.getRows())), row);
     return v.at(partials, v.mul(index, v.index(floats)), b.getF32Type());
   }
@@ -85,7 +87,7 @@ private:
 
   /// Counts this task in; true for the last of the splits.
   Value arrive() {
-    Value mostRecent = arith::SubIOp::create(b, task.field("splits"), v.i32(1));
+    Value mostRecent = arith::SubIOp::create(b, arriving, v.i32(1));
     Value counter = v.at(workspace, tileIndex, b.getI32Type());
     Value before =
         LLVM::AtomicRMWOp::create(b, LLVM::AtomicBinOp::uinc_wrap, counter, mostRecent, LLVM::AtomicOrdering::acq_rel);
@@ -168,7 +170,9 @@ private:
   tile::MergeOp op;
   bool probe;
   int64_t dim, floats; ///< Of one row's partial state.
-  Value splits, tileIndex, workspace, partials;
+  Value places;           ///< Splits that the workspace has room for, i64,
+  Value arriving, splits; ///< and those that arrive, i32 and i64.
+  Value tileIndex, workspace, partials;
 };
 } // namespace
 

@@ -129,6 +129,120 @@ func.func @registers_probe(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>,
 // -----
 
 //===----------------------------------------------------------------------===//
+// Ragged lengths and paged keys: registers
+//===----------------------------------------------------------------------===//
+
+#decode = #lla.problem<mode = decode, batch = 4, query_heads = 8, kv_heads = 2, context = 4096, head_dim = 64, ragged = true, page_size = 24>
+#split = #lla.schedule<load = registers, rows = 8, keys = 16, warps = 4, stages = 2, splits = 8, split_tiles = 2>
+!rows = !lla.rows<bf16, dim = 64, group = 4, stacked>
+!queries = tensor<?x?x8x64xbf16>
+!keys = tensor<?x?x2x64xbf16>
+
+func.func @registers_serving(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32, %lengths: tensor<?xi32>,
+    %starts: tensor<?xi32>, %table: tensor<?x?xi32>) -> !queries
+    attributes {lla.problem = #decode, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #split} {
+  %0 = lla.online_init : <64, probe>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 4, stacked>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale lengths %lengths starts %starts pages %table of 24
+    range whole : <64, probe> rows !rows keys !keys values !keys -> <64, probe, unmerged = [warps, grid]>
+  %3 = lla.online_merge %2 over warps : <64, probe, unmerged = [warps, grid]> -> <64, probe, unmerged = [grid]>
+  %4 = lla.online_merge %3 over grid : <64, probe, unmerged = [grid]> -> <64, probe>
+  %5 = lla.online_finalize %4 : <64, probe> -> !queries
+  return %5 : !queries
+}
+
+// CHECK-LABEL: tile.kernel @registers_serving
+// CHECK-DAG: %[[SPLIT:.*]] = tile.index grid_y
+// CHECK-DAG: %[[SPLITS:.*]] = tile.argument "splits"
+// CHECK-DAG: %[[CONTEXT:.*]] = tile.argument "context"
+// The length is within 0..context, the start within 0..length.
+// CHECK: %[[GIVEN:.*]] = tile.lookup "lengths"[%[[BATCH:.*]]] otherwise %[[CONTEXT]]
+// CHECK: %[[ATMOST:.*]] = arith.minsi %[[GIVEN]], %[[CONTEXT]]
+// CHECK: %[[LENGTH:.*]] = arith.maxsi %c0{{.*}}, %[[ATMOST]]
+// CHECK: %[[FROM:.*]] = tile.lookup "starts"[%[[BATCH]]] otherwise %c0
+// CHECK: %[[BEFORE:.*]] = arith.minsi %[[FROM]], %[[LENGTH]]
+// CHECK: %[[START:.*]] = arith.maxsi %c0{{.*}}, %[[BEFORE]]
+// Tiles begin where an eighth key of a page does: gcd(24, 16).
+// CHECK: %[[WITHIN:.*]] = arith.remui %[[START]], %c8
+// CHECK: %[[FIRSTTILE:.*]] = arith.subi %[[START]], %[[WITHIN]]
+// CHECK: %[[SPAN:.*]] = arith.subi %[[LENGTH]], %[[FIRSTTILE]]
+// CHECK: %[[TILES:.*]] = arith.divui %{{.*}}, %c16
+// As many splits as have split_tiles tiles each; surplus ones leave before anything else.
+// CHECK: %[[LEAST:.*]] = tile.argument "split_tiles"
+// CHECK: %[[PARTS:.*]] = arith.divui %{{.*}}, %[[LEAST]]
+// CHECK: %[[ANY:.*]] = arith.maxsi %c1{{.*}}, %[[PARTS]]
+// CHECK: %[[WORKING:.*]] = arith.minsi %[[SPLITS]], %[[ANY]]
+// CHECK: %[[SURPLUS:.*]] = arith.cmpi sge, %[[SPLIT]], %[[WORKING]]
+// CHECK: tile.leave %[[SURPLUS]]
+// CHECK: %[[K:.*]] = tile.view k[{{[^]]*}}] : <64 x bf16, pages = 24>
+// CHECK: %[[V:.*]] = tile.view v[{{[^]]*}}] : <64 x bf16, pages = 24>
+// The splits that work share the tiles.
+// CHECK: %[[STEP:.*]] = arith.muli %[[WORKING]], %c4
+// CHECK: scf.for %{{.*}} to %[[TILES]] step %[[STEP]]
+// CHECK: %[[KEY:.*]] = arith.addi %[[FIRSTTILE]]
+// Both loads have the pages of one look into the table.
+// CHECK: %[[P0:.*]] = tile.page %[[K]][%[[KEY]]] until %[[CONTEXT]]
+// CHECK: %[[NEXT:.*]] = arith.addi %[[KEY]], %c8
+// CHECK: %[[P1:.*]] = tile.page %[[K]][%[[NEXT]]] until %[[CONTEXT]]
+// CHECK: tile.load %[[K]][%[[KEY]]] pages %[[P0]], %[[P1]] from %[[START]] until %[[LENGTH]]
+// CHECK: ^bb0(%{{.*}}: f32, %{{.*}}: i32, %[[AT:.*]]: i32):
+// CHECK: arith.cmpi slt, %[[AT]], %[[LENGTH]]
+// CHECK: arith.cmpi sge, %[[AT]], %[[START]]
+// CHECK-NOT: tile.page
+// CHECK: tile.load %[[V]][%[[KEY]]] pages %[[P0]], %[[P1]] from %[[START]] until %[[LENGTH]]
+// CHECK: tile.merge over warps {{.*}}, o2 %{{[^ ]*}} {columns
+// A split that works alone stores at once; the others merge, as many as work.
+// CHECK: %[[ALONE:.*]] = arith.cmpi eq, %[[WORKING]], %c1
+// CHECK: scf.if %[[ALONE]] {
+// CHECK-NOT: tile.merge
+// CHECK: tile.store
+// CHECK: } else {
+// CHECK: %{{.*}}:6, %[[LAST:.*]] = tile.merge over grid {{.*}} splits %[[WORKING]] {
+// CHECK: scf.if %[[LAST]]
+// CHECK: tile.store
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Ragged lengths: a cluster works or leaves as a whole, and one that works alone merges over itself only
+//===----------------------------------------------------------------------===//
+
+#decode = #lla.problem<mode = decode, batch = 4, query_heads = 8, kv_heads = 2, context = 4096, head_dim = 64, ragged = true>
+#split = #lla.schedule<load = registers, rows = 8, keys = 16, warps = 4, stages = 2, splits = 8, cluster = 2>
+!rows = !lla.rows<bf16, dim = 64, group = 4, stacked>
+!queries = tensor<?x?x8x64xbf16>
+!keys = tensor<?x?x2x64xbf16>
+
+func.func @cluster_serving(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32, %lengths: tensor<?xi32>,
+    %starts: tensor<?xi32>) -> !queries
+    attributes {lla.problem = #decode, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #split} {
+  %0 = lla.online_init : <64, probe>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 4, stacked>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale lengths %lengths starts %starts
+    range whole : <64, probe> rows !rows keys !keys values !keys -> <64, probe, unmerged = [warps, cluster, grid]>
+  %3 = lla.online_merge %2 over warps : <64, probe, unmerged = [warps, cluster, grid]> -> <64, probe, unmerged = [cluster, grid]>
+  %4 = lla.online_merge %3 over cluster : <64, probe, unmerged = [cluster, grid]> -> <64, probe, unmerged = [grid]>
+  %5 = lla.online_merge %4 over grid : <64, probe, unmerged = [grid]> -> <64, probe>
+  %6 = lla.online_finalize %5 : <64, probe> -> !queries
+  return %6 : !queries
+}
+
+// CHECK-LABEL: tile.kernel @cluster_serving
+// CHECK: %[[ANY:.*]] = arith.maxsi %[[ONE:c1.*]], %{{.*}} : i32
+// CHECK: %[[UP:.*]] = arith.addi %[[ANY]], %[[ONE]]
+// CHECK: %[[CLUSTERS:.*]] = arith.divui %[[UP]], %[[TWO:c2.*]] : i32
+// CHECK: %[[WHOLE:.*]] = arith.muli %[[CLUSTERS]], %[[TWO]]
+// CHECK: %[[WORKING:.*]] = arith.minsi %{{.*}}, %[[WHOLE]]
+// CHECK: tile.leave
+// Keys that lie in a row: neither pages nor a begin of the tiles before the start.
+// CHECK: tile.load %{{[^ ]*}}[%{{[^ ]*}}] until %{{.*}} -> <16 x 64 x bf16, keys>
+// CHECK: tile.merge over cluster {{.*}}, o2 %{{[^ ]*}} {columns
+// CHECK: arith.cmpi eq, %[[WORKING]], %[[TWO]]
+// CHECK: tile.merge over grid {{.*}} splits %[[WORKING]] {
+
+// -----
+
+//===----------------------------------------------------------------------===//
 // load = registers without a probe: 16 query rows, one value fragment, own rows per warp
 //===----------------------------------------------------------------------===//
 
@@ -223,6 +337,47 @@ func.func @ring(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -
 // CHECK: tile.map({{.*}}) at %
 // CHECK: arith.cmpi slt
 // CHECK: tile.store {{.*}} : <16 x 64 x f32, accumulator>, <64 x bf16>
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Ragged lengths and paged keys: ring
+//===----------------------------------------------------------------------===//
+
+#prefill = #lla.problem<mode = prefill, query_heads = 2, kv_heads = 1, context = 512, head_dim = 64, causal = true, ragged = true, page_size = 16>
+#ring = #lla.schedule<load = ring, rows = 64, keys = 48, warps = 4, stages = 3>
+!rows = !lla.rows<bf16, dim = 64, group = 1, separate>
+!queries = tensor<?x?x2x64xbf16>
+!keys = tensor<?x?x1x64xbf16>
+
+func.func @ring_serving(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32, %lengths: tensor<?xi32>,
+    %starts: tensor<?xi32>, %table: tensor<?x?xi32>) -> !queries
+    attributes {lla.problem = #prefill, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #ring} {
+  %0 = lla.online_init : <64, probe>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 1, separate>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale lengths %lengths starts %starts pages %table of 16
+    causal range whole : <64, probe> rows !rows keys !keys values !keys -> <64, probe>
+  %3 = lla.online_finalize %2 : <64, probe> -> !queries
+  return %3 : !queries
+}
+
+// CHECK-LABEL: tile.kernel @ring_serving
+// CHECK: tile.lookup "lengths"
+// CHECK: %[[BEFORE:.*]] = arith.minsi
+// CHECK: tile.lookup "starts"
+// CHECK: %[[START:.*]] = arith.maxsi
+// CHECK: %[[END:.*]] = arith.maxsi %[[START]], %{{.*}} : i32
+// CHECK: %[[WITHIN:.*]] = arith.remui %[[START]], %c16
+// CHECK: %[[FIRSTTILE:.*]] = arith.subi %[[START]], %[[WITHIN]]
+// Queries lie in a row, keys in pages; a tile of 48 keys is three boxes of 16. Before key 0 there is nothing to hide.
+// CHECK: tile.copy %{{[^ ]*}}[%{{[^ ]*}}] : <64 x bf16> ->
+// CHECK: tile.copy %{{[^ ]*}}[%{{[^ ]*}}] : <64 x bf16> ->
+// CHECK: %[[ISZERO:.*]] = arith.cmpi eq, %[[START]], %c0
+// CHECK: %[[FROM:.*]] = arith.select %[[ISZERO]], %c-48{{.*}}, %[[START]]
+// CHECK: scf.for
+// CHECK: %[[KEY:.*]] = arith.addi %[[FIRSTTILE]]
+// CHECK: tile.copy %{{.*}}[%[[KEY]]] from %[[FROM]] until %[[END]] boxes of 16 : <64 x bf16, pages = 16> -> <48 x 64 x bf16>
+// CHECK: tile.copy %{{.*}}[%[[KEY]]] from %[[FROM]] until %[[END]] boxes of 16 : <64 x bf16, pages = 16> -> <48 x 64 x bf16>
 
 // -----
 
@@ -427,3 +582,78 @@ func.func @merge_host(%po: tensor<?x?x?x2x64xf32>, %pl: tensor<?x?x?x2xf32>)
 // CHECK-NOT: tile.load
 // CHECK-NOT: arith.minsi
 // CHECK: tile.store {{.*}} : <8 x 1 x f32, dense>, <1 x f32>
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Ragged lengths and paged keys: scratch; tiles begin at the start, rows are looked up one by one
+//===----------------------------------------------------------------------===//
+
+#decode = #lla.problem<mode = decode, batch = 3, query_heads = 4, kv_heads = 2, context = 1024, head_dim = 24, dtype = fp32, ragged = true, page_size = 24>
+#scratch = #lla.schedule<load = scratch, rows = 2, keys = 32, warps = 1, stages = 1, splits = 2>
+!rows = !lla.rows<f32, dim = 24, group = 2, separate>
+!queries = tensor<?x?x4x24xf32>
+!keys = tensor<?x?x2x24xf32>
+
+func.func @scratch_serving(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32, %lengths: tensor<?xi32>,
+    %starts: tensor<?xi32>, %table: tensor<?x?xi32>) -> !queries
+    attributes {lla.problem = #decode, lla.target = #lla.target<arch = "host">, lla.schedule = #scratch} {
+  %0 = lla.online_init : <24, probe>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <f32, dim = 24, group = 2, separate>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale lengths %lengths starts %starts pages %table of 24
+    range whole : <24, probe> rows !rows keys !keys values !keys -> <24, probe, unmerged = [grid]>
+  %3 = lla.online_merge %2 over grid : <24, probe, unmerged = [grid]> -> <24, probe>
+  %4 = lla.online_finalize %3 : <24, probe> -> !queries
+  return %4 : !queries
+}
+
+// CHECK-LABEL: tile.kernel @scratch_serving
+// CHECK: tile.lookup "starts"
+// CHECK: %[[START:.*]] = arith.maxsi
+// CHECK: tile.leave
+// CHECK: %[[K:.*]] = tile.view k[{{[^]]*}}] : <24 x f32, pages = 24>
+// CHECK-NOT: tile.page
+// CHECK: %[[KEY:.*]] = arith.addi %[[START]]
+// CHECK: tile.load %[[K]][%[[KEY]]] until %{{.*}} : <24 x f32, pages = 24> -> <32 x 24 x f32, dense>
+// CHECK-NOT: tile.page
+// CHECK: tile.merge over grid {{.*}} splits %
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Ragged lengths: a split that works alone stores the state, too
+//===----------------------------------------------------------------------===//
+
+#decode = #lla.problem<mode = decode, batch = 3, query_heads = 4, kv_heads = 2, context = 1024, head_dim = 24, dtype = fp32, ragged = true, state = true>
+#scratch = #lla.schedule<load = scratch, rows = 2, keys = 32, warps = 1, stages = 1, splits = 2>
+!rows = !lla.rows<f32, dim = 24, group = 2, separate>
+!queries = tensor<?x?x4x24xf32>
+!keys = tensor<?x?x2x24xf32>
+!state = tensor<?x?x4xf32>
+
+func.func @state_serving(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32, %lengths: tensor<?xi32>,
+    %starts: tensor<?xi32>) -> (!queries, !state, !state, !queries)
+    attributes {lla.problem = #decode, lla.target = #lla.target<arch = "host">, lla.schedule = #scratch} {
+  %0 = lla.online_init : <24, probe>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <f32, dim = 24, group = 2, separate>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale lengths %lengths starts %starts
+    range whole : <24, probe> rows !rows keys !keys values !keys -> <24, probe, unmerged = [grid]>
+  %3 = lla.online_merge %2 over grid : <24, probe, unmerged = [grid]> -> <24, probe>
+  %4 = lla.online_finalize %3 : <24, probe> -> !queries
+  %5:3 = lla.online_statistics %3 : <24, probe> -> !state, !state, !queries
+  return %4, %5#0, %5#1, %5#2 : !queries, !state, !state, !queries
+}
+
+// CHECK-LABEL: tile.kernel @state_serving
+// CHECK: scf.if %{{.*}} {
+// CHECK-NOT: tile.merge
+// CHECK: tile.view o[
+// CHECK: tile.view lse[
+// CHECK: tile.view tbar[
+// CHECK: tile.view vbar[
+// CHECK: } else {
+// CHECK: tile.merge over grid
+// CHECK: tile.view o[
+// CHECK: tile.view lse[
+// CHECK: tile.view tbar[
+// CHECK: tile.view vbar[

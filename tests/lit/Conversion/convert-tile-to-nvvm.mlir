@@ -237,6 +237,114 @@ tile.kernel @wgmma attributes {warps = 4, producer_warps = 4} {
 // -----
 
 //===----------------------------------------------------------------------===//
+// Ragged lengths and paged keys
+//===----------------------------------------------------------------------===//
+
+// CHECK-LABEL: llvm.func @serving(
+tile.kernel @serving attributes {warps = 1} {
+  // CHECK: %[[X:.*]] = nvvm.read.ptx.sreg.ctaid.x
+  %x = tile.index grid_x
+  %y = tile.index grid_y
+  // CHECK: %[[CONTEXT:.*]] = llvm.load %{{.*}} invariant : !llvm.ptr -> i32
+  %context = tile.argument "context" : i32
+  // A null array is not read.
+  // CHECK: %[[ARRAY:.*]] = llvm.load %{{.*}} invariant : !llvm.ptr -> i64
+  // CHECK: %[[THERE:.*]] = arith.cmpi ne, %[[ARRAY]], %c0
+  // CHECK: %[[READ:.*]] = arith.extui %[[THERE]]
+  // CHECK: %[[VALUE:.*]] = llvm.inline_asm {{.*}}@p ld.global.nc.b32 {{.*}}, %[[READ]] :
+  // CHECK: %[[LENGTH:.*]] = arith.select %[[THERE]], %[[VALUE]], %[[CONTEXT]]
+  %length = tile.lookup "lengths"[%x] otherwise %context
+  // CHECK: %[[SURPLUS:.*]] = arith.cmpi sge, %{{.*}}, %[[LENGTH]]
+  %surplus = arith.cmpi sge, %y, %length : i32
+  // CHECK: llvm.cond_br %[[SURPLUS]], ^[[DONE:.*]], ^[[ON:.*]]
+  // CHECK: ^[[ON]]:
+  tile.leave %surplus
+  // CHECK: %[[ROWSTRIDE:.*]] = llvm.load %{{.*}} invariant : !llvm.ptr -> i64
+  // CHECK: %[[PAGESTRIDE:.*]] = llvm.load %{{.*}} invariant : !llvm.ptr -> i64
+  // CHECK: %[[TABLE:.*]] = llvm.inttoptr %{{.*}} : i64 to !llvm.ptr<1>
+  // CHECK: %[[POOL:.*]] = llvm.inttoptr %{{.*}} : i64 to !llvm.ptr<1>
+  %k = tile.view k[%x, %y] : <64 x bf16, pages = 24>
+  // CHECK: %[[INSIDE:.*]] = arith.cmpi slt, %[[ROW:.*]], %[[CONTEXT]]
+  // CHECK: arith.divui %[[ROW]], %c24
+  // CHECK: llvm.getelementptr %[[TABLE]]
+  // CHECK: %[[LOOK:.*]] = arith.extui %[[INSIDE]]
+  // CHECK: %[[PAGE:.*]] = llvm.inline_asm {{.*}}@p ld.global.nc.b32 {{.*}}, %[[LOOK]] :
+  %page = tile.page %k[%y] until %context : <64 x bf16, pages = 24>
+  // One look serves 8 keys: the page's first row, and the first key's row in it.
+  // CHECK: %[[WIDE:.*]] = arith.extsi %[[PAGE]] : i32 to i64
+  // CHECK: arith.muli %[[WIDE]]
+  // CHECK: arith.remui %[[ROW]], %c24
+  // CHECK: llvm.getelementptr %[[POOL]]
+  // Keys before `from` or at `until` are not read: one comparison without a sign.
+  // CHECK: arith.cmpi ult
+  // CHECK-COUNT-2: ld.global.nc.L1::no_allocate.v4.b32
+  // CHECK-NOT: ld.global.nc
+  // CHECK: llvm.return
+  // CHECK: ^[[DONE]]:
+  // CHECK-NEXT: llvm.return
+  %keys = tile.load %k[%y] pages %page from %y until %length : <64 x bf16, pages = 24> -> <8 x 64 x bf16, keys>
+}
+
+// -----
+
+// Without pages each row looks for its own: 16 keys are two rows a lane, once each for both of its chunks.
+// CHECK-LABEL: llvm.func @row_by_row
+tile.kernel @row_by_row attributes {warps = 1} {
+  %y = tile.index grid_y
+  %end = tile.argument "context" : i32
+  %k = tile.view k[%y, %y] : <64 x bf16, pages = 9>
+  // CHECK: arith.divui %{{.*}}, %c9
+  // CHECK-COUNT-2: ld.global.nc.b32
+  // CHECK-NOT: ld.global.nc.b32
+  %keys = tile.load %k[%y] until %end : <64 x bf16, pages = 9> -> <16 x 64 x bf16, keys>
+}
+
+// -----
+
+!ring = !tile.ring<2 x [!tile.shared<48 x 64 x bf16>, !tile.shared<48 x 64 x bf16>]>
+!view = !tile.view<64 x bf16, pages = 16>
+
+// Maps of k's and v's boxes, then of their rows.
+// CHECK-LABEL: llvm.func @paged_ring(
+// CHECK-SAME: %{{.*}}: !llvm.ptr {{{.*}}}, %[[KMAP:.*]]: !llvm.ptr {llvm.align = 64 : i64, {{.*}}}, %[[VMAP:.*]]: !llvm.ptr {llvm.align = 64 : i64, {{.*}}}, %[[KROWS:.*]]: !llvm.ptr {llvm.align = 64 : i64, {{.*}}}, %[[VROWS:.*]]: !llvm.ptr {llvm.align = 64 : i64, {{[^}]*}}}) attributes
+tile.kernel @paged_ring attributes {warps = 4, producer_warps = 4} {
+  %ring = tile.ring {offset = 0, barrier_offset = 24576} : !ring
+  %n = tile.argument "context" : i32
+  %begin = tile.argument "query_length" : i32
+  %end = tile.argument "batch" : i32
+  %k = tile.view k[%n, %n] : <64 x bf16, pages = 16>
+  %v = tile.view v[%n, %n] : <64 x bf16, pages = 16>
+  tile.roles producer {
+    // Whatever is left out, the bytes that arrive are a whole tile's: what a map does not cover is zeros.
+    // CHECK: nvvm.mbarrier.arrive.expect_tx %{{.*}}, %c12288
+    // CHECK: scf.for %[[BOX:.*]] = %c0{{.*}} to %c48{{.*}} step %c16
+    // CHECK: %[[ROW:.*]] = arith.addi %{{.*}}, %[[BOX]]
+    // A box that is all inside or all outside is one copy.
+    // CHECK: %[[OUTSIDE:.*]] = arith.ori
+    // CHECK: %[[AT_ONCE:.*]] = arith.ori %{{.*}}, %[[OUTSIDE]]
+    // Outside, nothing is looked up.
+    // CHECK: %[[LOOKS:.*]] = arith.xori %[[OUTSIDE]]
+    // CHECK: %[[LOOK:.*]] = arith.extui %[[LOOKS]]
+    // CHECK: %[[PAGE:.*]] = llvm.inline_asm {{.*}}@p ld.global.nc.b32 {{.*}}, %[[LOOK]] :
+    // CHECK: %[[STEP:.*]] = arith.select %[[AT_ONCE]], %c16{{.*}}, %c1
+    // CHECK: scf.for %{{.*}} step %[[STEP]]
+    // A hidden row is copied from before the page's first: zeros.
+    // CHECK: %[[SOURCE:.*]] = arith.select %{{.*}}, %{{.*}}, %c-16
+    // CHECK: %[[KEYS:.*]] = arith.select %[[AT_ONCE]], %[[KMAP]], %[[KROWS]]
+    // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %[[KEYS]], %{{.*}}, box[%c0{{[^,]*}}, %[[SOURCE]], %{{.*}}, %[[PAGE]]]
+    // CHECK: %[[VALUES:.*]] = arith.select %[[AT_ONCE]], %[[VMAP]], %[[VROWS]]
+    // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %[[VALUES]], %{{.*}}, box[%c0{{[^,]*}}, %[[SOURCE]], %{{.*}}, %[[PAGE]]]
+    // CHECK-NOT: nvvm.cp.async.bulk
+    tile.ring_fill %ring[%n] from %k, %v at %n, %n begin %begin end %end boxes of 16 : !ring, !view, !view
+  } consumer {
+    %t:2 = tile.ring_acquire %ring[%n] : !ring -> !tile.shared<48 x 64 x bf16>, !tile.shared<48 x 64 x bf16>
+    tile.ring_release %ring[%n] : !ring
+  } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
 // Merges
 //===----------------------------------------------------------------------===//
 
@@ -268,6 +376,25 @@ tile.kernel @merge attributes {warps = 2} {
   // CHECK: ld.global.cg.v4.f32
   // CHECK: ld.global.cg.f32
   %g:3, %last = tile.merge over grid %w#0, %w#1, %w#2 {columns = 64, key_warps = 2, rows = 4, offset = 2176}
+    : <4 x 64 x f32, flat, threads = 64>, <4 x 64 x f32, flat, threads = 64>, <4 x 64 x f32, flat, threads = 64>
+    -> !flat, !flat, !flat
+}
+
+// -----
+
+!flat = !tile.frag<4 x 64 x f32, flat, threads = 64>
+
+// Of those splits that work, the last one to arrive reads the others' parts.
+// CHECK-LABEL: llvm.func @merge_some
+tile.kernel @merge_some attributes {warps = 2} {
+  // CHECK: %[[WORKING:.*]] = nvvm.read.ptx.sreg.ctaid.x
+  %working = tile.index grid_x
+  %s = tile.fill 0.0 : <4 x 64 x f32, flat, threads = 64>
+  // CHECK: %[[MOST:.*]] = arith.addi %[[WORKING]], %c-1
+  // CHECK: atom.global.inc.u32{{.*}}%[[MOST]]
+  // CHECK: arith.cmpi eq, %{{.*}}, %[[MOST]]
+  // CHECK: scf.for %{{.*}} = %c0{{.*}} to %[[WORKING]] step
+  %g:3, %last = tile.merge over grid %s, %s, %s splits %working {columns = 64, key_warps = 1, rows = 4, offset = 0}
     : <4 x 64 x f32, flat, threads = 64>, <4 x 64 x f32, flat, threads = 64>, <4 x 64 x f32, flat, threads = 64>
     -> !flat, !flat, !flat
 }

@@ -143,3 +143,97 @@ tile.kernel @parts attributes {warps = 1 : i64, shared_limit = 512 : i64} {
     tile.store %each, %out[%zero] until %limit : !tile.frag<5 x 1 x f32, dense>, !tile.view<1 x f32>
   }
 }
+
+// -----
+
+// Ragged lengths and paged keys: a null array is not read, a surplus task returns, every row is looked up, and what is
+// prefetched lies before the limit: behind it, the page table may hold anything.
+
+// CHECK-LABEL: llvm.func @serving(
+// CHECK-SAME:    %[[RECORD:[a-z0-9]*]]: !llvm.ptr {{{[^}]*}}}, %[[X:[a-z0-9]*]]: i32, %[[Y:[a-z0-9]*]]: i32
+// CHECK:       %[[CONTEXT:.*]] = llvm.load %{{.*}} : !llvm.ptr -> i32
+// CHECK:       %[[ARRAY:.*]] = llvm.load %{{.*}} : !llvm.ptr -> !llvm.ptr
+// CHECK:       %[[THERE:.*]] = llvm.icmp "ne" %[[ARRAY]]
+// CHECK:       %[[LENGTH:.*]] = scf.if %[[THERE]] -> (i32) {
+// CHECK:         %[[INDEX:.*]] = arith.extsi %[[X]]
+// CHECK:         llvm.getelementptr %[[ARRAY]][%[[INDEX]]] : {{.*}}, i32
+// CHECK:       } else {
+// CHECK:         scf.yield %[[CONTEXT]]
+// CHECK:       %[[SURPLUS:.*]] = arith.cmpi sge, %[[Y]], %[[LENGTH]]
+// CHECK:       llvm.cond_br %[[SURPLUS]], ^[[DONE:bb[0-9]]], ^[[ON:bb[0-9]]]
+// CHECK:       ^[[DONE]]:
+// CHECK-NEXT:  llvm.return
+// CHECK:       ^[[ON]]:
+// CHECK:       %[[TABLE:.*]] = llvm.getelementptr %{{.*}} : {{.*}}, i32
+// CHECK:       %[[POOL:.*]] = llvm.load %{{.*}} : !llvm.ptr -> !llvm.ptr
+// CHECK:       scf.for
+// CHECK:         %[[LAST:.*]] = arith.addi %{{.*}}, %c-1
+// CHECK:         scf.for
+// CHECK:           %[[NEXT:.*]] = arith.minsi %{{.*}}, %[[LAST]]
+// CHECK:           arith.divui %[[NEXT]], %c24
+// CHECK:           "llvm.intr.prefetch"
+// CHECK:           %[[PLACE:.*]] = arith.divui %[[ROW:.*]], %c24
+// CHECK:           %[[ENTRY:.*]] = llvm.getelementptr %[[TABLE]][%[[PLACE]]]
+// CHECK:           %[[PAGE:.*]] = llvm.load %[[ENTRY]] : !llvm.ptr -> i32
+// CHECK:           %[[WIDE:.*]] = arith.extsi %[[PAGE]]
+// CHECK:           arith.muli %[[WIDE]]
+// CHECK:           arith.remui %[[ROW]], %c24
+// CHECK:           llvm.getelementptr %[[POOL]]
+// CHECK:           llvm.load %{{.*}} -> vector<16xf32>
+// CHECK-NOT:   tile.
+tile.kernel @serving attributes {warps = 1 : i64, shared_limit = 2048 : i64} {
+  %zero = arith.constant 0 : i32
+  %step = arith.constant 16 : i32
+  %x = tile.index grid_x
+  %y = tile.index grid_y
+  %context = tile.argument "context" : i32
+  %length = tile.lookup "lengths"[%x] otherwise %context
+  %surplus = arith.cmpi sge, %y, %length : i32
+  tile.leave %surplus
+  %k = tile.view k[%x, %zero] : !tile.view<16 x f32, pages = 24>
+  scf.for %i = %zero to %length step %step : i32 {
+    %t = tile.load %k[%i] until %length : !tile.view<16 x f32, pages = 24> -> !tile.frag<16 x 16 x f32, dense>
+    %s = tile.row_reduce sum %t : !tile.frag<16 x 16 x f32, dense> -> !tile.frag<16 x 1 x f32, dense>
+  }
+}
+
+// -----
+
+// Rows of a whole block are looked up as they are. Of a partial one, the last row stands for those that do not exist.
+
+// CHECK-LABEL: llvm.func @paged_transposed(
+// CHECK:       %[[LAST:.*]] = arith.addi %{{.*}}, %c-1
+// CHECK:       scf.if
+// CHECK-NOT:   arith.minsi
+// CHECK:       } else {
+// CHECK:         %[[ROW0:.*]] = arith.minsi %[[LAST]], %c0
+// CHECK:         arith.divui %[[ROW0]], %c24
+// CHECK:         %[[ROW15:.*]] = arith.minsi %[[LAST]], %c15
+// CHECK:         arith.divui %[[ROW15]], %c24
+tile.kernel @paged_transposed attributes {warps = 1 : i64, shared_limit = 2048 : i64} {
+  %zero = arith.constant 0 : i32
+  %limit = tile.argument "context" : i32
+  %k = tile.view k[%zero, %zero] : !tile.view<16 x f32, pages = 24>
+  %t = tile.load %k[%zero] until %limit transposed
+    : !tile.view<16 x f32, pages = 24> -> !tile.frag<16 x 16 x f32, dense>
+}
+
+// -----
+
+// Of the splits that work, the last one to arrive reads the others' parts.
+
+// CHECK-LABEL: llvm.func @merge_some(
+// CHECK-SAME:    %[[X:[a-z0-9]*]]: i32, %{{[a-z0-9]*}}: i32
+// CHECK:       %[[WORKING:.*]] = arith.extsi %[[X]] : i32 to i64
+// CHECK:       %[[MOST:.*]] = arith.subi %[[X]], %c1
+// CHECK:       %[[BEFORE:.*]] = llvm.atomicrmw uinc_wrap %{{.*}}, %[[MOST]]
+// CHECK:       arith.cmpi eq, %[[BEFORE]], %[[MOST]]
+// CHECK:       scf.for %{{.*}} to %[[WORKING]] step
+tile.kernel @merge_some attributes {warps = 1 : i64, shared_limit = 2048 : i64} {
+  %working = tile.index grid_x
+  %m = tile.fill 0.0 : !tile.frag<2 x 1 x f32, dense>
+  %v = tile.fill 0.0 : !tile.frag<2 x 16 x f32, dense>
+  %g:3, %last = tile.merge over grid %m, %m, %v splits %working {columns = 16, key_warps = 1, rows = 2}
+    : <2 x 1 x f32, dense>, <2 x 1 x f32, dense>, <2 x 16 x f32, dense>
+    -> !tile.frag<2 x 1 x f32, dense>, !tile.frag<2 x 1 x f32, dense>, !tile.frag<2 x 16 x f32, dense>
+}

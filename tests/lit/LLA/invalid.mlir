@@ -33,7 +33,7 @@ func.func @element_type(%q: tensor<1x4x2x64xi8>, %scale: f32) {
 
 func.func @C2_probe_shape(%q: tensor<1x4x2x64xbf16>, %r: tensor<1x1x2x64xbf16>, %k: tensor<1x9x2x64xbf16>, %scale: f32) {
   // expected-error @+1 {{C2: expected r of type 'tensor<1x4x2x64xbf16>', got 'tensor<1x1x2x64xbf16>'}}
-  %o = "lla.attention"(%q, %r, %k, %k, %scale)
+  %o = "lla.attention"(%q, %r, %k, %k, %scale) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 0, 0, 0>}>
     : (tensor<1x4x2x64xbf16>, tensor<1x1x2x64xbf16>, tensor<1x9x2x64xbf16>, tensor<1x9x2x64xbf16>, f32)
     -> tensor<1x4x2x64xbf16>
   return
@@ -61,7 +61,7 @@ func.func @C2_result_element(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x9x2x64xbf16
 
 func.func @C3_value_shape(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x9x2x64xbf16>, %v: tensor<1x9x1x64xbf16>, %scale: f32) {
   // expected-error @+1 {{C3: expected v of type 'tensor<1x9x2x64xbf16>', got 'tensor<1x9x1x64xbf16>'}}
-  %o = "lla.attention"(%q, %k, %v, %scale)
+  %o = "lla.attention"(%q, %k, %v, %scale) <{operandSegmentSizes = array<i32: 1, 0, 1, 1, 1, 0, 0, 0>}>
     : (tensor<1x4x2x64xbf16>, tensor<1x9x2x64xbf16>, tensor<1x9x1x64xbf16>, f32) -> tensor<1x4x2x64xbf16>
   return
 }
@@ -182,6 +182,64 @@ func.func @state_element_type(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x9x2x64xbf1
   %o, %lse, %tbar, %vbar = lla.attention %q keys %k values %k scale %scale
     : tensor<1x4x2x64xbf16>, tensor<1x9x2x64xbf16>
     -> tensor<1x4x2x64xbf16>, tensor<1x4x2xf32>, tensor<1x4x2xf32>, tensor<1x4x2x64xbf16>
+  return
+}
+
+// -----
+
+func.func @C8_lengths_alone(%q: tensor<1x4x2x64xbf16>, %lengths: tensor<?xi32>, %scale: f32) {
+  // expected-error @+1 {{C8: expected lengths and starts together}}
+  %o = lla.attention %q keys %q values %q scale %scale lengths %lengths
+    : tensor<1x4x2x64xbf16>, tensor<1x4x2x64xbf16> -> tensor<1x4x2x64xbf16>
+  return
+}
+
+// -----
+
+func.func @C9_table_alone(%q: tensor<1x4x2x64xbf16>, %table: tensor<?x?xi32>, %scale: f32) {
+  // expected-error @+1 {{C9: expected a page table and a page size together}}
+  %o = lla.attention %q keys %q values %q scale %scale pages %table
+    : tensor<1x4x2x64xbf16>, tensor<1x4x2x64xbf16> -> tensor<1x4x2x64xbf16>
+  return
+}
+
+// -----
+
+func.func @C9_size_alone(%q: tensor<1x4x2x64xbf16>, %scale: f32) {
+  // expected-error @+1 {{C9: expected a page table and a page size together}}
+  %o = lla.attention %q keys %q values %q scale %scale of 16
+    : tensor<1x4x2x64xbf16>, tensor<1x4x2x64xbf16> -> tensor<1x4x2x64xbf16>
+  return
+}
+
+// -----
+
+func.func @C9_small_pages(%q: tensor<1x4x2x64xbf16>, %table: tensor<?x?xi32>, %scale: f32) {
+  // expected-error @+1 {{C9: expected pages of at least 8 keys, got 4}}
+  %o = lla.attention %q keys %q values %q scale %scale pages %table of 4
+    : tensor<1x4x2x64xbf16>, tensor<1x4x2x64xbf16> -> tensor<1x4x2x64xbf16>
+  return
+}
+
+// -----
+
+// Pages are as many as there are; without them k has q's batch.
+func.func @C3_batch(%q: tensor<2x4x2x64xbf16>, %k: tensor<7x16x2x64xbf16>, %table: tensor<?x?xi32>, %scale: f32) {
+  %0 = lla.attention %q keys %k values %k scale %scale pages %table of 16
+    : tensor<2x4x2x64xbf16>, tensor<7x16x2x64xbf16> -> tensor<2x4x2x64xbf16>
+  // expected-error @+1 {{C3: expected dimension 0 of k to be that of q}}
+  %1 = lla.attention %q keys %k values %k scale %scale
+    : tensor<2x4x2x64xbf16>, tensor<7x16x2x64xbf16> -> tensor<2x4x2x64xbf16>
+  return
+}
+
+// -----
+
+func.func @lengths_type(%q: tensor<1x4x2x64xbf16>, %lengths: tensor<?xi64>, %scale: f32) {
+  // expected-error @+1 {{operand #4 must be i32 tensor of rank 1 and dynamic sizes, but got 'tensor<?xi64>'}}
+  %o = "lla.attention"(%q, %q, %q, %scale, %lengths, %lengths) <{operandSegmentSizes = array<i32: 1, 0, 1, 1, 1, 1, 1, 0>}>
+    : (tensor<1x4x2x64xbf16>, tensor<1x4x2x64xbf16>, tensor<1x4x2x64xbf16>, f32, tensor<?xi64>, tensor<?xi64>)
+    -> tensor<1x4x2x64xbf16>
   return
 }
 
@@ -365,6 +423,26 @@ func.func @C7_update_heads(%s: !lla.state<64>, %q: tensor<1x4x2x64xbf16>, %k: te
   // expected-error @+1 {{C7: expected query heads to be a multiple of KV heads, got 2 and 0}}
   %0 = lla.online_update %s queries %q keys %k values %k scale %scale range whole
     : <64> queries tensor<1x4x2x64xbf16> keys tensor<1x4x0x64xbf16> values tensor<1x4x0x64xbf16> -> <64>
+  return
+}
+
+// -----
+
+func.func @C8_update_starts_alone(%s: !lla.state<64>, %rows: !lla.rows<bf16, dim = 64, group = 1, none>,
+    %k: tensor<1x4x2x64xbf16>, %starts: tensor<?xi32>, %scale: f32) {
+  // expected-error @+1 {{C8: expected lengths and starts together}}
+  %0 = lla.online_update %s rows %rows keys %k values %k scale %scale starts %starts range whole
+    : <64> rows !lla.rows<bf16, dim = 64, group = 1, none> keys tensor<1x4x2x64xbf16> values tensor<1x4x2x64xbf16> -> <64>
+  return
+}
+
+// -----
+
+func.func @C8_update_pages(%s: !lla.state<64>, %rows: !lla.rows<bf16, dim = 64, group = 1, none>,
+    %k: tensor<1x4x2x64xbf16>, %table: tensor<?x?xi32>, %scale: f32) {
+  // expected-error @+1 {{C8: expected pages of at least 8 keys, got -8}}
+  %0 = lla.online_update %s rows %rows keys %k values %k scale %scale pages %table of -8 range whole
+    : <64> rows !lla.rows<bf16, dim = 64, group = 1, none> keys tensor<1x4x2x64xbf16> values tensor<1x4x2x64xbf16> -> <64>
   return
 }
 

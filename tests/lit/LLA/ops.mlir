@@ -54,6 +54,23 @@ func.func @merge(%o: tensor<?x2x4x8x64xf32>, %lse: tensor<?x2x4x8xf32>, %tbar: t
   return
 }
 
+// Lengths of their own, keys in pages.
+// CHECK-LABEL: @serving
+// CHECK-SAME: %[[LENGTHS:[a-z0-9]+]]: tensor<?xi32>, %[[STARTS:[a-z0-9]+]]: tensor<?xi32>, %[[TABLE:[a-z0-9]+]]: tensor<?x?xi32>)
+// CHECK: lla.attention %{{.*}} keys %{{.*}} values %{{.*}} scale %{{.*}} lengths %[[LENGTHS]] starts %[[STARTS]] causal :
+// CHECK: lla.attention %{{.*}} keys %{{.*}} values %{{.*}} scale %{{.*}} lengths %[[LENGTHS]] starts %[[STARTS]] pages %[[TABLE]] of 64 causal window 9 :
+// CHECK: lla.online_update %{{.*}} queries %{{.*}} keys %{{.*}} values %{{.*}} scale %{{.*}} lengths %[[LENGTHS]] starts %[[STARTS]] pages %[[TABLE]] of 64 range whole : <128> queries
+func.func @serving(%q: !queries, %k: !keys, %scale: f32, %s: !lla.state<128>, %lengths: tensor<?xi32>,
+    %starts: tensor<?xi32>, %table: tensor<?x?xi32>) {
+  %0 = lla.attention %q keys %k values %k scale %scale lengths %lengths starts %starts causal
+    : !queries, !keys -> !queries
+  %1 = lla.attention %q keys %k values %k scale %scale lengths %lengths starts %starts pages %table of 64 causal window 9
+    : !queries, !keys -> !queries
+  %2 = lla.online_update %s queries %q keys %k values %k scale %scale lengths %lengths starts %starts pages %table of 64
+    range whole : <128> queries !queries keys !keys values !keys -> <128>
+  return
+}
+
 // The online form of a split, packed, peeled attention.
 // CHECK-LABEL: @online
 // CHECK-SAME: (%[[Q:.*]]: tensor<?x?x16x128xbf16>, %[[R:.*]]: tensor<?x?x16x128xbf16>, %[[K:.*]]: tensor<?x?x8x128xbf16>, %[[V:.*]]: tensor<?x?x8x128xbf16>, %[[SCALE:.*]]: f32)

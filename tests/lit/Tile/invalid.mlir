@@ -141,6 +141,98 @@ func.func @C4_load_element(%v: !tile.view<64 x f16>, %i: i32) {
 
 // -----
 
+func.func @C5_load_pages_of_none(%v: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C5: expected pages of a paged view, each of a multiple of 8 rows, got 1}}
+  %0 = tile.load %v[%i] pages %i until %i : <64 x bf16> -> <16 x 64 x bf16, keys>
+  return
+}
+
+// -----
+
+func.func @C5_load_too_many_pages(%v: !tile.view<64 x bf16, pages = 8>, %i: i32) {
+  // expected-error @+1 {{C5: expected pages of a paged view, each of a multiple of 8 rows, got 3}}
+  %0 = tile.load %v[%i] pages %i, %i, %i until %i : <64 x bf16, pages = 8> -> <16 x 64 x bf16, keys>
+  return
+}
+
+// -----
+
+func.func @C6_load_rows_from(%v: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C6: expected from with layout keys or values, got rows}}
+  %0 = tile.load %v[%i] from %i until %i : <64 x bf16> -> <16 x 64 x bf16, rows>
+  return
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// tile.lookup, tile.page, tile.view, tile.copy
+//===----------------------------------------------------------------------===//
+
+func.func @C1_lookup(%i: i32) {
+  // expected-error @+1 {{C1: expected lengths or starts, got page_table}}
+  %0 = tile.lookup "page_table"[%i] otherwise %i
+  return
+}
+
+// -----
+
+func.func @C1_page(%v: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C1: expected a paged view, got '!tile.view<64 x bf16>'}}
+  %0 = tile.page %v[%i] until %i : <64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C3_view_pages_of_queries(%i: i32) {
+  // expected-error @+1 {{C3: expected pages of k or v only, with group 1, got q and group 1}}
+  %0 = tile.view q[%i, %i] : <64 x bf16, pages = 16>
+  return
+}
+
+// -----
+
+func.func @C3_view_group(%i: i32) {
+  // expected-error @+1 {{C3: expected pages of k or v only, with group 1, got k and group 4}}
+  %0 = tile.view k[%i, %i] {group = 4} : <64 x bf16, pages = 16>
+  return
+}
+
+// -----
+
+func.func @C1_copy_bounds(%v: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C1: expected from and until together}}
+  %0 = tile.copy %v[%i] until %i : <64 x bf16> -> <64 x 64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C2_copy_without_boxes(%v: !tile.view<64 x bf16, pages = 16>, %i: i32) {
+  // expected-error @+1 {{C2: expected bounds and boxes of a multiple of 8 rows that divides tile and page with a paged view only, got boxes of 0}}
+  %0 = tile.copy %v[%i] from %i until %i : <64 x bf16, pages = 16> -> <64 x 64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C2_copy_boxes_across_pages(%v: !tile.view<64 x bf16, pages = 24>, %i: i32) {
+  // expected-error @+1 {{C2: expected bounds and boxes of a multiple of 8 rows that divides tile and page with a paged view only, got boxes of 16}}
+  %0 = tile.copy %v[%i] from %i until %i boxes of 16 : <64 x bf16, pages = 24> -> <64 x 64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C2_copy_boxes_of_none(%v: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C2: expected bounds and boxes}}
+  %0 = tile.copy %v[%i] from %i until %i boxes of 16 : <64 x bf16> -> <64 x 64 x bf16>
+  return
+}
+
+// -----
+
 func.func @C1_store_layout(%f: !tile.frag<16 x 64 x bf16, operand>, %v: !tile.view<64 x bf16>, %i: i32) {
   // expected-error @+1 {{C1: expected layout accumulator, columns, row, flat or dense, got operand}}
   tile.store %f, %v[%i] until %i : <16 x 64 x bf16, operand>, <64 x bf16>
@@ -582,6 +674,17 @@ func.func @C4_merge_grid_results(%o: !flat) {
 
 // -----
 
+!row = !tile.frag<8 x 1 x f32, row>
+!flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
+func.func @C5_merge_splits(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>, %i: i32) {
+  // expected-error @+1 {{C5: expected splits over grid only, got them over warps}}
+  %w:3, %last = tile.merge over warps %m, %m, %o splits %i {columns = 64, key_warps = 4, rows = 4}
+    : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns> -> !flat, !flat, !flat
+  return
+}
+
+// -----
+
 //===----------------------------------------------------------------------===//
 // Rings and roles
 //===----------------------------------------------------------------------===//
@@ -599,6 +702,45 @@ func.func @C1_fill_views(%ring: !tile.ring<2 x [!tile.shared<64 x 64 x bf16>, !t
 func.func @C1_fill_element(%ring: !tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>, %k: !tile.view<64 x f16>, %i: i32) {
   // expected-error @+1 {{C1: expected a view of the elements of '!tile.shared<64 x 64 x bf16>', got '!tile.view<64 x f16>'}}
   tile.ring_fill %ring[%i] from %k at %i : <2 x [!tile.shared<64 x 64 x bf16>]>, !tile.view<64 x f16>
+  return
+}
+
+// -----
+
+!one = !tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>
+func.func @C2_fill_bounds(%ring: !one, %k: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C2: expected begin and end together, for tiles of as many rows from the same row on}}
+  tile.ring_fill %ring[%i] from %k at %i end %i : <2 x [!tile.shared<64 x 64 x bf16>]>, !tile.view<64 x bf16>
+  return
+}
+
+// -----
+
+!two = !tile.ring<2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+func.func @C2_fill_rows(%ring: !two, %k: !tile.view<64 x bf16>, %i: i32, %j: i32) {
+  // expected-error @+1 {{C2: expected begin and end together, for tiles of as many rows from the same row on}}
+  tile.ring_fill %ring[%i] from %k, %k at %i, %j begin %i end %i
+    : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>, !tile.view<64 x bf16>, !tile.view<64 x bf16>
+  return
+}
+
+// -----
+
+!one = !tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>
+func.func @C3_fill_pages_without_bounds(%ring: !one, %k: !tile.view<64 x bf16, pages = 64>, %i: i32) {
+  // expected-error @+1 {{C3: expected bounds and boxes of a multiple of 8 rows that divides tile and page with paged views only, got boxes of 64 for '!tile.view<64 x bf16, pages = 64>'}}
+  tile.ring_fill %ring[%i] from %k at %i boxes of 64
+    : <2 x [!tile.shared<64 x 64 x bf16>]>, !tile.view<64 x bf16, pages = 64>
+  return
+}
+
+// -----
+
+!one = !tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>
+func.func @C3_fill_boxes_across_pages(%ring: !one, %k: !tile.view<64 x bf16, pages = 24>, %i: i32) {
+  // expected-error @+1 {{C3: expected bounds and boxes of a multiple of 8 rows that divides tile and page with paged views only, got boxes of 16 for}}
+  tile.ring_fill %ring[%i] from %k at %i begin %i end %i boxes of 16
+    : <2 x [!tile.shared<64 x 64 x bf16>]>, !tile.view<64 x bf16, pages = 24>
   return
 }
 

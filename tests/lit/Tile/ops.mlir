@@ -105,6 +105,39 @@ tile.kernel @registers attributes {warps = 4, stages = 2, shared_limit = 4096} {
   }
 }
 
+// CHECK-LABEL: tile.kernel @serving
+tile.kernel @serving attributes {warps = 4} {
+  %x = tile.index grid_x
+  %most = tile.argument "context" : i32
+  // CHECK: %[[LENGTH:.*]] = tile.lookup "lengths"[%{{.*}}] otherwise %{{.*}}
+  %length = tile.lookup "lengths"[%x] otherwise %most
+  // CHECK: %[[START:.*]] = tile.lookup "starts"[%{{.*}}] otherwise %{{.*}}
+  %start = tile.lookup "starts"[%x] otherwise %x
+  %surplus = arith.cmpi sge, %x, %length : i32
+  // CHECK: tile.leave %{{.*}}
+  tile.leave %surplus
+  // CHECK: %[[K:.*]] = tile.view k[%{{.*}}, %{{.*}}] : <64 x bf16, pages = 24>
+  %k = tile.view k[%x, %x] : <64 x bf16, pages = 24>
+  // CHECK: %[[PAGE:.*]] = tile.page %[[K]][%[[START]]] until %{{.*}} : <64 x bf16, pages = 24>
+  %page = tile.page %k[%start] until %most : <64 x bf16, pages = 24>
+  // CHECK: tile.load %[[K]][%[[START]]] pages %[[PAGE]], %[[PAGE]] from %[[START]] until %[[LENGTH]] : <64 x bf16, pages = 24> -> <16 x 64 x bf16, keys>
+  %keys = tile.load %k[%start] pages %page, %page from %start until %length
+    : <64 x bf16, pages = 24> -> <16 x 64 x bf16, keys>
+  // CHECK: tile.load %[[K]][%[[START]]] until %[[LENGTH]] : <64 x bf16, pages = 24> -> <16 x 64 x bf16, values>
+  %values = tile.load %k[%start] until %length : <64 x bf16, pages = 24> -> <16 x 64 x bf16, values>
+  // CHECK: tile.copy %[[K]][%[[START]]] from %[[START]] until %[[LENGTH]] boxes of 8 : <64 x bf16, pages = 24> -> <64 x 64 x bf16>
+  %copy = tile.copy %k[%start] from %start until %length boxes of 8 : <64 x bf16, pages = 24> -> <64 x 64 x bf16>
+  %ring = tile.ring : <2 x [!tile.shared<64 x 64 x bf16>]>
+  // CHECK: tile.ring_fill %{{.*}}[%{{.*}}] from %[[K]] at %[[START]] begin %[[START]] end %[[LENGTH]] boxes of 8 :
+  tile.ring_fill %ring[%x] from %k at %start begin %start end %length boxes of 8
+    : <2 x [!tile.shared<64 x 64 x bf16>]>, !tile.view<64 x bf16, pages = 24>
+  %o = tile.fill 0.0 : <8 x 64 x f32, flat, threads = 128>
+  // CHECK: tile.merge over grid %{{.*}}, %{{.*}}, %{{.*}} splits %[[LENGTH]] {
+  %g:3, %last = tile.merge over grid %o, %o, %o splits %length {columns = 64, key_warps = 4, rows = 8}
+    : <8 x 64 x f32, flat, threads = 128>, <8 x 64 x f32, flat, threads = 128>, <8 x 64 x f32, flat, threads = 128>
+    -> !flat, !flat, !flat
+}
+
 !tiles = !tile.ring<2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
 !accumulator = !tile.frag<16 x 64 x f32, accumulator>
 

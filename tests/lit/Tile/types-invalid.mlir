@@ -103,3 +103,8 @@ func.func private @ring_slots(!tile.ring<0 x [!tile.shared<64 x 64 x bf16>]>)
 
 // expected-error @+1 {{expected 1..8 slots of shared tiles, got 2 of 'f32'}}
 func.func private @ring_tiles(!tile.ring<2 x [f32]>)
+
+// -----
+
+// expected-error @+1 {{expected pages of at least 8 rows, got 4}}
+func.func private @small_pages(!tile.view<64 x bf16, pages = 4>)

@@ -25,6 +25,6 @@ func.func private @fragments(
   !tile.frag<5 x 7 x f32, dense>)
 
 // CHECK-LABEL: @memory
-// CHECK-SAME: (!tile.shared<128 x 64 x bf16>, !tile.view<40 x f16>, !tile.ring<3 x[!tile.shared<80 x 128 x bf16>, !tile.shared<80 x 64 x bf16>]>)
-func.func private @memory(!tile.shared<128 x 64 x bf16>, !tile.view<40 x f16>,
+// CHECK-SAME: (!tile.shared<128 x 64 x bf16>, !tile.view<40 x f16>, !tile.view<40 x f16, pages = 24>, !tile.ring<3 x[!tile.shared<80 x 128 x bf16>, !tile.shared<80 x 64 x bf16>]>)
+func.func private @memory(!tile.shared<128 x 64 x bf16>, !tile.view<40 x f16>, !tile.view<40 x f16, pages = 24>,
   !tile.ring<3 x [!tile.shared<80 x 128 x bf16>, !tile.shared<80 x 64 x bf16>]>)

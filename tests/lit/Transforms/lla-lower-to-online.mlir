@@ -40,3 +40,14 @@ func.func @state(%q: tensor<?x?x4x64xf32>, %k: tensor<?x?x2x64xf32>, %v: tensor<
     -> tensor<?x?x4x64xf32>, tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x4x64xf32>
   return %o#0, %o#1, %o#2, %o#3 : tensor<?x?x4x64xf32>, tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x4x64xf32>
 }
+
+// Lengths, starts and pages are the update's.
+// CHECK-LABEL: func.func @serving
+// CHECK-SAME: %[[LENGTHS:[a-z0-9]+]]: tensor<?xi32>, %[[STARTS:[a-z0-9]+]]: tensor<?xi32>, %[[TABLE:[a-z0-9]+]]: tensor<?x?xi32>)
+// CHECK: lla.online_update %{{.*}} lengths %[[LENGTHS]] starts %[[STARTS]] pages %[[TABLE]] of 24 causal range whole :
+func.func @serving(%q: tensor<?x?x4x64xf32>, %k: tensor<?x?x2x64xf32>, %scale: f32, %lengths: tensor<?xi32>,
+    %starts: tensor<?xi32>, %table: tensor<?x?xi32>) -> tensor<?x?x4x64xf32> {
+  %o = lla.attention %q keys %k values %k scale %scale lengths %lengths starts %starts pages %table of 24 causal
+    : tensor<?x?x4x64xf32>, tensor<?x?x2x64xf32> -> tensor<?x?x4x64xf32>
+  return %o : tensor<?x?x4x64xf32>
+}

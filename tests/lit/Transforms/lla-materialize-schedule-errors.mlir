@@ -88,6 +88,39 @@ func.func @other_state(%q: tensor<?x?x1x64xbf16>, %scale: f32) -> tensor<?x?x1x6
 
 // -----
 
+#problem = #lla.problem<mode = prefill, probe = none, context = 2048, head_dim = 64, ragged = true>
+func.func @other_lengths(%q: tensor<?x?x1x64xbf16>, %scale: f32) -> tensor<?x?x1x64xbf16>
+    attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">} {
+  // expected-error @+1 {{disagrees with lla.problem}}
+  %o = lla.attention %q keys %q values %q scale %scale : tensor<?x?x1x64xbf16>, tensor<?x?x1x64xbf16> -> tensor<?x?x1x64xbf16>
+  return %o : tensor<?x?x1x64xbf16>
+}
+
+// -----
+
+#problem = #lla.problem<mode = prefill, probe = none, context = 2048, head_dim = 64, page_size = 16>
+func.func @other_pages(%q: tensor<?x?x1x64xbf16>, %table: tensor<?x?xi32>, %scale: f32) -> tensor<?x?x1x64xbf16>
+    attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">} {
+  // expected-error @+1 {{disagrees with lla.problem}}
+  %o = lla.attention %q keys %q values %q scale %scale pages %table of 32
+    : tensor<?x?x1x64xbf16>, tensor<?x?x1x64xbf16> -> tensor<?x?x1x64xbf16>
+  return %o : tensor<?x?x1x64xbf16>
+}
+
+// -----
+
+#problem = #lla.problem<mode = prefill, probe = none, context = 2048, head_dim = 64, page_size = 12>
+// expected-error @+1 {{infeasible schedule: page_size: expected a multiple of 8 with load=ring}}
+func.func @odd_pages(%q: tensor<?x?x1x64xbf16>, %table: tensor<?x?xi32>, %scale: f32) -> tensor<?x?x1x64xbf16>
+    attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">,
+                lla.schedule = #lla.schedule<load = ring, rows = 64, keys = 64>} {
+  %o = lla.attention %q keys %q values %q scale %scale pages %table of 12
+    : tensor<?x?x1x64xbf16>, tensor<?x?x1x64xbf16> -> tensor<?x?x1x64xbf16>
+  return %o : tensor<?x?x1x64xbf16>
+}
+
+// -----
+
 #problem = #lla.problem<mode = prefill, probe = none, context = 2048, head_dim = 64>
 // expected-error @+1 {{infeasible schedule: load=ring needs sm_90a (wgmma, bulk tensor copies); target is sm_80}}
 func.func @ring_on_sm80(%q: tensor<?x?x1x64xbf16>, %scale: f32) -> tensor<?x?x1x64xbf16>

@@ -65,3 +65,40 @@ func.func @unmerged(%s: !lla.state<64>, %rows: !rows, %k: !keys, %v: !keys, %sca
   %1 = lla.online_merge %0 over grid : <64, unmerged = [grid]> -> <64>
   return %1 : !lla.state<64>
 }
+
+// A sequence may start within a page, where its first tile began before it; on the host tiles begin with the sequence.
+// CHECK-LABEL: func.func @paged
+// CHECK: lla.online_update {{.*}} range window_edge :
+// CHECK-NEXT: lla.online_update {{.*}} range interior :
+// CHECK-NEXT: lla.online_update {{.*}} range causal_edge :
+// CHECK-NEXT: return
+func.func @paged(%s: !lla.state<64>, %rows: !rows, %k: !keys, %v: !keys, %scale: f32, %lengths: tensor<?xi32>,
+    %starts: tensor<?xi32>, %table: tensor<?x?xi32>) -> !lla.state<64>
+    attributes {lla.schedule = #lla.schedule<peel = true>} {
+  %0 = lla.online_update %s rows %rows keys %k values %v scale %scale lengths %lengths starts %starts pages %table of 16
+    range whole : <64> rows !rows keys !keys values !keys -> <64>
+  return %0 : !lla.state<64>
+}
+
+// CHECK-LABEL: func.func @paged_host
+// CHECK-NOT: window_edge
+// CHECK: range causal_edge :
+func.func @paged_host(%s: !lla.state<64>, %rows: !rows, %k: !keys, %v: !keys, %scale: f32, %lengths: tensor<?xi32>,
+    %starts: tensor<?xi32>, %table: tensor<?x?xi32>) -> !lla.state<64>
+    attributes {lla.schedule = #lla.schedule<load = scratch, peel = true>} {
+  %0 = lla.online_update %s rows %rows keys %k values %v scale %scale lengths %lengths starts %starts pages %table of 16
+    range whole : <64> rows !rows keys !keys values !keys -> <64>
+  return %0 : !lla.state<64>
+}
+
+// Lengths alone: without pages tiles begin where the sequence does.
+// CHECK-LABEL: func.func @ragged
+// CHECK-NOT: window_edge
+// CHECK: range causal_edge :
+func.func @ragged(%s: !lla.state<64>, %rows: !rows, %k: !keys, %v: !keys, %scale: f32, %lengths: tensor<?xi32>,
+    %starts: tensor<?xi32>) -> !lla.state<64>
+    attributes {lla.schedule = #lla.schedule<peel = true>} {
+  %0 = lla.online_update %s rows %rows keys %k values %v scale %scale lengths %lengths starts %starts range whole
+    : <64> rows !rows keys !keys values !keys -> <64>
+  return %0 : !lla.state<64>
+}

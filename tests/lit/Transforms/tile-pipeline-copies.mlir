@@ -107,3 +107,56 @@ tile.kernel @one_stage attributes {warps = 4, stages = 1} {
     %keys = tile.load %k[%n] until %end : <64 x bf16> -> <16 x 64 x bf16, keys>
   }
 }
+
+// A page is looked up two iterations ahead: the load of the next tile finds it carried.
+// CHECK-LABEL: tile.kernel @pages
+tile.kernel @pages attributes {warps = 4, stages = 2} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c16 = arith.constant 16 : i32
+  // CHECK: %[[END:.*]] = tile.argument "context"
+  %end = tile.argument "context" : i32
+  %q = tile.view q[%c0, %c0] : <64 x bf16>
+  // CHECK: %[[K:.*]] = tile.view k
+  %k = tile.view k[%c0, %c0] : <64 x bf16, pages = 32>
+  %rows = tile.load %q[%c0] until %c16 : <64 x bf16> -> <16 x 64 x bf16, rows>
+  // CHECK: %[[KEY0:.*]] = arith.muli %c0{{.*}}, %c16
+  // CHECK-NEXT: %[[PAGE0:.*]] = tile.page %[[K]][%[[KEY0]]] until %[[END]]
+  // CHECK-NEXT: %[[FIRST:.*]] = tile.load %[[K]][%[[KEY0]]] pages %[[PAGE0]] until %[[END]]
+  // CHECK-NEXT: %[[SECOND:.*]] = arith.addi
+  // CHECK-NEXT: %[[KEY1:.*]] = arith.muli %[[SECOND]], %c16
+  // CHECK-NEXT: %[[PAGE1:.*]] = tile.page %[[K]][%[[KEY1]]] until %[[END]]
+  // CHECK-NEXT: scf.for %[[N:.*]] = %{{.*}} to %{{.*}} step %[[STEP:.*]] iter_args(%[[NEXTPAGE:.*]] = %[[PAGE1]], %[[KEYS:.*]] = %[[FIRST]])
+  scf.for %n = %c0 to %end step %c1 : i32 {
+    // CHECK-NEXT: %[[N1:.*]] = arith.addi %[[N]], %[[STEP]]
+    // CHECK-NEXT: %[[N2:.*]] = arith.addi %[[N1]], %[[STEP]]
+    // CHECK-NEXT: %[[KEY2:.*]] = arith.muli %[[N2]], %c16
+    // CHECK-NEXT: %[[PAGE2:.*]] = tile.page %[[K]][%[[KEY2]]] until %[[END]]
+    %key = arith.muli %n, %c16 : i32
+    %page = tile.page %k[%key] until %end : <64 x bf16, pages = 32>
+    %keys = tile.load %k[%key] pages %page until %end : <64 x bf16, pages = 32> -> <16 x 64 x bf16, keys>
+    // CHECK: tile.dot %{{.*}}, %[[KEYS]] transposed
+    %s = tile.dot %rows, %keys transposed
+      : !tile.frag<16 x 64 x bf16, rows>, !tile.frag<16 x 64 x bf16, keys> -> <16 x 16 x f32, accumulator>
+    // CHECK: %[[AHEAD:.*]] = tile.load %[[K]][%{{.*}}] pages %[[NEXTPAGE]] until %[[END]]
+    // CHECK: scf.yield %[[PAGE2]], %[[AHEAD]]
+  }
+}
+
+// The fill has the bounds and boxes of its copies.
+// CHECK-LABEL: tile.kernel @bounds
+// CHECK: tile.ring_fill %{{.*}} at %[[KEY:.*]], %[[KEY]] begin %[[BEGIN:.*]] end %[[END:.*]] boxes of 16 :
+tile.kernel @bounds attributes {warps = 4, producer_warps = 4, stages = 2} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c64 = arith.constant 64 : i32
+  %end = tile.argument "context" : i32
+  %k = tile.view k[%c0, %c0] : <64 x bf16, pages = 16>
+  %v = tile.view v[%c0, %c0] : <64 x bf16, pages = 16>
+  scf.for %n = %c0 to %end step %c1 : i32 {
+    %key = arith.muli %n, %c64 : i32
+    %keys = tile.copy %k[%key] from %c0 until %end boxes of 16 : <64 x bf16, pages = 16> -> <64 x 64 x bf16>
+    %values = tile.copy %v[%key] from %c0 until %end boxes of 16 : <64 x bf16, pages = 16> -> <64 x 64 x bf16>
+    %s = tile.dot %keys, %values transposed : !tile, !tile -> <16 x 64 x f32, accumulator>
+  }
+}
