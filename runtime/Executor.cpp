@@ -1,7 +1,6 @@
 //===- Executor.cpp - what all devices have in common ---------------------===//
 
 #include "runtime/Executor.h"
-#include "runtime/Inputs.h"
 #include "runtime/Knobs.h"
 #include "runtime/Oracle.h"
 #include "runtime/RuntimeError.h"
@@ -72,6 +71,18 @@ llvm::Error Executor::fillInputs(const Problem &problem, const AttentionTensors 
   return llvm::Error::success();
 }
 
+llvm::Error Executor::fillSequences(const Problem &problem, const AttentionTensors &tensors, SequenceKind kind,
+                                    uint64_t seed) {
+  SequenceNumbers numbers = makeSequences(problem, kind, seed);
+  for (auto [view, from] : {std::pair{&tensors.lengths, &numbers.lengths},
+                            {&tensors.starts, &numbers.starts},
+                            {&tensors.pageTable, &numbers.pages}})
+    if (view->data)
+      if (llvm::Error error = copyIn(const_cast<int32_t *>(view->data), from->data(), view->spanBytes(), nullptr))
+        return error;
+  return llvm::Error::success();
+}
+
 llvm::Expected<ErrorFigures> Executor::compare(const Problem &problem, const AttentionTensors &tensors, int64_t rows,
                                                uint64_t seed) {
   AttentionTensors copies = tensors;
@@ -84,6 +95,16 @@ llvm::Expected<ErrorFigures> Executor::compare(const Problem &problem, const Att
       if (llvm::Error error = copyOut(bytes.data(), view.data, view.spanBytes(), nullptr))
         return error;
     }
+  std::list<std::vector<int32_t>> numbers;
+  for (const NamedIndices &indices : indicesOf(problem)) {
+    IndexView &view = copies.*indices.member;
+    if (!view.data)
+      continue;
+    std::vector<int32_t> &copy = numbers.emplace_back(view.spanBytes() / sizeof(int32_t));
+    if (llvm::Error error = copyOut(copy.data(), view.data, view.spanBytes(), nullptr))
+      return error;
+    view.data = copy.data();
+  }
   return compareWithReference(problem, copies, sampleRows(problem, rows, seed));
 }
 
@@ -123,6 +144,11 @@ Launch makeLaunch(const LoadedKernel &kernel, const Problem &problem, const Atte
   }
 #undef LLA_SET_PART
 #undef LLA_SET_TENSOR
+  // The launch record has one kind of pointer; kernels only read these.
+  arguments.lengths = const_cast<int32_t *>(tensors.lengths.data);
+  arguments.starts = const_cast<int32_t *>(tensors.starts.data);
+  arguments.page_table = const_cast<int32_t *>(tensors.pageTable.data);
+  arguments.page_table_stride = tensors.pageTable.stride;
   arguments.workspace = costs.workspaceBytes ? workspace : nullptr;
   // The plan's offset, not this call's: else one call's partials would lie on another's counters.
   arguments.partials_offset = counterBytes(kernel.costs);
@@ -133,6 +159,8 @@ Launch makeLaunch(const LoadedKernel &kernel, const Problem &problem, const Atte
   arguments.kv_heads = static_cast<int32_t>(problem.kvHeads);
   arguments.row_tiles = static_cast<int32_t>(costs.rowTiles);
   arguments.splits = static_cast<int32_t>(costs.grid.y);
+  arguments.split_tiles = static_cast<int32_t>(kernel.schedule.splitTiles * costs.keyWarps);
+  arguments.pages = static_cast<int32_t>(problem.pageSize ? tensors.k.sizes[0] : 0);
   arguments.scale_log2 = static_cast<float>(problem.effectiveScale() * std::numbers::log2e);
   return launch;
 }

@@ -10,7 +10,7 @@
 #include "autotune/CostModel.h"
 #include "compiler/Artifact.h"
 #include "dialect/Spec/KernelArguments.h"
-#include "runtime/TensorView.h"
+#include "runtime/Inputs.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <limits>
 #include <memory>
@@ -121,6 +121,9 @@ public:
   /// Fills a problem's inputs with seeded random values (Inputs.h): RMS-normalised q, r, k (r halved), normal v and
   /// parts, rounded to dtype. The default generates on the host (Inputs.h) and copies.
   virtual llvm::Error fillInputs(const Problem &problem, const AttentionTensors &tensors, uint64_t seed);
+
+  /// Fills the index views that have an address with `makeSequences`; `tensors` are denseTensors(problem) with data.
+  llvm::Error fillSequences(const Problem &problem, const AttentionTensors &tensors, SequenceKind kind, uint64_t seed);
 
   /// Judges the outputs by code that our compiler did not produce, on up to `rows` rows chosen from `seed` (0: all).
   /// Synchronises. The default copies to the host and asks Oracle.h. Fails on a fault, not on wrong values.

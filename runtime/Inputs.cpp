@@ -1,7 +1,8 @@
-//===- Inputs.cpp - seeded random tensors ---------------------------------===//
+//===- Inputs.cpp - seeded random tensors and sequences -------------------===//
 
 #include "runtime/Inputs.h"
 #include "dialect/Spec/Reference.h"
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -20,6 +21,8 @@ struct Generator {
     z = (z ^ z >> 27) * 0x94d049bb133111eb;
     return z ^ z >> 31;
   }
+
+  int64_t below(int64_t end) { return static_cast<int64_t>(next() % static_cast<uint64_t>(end)); }
 
   /// Two independent standard normals (Box and Muller); the first uniform is in (0, 1].
   void normalPair(double &a, double &b) {
@@ -46,7 +49,48 @@ void normaliseRms(double *values, int64_t dims, double rms) {
     values[i] *= factor;
 }
 
+void fillLengths(const Problem &problem, SequenceKind kind, Generator &generator, SequenceNumbers &numbers) {
+  constexpr int64_t oneInSoMany = 8;
+  for (int64_t sequence = 0; sequence < problem.batch; ++sequence) {
+    int64_t length = problem.context, start = 0;
+    if (kind == SequenceKind::Busy) {
+      length = 1 + generator.below(problem.context);
+    } else {
+      length = generator.below(oneInSoMany) == 0 ? 0 : generator.below(problem.context + 1);
+      start = sequence % 2 ? generator.below(length + 1) : 0;
+    }
+    numbers.lengths.push_back(static_cast<int32_t>(length));
+    numbers.starts.push_back(static_cast<int32_t>(start));
+  }
+}
+
+void fillPages(const Problem &problem, Generator &generator, SequenceNumbers &numbers) {
+  numbers.pagesEach = (problem.context + problem.pageSize - 1) / problem.pageSize;
+  int64_t total = problem.batch * numbers.pagesEach;
+  for (int64_t page = 0; page < total; ++page) {
+    int64_t place = generator.below(page + 1); // Each order alike.
+    numbers.pages.push_back(static_cast<int32_t>(page));
+    std::swap(numbers.pages[place], numbers.pages.back());
+  }
+  for (int64_t sequence = 0; sequence < problem.batch; ++sequence) {
+    int64_t keys = numbers.lengths.empty() ? problem.context : numbers.lengths[sequence];
+    int64_t used = (keys + problem.pageSize - 1) / problem.pageSize;
+    auto first = numbers.pages.begin() + sequence * numbers.pagesEach;
+    std::fill(first + used, first + numbers.pagesEach, -1);
+  }
+}
+
 } // namespace
+
+SequenceNumbers makeSequences(const Problem &problem, SequenceKind kind, uint64_t seed) {
+  Generator generator{seed};
+  SequenceNumbers numbers;
+  if (problem.ragged)
+    fillLengths(problem, kind, generator, numbers);
+  if (problem.pageSize)
+    fillPages(problem, generator, numbers);
+  return numbers;
+}
 
 std::vector<InputFill> inputFills(const Problem &problem, const AttentionTensors &tensors, uint64_t seed) {
   if (problem.isMerge()) // Seeds of their own: the tensors differ, and are all of one kind.

@@ -1,10 +1,13 @@
-//===- Inputs.h - seeded random tensors -----------------------------------===//
+//===- Inputs.h - seeded random tensors and sequences ---------------------===//
 //
 // The inputs that the operator's authors measure on: q, r and k RMS-normalised
 // per row (r then halved), v standard normal, rounded to dtype. The parts of a
 // merge are all standard normal: any numbers are the result of some keys. Each row
 // has a generator of its own, so the values depend on (seed, tensor, row index)
 // only, not on layout or on who fills in which order.
+//
+// Lengths, starts and page tables are of two kinds: one that looks for mistakes,
+// and one to take times with.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_RUNTIME_INPUTS_H
@@ -33,6 +36,22 @@ void *rowAddress(const TensorView &view, int64_t row);
 
 /// Fills one row of host memory; `dim` at most 256.
 void fillInputRow(const TensorView &view, InputTensor which, uint64_t seed, int64_t row);
+
+enum class SequenceKind {
+  Any, ///< Lengths in 0..context, one in eight 0; every other sequence starts anywhere within its length.
+  Busy ///< Lengths in 1..context, all starts 0.
+};
+
+/// Numbers of a ragged or paged call; those that the problem has no use for are empty.
+struct SequenceNumbers {
+  std::vector<int32_t> lengths, starts, pages;
+  int64_t pagesEach = 0;
+  Sequences view() const { return {lengths, starts, pages, pagesEach}; }
+};
+
+/// For dense tensors (denseTensors): each page belongs to one sequence, in random order. Entries of pages that a
+/// sequence does not have are -1.
+SequenceNumbers makeSequences(const Problem &problem, SequenceKind kind, uint64_t seed);
 
 /// Reads or writes one row of host memory as doubles (writing rounds to nearest even).
 void readRow(const TensorView &view, int64_t row, double *values);

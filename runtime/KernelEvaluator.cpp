@@ -173,6 +173,14 @@ llvm::Error KernelEvaluator::reserve(int64_t workspaceBytes) {
       view.data = (*buffer)->data();
       fresh->inputs.push_back(std::move(*buffer));
     }
+    for (const NamedIndices &indices : indicesOf(problem)) {
+      IndexView &view = fresh->tensors.*indices.member;
+      llvm::Expected<std::unique_ptr<Buffer>> buffer = executor->allocate(view.spanBytes());
+      if (!buffer)
+        return buffer.takeError();
+      view.data = static_cast<const int32_t *>((*buffer)->data());
+      fresh->inputs.push_back(std::move(*buffer));
+    }
     for (const NamedTensor &output : outputsOf(problem)) {
       TensorView &view = fresh->tensors.*output.member;
       llvm::Expected<GuardedBuffer> buffer = GuardedBuffer::create(*executor, view.spanBytes());
@@ -209,6 +217,8 @@ llvm::Expected<ErrorFigures> KernelEvaluator::compare(const Schedule &schedule) 
   if (!launch)
     return launch.takeError();
   if (llvm::Error error = executor->fill(memory->workspace->data(), 0, memory->workspace->bytes(), nullptr))
+    return error;
+  if (llvm::Error error = executor->fillSequences(problem, memory->tensors, SequenceKind::Any, options.seed))
     return error;
   // Twice on the same workspace: the second is wrong if the first left its counters behind.
   for (int repeat = 0; repeat < 2; ++repeat) {
@@ -275,30 +285,32 @@ llvm::Expected<std::vector<Timing>> KernelEvaluator::measure(llvm::ArrayRef<Sche
 llvm::Expected<BoundedTimings> KernelEvaluator::measureBesideBounds(llvm::ArrayRef<Schedule> schedules,
                                                                     const MeasureRequest &request) {
   TimingPolicy policy = policyOf(request);
+  BoundedTimings result;
+  SequenceNumbers sequences = makeSequences(problem, SequenceKind::Busy, options.seed);
+  result.bytes = minimumBytes(problem, sequences.view());
+  result.flops = flops(problem, sequences.view());
   bool isProduct = problem.mode == Mode::Prefill && executor->yardstickFlops() > 0;
   if (isProduct)
     policy.multiplyBeside = problem.dtype;
   else if (executor->yardstickFlops() > 0)
-    policy.readBeside = static_cast<int64_t>(problem.minimumBytes());
-  BoundedTimings result;
+    policy.readBeside = static_cast<int64_t>(result.bytes);
   std::vector<double> beside;
   llvm::Expected<std::vector<Timing>> timings = takeTurns(schedules, policy, beside);
   if (!timings)
     return timings.takeError();
   result.timings = std::move(*timings);
-  llvm::Expected<Ceilings> ceilings =
-      executor->ceilings(static_cast<int64_t>(problem.minimumBytes()), problem.dtype);
+  llvm::Expected<Ceilings> ceilings = executor->ceilings(static_cast<int64_t>(result.bytes), problem.dtype);
   if (!ceilings)
     return ceilings.takeError();
   if (ceilings->bytesPerSecond > 0)
-    result.readMicroseconds = 1e6 * problem.minimumBytes() / ceilings->bytesPerSecond;
+    result.readMicroseconds = 1e6 * result.bytes / ceilings->bytesPerSecond;
   if (ceilings->flopsPerSecond > 0)
-    result.multiplyMicroseconds = 1e6 * problem.flops() / ceilings->flopsPerSecond;
+    result.multiplyMicroseconds = 1e6 * result.flops / ceilings->flopsPerSecond;
   if (beside.empty())
     return result;
   double median = estimate(beside).median;
   if (isProduct)
-    result.multiplyMicroseconds = median * problem.flops() / executor->yardstickFlops();
+    result.multiplyMicroseconds = median * result.flops / executor->yardstickFlops();
   else
     result.readMicroseconds = median;
   return result;
@@ -325,6 +337,8 @@ llvm::Expected<std::vector<Timing>> KernelEvaluator::takeTurns(llvm::ArrayRef<Sc
     return error;
   if (llvm::Error error = executor->fill(memory->workspace->data(), 0, memory->workspace->bytes(), nullptr))
     return error;
+  if (llvm::Error error = executor->fillSequences(problem, memory->tensors, SequenceKind::Busy, options.seed))
+    return error;
   std::vector<std::vector<Launch>> launches;
   std::vector<size_t> places; ///< Of each launch in `timings`.
   for (size_t i = 0; i < schedules.size(); ++i) {
@@ -337,6 +351,7 @@ llvm::Expected<std::vector<Timing>> KernelEvaluator::takeTurns(llvm::ArrayRef<Sc
       continue;
     }
     launch->arguments.partials_offset = counters;
+    launch->arguments.starts = nullptr; // All 0, and then servers leave them out.
     launches.push_back({*launch});
     places.push_back(i);
   }

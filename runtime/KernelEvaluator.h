@@ -33,8 +33,9 @@ struct EvaluatorOptions {
 /// Times, and what the device needs at least, in one run.
 struct BoundedTimings {
   std::vector<Timing> timings;
-  double readMicroseconds = 0;     ///< To read the problem's bytes; 0: not known.
-  double multiplyMicroseconds = 0; ///< For the problem's multiply-adds at the yardstick's rate; 0: not known.
+  double bytes = 0, flops = 0;     ///< Of the inputs that were timed (a ragged problem's own lengths).
+  double readMicroseconds = 0;     ///< To read the bytes; 0: not known.
+  double multiplyMicroseconds = 0; ///< For the multiply-adds at the yardstick's rate; 0: not known.
 };
 
 class KernelEvaluator : public Evaluator {

@@ -35,11 +35,12 @@ RowIndex indexOf(const Problem &problem, int64_t row) {
 }
 
 /// Keys (or values) [range) of one KV head as dense doubles.
-std::vector<double> gather(const TensorView &view, int64_t sequence, KeyRange range, int64_t kvHead) {
+std::vector<double> gather(const Problem &problem, const Sequences &sequences, const TensorView &view, int64_t sequence,
+                           KeyRange range, int64_t kvHead) {
   int64_t dims = view.sizes[3];
-  std::vector<double> values((range.end - range.begin) * dims);
+  std::vector<double> values(range.count() * dims);
   for (int64_t key = range.begin; key < range.end; ++key)
-    readRow(view, (sequence * view.sizes[1] + key) * view.sizes[2] + kvHead, &values[(key - range.begin) * dims]);
+    readRow(view, sequences.row(problem, sequence, key) * view.sizes[2] + kvHead, &values[(key - range.begin) * dims]);
   return values;
 }
 
@@ -52,6 +53,8 @@ Problem problemOfRow(const Problem &problem, KeyRange range) {
   single.layout = Layout::BSHD;
   single.causal = false;
   single.window = 0;
+  single.ragged = false;
+  single.pageSize = 0;
   single.scale = problem.effectiveScale();
   return single;
 }
@@ -85,7 +88,8 @@ struct Expectation {
 Expectation expectationOf(const Problem &problem, const AttentionTensors &tensors, int64_t row) {
   RowIndex index = indexOf(problem, row);
   int64_t dims = problem.headDim;
-  KeyRange range = visibleKeys(problem, index.position);
+  Sequences sequences = sequencesOf(tensors);
+  KeyRange range = visibleKeys(problem, index.position, sequences.keys(problem, index.sequence));
   Expectation expectation{
       {std::vector<double>(dims), {-std::numeric_limits<double>::infinity(), 0, std::vector<double>(dims)}},
       std::vector<double>(dims)};
@@ -95,8 +99,8 @@ Expectation expectationOf(const Problem &problem, const AttentionTensors &tensor
     if (problem.hasProbe())
       readRow(tensors.r, row, r.data());
     int64_t kvHead = index.head / problem.group();
-    std::vector<double> k = gather(tensors.k, index.sequence, range, kvHead);
-    std::vector<double> v = gather(tensors.v, index.sequence, range, kvHead);
+    std::vector<double> k = gather(problem, sequences, tensors.k, index.sequence, range, kvHead);
+    std::vector<double> v = gather(problem, sequences, tensors.v, index.sequence, range, kvHead);
     Problem single = problemOfRow(problem, range);
     referenceRow(single, q, r, k, v, 0, 0, 0, expectation.exact.o);
     expectation.baseline = baselineForward(single, q, r, k, v);

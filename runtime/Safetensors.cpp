@@ -17,8 +17,10 @@ using nlohmann::json;
 namespace lla {
 namespace {
 
-constexpr NamedValue<ElementType> dtypeNames[] = {
-    {ElementType::F32, "F32"}, {ElementType::F16, "F16"}, {ElementType::BF16, "BF16"}};
+constexpr NamedValue<StoredType> dtypeNames[] = {
+    {StoredType::F32, "F32"}, {StoredType::F16, "F16"}, {StoredType::BF16, "BF16"}, {StoredType::I32, "I32"}};
+constexpr NamedValue<StoredType> numpyNames[] = {
+    {StoredType::F32, "<f4"}, {StoredType::F16, "<f2"}, {StoredType::I32, "<i4"}};
 constexpr uint64_t lengthBytes = 8;
 /// The format's own limit.
 constexpr uint64_t mostHeaderBytes = 100'000'000;
@@ -68,8 +70,8 @@ StoredTensor tensorOf(const std::string &name, const json &entry, llvm::StringRe
       reject(name + "." + field, "dtype, shape or data_offsets", "an unknown field");
   StoredTensor tensor;
   const json &dtype = memberOf(entry, "dtype", name);
-  std::optional<ElementType> known =
-      dtype.is_string() ? valueIn(dtypeNames, dtype.get<std::string>()) : std::optional<ElementType>();
+  std::optional<StoredType> known =
+      dtype.is_string() ? valueIn(dtypeNames, dtype.get<std::string>()) : std::optional<StoredType>();
   if (!known)
     reject(name + ".dtype", namesIn(dtypeNames), dtype.is_structured() ? dtype.type_name() : dtype.dump());
   tensor.dtype = *known;
@@ -171,11 +173,11 @@ StoredTensor readNpy(llvm::StringRef contents) {
            std::to_string(length));
   llvm::StringRef header = contents.substr(8 + lengthSize, length);
   StoredTensor tensor;
-  llvm::StringRef descr = npyField(header, "descr");
-  if (descr.starts_with("'<f2'"))
-    tensor.dtype = ElementType::F16;
-  else if (!descr.starts_with("'<f4'"))
-    reject("descr", "'<f4' or '<f2'", descr.take_until([](char c) { return c == ','; }).str());
+  llvm::StringRef descr = npyField(header, "descr").take_until([](char c) { return c == ','; });
+  std::optional<StoredType> known = valueIn(numpyNames, descr.trim('\''));
+  if (!known)
+    reject("descr", namesIn(numpyNames), descr.str());
+  tensor.dtype = *known;
   if (!npyField(header, "fortran_order").starts_with("False"))
     reject("fortran_order", "False", "another order");
   llvm::StringRef shape = npyField(header, "shape");
@@ -208,6 +210,35 @@ template <class Type, class Read> llvm::Expected<Type> guarded(const char *forma
 }
 
 } // namespace
+
+llvm::StringRef name(StoredType type) {
+  std::optional<ElementType> element = elementType(type);
+  return element ? name(*element) : "int32";
+}
+
+StoredType storedType(ElementType type) {
+  switch (type) {
+  case ElementType::F32:
+    return StoredType::F32;
+  case ElementType::F16:
+    return StoredType::F16;
+  case ElementType::BF16:
+    return StoredType::BF16;
+  }
+  return StoredType::F32;
+}
+
+std::optional<ElementType> elementType(StoredType type) {
+  for (ElementType element : {ElementType::F32, ElementType::F16, ElementType::BF16})
+    if (storedType(element) == type)
+      return element;
+  return std::nullopt;
+}
+
+int64_t elementBytes(StoredType type) {
+  std::optional<ElementType> element = elementType(type);
+  return element ? elementBytes(*element) : static_cast<int64_t>(sizeof(int32_t));
+}
 
 llvm::Expected<StoredTensors> parseSafetensors(llvm::StringRef contents) {
   return guarded<StoredTensors>("safetensors", [&] { return readSafetensors(contents); });
@@ -275,13 +306,14 @@ llvm::Error writeSafetensors(const std::string &path, const StoredTensors &tenso
 }
 
 llvm::Error writeNpy(const std::string &path, const StoredTensor &tensor) {
-  if (tensor.dtype == ElementType::BF16)
+  if (tensor.dtype == StoredType::BF16)
     return failure(FailureKind::Usage, fmt::format("{}: expected a dtype that NumPy has, got bf16", path));
   std::string shape;
   for (int64_t size : tensor.shape)
     shape += std::to_string(size) + ",";
   std::string header =
-      fmt::format("{{'descr': '<f{}', 'fortran_order': False, 'shape': ({}), }}", elementBytes(tensor.dtype), shape);
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}",
+                  nameIn(numpyNames, tensor.dtype).str(), shape);
   constexpr size_t alignment = 64, before = 10;
   header.append(alignment - 1 - (before + header.size()) % alignment, ' ');
   header += '\n';

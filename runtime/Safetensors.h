@@ -17,18 +17,26 @@
 
 namespace lla {
 
+/// What files hold: tensors' elements, and int32 for lengths and page tables.
+enum class StoredType { F32, F16, BF16, I32 };
+llvm::StringRef name(StoredType); ///< As a problem's dtype; int32.
+StoredType storedType(ElementType type);
+std::optional<ElementType> elementType(StoredType type); ///< None for int32.
+int64_t elementBytes(StoredType type);
+
 /// One dense tensor, last dimension fastest.
 struct StoredTensor {
-  ElementType dtype = ElementType::F32;
+  StoredType dtype = StoredType::F32;
   std::vector<int64_t> shape;
   llvm::StringRef bytes; ///< Of whoever keeps the data: a TensorFile, or the caller.
 };
 using StoredTensors = std::map<std::string, StoredTensor>;
 
-/// Checks a whole file's contents; the tensors point into it. Tensors of other dtypes than F32, F16 and BF16 are
+/// Checks a whole file's contents; the tensors point into it. Tensors of other dtypes than F32, F16, BF16 and I32 are
 /// errors.
 llvm::Expected<StoredTensors> parseSafetensors(llvm::StringRef contents);
-/// The contents of a NumPy file (.npy version 1 to 3, C order, little-endian float32 or float16) as one tensor.
+/// The contents of a NumPy file (.npy version 1 to 3, C order, little-endian float32, float16 or int32) as one
+/// tensor.
 llvm::Expected<StoredTensor> parseNpy(llvm::StringRef contents);
 
 /// An opened file and its tensors.

@@ -175,11 +175,6 @@ bool disjointWithin(const TensorView &a, const TensorView &b, int64_t period) {
   return spanA <= distance && spanB <= divisor - distance;
 }
 
-bool spansDisjoint(const void *a, int64_t bytesA, const void *b, int64_t bytesB) {
-  uintptr_t beginA = reinterpret_cast<uintptr_t>(a), beginB = reinterpret_cast<uintptr_t>(b);
-  return beginA + bytesA <= beginB || beginB + bytesB <= beginA;
-}
-
 template <class Visit>
 llvm::Error forEach(llvm::ArrayRef<NamedTensor> names, const AttentionTensors &tensors, Visit visit) {
   for (const NamedTensor &one : names)
@@ -274,6 +269,8 @@ llvm::Expected<Problem> problemOfMerge(const Problem &planned, const AttentionTe
   actual.batch = tensors.partO.sizes[0];
   actual.queryLength = tensors.partO.sizes[1];
   actual.shards = tensors.partO.shards;
+  if (llvm::Error error = checkIndexSizes(actual, tensors))
+    return std::move(error);
   if (llvm::Error error = checkStateShapes({"part_lse", &tensors.partLse}, {"part_tbar", &tensors.partTbar},
                                            {"part_vbar", &tensors.partVbar}, part))
     return std::move(error);
@@ -296,7 +293,33 @@ constexpr NamedTensor outputNames[] = {{"o", &AttentionTensors::o},
                                        {"tbar", &AttentionTensors::tbar},
                                        {"vbar", &AttentionTensors::vbar}};
 
+/// The pools of a paged call: any number of pages that 32 bits can name.
+llvm::Error checkPool(NamedView tensor, const Problem &planned) {
+  constexpr int64_t mostPages = std::numeric_limits<int32_t>::max();
+  if (int64_t pages = tensor.view->sizes[0]; pages < 0 || pages > mostPages)
+    return usage(fmt::format("{}.batch: expected 0..{} pages, got {}", tensor.name, mostPages, pages));
+  if (tensor.view->sizes[1] != planned.pageSize)
+    return usage(fmt::format("{}.row: expected {} rows in a page, got {}", tensor.name, planned.pageSize,
+                             tensor.view->sizes[1]));
+  Problem anyPages = planned;
+  anyPages.batch = tensor.view->sizes[0];
+  return checkShape(tensor, anyPages, planned.pageSize, planned.kvHeads);
+}
+
+/// Keys that a paged call can have.
+int64_t contextOf(const Problem &planned, const AttentionTensors &tensors) {
+  if (tensors.k.sizes[0] == 0)
+    return 0;
+  int64_t pages = tensors.pageTable.each;
+  return pages > planned.context / planned.pageSize ? planned.context : pages * planned.pageSize;
+}
+
 } // namespace
+
+bool spansDisjoint(const void *a, int64_t bytesA, const void *b, int64_t bytesB) {
+  uintptr_t beginA = reinterpret_cast<uintptr_t>(a), beginB = reinterpret_cast<uintptr_t>(b);
+  return beginA + bytesA <= beginB || beginB + bytesB <= beginA;
+}
 
 llvm::ArrayRef<NamedTensor> inputsOf(const Problem &problem) {
   if (problem.isMerge())
@@ -355,8 +378,13 @@ AttentionTensors denseTensors(const Problem &problem) {
     return tensors;
   }
   tensors.q = ofQueries(problem.dtype, problem.headDim);
-  tensors.k = tensors.v = denseView(nullptr, problem.dtype,
-                                    {problem.batch, problem.context, problem.kvHeads, problem.headDim}, problem.layout);
+  setDenseIndices(problem, tensors);
+  std::array<int64_t, 4> keySizes = {problem.batch, problem.context, problem.kvHeads, problem.headDim};
+  if (problem.pageSize) {
+    keySizes[0] = problem.batch * tensors.pageTable.each;
+    keySizes[1] = problem.pageSize;
+  }
+  tensors.k = tensors.v = denseView(nullptr, problem.dtype, keySizes, problem.layout);
   if (problem.hasProbe())
     tensors.r = tensors.q;
   return tensors;
@@ -382,11 +410,19 @@ llvm::Expected<Problem> problemOf(const Problem &planned, const AttentionTensors
   Problem actual = planned;
   actual.batch = tensors.q.sizes[0];
   actual.queryLength = tensors.q.sizes[1];
-  actual.context = tensors.k.sizes[1];
-  if (llvm::Error error = checkShape(k, planned, planned.context, planned.kvHeads))
+  if (llvm::Error error = checkIndexSizes(actual, tensors))
     return error;
-  if (llvm::Error error = checkSize(k, 0, actual.batch, /*upTo=*/false))
-    return error;
+  if (planned.pageSize) {
+    actual.context = contextOf(planned, tensors);
+    if (llvm::Error error = checkPool(k, planned))
+      return error;
+  } else {
+    actual.context = tensors.k.sizes[1];
+    if (llvm::Error error = checkShape(k, planned, planned.context, planned.kvHeads))
+      return error;
+    if (llvm::Error error = checkSize(k, 0, actual.batch, /*upTo=*/false))
+      return error;
+  }
   if (planned.hasProbe())
     if (llvm::Error error = checkSameSizes({"r", &tensors.r}, q))
       return error;
@@ -410,6 +446,8 @@ llvm::Error checkAddresses(const Problem &problem, const AttentionTensors &tenso
     return error;
   auto isItsOwn = [&](NamedView output) { return checkOutput(problem, tensors, output); };
   if (llvm::Error error = forEachOutput(problem, tensors, isItsOwn))
+    return error;
+  if (llvm::Error error = checkIndexAddresses(problem, tensors, workspace, workspaceBytes))
     return error;
   return checkWorkspace(problem, tensors, workspace, workspaceBytes);
 }

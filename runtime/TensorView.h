@@ -8,8 +8,8 @@
 #ifndef LLA_RUNTIME_TENSORVIEW_H
 #define LLA_RUNTIME_TENSORVIEW_H
 
-#include "dialect/Spec/Problem.h"
 #include "dialect/Spec/Target.h"
+#include "runtime/IndexView.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 #include <array>
@@ -37,11 +37,15 @@ TensorView shardOf(const TensorView &view, int64_t shard);
 TensorView denseView(void *data, ElementType dtype, std::array<int64_t, 4> sizes, Layout layout);
 
 /// What one call reads and writes; what the problem does not have (inputsOf, outputsOf) is ignored. lse and tbar are
-/// (batch, row, head, 1), in fp32 as vbar; the parts of a merge are the fp32 results of its shards.
+/// (batch, row, head, 1), in fp32 as vbar; the parts of a merge are the fp32 results of its shards. k and v of a paged
+/// problem are pools, seen as (page, row, head, dim).
 struct AttentionTensors {
   TensorView q, r, k, v, o;
   TensorView lse, tbar, vbar;
   TensorView partO, partLse, partTbar, partVbar;
+  IndexView lengths = {};   ///< Ragged: keys of each sequence; not given: all of the context.
+  IndexView starts = {};    ///< Ragged: first valid key of each; not given: 0.
+  IndexView pageTable = {}; ///< Paged: the pages of each sequence, in order.
 };
 
 /// A tensor of a call by its name.
@@ -54,23 +58,28 @@ llvm::ArrayRef<NamedTensor> inputsOf(const Problem &problem);
 /// What it writes: o, and with state lse, tbar and vbar.
 llvm::ArrayRef<NamedTensor> outputsOf(const Problem &problem);
 
-/// Dense views of a problem's tensors in its layout, without data; those that it does not have are empty.
+/// Dense views of a problem's tensors in its layout, without data; those that it does not have are empty. Pages are
+/// as many as `batch` sequences of `context` keys take.
 AttentionTensors denseTensors(const Problem &problem);
 
 /// The problem that a call on `tensors` solves: `planned` with the batch, query length and context (or shards) of
-/// the tensors, each at most the planned one (0 is legal). Everything else must agree. Fails naming the tensor
-/// and the size. Never allocates on success.
+/// the tensors, each at most the planned one (0 is legal). The context of a paged call is the planned one, or what the
+/// page table has numbers for if that is less. Everything else must agree. Fails naming the tensor and the size.
+/// Never allocates on success.
 llvm::Expected<Problem> problemOf(const Problem &planned, const AttentionTensors &tensors);
 
-/// Addresses of what `problemOf` accepted: non-null, last stride 1, aligned (16 bytes for base and strides on
-/// a GPU, one element on the host and for lse and tbar), no negative stride, outputs addressing each element once,
-/// outputs and workspace overlapping nothing. Inputs may overlap or interleave. Never allocates on success.
+/// Addresses of what `problemOf` accepted: non-null (lengths and starts may be), last stride 1, aligned (16 bytes for
+/// base and strides on a GPU, one element on the host, for lse and tbar and for index views), no negative stride,
+/// outputs addressing each element once, outputs and workspace overlapping nothing. Inputs may overlap or interleave.
+/// Never allocates on success.
 llvm::Error checkAddresses(const Problem &problem, const AttentionTensors &tensors, const void *workspace,
                            int64_t workspaceBytes, TargetKind target);
 
 /// False only if no byte belongs to both. Exact for views that interleave with a common period (packed
 /// buffers); other interleavings count as overlap.
 bool mayOverlap(const TensorView &a, const TensorView &b);
+/// Of spans of memory: no byte belongs to both.
+bool spansDisjoint(const void *a, int64_t bytesA, const void *b, int64_t bytesB);
 
 } // namespace lla
 #endif

@@ -13,10 +13,12 @@ namespace {
 
 constexpr const char *toolName = "lla 0.1.0";
 
-/// Least time of the problem at these ceilings, over the time seen.
-double shareOfRoofline(const Problem &problem, const Ceilings &ceilings, double microseconds) {
-  double least = 1e6 * std::max(ceilings.bytesPerSecond > 0 ? problem.minimumBytes() / ceilings.bytesPerSecond : 0,
-                                ceilings.flopsPerSecond > 0 ? problem.flops() / ceilings.flopsPerSecond : 0);
+/// Least time of the problem at these ceilings, over the time seen. A ragged one's lengths are those timed with `seed`.
+double shareOfRoofline(const Problem &problem, const Ceilings &ceilings, uint64_t seed, double microseconds) {
+  SequenceNumbers numbers = makeSequences(problem, SequenceKind::Busy, seed);
+  double bytes = minimumBytes(problem, numbers.view()), operations = flops(problem, numbers.view());
+  double least = 1e6 * std::max(ceilings.bytesPerSecond > 0 ? bytes / ceilings.bytesPerSecond : 0,
+                                ceilings.flopsPerSecond > 0 ? operations / ceilings.flopsPerSecond : 0);
   return std::clamp(least / microseconds, 0.0, 1.0);
 }
 
@@ -113,7 +115,8 @@ llvm::Expected<TuneResult> tune(const Problem &problem, const Target &target, co
   return Tuner(space, *strategy, evaluator, std::move(options)).run();
 }
 
-Record recordOf(const Problem &problem, const Target &target, const Ceilings &ceilings, const TuneResult &result) {
+Record recordOf(const Problem &problem, const Target &target, const Ceilings &ceilings, const TuneResult &result,
+                uint64_t seed) {
   Record record;
   record.problem = problem;
   record.deviceClass = deviceClass(target);
@@ -124,7 +127,7 @@ Record recordOf(const Problem &problem, const Target &target, const Ceilings &ce
   record.high = result.winnerTime.high;
   record.defaultMicroseconds = result.incumbentTime ? result.incumbentTime->median : 0;
   record.error = result.winner->error;
-  record.roofline = shareOfRoofline(problem, ceilings, record.microseconds);
+  record.roofline = shareOfRoofline(problem, ceilings, seed, record.microseconds);
   record.trials = result.trials.size();
   record.device = target.deviceName;
   record.doubt = result.conditions.doubt;
@@ -154,7 +157,7 @@ llvm::Expected<Schedule> tuneAndRecord(const Problem &problem, std::shared_ptr<E
     return failure(FailureKind::Compile,
                    fmt::format("tuning: expected a candidate that works, got none of {}", result->counts.tried));
   if (cache) {
-    llvm::Expected<bool> kept = cache->records.put(recordOf(problem, target, *ceilings, *result));
+    llvm::Expected<bool> kept = cache->records.put(recordOf(problem, target, *ceilings, *result, knobs.seed));
     if (!kept) // The winner is right all the same.
       llvm::consumeError(kept.takeError());
   }

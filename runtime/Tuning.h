@@ -34,8 +34,9 @@ std::unique_ptr<Evaluator> makeEvaluator(const Problem &problem, std::shared_ptr
 llvm::Expected<TuneResult> tune(const Problem &problem, const Target &target, const Ceilings &ceilings,
                                 Evaluator &evaluator, TuneOptions options, uint64_t seed);
 
-/// What is kept of a search that has a winner; `ceilings` are those of its bytes and dtype.
-Record recordOf(const Problem &problem, const Target &target, const Ceilings &ceilings, const TuneResult &result);
+/// What is kept of a search that has a winner; `ceilings` are those of its bytes and dtype, `seed` that of its inputs.
+Record recordOf(const Problem &problem, const Target &target, const Ceilings &ceilings, const TuneResult &result,
+                uint64_t seed);
 
 /// As the environment says: effort, budget, seed. Keeps the winner's record. Fails with Compile if no candidate
 /// worked.

@@ -152,8 +152,8 @@ llvm::Error CudaExecutor::launch(const Launch &launch, Stream stream) {
     return llvm::Error::success();
   const auto &kernel = static_cast<const CudaKernel &>(*launch.kernel);
   KernelArguments arguments = launch.arguments;
-  CUtensorMap maps[4];
-  void *parameters[1 + 4] = {&arguments};
+  CUtensorMap maps[maximumTensorMaps];
+  void *parameters[1 + maximumTensorMaps] = {&arguments};
   ContextScope scope(*device); // Tensor maps, too, are encoded in a context.
   if (kernel.schedule.load == LoadPath::Ring) {
     auto geometry = tensorMapGeometry(kernel.problem, kernel.schedule, arguments);

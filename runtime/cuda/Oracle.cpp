@@ -48,6 +48,11 @@ oracle::Attention attentionOf(const Problem &problem, const AttentionTensors &te
   attention.context = problem.context;
   attention.headDim = problem.headDim;
   attention.window = problem.window;
+  attention.lengths = tensors.lengths.data;
+  attention.starts = tensors.starts.data;
+  attention.pageTable = tensors.pageTable.data;
+  attention.pageTableStride = tensors.pageTable.stride;
+  attention.pageSize = problem.pageSize;
   attention.scale = problem.effectiveScale();
   attention.element = elementOf(problem.dtype);
   attention.outputElement = elementOf(problem.outputType());

@@ -22,6 +22,9 @@ struct Attention {
   Tensor lse, tbar, vbar; ///< fp32; with state.
   long long batch, queryLength, queryHeads, kvHeads, context, headDim;
   long long window; ///< 0: none.
+  const int *lengths, *starts; ///< Of each sequence; null: context, 0.
+  const int *pageTable;        ///< Paged: k and v are (page, row, head, dim).
+  long long pageTableStride, pageSize; ///< Page numbers between sequences; rows of a page, 0: not paged.
   double scale;
   int element, outputElement; ///< Of q, r, k, v; of o.
   int causal, hasProbe, hasState, padding;

@@ -110,6 +110,17 @@ __device__ long long at(const Tensor &tensor, long long sequence, long long row,
   return sequence * tensor.batchStride + row * tensor.rowStride + head * tensor.headStride;
 }
 
+/// A number that a caller may give wrongly, as kernels take it.
+__device__ long long clamped(long long value, long long most) { return value < 0 ? 0 : value > most ? most : value; }
+
+/// Where a key of a sequence is, in k or v.
+__device__ long long atKey(const Attention &a, const Tensor &tensor, long long sequence, long long key, long long head) {
+  if (a.pageSize == 0)
+    return at(tensor, sequence, key, head);
+  long long page = a.pageTable[sequence * a.pageTableStride + key / a.pageSize];
+  return at(tensor, page, key % a.pageSize, head);
+}
+
 constexpr int blockThreads = 128;
 constexpr int mostDims = 256;
 
@@ -142,12 +153,13 @@ template <class Number> __device__ void forwardRow(const Attention &a, const Row
   __syncthreads();
 
   long long kvHead = row.head / (a.queryHeads / a.kvHeads);
-  long long end = a.causal ? a.context - a.queryLength + row.position + 1 : a.context;
-  end = end < 0 ? 0 : end > a.context ? a.context : end;
-  long long begin = a.window && end > a.window ? end - a.window : 0;
+  long long length = a.lengths ? clamped(a.lengths[row.sequence], a.context) : a.context;
+  long long start = a.starts ? clamped(a.starts[row.sequence], length) : 0;
+  long long end = a.causal ? clamped(length - a.queryLength + row.position + 1, length) : length;
+  long long begin = a.window && end - a.window > start ? end - a.window : start;
 
   auto scores = [&](long long key, Number &s, Number &t) {
-    long long base = at(a.k, row.sequence, key, kvHead);
+    long long base = atKey(a, a.k, row.sequence, key, kvHead);
     s = t = 0;
     for (int dim = 0; dim < a.headDim; ++dim) {
       Number value = widen(a.k.data, base + dim, a.element);
@@ -194,7 +206,7 @@ template <class Number> __device__ void forwardRow(const Attention &a, const Row
       if (dim >= a.headDim)
         break;
       for (int key = 0; key < keys; ++key) {
-        Number v = widen(a.v.data, at(a.v, row.sequence, tile + key, kvHead) + dim, a.element);
+        Number v = widen(a.v.data, atKey(a, a.v, row.sequence, tile + key, kvHead) + dim, a.element);
         value[slot] += weight[key] * v;
         correct[slot] += correction[key] * v;
       }

@@ -1,8 +1,11 @@
 //===- TensorMap.cpp - how the copy engine sees q, r, k and v -------------===//
 
 #include "runtime/cuda/TensorMap.h"
+#include "dialect/Spec/Resources.h"
 #include "runtime/RuntimeError.h"
+#include "llvm/ADT/STLExtras.h"
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 
 namespace lla::cuda {
@@ -19,7 +22,7 @@ constexpr cuuint32_t boxBytes = 128; ///< Inner extent of a box: one swizzled li
 struct Source {
   const char *name;
   void *base;
-  int64_t rows, heads;
+  int64_t batch, rows, heads; ///< Paged: pages, rows of a page.
   int64_t rowStride, headStride, batchStride;
   int64_t tileRows;
 };
@@ -35,7 +38,7 @@ llvm::Expected<cuuint64_t> strideBytes(const Source &source, const char *what, i
   return bytes;
 }
 
-llvm::Expected<TensorMapGeometry> geometryOf(const Problem &problem, const Source &source, int64_t batch) {
+llvm::Expected<TensorMapGeometry> geometryOf(const Problem &problem, const Source &source) {
   TensorMapGeometry map;
   int64_t elementSize = elementBytes(problem.dtype);
   if (int64_t misplaced = reinterpret_cast<uintptr_t>(source.base) % alignmentBytes)
@@ -43,7 +46,7 @@ llvm::Expected<TensorMapGeometry> geometryOf(const Problem &problem, const Sourc
   if (source.tileRows < 1 || source.tileRows > boxRowLimit)
     return outOfRange(source, "rows of a tile", fmt::format("1..{}", boxRowLimit), source.tileRows);
   // An empty dimension has no map: a kernel that finds no key issues no copy.
-  int64_t sizes[] = {problem.headDim, source.rows, source.heads, batch};
+  int64_t sizes[] = {problem.headDim, source.rows, source.heads, source.batch};
   std::transform(std::begin(sizes), std::end(sizes), map.sizes,
                  [](int64_t size) { return std::max<int64_t>(size, 1); });
 
@@ -52,7 +55,7 @@ llvm::Expected<TensorMapGeometry> geometryOf(const Problem &problem, const Sourc
   const std::pair<const char *, int64_t> strides[] = {
       {"row stride in bytes", rowStride},
       {"head stride in bytes", source.heads > 1 ? source.headStride : rowStride},
-      {"batch stride in bytes", batch > 1 ? source.batchStride : rowStride}};
+      {"batch stride in bytes", source.batch > 1 ? source.batchStride : rowStride}};
   for (int i = 0; i < 3; ++i) {
     llvm::Expected<cuuint64_t> bytes = strideBytes(source, strides[i].first, strides[i].second, elementSize);
     if (!bytes)
@@ -69,18 +72,31 @@ llvm::Expected<TensorMapGeometry> geometryOf(const Problem &problem, const Sourc
 
 } // namespace
 
-llvm::Expected<llvm::SmallVector<TensorMapGeometry, 4>>
+llvm::Expected<llvm::SmallVector<TensorMapGeometry, maximumTensorMaps>>
 tensorMapGeometry(const Problem &problem, const Schedule &schedule, const KernelArguments &a) {
-  const Source sources[] = {
-      {"q", a.q, a.query_length, problem.queryHeads, a.q_row_stride, a.q_head_stride, a.q_batch_stride, schedule.rows},
-      {"r", a.r, a.query_length, problem.queryHeads, a.r_row_stride, a.r_head_stride, a.r_batch_stride, schedule.rows},
-      {"k", a.k, a.context, problem.kvHeads, a.k_row_stride, a.k_head_stride, a.k_batch_stride, schedule.keys},
-      {"v", a.v, a.context, problem.kvHeads, a.v_row_stride, a.v_head_stride, a.v_batch_stride, schedule.keys}};
-  llvm::SmallVector<TensorMapGeometry, 4> maps;
+  auto queries = [&](const char *name, void *base, int64_t rowStride, int64_t headStride, int64_t batchStride) {
+    return Source{name,      base,       a.batch,     a.query_length, problem.queryHeads,
+                  rowStride, headStride, batchStride, schedule.rows};
+  };
+  bool isPaged = problem.pageSize != 0;
+  int64_t keyBatch = isPaged ? a.pages : a.batch, keyRows = isPaged ? problem.pageSize : a.context;
+  auto keys = [&](int64_t boxRows) {
+    return std::array{Source{"k", a.k, keyBatch, keyRows, problem.kvHeads, a.k_row_stride, a.k_head_stride,
+                             a.k_batch_stride, boxRows},
+                      Source{"v", a.v, keyBatch, keyRows, problem.kvHeads, a.v_row_stride, a.v_head_stride,
+                             a.v_batch_stride, boxRows}};
+  };
+  llvm::SmallVector<Source, maximumTensorMaps> sources;
+  sources.push_back(queries("q", a.q, a.q_row_stride, a.q_head_stride, a.q_batch_stride));
+  if (problem.hasProbe())
+    sources.push_back(queries("r", a.r, a.r_row_stride, a.r_head_stride, a.r_batch_stride));
+  llvm::append_range(sources, keys(rowsPerKeyCopy(problem, schedule)));
+  if (problem.ragged || isPaged)
+    llvm::append_range(sources, keys(/*boxRows=*/1));
+
+  llvm::SmallVector<TensorMapGeometry, maximumTensorMaps> maps;
   for (const Source &source : sources) {
-    if (source.name[0] == 'r' && !problem.hasProbe())
-      continue;
-    llvm::Expected<TensorMapGeometry> map = geometryOf(problem, source, a.batch);
+    llvm::Expected<TensorMapGeometry> map = geometryOf(problem, source);
     if (!map)
       return map.takeError();
     maps.push_back(*map);

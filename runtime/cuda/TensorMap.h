@@ -17,7 +17,7 @@
 
 namespace lla::cuda {
 
-/// One map, as cuTensorMapEncodeTiled takes it: dimensions are (dim, row, head, sequence).
+/// One map, as cuTensorMapEncodeTiled takes it: dimensions are (dim, row, head, sequence or page).
 struct TensorMapGeometry {
   void *base = nullptr;
   ElementType dtype = ElementType::BF16;
@@ -26,9 +26,13 @@ struct TensorMapGeometry {
   cuuint32_t box[4] = {};
 };
 
-/// The maps of a launch in the order of the kernel's parameters: q, r (with a probe), k, v. Fails with the tensor's
-/// name if an address or a stride is no multiple of 16 bytes or out of the copy engine's range.
-llvm::Expected<llvm::SmallVector<TensorMapGeometry, 4>>
+/// Most that a kernel takes.
+constexpr int maximumTensorMaps = 6;
+
+/// The maps of a launch in the order of the kernel's parameters: q, r (with a probe), k, v, then, of a ragged or paged
+/// problem, k and v in boxes of one row. Fails with the tensor's name if an address or a stride is no multiple of 16
+/// bytes or out of the copy engine's range.
+llvm::Expected<llvm::SmallVector<TensorMapGeometry, maximumTensorMaps>>
 tensorMapGeometry(const Problem &problem, const Schedule &schedule, const KernelArguments &arguments);
 
 /// 128-byte swizzle, zeros beyond the edges, L2 promotion of 128 bytes.

@@ -2,7 +2,9 @@
 //
 // The default schedule, the one that the cache answers with, and the caller's,
 // timed interleaved; between them what the device reaches under the same clocks: the
-// time to read the same bytes, and the time of as many multiply-adds in a product.
+// time to read the same bytes, and the time of as many multiply-adds in a product. Of
+// a ragged problem, bytes and multiply-adds are those of the lengths that are timed
+// (random, by --seed).
 //
 //===----------------------------------------------------------------------===//
 
@@ -65,6 +67,7 @@ struct Entry {
 struct BenchRow {
   Problem problem;
   std::vector<Entry> entries;
+  double bytes = 0, flops = 0;             ///< Of the inputs that were timed.
   double readFloor = 0, multiplyFloor = 0; ///< Microseconds; 0: not known.
   Conditions conditions;
 
@@ -127,6 +130,8 @@ llvm::Error timeEntries(KernelEvaluator &evaluator, BenchRow &row, unsigned roun
   llvm::Expected<BoundedTimings> measured = evaluator.measureBesideBounds(schedules, request);
   if (!measured)
     return measured.takeError();
+  row.bytes = measured->bytes;
+  row.flops = measured->flops;
   row.readFloor = measured->readMicroseconds;
   row.multiplyFloor = measured->multiplyMicroseconds;
   for (Entry &entry : row.entries) {
@@ -160,6 +165,8 @@ llvm::Expected<BenchRow> benchOne(const BenchFlags &flags, const Knobs &knobs, c
 ordered_json jsonOf(const BenchRow &row, const Device &device, const Rivals &rivals) {
   ordered_json object = {{"problem", jsonOf(row.problem)},
                          {"target", jsonOf(device.target())},
+                         {"bytes", row.bytes},
+                         {"flops", row.flops},
                          {"read_floor_us", row.readFloor},
                          {"multiply_floor_us", row.multiplyFloor},
                          {"graph_replay", row.conditions.graphReplay},
@@ -173,8 +180,8 @@ ordered_json jsonOf(const BenchRow &row, const Device &device, const Rivals &riv
                              {"high_us", entry.time.high},
                              {"samples", entry.time.samples},
                              {"error", entry.verification.error},
-                             {"gigabytes_per_second", row.problem.minimumBytes() / entry.time.median / 1e3},
-                             {"tflops", row.problem.flops() / entry.time.median / 1e6},
+                             {"gigabytes_per_second", row.bytes / entry.time.median / 1e3},
+                             {"tflops", row.flops / entry.time.median / 1e6},
                              {"share_of_bound", row.bound() / entry.time.median}};
   object["schedules"] = schedules;
   if (auto times = rivals.timesOf(row.problem); !times.empty())
@@ -203,8 +210,8 @@ Table tableOf(llvm::ArrayRef<BenchRow> rows, const Rivals &rivals) {
     std::vector<std::string> cells = {titleOf(row.problem)};
     for (const std::string &name : names)
       cells.push_back(row.entry(name) ? timeText(row.entry(name)->time.median) : "-");
-    cells.push_back(fmt::format("{:.1f}", row.problem.minimumBytes() / best.time.median / 1e3));
-    cells.push_back(fmt::format("{:.3f}", row.problem.flops() / best.time.median / 1e6));
+    cells.push_back(fmt::format("{:.1f}", row.bytes / best.time.median / 1e3));
+    cells.push_back(fmt::format("{:.3f}", row.flops / best.time.median / 1e6));
     cells.push_back(errorText(best.verification.error));
     cells.push_back(timeText(row.readFloor));
     cells.push_back(timeText(row.multiplyFloor));

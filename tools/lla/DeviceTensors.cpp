@@ -6,8 +6,13 @@ namespace lla {
 
 llvm::Expected<DeviceTensors> DeviceTensors::allocate(Executor &executor, const Problem &problem,
                                                       int64_t workspaceBytes) {
+  return allocate(executor, problem, workspaceBytes, denseTensors(problem));
+}
+
+llvm::Expected<DeviceTensors> DeviceTensors::allocate(Executor &executor, const Problem &problem,
+                                                      int64_t workspaceBytes, const AttentionTensors &shapes) {
   DeviceTensors memory;
-  memory.tensors = denseTensors(problem);
+  memory.tensors = shapes;
   for (llvm::ArrayRef<NamedTensor> names : {inputsOf(problem), outputsOf(problem)})
     for (const NamedTensor &one : names) {
       TensorView &view = memory.tensors.*one.member;
@@ -17,6 +22,14 @@ llvm::Expected<DeviceTensors> DeviceTensors::allocate(Executor &executor, const 
       view.data = (*buffer)->data();
       memory.buffers.push_back(std::move(*buffer));
     }
+  for (const NamedIndices &indices : indicesOf(problem)) {
+    IndexView &view = memory.tensors.*indices.member;
+    llvm::Expected<std::unique_ptr<Buffer>> buffer = executor.allocate(view.spanBytes());
+    if (!buffer)
+      return buffer.takeError();
+    view.data = static_cast<const int32_t *>((*buffer)->data());
+    memory.buffers.push_back(std::move(*buffer));
+  }
   if (workspaceBytes == 0)
     return memory;
   llvm::Expected<std::unique_ptr<Buffer>> buffer = executor.allocate(workspaceBytes);
@@ -26,6 +39,12 @@ llvm::Expected<DeviceTensors> DeviceTensors::allocate(Executor &executor, const 
   if (llvm::Error error = executor.fill(memory.scratch->data(), 0, workspaceBytes, nullptr))
     return std::move(error);
   return memory;
+}
+
+llvm::Error DeviceTensors::fillRandom(Executor &executor, const Problem &problem, uint64_t seed) const {
+  if (llvm::Error error = executor.fillInputs(problem, tensors, seed))
+    return error;
+  return executor.fillSequences(problem, tensors, SequenceKind::Any, seed);
 }
 
 llvm::Error DeviceTensors::run(const Plan &plan, Executor &executor) const {

@@ -35,6 +35,7 @@ constexpr ProblemFlag flags[] = {
     {"window", FlagKind::Count, "keys that a row sees, its own included; implies causal (default: all)"},
     {"scale", FlagKind::Number, "softmax scale (default: 1/sqrt(head-dim))"},
     {"layout", FlagKind::Text, "bshd or bhsd (default: bshd)"},
+    {"page_size", FlagKind::Count, "keys of a page of k and v, >= 8; 0: contiguous keys (default: 0)"},
 };
 
 std::string flagName(const char *field) {
@@ -89,7 +90,7 @@ llvm::Expected<std::vector<Problem>> readLines(const std::string &path, bool isO
 /// Every combination of the flags' values over `defaults`.
 llvm::Expected<std::vector<Problem>> combine(const ProblemFlags &given, const json &defaults) {
   std::vector<json> objects = {defaults};
-  for (auto [field, isGiven] : {std::pair{"causal", given.causal}, {"state", given.state}})
+  for (auto [field, isGiven] : {std::pair{"causal", given.causal}, {"state", given.state}, {"ragged", given.ragged}})
     if (isGiven)
       objects.front()[field] = true;
   for (const ProblemFlag &flag : flags) {
@@ -139,6 +140,10 @@ void ProblemFlags::addTo(CLI::App &command) {
         ->group("Problem");
   command.add_flag("--causal", causal, "rows see no later key, aligned at the end")->group("Problem");
   command.add_flag("--state", state, "lse, tbar and vbar of each row are outputs too, in fp32")->group("Problem");
+  command
+      .add_flag("--ragged", ragged,
+                "each sequence has a length of its own, at most context, and a first valid key; random ones in tests")
+      ->group("Problem");
   command.add_option("--problem", problemFile, "a JSON file with these names ('_' for '-') instead; '-' reads stdin")
       ->type_name("FILE")
       ->group("Problem");
@@ -150,7 +155,7 @@ void ProblemFlags::addTo(CLI::App &command) {
 }
 
 llvm::Expected<std::vector<Problem>> ProblemFlags::problems() const {
-  bool hasFlags = causal || state || !values.empty();
+  bool hasFlags = causal || state || ragged || !values.empty();
   if (hasFlags + !problemFile.empty() + !problemsFile.empty() + !suiteName.empty() > 1)
     return fieldError("problem", "one of: flags, --problem, --problems, --suite", "several");
   if (!suiteName.empty())
@@ -191,6 +196,10 @@ std::string titleOf(const Problem &problem) {
     title += " " + name(problem.layout).str();
   if (problem.state && !problem.isMerge())
     title += " state";
+  if (problem.ragged)
+    title += " ragged";
+  if (problem.pageSize)
+    title += fmt::format(" pages={}", problem.pageSize);
   return title;
 }
 

@@ -19,7 +19,7 @@ namespace lla {
 
 struct ProblemFlags {
   std::map<std::string, std::string> values; ///< By field; only what was given.
-  bool causal = false, state = false;
+  bool causal = false, state = false, ragged = false;
   std::string problemFile, problemsFile, suiteName;
 
   void addTo(CLI::App &command);

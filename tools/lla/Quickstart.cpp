@@ -97,7 +97,7 @@ llvm::Error runPlanned(const Session &session, const Knobs &knobs, Line &line) {
   llvm::Expected<DeviceTensors> memory = DeviceTensors::allocate(executor, problem, plan->workspaceBytes());
   if (!memory)
     return memory.takeError();
-  if (llvm::Error error = executor.fillInputs(problem, memory->views(), knobs.seed))
+  if (llvm::Error error = memory->fillRandom(executor, problem, knobs.seed))
     return error;
   if (llvm::Error error = memory->run(*plan, executor))
     return error;

@@ -98,8 +98,8 @@ std::map<std::string, double> Rivals::timesOf(const Problem &problem) const {
   std::map<std::string, double> times;
   int64_t fullLength = problem.mode == Mode::Decode ? 1 : problem.context;
   bool isOfTheTables = problem.dtype == ElementType::BF16 && problem.hasProbe() && !problem.window && !problem.state &&
-                       !problem.outputDtype && problem.queryLength == fullLength &&
-                       problem.causal == (problem.mode == Mode::Prefill);
+                       !problem.outputDtype && !problem.ragged && !problem.pageSize &&
+                       problem.queryLength == fullLength && problem.causal == (problem.mode == Mode::Prefill);
   if (!isOfTheTables)
     return times;
   for (const Row &row : rows)

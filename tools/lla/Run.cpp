@@ -2,7 +2,8 @@
 //
 // Computes o (and with --state lse, tbar, vbar) from q, r, k, v of files (real
 // activations), or from seeded random inputs; or merges what other runs have
-// written. What the flags do not say of the problem, the tensors' shapes do.
+// written. What the flags do not say of the problem, the tensors' shapes do:
+// lengths or starts make it ragged, a page table makes k and v pools of pages.
 //
 //===----------------------------------------------------------------------===//
 
@@ -49,9 +50,10 @@ void declare(CLI::App &command, RunFlags &flags) {
   command
       .add_option(
           "--inputs", flags.inputs,
-          ".safetensors with q, r, k, v (no r: softmax), or .npy files named so, repeated; with --mode merge one "
-          ".safetensors with o, lse, tbar, vbar (all fp32) for each shard; shapes as the layout says (default: seeded "
-          "random inputs)")
+          ".safetensors with q, r, k, v (no r: softmax), or .npy files named so, repeated; int32 tensors lengths, starts "
+          "(batch) and page_table (batch, pages; k and v are then pages) where the problem has them; with --mode merge "
+          "one .safetensors with o, lse, tbar, vbar (all fp32) for each shard; shapes as the layout says (default: "
+          "seeded random inputs)")
       ->allow_extra_args(false)
       ->type_name("FILE");
   command
@@ -96,14 +98,15 @@ StoredTensors outputTensors(const Problem &problem, const AttentionTensors &view
   StoredTensors tensors;
   for (auto [output, data] : llvm::zip_equal(outputsOf(problem), bytes)) {
     const TensorView &view = views.*output.member;
-    tensors[output.name] = {view.dtype, storedShape(view, problem.layout), data};
+    tensors[output.name] = {storedType(view.dtype), storedShape(view, problem.layout), data};
   }
   return tensors;
 }
 
-std::vector<double> valuesOf(const StoredTensor &tensor) {
-  int64_t count = static_cast<int64_t>(tensor.bytes.size()) / elementBytes(tensor.dtype);
-  TensorView view{const_cast<char *>(tensor.bytes.data()), tensor.dtype, {1, 1, 1, count}, {count, count, count, 1}};
+/// Of a tensor of `dtype`.
+std::vector<double> valuesOf(const StoredTensor &tensor, ElementType dtype) {
+  int64_t count = static_cast<int64_t>(tensor.bytes.size()) / elementBytes(dtype);
+  TensorView view{const_cast<char *>(tensor.bytes.data()), dtype, {1, 1, 1, count}, {count, count, count, 1}};
   std::vector<double> values(count);
   readRow(view, 0, values.data());
   return values;
@@ -120,7 +123,11 @@ llvm::Expected<double> differenceFrom(const std::string &path, const StoredTenso
   if (expected->shape != output.shape)
     return failure(FailureKind::Usage, fmt::format("{}: o: expected shape ({}), got ({})", path,
                                                    fmt::join(output.shape, ", "), fmt::join(expected->shape, ", ")));
-  return relativeError(valuesOf(output), valuesOf(*expected));
+  std::optional<ElementType> dtype = elementType(expected->dtype);
+  if (!dtype)
+    return failure(FailureKind::Usage,
+                   fmt::format("{}: o: expected dtype fp32, fp16 or bf16, got {}", path, name(expected->dtype).str()));
+  return relativeError(valuesOf(output, *elementType(output.dtype)), valuesOf(*expected, *dtype));
 }
 
 /// The file of o; with .npy the other outputs have files beside it.
@@ -183,10 +190,11 @@ llvm::Error run(const RunFlags &flags, Knobs &knobs) {
   if (llvm::Error error = plan->prepare())
     return error;
   double ready = elapsed();
-  llvm::Expected<DeviceTensors> memory = DeviceTensors::allocate(executor, *problem, plan->workspaceBytes());
+  llvm::Expected<DeviceTensors> memory = DeviceTensors::allocate(executor, *problem, plan->workspaceBytes(),
+                                                                 inputs->shapes(*problem));
   if (!memory)
     return memory.takeError();
-  if (llvm::Error error = inputs->empty() ? executor.fillInputs(*problem, memory->views(), knobs.seed)
+  if (llvm::Error error = inputs->empty() ? memory->fillRandom(executor, *problem, knobs.seed)
                                           : inputs->upload(executor, *problem, memory->views()))
     return error;
   double launching = elapsed();

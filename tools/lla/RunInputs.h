@@ -9,7 +9,8 @@
 
 namespace lla {
 
-/// The tensors of input files: q, [r,] k and v, or, of a merge, o, lse, tbar and vbar of one shard in each file.
+/// The tensors of input files: q, [r,] k and v, [lengths, starts, page_table,] or, of a merge, o, lse, tbar and vbar of
+/// one shard in each file.
 class RunInputs {
 public:
   /// No path: no tensor. Fails with Usage.
@@ -18,7 +19,10 @@ public:
   bool empty() const { return files.empty(); }
   /// The problem that the tensors alone describe, in the fields of its JSON form.
   nlohmann::json describe(Layout layout) const;
-  /// Copies the problem's inputs to their places, dense on the device.
+  /// Dense views but for pools, which have as many pages as the file's; without data.
+  AttentionTensors shapes(const Problem &problem) const;
+  /// Copies the problem's inputs to their places, of these shapes, on the device. Lengths and starts that are not there
+  /// are what a call without them means.
   llvm::Error upload(Executor &executor, const Problem &problem, const AttentionTensors &views) const;
 
 private:
@@ -31,8 +35,12 @@ private:
     llvm::Error add(const TensorFile &file, const std::string &path);
     /// Fails if the tensor is not there, or not of the dimensions that a problem's sizes are read from.
     llvm::Error checkModel(const char *name) const;
+    /// Fails if there are index tensors of another kind than int32 or of other dimensions.
+    llvm::Error checkIndices() const;
     /// Copies a tensor to its place on the device.
     llvm::Error upload(Executor &executor, const char *name, const TensorView &view, Layout layout) const;
+    llvm::Error upload(Executor &executor, const NamedIndices &indices, const Problem &problem,
+                       const IndexView &view) const;
     llvm::Error missing(const char *name) const;
     llvm::Error wrong(const char *name, const std::string &expected, const std::string &got) const;
   };

@@ -118,7 +118,7 @@ llvm::Expected<SearchOutcome> search(const SearchRequest &request, const Knobs &
   outcome.result = std::move(*result);
   if (!outcome.result.winner)
     return outcome;
-  outcome.record = recordOf(problem, target, outcome.ceilings, outcome.result);
+  outcome.record = recordOf(problem, target, outcome.ceilings, outcome.result, knobs.seed);
   llvm::Expected<bool> kept = request.cache->records.put(*outcome.record);
   if (!kept)
     outcome.notice = llvm::toString(kept.takeError());

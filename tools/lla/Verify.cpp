@@ -83,7 +83,7 @@ llvm::Error checkRepeatable(const Knobs &knobs, const Workplace &place, const Pr
   llvm::Expected<DeviceTensors> memory = DeviceTensors::allocate(executor, problem, plan->workspaceBytes());
   if (!memory)
     return memory.takeError();
-  if (llvm::Error error = executor.fillInputs(problem, memory->views(), knobs.seed))
+  if (llvm::Error error = memory->fillRandom(executor, problem, knobs.seed))
     return error;
   std::vector<std::string> first;
   for (int64_t launch = 0; launch < launches && !interrupted(); ++launch) {

@@ -47,6 +47,7 @@ KernelArguments argumentsOf(const Problem &problem) {
   arguments.query_length = problem.queryLength;
   arguments.context = problem.context;
   arguments.kv_heads = problem.kvHeads;
+  arguments.pages = problem.pageSize ? tensors.k.sizes[0] : 0;
   return arguments;
 }
 
@@ -99,6 +100,37 @@ TEST(TensorMap, NoProbeNoMap) {
   ASSERT_TRUE(bool(maps)) << llvm::toString(maps.takeError());
   ASSERT_EQ(maps->size(), 3u);
   EXPECT_EQ((*maps)[1].base, arguments.k);
+}
+
+TEST(TensorMap, RaggedKeysAreAlsoSeenRowByRow) {
+  Problem problem = prefill(Layout::BSHD);
+  problem.ragged = true;
+  KernelArguments arguments = argumentsOf(problem);
+  auto maps = tensorMapGeometry(problem, ring(), arguments);
+  ASSERT_TRUE(bool(maps)) << llvm::toString(maps.takeError());
+  ASSERT_EQ(maps->size(), 6u);
+  EXPECT_EQ((*maps)[2].box[1], 80u);
+  for (auto [index, base] : {std::pair(4, arguments.k), {5, arguments.v}}) {
+    EXPECT_EQ((*maps)[index].base, base);
+    EXPECT_EQ((*maps)[index].box[1], 1u);
+    EXPECT_EQ((*maps)[index].sizes[1], 512u);
+    EXPECT_EQ((*maps)[index].sizes[3], 2u);
+  }
+}
+
+TEST(TensorMap, PagesAreTheOutermostDimension) {
+  Problem problem = prefill(Layout::BHSD);
+  problem.pageSize = 48;
+  auto maps = tensorMapGeometry(problem, ring(), argumentsOf(problem));
+  ASSERT_TRUE(bool(maps)) << llvm::toString(maps.takeError());
+  ASSERT_EQ(maps->size(), 6u);
+  const TensorMapGeometry &q = (*maps)[0], &v = (*maps)[3], &vRows = (*maps)[5];
+  EXPECT_EQ(q.sizes[3], 2u);
+  const cuuint64_t sizes[] = {128, 48, 2, 2 * 11}, strides[] = {256, 48 * 256, 2 * 48 * 256};
+  EXPECT_TRUE(std::equal(sizes, sizes + 4, v.sizes));
+  EXPECT_TRUE(std::equal(strides, strides + 3, v.strideBytes));
+  EXPECT_EQ(v.box[1], 16u); // Of 80 keys and 48 in a page.
+  EXPECT_EQ(vRows.box[1], 1u);
 }
 
 TEST(TensorMap, MisplacedAddressNamesTheTensor) {

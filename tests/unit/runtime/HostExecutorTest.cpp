@@ -6,6 +6,7 @@
 #include "runtime/RuntimeError.h"
 #include <cmath>
 #include <cstring>
+#include <set>
 #include <thread>
 
 using namespace lla;
@@ -116,6 +117,41 @@ TEST(HostExecutor, InputsDependOnSeedAndIndexOnly) {
   readRow(a.k, 0, x.data());
   readRow(b.k, 0, y.data());
   EXPECT_NE(x, y);
+}
+
+TEST(SequenceNumbers, AreOfTheirKind) {
+  Problem problem = smallProblem();
+  problem.batch = 400;
+  problem.ragged = true;
+  problem.pageSize = 12;
+  int64_t empty = 0, full = 0, later = 0;
+  for (uint64_t seed : {1, 2, 3})
+    for (SequenceKind kind : {SequenceKind::Any, SequenceKind::Busy}) {
+      SequenceNumbers numbers = makeSequences(problem, kind, seed);
+      ASSERT_EQ(numbers.lengths.size(), 400u);
+      std::set<int32_t> pages;
+      for (int64_t i = 0; i < problem.batch; ++i) {
+        int64_t length = numbers.lengths[i], start = numbers.starts[i];
+        EXPECT_TRUE(length >= (kind == SequenceKind::Busy) && length <= problem.context) << length;
+        EXPECT_TRUE(start >= 0 && start <= (kind == SequenceKind::Busy ? 0 : length)) << start;
+        empty += length == 0;
+        full += length == problem.context;
+        later += start > 0;
+        for (int64_t entry = 0; entry < numbers.pagesEach; ++entry) {
+          int32_t page = numbers.pages[i * numbers.pagesEach + entry];
+          EXPECT_EQ(page >= 0, entry * problem.pageSize < length);
+          EXPECT_TRUE(page < 0 || pages.insert(page).second) << page << " twice";
+        }
+      }
+      EXPECT_LT(*pages.rbegin(), problem.batch * numbers.pagesEach);
+      EXPECT_EQ(makeSequences(problem, kind, seed).pages, numbers.pages);
+    }
+  EXPECT_GT(empty, 3 * 400 / 16);
+  EXPECT_GT(full, 0);
+  EXPECT_GT(later, 3 * 400 / 8);
+  EXPECT_NE(makeSequences(problem, SequenceKind::Any, 1).lengths, makeSequences(problem, SequenceKind::Any, 2).lengths);
+  problem.ragged = false;
+  EXPECT_TRUE(makeSequences(problem, SequenceKind::Any, 1).lengths.empty());
 }
 
 TEST(HostExecutor, TimesEveryCandidateInEveryRound) {

@@ -180,7 +180,7 @@ TEST_F(KernelEvaluatorTest, ASearchEndsWithARecord) {
       tune(problem, executor->target(), ceilings, evaluator, std::move(options), /*seed=*/1);
   ASSERT_TRUE(bool(result));
   ASSERT_TRUE(result->winner);
-  Record record = recordOf(problem, executor->target(), ceilings, *result);
+  Record record = recordOf(problem, executor->target(), ceilings, *result, /*seed=*/1);
   EXPECT_EQ(textOf(checkRecord(record)), "");
   EXPECT_EQ(record.schedule, result->winner->schedule);
 }

@@ -17,6 +17,7 @@ struct OracleTest : testing::Test {
   AttentionTensors tensors;
   std::vector<std::vector<char>> memory;
   std::vector<double> expected;
+  SequenceNumbers numbers;
 
   /// Random inputs, and the reference as output.
   void make(const Problem &what) {
@@ -27,7 +28,12 @@ struct OracleTest : testing::Test {
       for (const NamedTensor &one : names)
         (tensors.*one.member).data = memory.emplace_back((tensors.*one.member).spanBytes()).data();
     EXPECT_EQ(textOf(fakeExecutor(1)->fillInputs(problem, tensors, 3)), "");
-    expected = referenceForward(problem, all(tensors.q), all(tensors.r), all(tensors.k), all(tensors.v));
+    numbers = makeSequences(problem, SequenceKind::Any, 3);
+    tensors.lengths.data = numbers.lengths.empty() ? nullptr : numbers.lengths.data();
+    tensors.starts.data = numbers.starts.empty() ? nullptr : numbers.starts.data();
+    tensors.pageTable.data = numbers.pages.empty() ? nullptr : numbers.pages.data();
+    expected =
+        referenceForward(problem, all(tensors.q), all(tensors.r), all(tensors.k), all(tensors.v), numbers.view());
     for (int64_t row = 0; row < rowCount(tensors.o); ++row)
       writeRow(tensors.o, row, &expected[row * problem.headDim]);
     if (!problem.state)
@@ -64,6 +70,27 @@ TEST_F(OracleTest, RowByRowIsTheWholeReference) {
         EXPECT_LT(figures.relative, 1e-6);
         EXPECT_TRUE(figures.allRows);
         EXPECT_EQ(textOf(checkTolerance(figures, problem)), "");
+      }
+}
+
+TEST_F(OracleTest, LengthsStartsAndPagesAreFollowed) {
+  for (Mode mode : {Mode::Decode, Mode::Prefill})
+    for (bool ragged : {false, true})
+      for (int64_t pageSize : {0, 8, 12}) {
+        Problem what = smallProblem(mode);
+        what.batch = 5;
+        what.ragged = ragged;
+        what.pageSize = pageSize;
+        make(what);
+        EXPECT_LT(compare().relative, 1e-6);
+        // The same through an executor, which copies everything first.
+        llvm::Expected<ErrorFigures> figures = fakeExecutor(1)->Executor::compare(problem, tensors, 0, 1);
+        ASSERT_TRUE(bool(figures));
+        EXPECT_LT(figures->relative, 1e-6);
+        if (!ragged)
+          continue;
+        --numbers.lengths[0]; // One key fewer, and it shows.
+        EXPECT_GT(compare().relative, 1e-3);
       }
 }
 

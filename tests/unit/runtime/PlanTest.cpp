@@ -135,6 +135,38 @@ TEST_F(PlanTest, RunAllocatesNothing) {
   EXPECT_GT(allocations, before);       // The counter counts.
 }
 
+TEST_F(PlanTest, RaggedAndPagedCallsAllocateNothingEither) {
+  kernelName = "nothing";
+  problem.ragged = true;
+  problem.pageSize = 8;
+  tensors = denseTensors(problem);
+  for (TensorView *view : {&tensors.q, &tensors.r, &tensors.k, &tensors.v, &tensors.o})
+    view->data = memory.emplace_back(llvm::cantFail(executor->allocate(view->spanBytes())))->data();
+  for (IndexView *view : {&tensors.lengths, &tensors.starts, &tensors.pageTable})
+    view->data = static_cast<const int32_t *>(
+        memory.emplace_back(llvm::cantFail(executor->allocate(view->spanBytes())))->data());
+  Schedule schedule = defaultSchedule(problem, executor->target());
+  schedule.splits = 4;
+  schedule.splitTiles = 2;
+  Plan plan = llvm::cantFail(Plan::create(problem, schedule, jit));
+  ASSERT_EQ(textOf(plan.prepare()), "");
+  void *space = workspace(plan.workspaceBytes());
+  int64_t before = allocations;
+  bool failed = llvm::errorToBool(plan.run(tensors, space, plan.workspaceBytes(), nullptr));
+  EXPECT_EQ(allocations - before, 0);
+  EXPECT_FALSE(failed);
+  Launch launch = makeLaunch(*plan.answer().kernel, problem, tensors, space, executor->target());
+  const KernelArguments &a = launch.arguments;
+  EXPECT_EQ(a.lengths, tensors.lengths.data);
+  EXPECT_EQ(a.starts, tensors.starts.data);
+  EXPECT_EQ(a.page_table, tensors.pageTable.data);
+  EXPECT_EQ(a.page_table_stride, tensors.pageTable.stride);
+  EXPECT_EQ(a.pages, tensors.k.sizes[0]);
+  EXPECT_EQ(a.k_batch_stride, tensors.k.strides[0]);
+  EXPECT_EQ(a.splits, 4);
+  EXPECT_EQ(a.split_tiles, 2);
+}
+
 TEST_F(PlanTest, ArgumentsDescribeTheCall) {
   Plan plan = this->plan();
   ASSERT_EQ(textOf(plan.prepare()), "");

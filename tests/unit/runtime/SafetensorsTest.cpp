@@ -29,7 +29,7 @@ TEST(Safetensors, ReadsWhatIsThere) {
   ASSERT_TRUE(bool(tensors));
   ASSERT_EQ(tensors->size(), 3u);
   EXPECT_EQ((*tensors)["q"].shape, (std::vector<int64_t>{2, 3}));
-  EXPECT_EQ((*tensors)["k"].dtype, ElementType::BF16);
+  EXPECT_EQ((*tensors)["k"].dtype, StoredType::BF16);
   EXPECT_EQ((*tensors)["k"].bytes.size(), 8u);
   EXPECT_TRUE((*tensors)["s"].shape.empty());
 }
@@ -41,7 +41,8 @@ TEST(Safetensors, EachContradictionIsNamed) {
     const char *message;
   } cases[] = {
       {R"({"q":{"dtype":"F32","shape":[2],"data_offsets":[0,12]}})", 12, "q.shape: expected a shape of 12 bytes"},
-      {R"({"q":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}})", 8, "q.dtype: expected F32|F16|BF16, got \"F64\""},
+      {R"({"q":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}})", 8,
+       "q.dtype: expected F32|F16|BF16|I32, got \"F64\""},
       {R"({"q":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 7, "q.data_offsets: expected a range within"},
       {R"({"q":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8, "q.data_offsets"},
       {R"({"q":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"r":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
@@ -109,25 +110,27 @@ struct TensorFiles : testing::Test {
 TEST_F(TensorFiles, WhatIsWrittenIsRead) {
   std::string path = folder.path + "/t.safetensors";
   StoredTensors tensors;
-  tensors["o"] = {ElementType::F16, {2, 2}, llvm::StringRef(data).take_front(8)};
-  tensors["p"] = {ElementType::F32, {2}, llvm::StringRef(data).drop_front(8)};
-  tensors["empty"] = {ElementType::BF16, {0, 5}, ""};
+  tensors["o"] = {StoredType::F16, {2, 2}, llvm::StringRef(data).take_front(8)};
+  tensors["p"] = {StoredType::F32, {2}, llvm::StringRef(data).drop_front(8)};
+  tensors["lengths"] = {StoredType::I32, {2}, llvm::StringRef(data).drop_front(8)};
+  tensors["empty"] = {StoredType::BF16, {0, 5}, ""};
   ASSERT_EQ(textOf(writeSafetensors(path, tensors)), "");
   llvm::Expected<TensorFile> opened = TensorFile::open(path);
   ASSERT_TRUE(bool(opened)) << textOf(opened.takeError());
-  EXPECT_EQ(opened->tensors().size(), 3u);
+  EXPECT_EQ(opened->tensors().size(), 4u);
+  EXPECT_EQ(llvm::cantFail(opened->tensor("lengths")).dtype, StoredType::I32);
   llvm::Expected<StoredTensor> o = opened->tensor("o");
   ASSERT_TRUE(bool(o));
-  EXPECT_EQ(o->dtype, ElementType::F16);
+  EXPECT_EQ(o->dtype, StoredType::F16);
   EXPECT_EQ(o->shape, (std::vector<int64_t>{2, 2}));
   EXPECT_EQ(o->bytes, llvm::StringRef(data).take_front(8));
-  EXPECT_EQ(textOf(opened->tensor("q")), path + ": expected a tensor q, got empty, o, p");
+  EXPECT_EQ(textOf(opened->tensor("q")), path + ": expected a tensor q, got empty, lengths, o, p");
   EXPECT_EQ(reinterpret_cast<uintptr_t>(o->bytes.data()) % 2, 0u);
 }
 
 TEST_F(TensorFiles, NumPy) {
   std::string path = folder.path + "/q.npy";
-  StoredTensor tensor{ElementType::F32, {2, 2}, data};
+  StoredTensor tensor{StoredType::F32, {2, 2}, data};
   ASSERT_EQ(textOf(writeNpy(path, tensor)), "");
   llvm::Expected<TensorFile> opened = TensorFile::open(path);
   ASSERT_TRUE(bool(opened)) << textOf(opened.takeError());
@@ -135,12 +138,29 @@ TEST_F(TensorFiles, NumPy) {
   ASSERT_TRUE(bool(q));
   EXPECT_EQ(q->shape, tensor.shape);
   EXPECT_EQ(q->bytes, data);
-  EXPECT_NE(textOf(writeNpy(path, {ElementType::BF16, {8}, data})), "");
+  EXPECT_NE(textOf(writeNpy(path, {StoredType::BF16, {8}, data})), "");
+  for (StoredType type : {StoredType::F32, StoredType::I32, StoredType::F16}) {
+    ASSERT_EQ(textOf(writeNpy(path, {type, {16 / elementBytes(type)}, data})), "");
+    opened = TensorFile::open(path);
+    ASSERT_TRUE(bool(opened)) << textOf(opened.takeError());
+    EXPECT_EQ(llvm::cantFail(opened->tensor("q")).dtype, type);
+  }
+}
+
+TEST(StoredTypes, AreElementTypesAndIndices) {
+  for (ElementType type : {ElementType::F32, ElementType::F16, ElementType::BF16}) {
+    EXPECT_EQ(elementType(storedType(type)), type);
+    EXPECT_EQ(elementBytes(storedType(type)), elementBytes(type));
+    EXPECT_EQ(name(storedType(type)), name(type));
+  }
+  EXPECT_EQ(elementType(StoredType::I32), std::nullopt);
+  EXPECT_EQ(elementBytes(StoredType::I32), 4);
+  EXPECT_EQ(name(StoredType::I32), "int32");
 }
 
 TEST_F(TensorFiles, DamagedNumPyFilesNeverCrash) {
   std::string path = folder.path + "/q.npy";
-  ASSERT_EQ(textOf(writeNpy(path, {ElementType::F32, {2, 2}, data})), "");
+  ASSERT_EQ(textOf(writeNpy(path, {StoredType::F32, {2, 2}, data})), "");
   auto buffer = llvm::MemoryBuffer::getFile(path);
   ASSERT_TRUE(bool(buffer));
   std::string good = (*buffer)->getBuffer().str();

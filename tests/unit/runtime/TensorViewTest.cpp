@@ -347,6 +347,106 @@ TEST_F(TensorViewTest, NeverSaysDisjointOfWhatOverlaps) {
   EXPECT_GT(disjoint, 100);
 }
 
+/// Lengths, starts and a page table beside the tensors.
+struct ServingTensorsTest : TensorViewTest {
+  ServingTensorsTest() {
+    problem.ragged = true;
+    problem.pageSize = 8;
+    tensors = denseTensors(problem);
+    uintptr_t next = 0x10000;
+    for (TensorView *view : {&tensors.q, &tensors.r, &tensors.k, &tensors.v, &tensors.o})
+      view->data = at(next += 0x10000);
+    for (IndexView *view : {&tensors.lengths, &tensors.starts, &tensors.pageTable})
+      view->data = static_cast<const int32_t *>(at(next += 0x10000));
+  }
+};
+
+TEST_F(ServingTensorsTest, DenseTensorsPass) {
+  EXPECT_EQ(shapes(), "");
+  EXPECT_EQ(addresses(TargetKind::Cuda, at(0x200000), 4096), "");
+  int64_t pages = (problem.context + 7) / 8;
+  EXPECT_EQ(tensors.k.sizes, (std::array<int64_t, 4>{problem.batch * pages, 8, problem.kvHeads, problem.headDim}));
+  EXPECT_EQ(tensors.pageTable.each, pages);
+  EXPECT_EQ(tensors.lengths.spanBytes(), 4 * problem.batch);
+}
+
+TEST_F(ServingTensorsTest, LengthsAndStartsMayBeLeftOut) {
+  tensors.lengths = tensors.starts = {};
+  EXPECT_EQ(shapes(), "");
+  EXPECT_EQ(addresses(), "");
+  tensors.pageTable.data = nullptr;
+  EXPECT_EQ(addresses(), "page_table.data: expected an address, got null");
+}
+
+TEST_F(ServingTensorsTest, WhatWouldBeIgnoredIsRefused) {
+  problem.ragged = false;
+  EXPECT_EQ(shapes(), "lengths: expected null for a problem that is not ragged, got an address");
+  tensors.lengths.data = nullptr;
+  EXPECT_EQ(shapes(), "starts: expected null for a problem that is not ragged, got an address");
+  tensors.starts.data = nullptr;
+  EXPECT_EQ(shapes(), "");
+  problem.pageSize = 0;
+  EXPECT_EQ(shapes(), "page_table: expected null for a problem that is not paged, got an address");
+}
+
+TEST_F(ServingTensorsTest, EachWrongShapeIsNamed) {
+  tensors.lengths.sequences = 1;
+  EXPECT_EQ(shapes(), "lengths.sequences: expected 2, got 1");
+  tensors.lengths.sequences = 2;
+  tensors.starts.stride = 2;
+  EXPECT_EQ(shapes(), "starts.stride: expected 1, got 2");
+  tensors.starts.stride = 1;
+  tensors.starts.each = 2;
+  EXPECT_EQ(shapes(), "starts.each: expected 1, got 2");
+  tensors.starts.each = 1;
+  tensors.pageTable.stride = -1;
+  EXPECT_EQ(shapes(), "page_table.stride: expected >= 0, got -1");
+  tensors.pageTable.stride = int64_t(1) << 62;
+  EXPECT_EQ(shapes(), "page_table.stride: expected offsets below 2^59, got 4611686018427387904");
+  tensors.pageTable.stride = 0; // The same pages for all.
+  EXPECT_EQ(shapes(), "");
+  --tensors.k.sizes[1];
+  EXPECT_EQ(shapes(), "k.row: expected 8 rows in a page, got 7");
+  ++tensors.k.sizes[1];
+  tensors.k.sizes[0] = int64_t(1) << 31;
+  EXPECT_EQ(shapes(), "k.batch: expected 0..2147483647 pages, got 2147483648");
+}
+
+TEST_F(ServingTensorsTest, ContextIsWhatThePageTableHolds) {
+  auto context = [&] { return llvm::cantFail(problemOf(problem, tensors)).context; };
+  EXPECT_EQ(context(), problem.context);
+  tensors.pageTable.each = 2;
+  EXPECT_EQ(context(), 16);
+  tensors.pageTable.each = int64_t(1) << 58;
+  EXPECT_EQ(context(), problem.context);
+  tensors.k.sizes[0] = tensors.v.sizes[0] = 1; // Any number of pages.
+  EXPECT_EQ(context(), problem.context);
+  tensors.k.sizes[0] = tensors.v.sizes[0] = 0;
+  EXPECT_EQ(context(), 0);
+  EXPECT_EQ(addresses(), "");
+}
+
+TEST_F(ServingTensorsTest, IndexViewsAreAlignedAndApart) {
+  for (auto [view, name] : {std::pair{&tensors.lengths, "lengths"}, {&tensors.starts, "starts"},
+                            {&tensors.pageTable, "page_table"}}) {
+    const int32_t *own = view->data;
+    view->data = static_cast<const int32_t *>(at(0x900002));
+    EXPECT_EQ(addresses(), std::string(name) + ".data: expected an address aligned to 4 bytes, got 0x900002");
+    view->data = static_cast<const int32_t *>(tensors.o.data);
+    EXPECT_EQ(addresses(), std::string("o: expected memory of its own, got an overlap with ") + name);
+    view->data = static_cast<const int32_t *>(at(0x200000));
+    EXPECT_EQ(addresses(TargetKind::Host, at(0x200000), 64),
+              std::string("workspace: expected memory of its own, got an overlap with ") + name);
+    view->data = static_cast<const int32_t *>(tensors.k.data); // Inputs may overlap.
+    EXPECT_EQ(addresses(), "");
+    view->data = own;
+  }
+  wantState();
+  tensors.o.data = at(0xa0000);
+  tensors.lengths.data = static_cast<const int32_t *>(tensors.lse.data);
+  EXPECT_EQ(addresses(), "lse: expected memory of its own, got an overlap with lengths");
+}
+
 TEST_F(TensorViewTest, Workspace) {
   EXPECT_EQ(addresses(TargetKind::Host, nullptr, 64), "workspace: expected 64 bytes, got null");
   EXPECT_NE(addresses(TargetKind::Host, at(0x100010), 64).find("aligned to 256"), std::string::npos);

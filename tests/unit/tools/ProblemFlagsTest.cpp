@@ -23,12 +23,14 @@ std::string errorOf(const std::string &line) {
 TEST(ProblemFlags, areTheFieldsOfTheJsonForm) {
   std::vector<Problem> problems = llvm::cantFail(
       parsed("--mode prefill --batch 2 --context 64 --query-heads 4 --kv-heads 2 --query-length 32 --head-dim 16 "
-             "--dtype fp16 --output-dtype fp32 --probe none --window 8 --scale -0.5 --layout bhsd"));
+             "--dtype fp16 --output-dtype fp32 --probe none --window 8 --scale -0.5 --layout bhsd --ragged "
+             "--page-size 16"));
   ASSERT_EQ(problems.size(), 1u);
   EXPECT_EQ(problems[0], llvm::cantFail(parseProblem(
                              R"({"mode": "prefill", "batch": 2, "context": 64, "query_heads": 4, "kv_heads": 2,
-                                 "query_length": 32, "head_dim": 16, "dtype": "fp16", "output_dtype": "fp32", "probe": "none", "window": 8,
-                                 "scale": -0.5, "layout": "bhsd"})")));
+                                 "query_length": 32, "head_dim": 16, "dtype": "fp16", "output_dtype": "fp32",
+                                 "probe": "none", "window": 8, "scale": -0.5, "layout": "bhsd", "ragged": true,
+                                 "page_size": 16})")));
 }
 
 TEST(ProblemFlags, switchesAreFieldsToo) {
@@ -69,6 +71,10 @@ TEST(ProblemFlags, errorsNameTheField) {
   EXPECT_EQ(errorOf("--context 64 --head-dim 64 --scale 1e-50"),
             "scale: expected a number that fp32 holds, also times log2(e), got 1e-50");
   EXPECT_EQ(errorOf("--context 64 --head-dim 64 --scale 0e-400"), "");
+  EXPECT_EQ(errorOf("--context 64 --head-dim 64 --page-size 7"),
+            "page_size: expected 0 (contiguous keys) or 8..2147483647, got 7");
+  EXPECT_EQ(errorOf("--ragged --suite decode"),
+            "problem: expected one of: flags, --problem, --problems, --suite, got several");
   EXPECT_EQ(errorOf("--context 64 --suite decode"),
             "problem: expected one of: flags, --problem, --problems, --suite, got several");
   EXPECT_EQ(errorOf("--context 1:1000 --batch 1:1000 --head-dim 64"),
@@ -94,6 +100,8 @@ TEST(ProblemFlags, titleNamesWhatIsNotTheDefault) {
   problem.state = true;
   problem.outputDtype = ElementType::F32;
   EXPECT_EQ(titleOf(problem), "prefill B=1 H=1 L=64 D=64 bf16 to fp32 window=8 softmax bhsd state");
+  problem = llvm::cantFail(parsed("--context 64 --head-dim 64 --ragged --page-size 16"))[0];
+  EXPECT_EQ(titleOf(problem), "decode B=1 H=1 L=64 D=64 bf16 ragged pages=16");
 }
 
 } // namespace
