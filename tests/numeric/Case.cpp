@@ -20,6 +20,11 @@ constexpr NamedValue<Arrangement> arrangements[] = {{Arrangement::Dense, "dense"
                                                     {Arrangement::Interleaved, "interleaved"},
                                                     {Arrangement::Capacity, "capacity"}};
 
+constexpr NamedValue<SequenceInput> sequenceInputs[] = {{SequenceInput::Any, "any"},
+                                                        {SequenceInput::WithoutStarts, "without_starts"},
+                                                        {SequenceInput::NotGiven, "not_given"},
+                                                        {SequenceInput::OutOfRange, "out_of_range"}};
+
 Case makeCase(Mode mode, int64_t queryLength, int64_t context) {
   Case entry;
   entry.problem.mode = mode;
@@ -107,6 +112,18 @@ Axis placements(std::initializer_list<Arrangement> values) {
       [](const Case &entry, Arrangement where) { return entry.placed(where); });
 }
 
+Axis sequences(std::initializer_list<SequenceInput> values) {
+  return axisOf(
+      values, [](SequenceInput input) { return std::string(name(input)); },
+      [](const Case &entry, SequenceInput input) { return entry.ragged(input); });
+}
+/// 0: contiguous.
+Axis pages(std::initializer_list<int64_t> values) {
+  return axisOf(
+      values, [](int64_t size) { return size ? fmt::format("p{}", size) : std::string("contiguous"); },
+      [](const Case &entry, int64_t size) { return entry.paged(size); });
+}
+
 /// Normalises and appends the product of `axes`; a problem that does not normalise is a fault of the list.
 void expand(std::vector<Case> &list, Tier tier, const char *name, const Case &base, std::vector<Axis> axes) {
   std::vector<Case> product = {base};
@@ -129,6 +146,7 @@ void expand(std::vector<Case> &list, Tier tier, const char *name, const Case &ba
 } // namespace
 
 const char *name(InputKind kind) { return nameIn(inputKinds, kind).data(); }
+const char *name(SequenceInput input) { return nameIn(sequenceInputs, input).data(); }
 const char *name(Arrangement arrangement) { return nameIn(arrangements, arrangement).data(); }
 
 // Each method returns a changed copy, so that a base serves several lines.
@@ -149,6 +167,8 @@ LLA_CASE_METHOD(scale(double factor), copy.problem.scale = factor)
 LLA_CASE_METHOD(softmax(), copy.problem.probe = Probe::None)
 LLA_CASE_METHOD(wideOutput(), copy.problem.outputDtype = ElementType::F32)
 LLA_CASE_METHOD(withState(), copy.problem.state = true)
+LLA_CASE_METHOD(ragged(SequenceInput input), copy.problem.ragged = true, copy.sequences = input)
+LLA_CASE_METHOD(paged(int64_t pageSize), copy.problem.pageSize = pageSize)
 LLA_CASE_METHOD(with(InputKind kind), copy.inputKind = kind)
 LLA_CASE_METHOD(placed(Arrangement where), copy.arrangement = where)
 LLA_CASE_METHOD(scheduled(ScheduleSet set), copy.schedules = set)

@@ -41,6 +41,15 @@ enum class Arrangement {
 };
 const char *name(Arrangement arrangement);
 
+/// What a ragged call says of its sequences.
+enum class SequenceInput {
+  Any,           ///< Lengths in 0..context, some 0; every other sequence starts later than at key 0.
+  WithoutStarts, ///< Likewise, all starting at key 0 for want of starts.
+  NotGiven,      ///< Neither lengths nor starts: all of the context.
+  OutOfRange,    ///< Any numbers, which are to be clamped.
+};
+const char *name(SequenceInput input);
+
 /// Which schedules a case runs with; see Schedules.h.
 enum class ScheduleSet { Default, Splits, RandomSplits, Clusters, Sampled };
 
@@ -58,6 +67,7 @@ struct Case {
   InputKind inputKind = InputKind::Normal;
   Arrangement arrangement = Arrangement::Dense;
   ScheduleSet schedules = ScheduleSet::Default;
+  SequenceInput sequences = SequenceInput::Any;
 
   /// Cases read as sentences: decode(77).heads(4, 2).window(5).
   Case heads(int64_t query, int64_t kv) const;
@@ -72,6 +82,8 @@ struct Case {
   Case withState() const;
   /// o in fp32.
   Case wideOutput() const;
+  Case ragged(SequenceInput input = SequenceInput::Any) const;
+  Case paged(int64_t pageSize) const;
   Case with(InputKind kind) const;
   Case placed(Arrangement where) const;
   Case scheduled(ScheduleSet set) const;

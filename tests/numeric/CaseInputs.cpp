@@ -68,22 +68,35 @@ public:
     }
   }
 
+  /// Sequences 0 and 1 begin with the same keys, those of a page.
+  void shareFirstPage() {
+    inputs.sharedKeys = std::min(problem.pageSize, problem.context);
+    for (std::vector<double> *tensor : {&inputs.k, &inputs.v})
+      std::copy_n(tensor->begin(), offsetOf(0, inputs.sharedKeys, 0), tensor->begin() + offsetOf(1, 0, 0));
+  }
+
   /// What no row may see must not matter, whatever it is.
   void spoilUnseenKeys() {
-    KeyRange seen = seenKeys();
     for (int64_t sequence = 0; sequence < problem.batch; ++sequence)
-      for (int64_t position = 0; position < problem.context; ++position)
-        if (position < seen.begin || position >= seen.end)
-          for (std::vector<double> *tensor : {&inputs.k, &inputs.v})
-            std::fill_n(tensor->begin() + offsetOf(sequence, position, 0), problem.kvHeads * problem.headDim, nan);
+      for (int64_t position = 0; position < problem.context; ++position) {
+        bool isShared = sequence < 2 && position < inputs.sharedKeys;
+        if (isShared ? isSeen(0, position) || isSeen(1, position) : isSeen(sequence, position))
+          continue;
+        for (std::vector<double> *tensor : {&inputs.k, &inputs.v})
+          std::fill_n(tensor->begin() + offsetOf(sequence, position, 0), problem.kvHeads * problem.headDim, nan);
+      }
   }
 
 private:
-  /// Keys that the last row sees, or some earlier row.
-  KeyRange seenKeys() const {
-    return {visibleKeys(problem, 0).begin, visibleKeys(problem, problem.queryLength - 1).end};
+  /// Keys that some row sees.
+  KeyRange seenKeys(int64_t sequence = 0) const {
+    return lla::seenKeys(problem, inputs.sequences().keys(problem, sequence));
   }
-  int64_t seenCount() const { return seenKeys().end - seenKeys().begin; }
+  int64_t seenCount() const { return seenKeys().count(); }
+  bool isSeen(int64_t sequence, int64_t position) const {
+    KeyRange seen = seenKeys(sequence);
+    return position >= seen.begin && position < seen.end;
+  }
 
   int64_t offsetOf(int64_t sequence, int64_t position, int64_t kvHead) const {
     return ((sequence * problem.context + position) * problem.kvHeads + kvHead) * problem.headDim;
@@ -104,6 +117,26 @@ private:
   DenseInputs &inputs;
 };
 
+bool holdsSeenNaN(InputKind kind) { return kind == InputKind::SeenNaNKey || kind == InputKind::SeenNaNValue; }
+
+void fillSequences(const Problem &problem, SequenceInput choice, uint64_t seed, DenseInputs &inputs) {
+  if (!problem.ragged || choice == SequenceInput::NotGiven)
+    return;
+  SequenceNumbers numbers = makeSequences(problem, SequenceKind::Any, seed);
+  inputs.lengths = numbers.lengths;
+  if (choice != SequenceInput::WithoutStarts)
+    inputs.starts = numbers.starts;
+  if (choice != SequenceInput::OutOfRange)
+    return;
+  constexpr int32_t most = std::numeric_limits<int32_t>::max(), least = std::numeric_limits<int32_t>::min();
+  const int32_t lengths[] = {most, -1, static_cast<int32_t>(problem.context + 1), least, 5};
+  const int32_t starts[] = {least, 3, -1, most, 6};
+  for (size_t i = 0; i < inputs.lengths.size(); ++i) {
+    inputs.lengths[i] = lengths[i % std::size(lengths)];
+    inputs.starts[i] = starts[i % std::size(starts)];
+  }
+}
+
 /// Larger of two, or NaN.
 double worse(double a, double b) { return std::isnan(a) || std::isnan(b) ? nan : std::max(a, b); }
 
@@ -113,13 +146,11 @@ double relativeUlp(ElementType type, double magnitude) {
   return magnitude > 0 ? std::exp2(std::floor(std::log2(magnitude)) - fractionBits) / magnitude : 0;
 }
 
-bool holdsSeenNaN(InputKind kind) { return kind == InputKind::SeenNaNKey || kind == InputKind::SeenNaNValue; }
-
 constexpr double singleTolerance = 2e-5, halfTolerance = 1e-2;
 
 } // namespace
 
-DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed) {
+DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed, SequenceInput sequences) {
   std::array<int64_t, 4> querySizes = {problem.batch, problem.queryLength, problem.queryHeads, problem.headDim};
   std::array<int64_t, 4> keySizes = {problem.batch, problem.context, problem.kvHeads, problem.headDim};
   DenseInputs inputs;
@@ -128,8 +159,11 @@ DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed) {
     inputs.r = randomValues(querySizes, InputTensor::R, seed);
   inputs.k = randomValues(keySizes, InputTensor::K, seed);
   inputs.v = randomValues(keySizes, InputTensor::V, seed);
+  fillSequences(problem, sequences, seed, inputs);
   Shaping shaping(problem, inputs);
   shaping.apply(kind, seed);
+  if (problem.pageSize && problem.batch > 1 && !holdsSeenNaN(kind))
+    shaping.shareFirstPage();
   shaping.spoilUnseenKeys();
   for (std::vector<double> *tensor : {&inputs.q, &inputs.r, &inputs.k, &inputs.v})
     for (double &value : *tensor)
@@ -138,12 +172,14 @@ DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed) {
 }
 
 Truth makeTruth(const Problem &problem, const DenseInputs &inputs) {
+  Problem dense = problem;
+  dense.pageSize = 0;
   Truth truth;
-  truth.exact = referenceForward(problem, inputs.q, inputs.r, inputs.k, inputs.v);
+  truth.exact = referenceForward(dense, inputs.q, inputs.r, inputs.k, inputs.v, inputs.sequences());
   if (problem.dtype != ElementType::F32)
-    truth.baseline = baselineForward(problem, inputs.q, inputs.r, inputs.k, inputs.v);
+    truth.baseline = baselineForward(dense, inputs.q, inputs.r, inputs.k, inputs.v, inputs.sequences());
   if (problem.state)
-    truth.states = referenceStates(problem, inputs.q, inputs.r, inputs.k, inputs.v);
+    truth.states = referenceStates(dense, inputs.q, inputs.r, inputs.k, inputs.v, inputs.sequences());
   return truth;
 }
 
@@ -240,7 +276,7 @@ std::string judgeDifference(const std::vector<double> &output, const std::vector
   return difference <= limit ? "" : fmt::format("differs by {:.2e}, expected at most {:.1e}", difference, limit);
 }
 
-std::string judgeBlindRows(const Problem &problem, const Outputs &outputs) {
+std::string judgeBlindRows(const Problem &problem, const Sequences &sequences, const Outputs &outputs) {
   struct {
     const char *name;
     const std::vector<double> &values;
@@ -252,11 +288,12 @@ std::string judgeBlindRows(const Problem &problem, const Outputs &outputs) {
                    {"vbar", outputs.vbar, problem.headDim, 0}};
   for (const auto &output : all)
     for (size_t i = 0; i < output.values.size(); ++i) {
-      int64_t row = static_cast<int64_t>(i) / output.dim / problem.queryHeads % problem.queryLength;
-      KeyRange keys = visibleKeys(problem, row);
-      if (keys.begin >= keys.end && output.values[i] != output.expected)
-        return fmt::format("row {} sees no key; expected {} to be exactly {}, got {}", row, output.name,
-                           output.expected, output.values[i]);
+      int64_t number = static_cast<int64_t>(i) / output.dim / problem.queryHeads;
+      int64_t row = number % problem.queryLength, sequence = number / problem.queryLength;
+      KeyRange keys = visibleKeys(problem, row, sequences.keys(problem, sequence));
+      if (keys.count() == 0 && output.values[i] != output.expected)
+        return fmt::format("row {} of sequence {} sees no key; expected {} to be exactly {}, got {}", row, sequence,
+                           output.name, output.expected, output.values[i]);
     }
   return "";
 }

@@ -8,13 +8,19 @@
 
 namespace lla::numeric {
 
-/// Dense (batch, row, head, dim) values, rounded to the problem's dtype; r is empty without a probe.
+/// Dense (batch, row, head, dim) values, rounded to the problem's dtype; r is empty without a probe. Also of a paged
+/// problem: PagedKeys.h puts its keys into pages.
 struct DenseInputs {
   std::vector<double> q, r, k, v;
+  std::vector<int32_t> lengths, starts; ///< Empty: not given.
+  int64_t sharedKeys = 0;               ///< First keys that sequences 0 and 1 have in common, for a page of both.
+
+  Sequences sequences() const { return {lengths, starts, {}, 0}; }
 };
 
 /// Depends on its arguments only.
-DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed);
+DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed,
+                       SequenceInput sequences = SequenceInput::Any);
 
 /// The results in double precision and of the straightforward evaluation (Reference.h).
 struct Truth {
@@ -41,7 +47,7 @@ std::string judge(const ErrorFigures &figures, const Problem &problem, InputKind
 std::string judgeDifference(const std::vector<double> &output, const std::vector<double> &other, const Problem &problem,
                             const ErrorFigures &figures);
 /// The first row that sees no key and whose outputs are not exactly 0 (lse: -inf); empty if there is none.
-std::string judgeBlindRows(const Problem &problem, const Outputs &outputs);
+std::string judgeBlindRows(const Problem &problem, const Sequences &sequences, const Outputs &outputs);
 
 } // namespace lla::numeric
 #endif

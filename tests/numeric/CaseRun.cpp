@@ -46,7 +46,7 @@ private:
       wanted.push_back({entry.problem.queryLength, entry.problem.context});
     for (const Call &call : wanted) {
       PreparedCall prepared{problemOf(entry, call), (seed + call.seed) & 0xffffffff, {}, {}, {}};
-      prepared.inputs = makeInputs(prepared.problem, entry.inputKind, prepared.seed);
+      prepared.inputs = makeInputs(prepared.problem, entry.inputKind, prepared.seed, entry.sequences);
       prepared.truth = makeTruth(prepared.problem, prepared.inputs);
       calls.push_back(std::move(prepared));
     }
@@ -106,7 +106,7 @@ private:
                             figures);
     if (std::string reason = judge(figures, problem, entry.inputKind); !reason.empty())
       return llvm::createStringError(reason);
-    if (std::string reason = judgeBlindRows(problem, outputs); !reason.empty())
+    if (std::string reason = judgeBlindRows(problem, call.inputs.sequences(), outputs); !reason.empty())
       return llvm::createStringError(reason);
     bool hasNaN = entry.inputKind == InputKind::SeenNaNKey || entry.inputKind == InputKind::SeenNaNValue;
     if (call.first.empty())
@@ -120,9 +120,9 @@ private:
 
   void fail(const Schedule &schedule, const Problem &problem, const std::string &reason) {
     place.report.failed(entry.name,
-                        fmt::format("{}\n       problem {}\n       schedule {}\n       inputs {}, {}, --seed {}",
+                        fmt::format("{}\n       problem {}\n       schedule {}\n       inputs {}, {}, {}, --seed {}",
                                     reason, toJson(problem), toText(schedule), name(entry.inputKind),
-                                    name(entry.arrangement), place.settings.seed));
+                                    name(entry.arrangement), name(entry.sequences), place.settings.seed));
   }
 
   Workplace &place;

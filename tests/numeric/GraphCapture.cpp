@@ -86,8 +86,10 @@ llvm::Error captureAndReplay(Workplace &place, const Problem &problem, const Sch
   const TensorView &o = tensors->views().o;
   std::vector<char> eager(o.spanBytes()), replayed(o.spanBytes());
   for (int round = 0; round < rounds; ++round) {
-    // The same memory with other values: what the graph holds is addresses.
+    // The same memory with other values, lengths among them: what the graph holds is addresses.
     if (llvm::Error error = executor.fillInputs(problem, tensors->views(), place.settings.seed + round))
+      return error;
+    if (llvm::Error error = executor.fillSequences(problem, tensors->views(), SequenceKind::Any, round))
       return error;
     if (llvm::Error error = place.runAndWait(*plan, tensors->views(), *workspace))
       return error;
@@ -122,7 +124,10 @@ void checkGraphCapture(Workplace &place) {
   prefill.context = 300;
   prefill.headDim = 64;
   prefill.causal = true;
-  for (Problem problem : {decode, prefill}) {
+  Problem ragged = decode;
+  ragged.batch = 9;
+  ragged.ragged = true;
+  for (Problem problem : {decode, prefill, ragged}) {
     llvm::cantFail(normalize(problem));
     ScheduleSet set = problem.mode == Mode::Decode ? ScheduleSet::RandomSplits : ScheduleSet::Default;
     for (const Schedule &schedule : schedulesOf(problem, set, place.executor->target(), place.settings.seed, 0)) {

@@ -1,6 +1,7 @@
 //===- PlacedTensors.cpp - one call's tensors in an executor's memory -----===//
 
 #include "PlacedTensors.h"
+#include "PagedKeys.h"
 #include "runtime/Inputs.h"
 #include "runtime/RuntimeError.h"
 #include <cstring>
@@ -42,7 +43,7 @@ Place placeOf(const Problem &problem, const TensorView &shape, int64_t gap, int6
   }
   place.view = {nullptr, shape.dtype, shape.sizes, {batchStride, rowStride, headStride, 1}};
   place.offset = gap;
-  place.elements = gap + problem.batch * batchStride;
+  place.elements = gap + shape.sizes[0] * batchStride;
   return place;
 }
 
@@ -52,22 +53,19 @@ llvm::Expected<PlacedTensors> PlacedTensors::create(Executor &executor, const Pr
                                                     const DenseInputs &inputs) {
   int64_t gap = gapOf(arrangement, executor.target()), elementSize = elementBytes(problem.dtype);
   constexpr int64_t spareKeys = 37;
+  bool isPaged = problem.pageSize != 0;
+  PagedKeys paged = isPaged ? PagedKeys::of(problem, inputs) : PagedKeys();
+  const std::vector<double> &k = isPaged ? paged.k : inputs.k, &v = isPaged ? paged.v : inputs.v;
   AttentionTensors shapes = denseTensors(problem);
+  if (isPaged)
+    shapes.k.sizes[0] = paged.pages;
   Place query = placeOf(problem, shapes.q, gap, 0, false);
   bool interleaved = arrangement == Arrangement::Interleaved;
   Place key = placeOf(problem, shapes.k, gap, arrangement == Arrangement::Capacity ? spareKeys : 0, interleaved);
   PlacedTensors tensors;
-  auto addRegion = [&](const Place &place) -> llvm::Error {
-    llvm::Expected<GuardedRegion> region =
-        GuardedRegion::create(executor, place.elements * elementBytes(place.view.dtype));
-    if (!region)
-      return region.takeError();
-    tensors.regions.push_back(std::move(*region));
-    return llvm::Error::success();
-  };
   auto add = [&](TensorView &view, const Place &place, const std::vector<double> &values) -> llvm::Error {
     view = place.view;
-    if (llvm::Error error = addRegion(place))
+    if (llvm::Error error = tensors.addRegion(executor, place.elements * elementBytes(view.dtype)))
       return error;
     return tensors.write(executor, view, tensors.regions.size() - 1, place.offset * elementBytes(view.dtype), values);
   };
@@ -85,18 +83,49 @@ llvm::Expected<PlacedTensors> PlacedTensors::create(Executor &executor, const Pr
   if (problem.hasProbe())
     if (llvm::Error error = add(tensors.device.r, query, inputs.r))
       return std::move(error);
-  if (llvm::Error error = add(tensors.device.k, key, inputs.k))
+  if (llvm::Error error = tensors.addIndices(executor, tensors.device.lengths, inputs.lengths, 1, 0))
+    return std::move(error);
+  if (llvm::Error error = tensors.addIndices(executor, tensors.device.starts, inputs.starts, 1, 0))
+    return std::move(error);
+  if (llvm::Error error = tensors.addIndices(executor, tensors.device.pageTable, paged.table, paged.each, gap))
+    return std::move(error);
+  if (llvm::Error error = add(tensors.device.k, key, k))
     return std::move(error);
   if (!interleaved) {
-    if (llvm::Error error = add(tensors.device.v, key, inputs.v))
+    if (llvm::Error error = add(tensors.device.v, key, v))
       return std::move(error);
     return tensors;
   }
   tensors.device.v = key.view;
   if (llvm::Error error = tensors.write(executor, tensors.device.v, tensors.regions.size() - 1,
-                                        (key.offset + key.partner) * elementSize, inputs.v))
+                                        (key.offset + key.partner) * elementSize, v))
     return std::move(error);
   return tensors;
+}
+
+llvm::Error PlacedTensors::addRegion(Executor &executor, int64_t bytes) {
+  llvm::Expected<GuardedRegion> region = GuardedRegion::create(executor, bytes);
+  if (!region)
+    return region.takeError();
+  regions.push_back(std::move(*region));
+  return llvm::Error::success();
+}
+
+llvm::Error PlacedTensors::addIndices(Executor &executor, IndexView &view, const std::vector<int32_t> &numbers,
+                                      int64_t each, int64_t gap) {
+  if (numbers.empty())
+    return llvm::Error::success();
+  view.sequences = static_cast<int64_t>(numbers.size()) / each;
+  view.each = each;
+  view.stride = each + gap;
+  if (llvm::Error error = addRegion(executor, view.spanBytes()))
+    return error;
+  GuardedRegion &region = regions.back();
+  for (int64_t sequence = 0; sequence < view.sequences; ++sequence)
+    std::memcpy(region.copy() + sequence * view.stride * sizeof(int32_t), &numbers[sequence * each],
+                each * sizeof(int32_t));
+  view.data = reinterpret_cast<const int32_t *>(region.device());
+  return region.upload(executor);
 }
 
 /// Puts `values` (none: nothing) into the region's copy, points `view` at the device and uploads.

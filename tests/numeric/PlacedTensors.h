@@ -19,6 +19,10 @@ public:
   llvm::Expected<Outputs> outputs(Executor &executor);
 
 private:
+  llvm::Error addRegion(Executor &executor, int64_t bytes);
+  /// Numbers of each sequence, `gap` of nobody's after each row.
+  llvm::Error addIndices(Executor &executor, IndexView &view, const std::vector<int32_t> &numbers, int64_t each,
+                         int64_t gap);
   llvm::Error write(Executor &executor, TensorView &view, size_t region, int64_t offset,
                     const std::vector<double> &values);
   llvm::Expected<std::vector<double>> output(Executor &executor, size_t index, const std::string &name);

@@ -48,6 +48,9 @@ public:
     problem.state = oneIn(4);
     if (oneIn(4))
       problem.outputDtype = ElementType::F32;
+    problem.ragged = oneIn(3);
+    if (oneIn(3))
+      problem.pageSize = oneIn(2) ? 8 * between(1, 9) : between(8, 80);
     llvm::cantFail(normalize(problem));
     return problem;
   }
@@ -72,6 +75,9 @@ std::vector<Case> randomCases(uint64_t seed, int64_t count) {
                                     : InputKind::Normal;
     entry.arrangement =
         draw.pick({Arrangement::Dense, Arrangement::Padded, Arrangement::Interleaved, Arrangement::Capacity});
+    if (entry.problem.ragged)
+      entry.sequences = draw.pick({SequenceInput::Any, SequenceInput::Any, SequenceInput::WithoutStarts,
+                                   SequenceInput::NotGiven, SequenceInput::OutOfRange});
     entry.schedules = entry.problem.queryLength == 1 ? draw.pick({ScheduleSet::Default, ScheduleSet::RandomSplits})
                                                      : ScheduleSet::Default;
     cases.push_back(entry);

@@ -35,7 +35,16 @@ std::vector<Problem> families(int64_t lengthDivisor) {
   full.headDim = 128;
   Problem window = causal;
   window.window = 150;
-  std::vector<Problem> problems = {decode, softmax, chunk, causal, full, window};
+  Problem ragged = decode;
+  ragged.batch = 7;
+  ragged.ragged = true;
+  Problem paged = ragged;
+  paged.pageSize = 48;
+  Problem pagedPrefill = causal;
+  pagedPrefill.batch = 3;
+  pagedPrefill.ragged = true;
+  pagedPrefill.pageSize = 64;
+  std::vector<Problem> problems = {decode, softmax, chunk, causal, full, window, ragged, paged, pagedPrefill};
   for (Problem &problem : problems)
     llvm::cantFail(normalize(problem));
   return problems;

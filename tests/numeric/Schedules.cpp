@@ -32,6 +32,8 @@ Schedule withSplits(const Problem &problem, const Target &target, Schedule base,
     base.rows = rowsPerBlock(problem); // Rows of one warp's block are the only ones that a merge takes.
   }
   base.splits = splits;
+  // The largest number has the smallest parts: as many of them work as can.
+  base.splitTiles = problem.ragged && splits > 1 && splits < 9 ? 2 : 1;
   return base;
 }
 
