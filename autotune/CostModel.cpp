@@ -59,7 +59,7 @@ TaskShape shapeOf(const Problem &problem, const Schedule &schedule, const Resour
   auto tiles = [&](double keys) {
     return std::max(1.0, std::ceil(keys / sharers / static_cast<double>(schedule.keys)));
   };
-  return {tiles(touched), tiles(longest), static_cast<double>(costs.grid.x) * sharers};
+  return {tiles(touched), tiles(longest), static_cast<double>(costs.tiles) * sharers};
 }
 
 /// Microseconds for all reads, given how many bytes are in flight at once.
@@ -153,7 +153,7 @@ Prediction predict(const Problem &problem, const Schedule &schedule, const Targe
   result.residentCtas = residentCtas(problem, schedule, target);
   double multiprocessors = static_cast<double>(target.multiprocessors);
   double slots = multiprocessors * static_cast<double>(result.residentCtas);
-  double ctas = static_cast<double>(costs.grid.x) * static_cast<double>(costs.grid.y);
+  double ctas = static_cast<double>(costs.tiles) * static_cast<double>(costs.grid.y);
   double waves = std::ceil(ctas / slots);
   result.waves = static_cast<int64_t>(std::min(waves, 1e18));
   // A grid smaller than the slots loses only the multiprocessors that get no CTA at all.

@@ -28,7 +28,7 @@ struct MonotoneField {
   int64_t gentlest;
 };
 constexpr MonotoneField monotoneFields[] = {{"overlap", 1}, {"peel", 0}, {"lazy", 0}, {"ctas", 1}, {"splits", 1},
-                                            {"cluster", 1}, {"dependent", 0}, {"split_tiles", 1}};
+                                            {"cluster", 1}, {"dependent", 0}, {"split_tiles", 1}, {"persistent", 0}};
 
 /// Keys between the first and the last that some row sees.
 int64_t visibleSpan(const Problem &problem) {

@@ -22,6 +22,10 @@ constexpr double finalistFactor = 1.3;
 /// A new best counts as progress only beyond what noise gives.
 constexpr double improvement = 0.005;
 
+/// Bytes whose spill says nothing against a schedule: a row tile's own positions, which wait outside its key loops.
+int64_t harmlessSpill(const Schedule &schedule) { return schedule.persistent ? 96 : 0; }
+bool isClean(const Trial &trial) { return trial.spillBytes <= harmlessSpill(trial.schedule); }
+
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// One answer for each question, or the evaluator broke its contract.
@@ -120,7 +124,7 @@ llvm::Error Tuner::prepare(std::vector<Trial> &trials) {
     trial.spillBytes = answer.spillBytes;
     trial.sharedBytes = answer.sharedBytes;
     trial.compileMilliseconds = answer.compileMilliseconds;
-    if (trial.isOk() && trial.spillBytes > 0 && !(trial.schedule == options.incumbent)) {
+    if (trial.isOk() && !isClean(trial) && !(trial.schedule == options.incumbent)) {
       trial.outcome = Outcome::Spilled;
       trial.reason = std::to_string(trial.spillBytes) + " bytes of registers spilled";
     }
@@ -215,7 +219,7 @@ llvm::Error Tuner::requalify(std::vector<Trial> &trials, bool maySpill) {
 
 /// Nothing clean works: better a kernel that spills than none.
 llvm::Error Tuner::evaluateSpilled() {
-  bool cleanWorks = llvm::any_of(result.trials, [](const Trial &t) { return t.isOk() && t.spillBytes == 0; });
+  bool cleanWorks = llvm::any_of(result.trials, [](const Trial &t) { return t.isOk() && isClean(t); });
   if (cleanWorks || isCancelled())
     return llvm::Error::success();
   std::vector<Trial> spilled;

@@ -36,9 +36,9 @@ Schedule withSplitsFor(const Problem &problem, const Record &neighbour, const Ta
   Schedule schedule = neighbour.schedule;
   if (schedule.splits == 1 && problem.context <= neighbour.problem.context)
     return schedule;
-  Grid theirs = resources(neighbour.problem, schedule, target).grid;
-  int64_t ours = resources(problem, schedule, target).grid.x;
-  double wanted = static_cast<double>(theirs.x * theirs.y) / static_cast<double>(std::max<int64_t>(ours, 1));
+  Resources theirs = resources(neighbour.problem, schedule, target);
+  int64_t ours = resources(problem, schedule, target).tiles;
+  double wanted = static_cast<double>(theirs.tiles * theirs.grid.y) / static_cast<double>(std::max<int64_t>(ours, 1));
   double least = std::numeric_limits<double>::infinity();
   for (const ScheduleField &field : scheduleFields()) {
     if (llvm::StringRef(field.name) != "splits")

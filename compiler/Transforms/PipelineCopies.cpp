@@ -8,6 +8,9 @@
 //     %ring = ring : <stages x [k, v]>
 //     for %i { ring_fill %ring[%i] from K, V; %k, %v = ring_acquire %ring[%i]; ...; ring_release %ring[%i] }
 //
+// In a loop over row tiles the rows have two slots, filled in turn and released behind
+// the last key loop; the key tiles of all row tiles are numbered through.
+//
 // Registers (stages = 2): a load moves one iteration ahead, right behind the last
 // reader of the tile it replaces.
 //
@@ -20,7 +23,8 @@
 // two before the tile's use: the look must not stand between two loads.
 //
 // Precondition:  key loops with copies count tiles 0, 1, 2, ... without gaps over
-//                all of a kernel's loops (the induction variable is the fill number).
+//                all of a row tile's loops (the induction variable is the fill number),
+//                up to the last one's end. A loop over row tiles counts from 0 by 1.
 //                Copies of one loop have the same bounds and boxes.
 // Why it is right: a load past the end touches nothing (its rows are at or beyond
 // `limit`), nor does a look into the page table; fill n and acquire n pair up by number.
@@ -41,6 +45,15 @@ namespace lla {
 using namespace mlir;
 using namespace lla;
 using namespace lla::tile;
+
+/// `loop` carrying `nexts` (of its body), which are `firsts` in the first iteration.
+static scf::ForOp carry(scf::ForOp loop, ArrayRef<Value> firsts, ArrayRef<Value> nexts) {
+  auto yieldNexts = [&](OpBuilder &, Location, ArrayRef<BlockArgument>) { return SmallVector<Value>(nexts); };
+  IRRewriter rewriter(loop.getContext());
+  FailureOr<LoopLikeOpInterface> rotated =
+      loop.replaceWithAdditionalYields(rewriter, firsts, /*replaceInitOperandUsesInLoop=*/false, yieldNexts);
+  return cast<scf::ForOp>(rotated->getOperation());
+}
 
 //===----------------------------------------------------------------------===//
 // Shared memory: rings
@@ -76,26 +89,66 @@ static Value createRing(KernelOp kernel, ArrayRef<CopyOp> copies, int64_t slots)
   return RingOp::create(b, RingType::get(b.getContext(), slots, tiles), IntegerAttr(), IntegerAttr());
 }
 
-static void makeRings(KernelOp kernel) {
-  Block &body = kernel.getBody().front();
-  SmallVector<CopyOp> rows = copiesIn(body);
+/// The ring of the key tiles; `filled` of its slots' fills belong to earlier row tiles (null: none).
+static void ringOfKeys(KernelOp kernel, ArrayRef<scf::ForOp> loops, Value filled) {
   Value ring;
-  for (auto loop : llvm::make_early_inc_range(body.getOps<scf::ForOp>())) {
+  for (scf::ForOp loop : loops) {
     SmallVector<CopyOp> copies = copiesIn(*loop.getBody());
-    if (copies.empty())
-      continue;
     if (!ring)
       ring = createRing(kernel, copies, kernel.getStages());
-    fillAndAcquire(copies, ring, loop.getInductionVar());
+    Value n = loop.getInductionVar();
+    if (filled) {
+      auto top = OpBuilder::atBlockBegin(loop.getBody());
+      n = arith::AddIOp::create(top, loop.getLoc(), filled, n);
+    }
+    fillAndAcquire(copies, ring, n);
     OpBuilder end(loop.getBody()->getTerminator());
-    RingReleaseOp::create(end, loop.getLoc(), ring, loop.getInductionVar());
+    RingReleaseOp::create(end, loop.getLoc(), ring, n);
   }
+}
+
+static SmallVector<scf::ForOp> loopsWithCopies(Block &block) {
+  auto copies = [](scf::ForOp loop) { return !copiesIn(*loop.getBody()).empty(); };
+  return llvm::to_vector(llvm::make_filter_range(block.getOps<scf::ForOp>(), copies));
+}
+
+/// The loop over row tiles, if there is one: its body has key loops.
+static scf::ForOp rowTileLoop(Block &body) {
+  for (auto loop : body.getOps<scf::ForOp>())
+    if (!loopsWithCopies(*loop.getBody()).empty())
+      return loop;
+  return {};
+}
+
+static void makeRings(KernelOp kernel) {
+  Block *body = &kernel.getBody().front();
+  scf::ForOp turns = rowTileLoop(*body);
+  if (turns)
+    body = turns.getBody();
+  SmallVector<scf::ForOp> loops = loopsWithCopies(*body);
+  SmallVector<CopyOp> rows = copiesIn(*body);
   if (rows.empty())
-    return;
-  // Created last, hence first in the kernel and in shared memory.
-  Value once = createRing(kernel, rows, 1);
+    return ringOfKeys(kernel, loops, Value());
   ImplicitLocOpBuilder b(kernel.getLoc(), rows.front());
-  fillAndAcquire(rows, once, arith::ConstantIntOp::create(b, 0, 32));
+  if (!turns) {
+    ringOfKeys(kernel, loops, Value());
+    // Created last, hence first in the kernel and in shared memory.
+    return fillAndAcquire(rows, createRing(kernel, rows, 1), arith::ConstantIntOp::create(b, 0, 32));
+  }
+  auto before = OpBuilder(turns);
+  Value none = arith::ConstantIntOp::create(before, turns.getLoc(), 0, 32);
+  // Stands for what is carried, until it is.
+  auto filled = arith::AddIOp::create(b, none, none);
+  auto behind = ImplicitLocOpBuilder::atBlockTerminator(kernel.getLoc(), body);
+  behind.setInsertionPointAfter(loops.back());
+  ringOfKeys(kernel, loops, filled);
+  Value next = arith::AddIOp::create(behind, filled, loops.back().getUpperBound());
+  Value once = createRing(kernel, rows, 2);
+  fillAndAcquire(rows, once, turns.getInductionVar());
+  RingReleaseOp::create(behind, once, turns.getInductionVar());
+  turns = carry(turns, {none}, {next});
+  filled.replaceAllUsesWith(turns.getRegionIterArgs().back());
+  filled.erase();
 }
 
 //===----------------------------------------------------------------------===//
@@ -128,15 +181,6 @@ static Operation *lastReader(Value value, Block *block) {
       last = ancestor;
   }
   return last;
-}
-
-/// `loop` carrying `nexts` (of its body), which are `firsts` in the first iteration.
-static scf::ForOp carry(scf::ForOp loop, ArrayRef<Value> firsts, ArrayRef<Value> nexts) {
-  auto yieldNexts = [&](OpBuilder &, Location, ArrayRef<BlockArgument>) { return SmallVector<Value>(nexts); };
-  IRRewriter rewriter(loop.getContext());
-  FailureOr<LoopLikeOpInterface> rotated =
-      loop.replaceWithAdditionalYields(rewriter, firsts, /*replaceInitOperandUsesInLoop=*/false, yieldNexts);
-  return cast<scf::ForOp>(rotated->getOperation());
 }
 
 /// Looks pages up two iterations ahead: `known` gets each page of the next iteration.

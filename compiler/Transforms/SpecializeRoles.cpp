@@ -49,21 +49,37 @@ static void cloneOperands(OpBuilder &b, ValueRange values, Region &scope, IRMapp
   }
 }
 
-/// Clones to the producer the fills of `block`, the loops around them, and the arithmetic they need.
+/// Clones to the producer the fills of `block`, the loops around them with the numbers that they carry, and the
+/// arithmetic they need.
 static void cloneFills(OpBuilder &b, Block &block, Region &scope, IRMapping &mapping) {
   for (Operation &op : block) {
     if (isa<RingFillOp>(op)) {
       cloneOperands(b, op.getOperands(), scope, mapping);
       b.clone(op, mapping);
     } else if (auto loop = dyn_cast<scf::ForOp>(op); loop && fills(op)) {
-      cloneOperands(b, {loop.getLowerBound(), loop.getUpperBound(), loop.getStep()}, scope, mapping);
-      auto copy = scf::ForOp::create(b, loop.getLoc(), mapping.lookupOrDefault(loop.getLowerBound()),
-                                     mapping.lookupOrDefault(loop.getUpperBound()),
-                                     mapping.lookupOrDefault(loop.getStep()));
+      SmallVector<Value> arguments, firsts, nexts;
+      for (auto [argument, first, next] : llvm::zip(loop.getRegionIterArgs(), loop.getInits(), loop.getYieldedValues()))
+        if (argument.getType().isInteger()) {
+          arguments.push_back(argument);
+          firsts.push_back(first);
+          nexts.push_back(next);
+        }
+      auto mapped = [](const IRMapping &map, ValueRange values) {
+        return llvm::map_to_vector(values, [&](Value value) { return map.lookupOrDefault(value); });
+      };
+      SmallVector<Value> bounds = {loop.getLowerBound(), loop.getUpperBound(), loop.getStep()};
+      cloneOperands(b, bounds, scope, mapping);
+      cloneOperands(b, firsts, scope, mapping);
+      bounds = mapped(mapping, bounds);
+      auto copy = scf::ForOp::create(b, loop.getLoc(), bounds[0], bounds[1], bounds[2], mapped(mapping, firsts));
       IRMapping inside = mapping; // What is cloned in one loop is not seen by the next.
       inside.map(loop.getInductionVar(), copy.getInductionVar());
-      OpBuilder inner(copy.getBody()->getTerminator());
+      inside.map(arguments, copy.getRegionIterArgs());
+      auto inner = firsts.empty() ? OpBuilder(copy.getBody()->getTerminator()) : OpBuilder::atBlockEnd(copy.getBody());
       cloneFills(inner, *loop.getBody(), scope, inside);
+      cloneOperands(inner, nexts, scope, inside);
+      if (!firsts.empty())
+        scf::YieldOp::create(inner, loop.getLoc(), mapped(inside, nexts));
     }
   }
 }

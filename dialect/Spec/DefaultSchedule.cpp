@@ -149,6 +149,21 @@ Schedule manyRowsOnCuda(const Problem &problem, const Target &target) {
   return schedule;
 }
 
+/// Of more row tiles than multiprocessors each takes several, where a second slot of rows fits beside two of keys: the
+/// next tile's copies hide behind the last one's products.
+Schedule byTurns(const Problem &problem, const Target &target, const Schedule &schedule) {
+  Schedule turns = schedule;
+  turns.persistent = true;
+  // What page tables and further outputs need beside the loop over row tiles spills.
+  bool fits = !problem.pageSize && !problem.state;
+  if (!fits || resources(problem, turns, target).tiles <= target.multiprocessors)
+    return schedule;
+  for (; turns.stages >= 2; --turns.stages)
+    if (!llvm::errorToBool(checkFeasible(problem, turns, target)))
+      return turns;
+  return schedule;
+}
+
 /// Two warpgroups of 64 rows, the same ones where the value columns of one are too many for a thread; as many keys per
 /// tile as registers hold (80 at D = 128 with a probe).
 Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
@@ -170,7 +185,7 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
     if (keys <= most && !llvm::errorToBool(checkFeasible(problem, larger, target)))
       schedule.keys = keys;
   }
-  return schedule;
+  return byTurns(problem, target, schedule);
 }
 
 /// One element a thread where there are few rows, which are a chain of latencies; else four, which fill the loads.

@@ -95,6 +95,8 @@ llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule,
   if (schedule.splitTiles != 1 && !(problem.ragged && schedule.splits > 1))
     return fieldError("split_tiles", "1 where it has no effect (only ragged lengths with several splits)",
                       std::to_string(schedule.splitTiles));
+  if (schedule.persistent && (schedule.load != LoadPath::Ring || problem.ragged))
+    return fieldError("persistent", "false (row tiles are shared out with load=ring, and as if all were of one length)", "true");
   bool overlapActs = schedule.load == LoadPath::Ring && problem.hasProbe();
   if (!overlapActs && !schedule.overlap)
     return fieldError("overlap", "true where it has no effect (only load=ring with a probe overlaps)", "false");

@@ -88,14 +88,14 @@ int64_t registersOfRing(const Problem &problem, const Schedule &schedule) {
   return strands(problem) * (output + scores) + packed + bookkeeping;
 }
 
-/// Tiles of 16-bit elements, swizzled, hence aligned to 1024 bytes: Q (and R), then the slots of K and V;
-/// then one barrier for the queries and a full and an empty one per slot.
+/// Tiles of 16-bit elements, swizzled, hence aligned to 1024 bytes: the slots of Q (and R), then those of K and V;
+/// then a full and an empty barrier per slot.
 int64_t sharedBytesOfRing(const Problem &problem, const Schedule &schedule) {
   constexpr int64_t elementSize = 2, barrierSize = 8, alignment = 1024;
   int64_t keyDim = paddedKeyDim(problem, schedule), valueDim = paddedValueDim(problem, schedule);
-  int64_t queries = strands(problem) * schedule.rows * keyDim * elementSize;
+  int64_t queries = rowSlots(schedule) * strands(problem) * schedule.rows * keyDim * elementSize;
   int64_t slots = schedule.stages * schedule.keys * (keyDim + valueDim) * elementSize;
-  int64_t barriers = roundUp((1 + 2 * schedule.stages) * barrierSize, 16);
+  int64_t barriers = 2 * (rowSlots(schedule) + schedule.stages) * barrierSize;
   return queries + slots + barriers + alignment;
 }
 
@@ -136,10 +136,15 @@ int64_t clusterBytesOf(const Problem &problem, const Schedule &schedule) {
   return schedule.cluster * (liveRows(problem) * statistics * floatBytes + values) + barrierBytes;
 }
 
-/// Row tiles of all heads and sequences times splits.
-Grid gridOf(const Problem &problem, const Schedule &schedule, int64_t rowTiles) {
+/// Row tiles of all heads and sequences.
+int64_t tilesOf(const Problem &problem, const Schedule &schedule, int64_t rowTiles) {
   int64_t heads = packsGroup(schedule) ? problem.kvHeads : problem.queryHeads;
-  return {problem.batch * heads * rowTiles, schedule.splits}; // At most 2^31: see `normalize`.
+  return problem.batch * heads * rowTiles; // At most 2^31: see `normalize`.
+}
+
+/// A CTA for each row tile and split, or as many as run at a time.
+Grid gridOf(const Schedule &schedule, const Target &target, int64_t tiles) {
+  return {schedule.persistent ? std::min(tiles, target.multiprocessors) : tiles, schedule.splits};
 }
 
 /// Counters, then each split's (or cluster's) partial state of every row of every tile.
@@ -197,6 +202,8 @@ int64_t keysPerLookup(const Problem &problem, const Schedule &schedule) {
   return std::gcd(problem.pageSize, schedule.keys);
 }
 
+int64_t rowSlots(const Schedule &schedule) { return schedule.persistent ? 2 : 1; }
+
 int64_t rowsPerKeyCopy(const Problem &problem, const Schedule &schedule) {
   return problem.pageSize ? keysPerLookup(problem, schedule) : schedule.keys;
 }
@@ -221,7 +228,8 @@ Resources resources(const Problem &problem, const Schedule &schedule, const Targ
   Resources costs;
   costs.rowsPerHead = problem.queryLength * (packsGroup(schedule) ? problem.group() : 1);
   costs.rowTiles = ceilDivide(costs.rowsPerHead, schedule.rows);
-  costs.grid = gridOf(problem, schedule, costs.rowTiles);
+  costs.tiles = tilesOf(problem, schedule, costs.rowTiles);
+  costs.grid = gridOf(schedule, target, costs.tiles);
   switch (schedule.load) {
   case LoadPath::Registers:
     costs.threads = warpLanes * schedule.warps;

@@ -13,7 +13,7 @@
 
 namespace lla {
 
-/// Launch shape. x runs over row tiles of all (sequence, head)s, y over splits.
+/// Launch shape. x runs over row tiles of all (sequence, head)s, or over the CTAs that share them; y over splits.
 struct Grid {
   int64_t x = 1, y = 1;
 };
@@ -24,6 +24,7 @@ struct Resources {
   int64_t sharedBytes = 0;       ///< Dynamic shared memory of one CTA; scratch bytes of one task on the host.
   int64_t rowsPerHead = 0;       ///< Packed rows that one grid row of tiles covers (see `packsGroup`).
   int64_t rowTiles = 0;          ///< Tiles of `schedule.rows` that cover them.
+  int64_t tiles = 0;             ///< Row tiles of all (sequence, head)s.
   int64_t keyWarps = 1;          ///< Warps of a CTA that share a row tile and divide its keys.
   int64_t clusterBytes = 0;      ///< Of sharedBytes, at its end: what the cluster's CTAs write to one of them.
   int64_t workspaceBytes = 0;    ///< Split partials and arrival counters; 0 without splits.
@@ -53,6 +54,8 @@ int64_t valuePartStride(const Problem &problem, const Schedule &schedule);
 /// Keys of a tile that lie in one page, whichever page, and are found by one look into the page table: gcd(page size,
 /// keys of a tile). 1 where even 8 neighbouring keys may lie in two pages, and on the host: each row by itself.
 int64_t keysPerLookup(const Problem &problem, const Schedule &schedule);
+/// Slots of query and probe rows with load = ring: a second one where the next row tile's are copied ahead.
+int64_t rowSlots(const Schedule &schedule);
 /// Rows of the boxes in which load = ring copies a tile of keys.
 int64_t rowsPerKeyCopy(const Problem &problem, const Schedule &schedule);
 

@@ -34,7 +34,7 @@ def Tile_KernelOp : Tile_Op<"kernel", [IsolatedFromAbove, Symbol, SingleBlock, N
 }
 
 def Tile_IndexOp : Tile_Op<"index", [Pure]> {
-  let summary = "position in the grid, or among the CTA's computing warps";
+  let summary = "position in the grid, or among the CTA's computing warps; or the grid's extent along x";
   let arguments = (ins Tile_Axis:$axis);
   let results = (outs I32:$result);
   let assemblyFormat = "$axis attr-dict";

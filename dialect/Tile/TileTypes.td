@@ -23,7 +23,8 @@ def Tile_Layout : I32EnumAttr<"Layout", "how a fragment's elements are spread ov
 def Tile_Axis : I32EnumAttr<"Axis", "where a warp is", [
     I32EnumAttrCase<"GridX", 0, "grid_x">,
     I32EnumAttrCase<"GridY", 1, "grid_y">,
-    I32EnumAttrCase<"Warp", 2, "warp">]> {
+    I32EnumAttrCase<"Warp", 2, "warp">,
+    I32EnumAttrCase<"GridWidth", 3, "grid_width">]> {
   let cppNamespace = "::lla::tile";
 }
 

@@ -1,8 +1,10 @@
 //===- Grid.cpp - which rows and keys a tile kernel works on --------------===//
 //
-// Grid x runs over (sequence, head) fastest and row tiles slowest; with a causal
-// mask the longest row tiles (the last rows) come first, so that the short ones
-// fill the tail. Grid y is the split.
+// Row tiles are numbered by (sequence, head) fastest; with a causal mask the longest
+// (the last rows) come first, so that the short ones fill the tail. Grid x is a row
+// tile's number, or persistent CTAs take them by turns of the grid's width, there and
+// back (0 1 2 | 5 4 3 | 6 7 8): who had the longest of one turn has the shortest of the
+// next. Grid y is the split.
 //
 // Lengths of a ragged problem are read here and nowhere else. How many splits share
 // a row tile follows from its own key tiles; what is left of the grid's y leaves at
@@ -85,12 +87,34 @@ static void emitSplits(ImplicitLocOpBuilder &b, const KernelPlan &plan, GridPosi
   tile::LeaveOp::create(b, surplus);
 }
 
-GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &plan) {
+void lla::emitRowTiles(ImplicitLocOpBuilder &b, const KernelPlan &plan, llvm::function_ref<void(Value)> body) {
+  I32 i{b};
+  Value place = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridX);
+  if (!plan.schedule.persistent)
+    return body(place);
+  if (plan.schedule.dependent)
+    place = tile::AwaitLaunchOp::create(b, b.getI32Type(), place);
+  Value width = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridWidth), one = i.constant(1);
+  Value heads = i.mul(i.argument("kv_heads"), i.constant(packsGroup(plan.schedule) ? 1 : plan.problem.group()));
+  Value tiles = i.mul(i.mul(i.argument("batch"), heads), i.argument("row_tiles"));
+  auto placeIn = [&](Value turn) -> Value {
+    Value isBack = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, turn, one), i.constant(0));
+    return arith::SelectOp::create(b, isBack, i.sub(i.sub(width, one), place), place);
+  };
+  Value whole = i.div(tiles, width);
+  Value inLast = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, placeIn(whole), i.rem(tiles, width));
+  Value turns = i.add(whole, arith::ExtUIOp::create(b, b.getI32Type(), inLast));
+  auto loop = scf::ForOp::create(b, i.constant(0), turns, one);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  body(i.add(i.mul(loop.getInductionVar(), width), placeIn(loop.getInductionVar())));
+}
+
+GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &plan, Value tile) {
   I32 i{b};
   GridPosition grid;
   int64_t group = plan.problem.group();
   bool packs = packsGroup(plan.schedule);
-  Value x = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridX);
   grid.split = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridY);
   grid.warp = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::Warp);
   grid.splits = i.argument("splits");
@@ -102,11 +126,11 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
 
   Value heads = packs ? kvHeads : i.mul(kvHeads, i.constant(group));
   Value sequences = i.mul(i.argument("batch"), heads);
-  Value head = i.rem(x, sequences), rowTile = i.div(x, sequences);
+  Value head = i.rem(tile, sequences), rowTile = i.div(tile, sequences);
   if (plan.problem.causal)
     rowTile = i.sub(i.sub(i.argument("row_tiles"), i.constant(1)), rowTile);
   grid.batch = i.div(head, heads);
-  if (plan.schedule.dependent) // Views, hence all reads, follow from it.
+  if (plan.schedule.dependent && !plan.schedule.persistent) // Views, hence all reads, follow from it.
     grid.batch = tile::AwaitLaunchOp::create(b, b.getI32Type(), grid.batch);
   head = i.rem(head, heads);
   grid.queryHead = packs ? i.mul(head, i.constant(group)) : head;

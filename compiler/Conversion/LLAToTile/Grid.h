@@ -57,7 +57,12 @@ struct GridPosition {
   /// The first visible key, where keyBegin is an earlier one that begins a part of a page; else null.
   mlir::Value firstKey;
 };
-GridPosition emitGridPosition(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan);
+/// Of the row tile numbered `tile`.
+GridPosition emitGridPosition(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan, mlir::Value tile);
+
+/// Emits `body` for the row tiles of this CTA: the one at its place in the grid; with a persistent schedule a loop over
+/// those that it takes in turn.
+void emitRowTiles(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan, llvm::function_ref<void(mlir::Value)> body);
 
 /// Bounds of the loop over the key tiles of `range` that start at `first` and step by `step`.
 struct TileLoop {

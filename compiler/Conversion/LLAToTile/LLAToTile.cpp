@@ -176,11 +176,13 @@ static LogicalResult convert(func::FuncOp function) {
   tile::KernelOp kernel = createKernel(function, *plan);
   ImplicitLocOpBuilder b(function.getLoc(), function.getContext());
   b.setInsertionPointToStart(&kernel.getBody().front());
-  GridPosition grid = emitGridPosition(b, *plan);
-  if (plan->problem.isMerge())
-    emitMergeStates(b, *plan, grid);
-  else
-    emitAttention(b, function, *plan, grid);
+  emitRowTiles(b, *plan, [&](Value tile) {
+    GridPosition grid = emitGridPosition(b, *plan, tile);
+    if (plan->problem.isMerge())
+      emitMergeStates(b, *plan, grid);
+    else
+      emitAttention(b, function, *plan, grid);
+  });
   function.erase();
   return success();
 }

@@ -19,6 +19,8 @@ struct IndexPattern : LanePattern<tile::IndexOp> {
         return NVVM::BlockIdXOp::create(b, b.getI32Type());
       case tile::Axis::GridY:
         return NVVM::BlockIdYOp::create(b, b.getI32Type());
+      case tile::Axis::GridWidth:
+        return NVVM::GridDimXOp::create(b, b.getI32Type());
       case tile::Axis::Warp: // Among the computing warps.
         return lane.add(lane.warp(), -facts.producerWarps);
       }

@@ -101,6 +101,8 @@ static LogicalResult emitScalar(HostTask &task, Operation *op) {
 }
 
 static LogicalResult emitIndex(HostTask &task, tile::IndexOp op) {
+  if (op.getAxis() == tile::Axis::GridWidth)
+    return op.emitOpError("expected grid_x, grid_y or warp on the host");
   Value positions[] = {task.gridX, task.gridY, task.v.i32(0)}; // A task is one warp.
   task.scalars.map(op.getResult(), positions[static_cast<unsigned>(op.getAxis())]);
   return success();

@@ -53,6 +53,46 @@ tile.kernel @ring attributes {warps = 4, producer_warps = 4, stages = 3} {
   }
 }
 
+// In a loop over row tiles, the rows have two slots, filled in turn and released behind the last key loop; key tiles are
+// numbered through.
+// CHECK-LABEL: tile.kernel @turns
+// CHECK-NEXT: %[[ROWS:.*]] = tile.ring : <2 x[!tile.shared<64 x 64 x bf16>]>
+// CHECK-NEXT: %[[RING:.*]] = tile.ring : <3 x[!tile.shared<64 x 64 x bf16>]>
+tile.kernel @turns attributes {warps = 4, producer_warps = 4, stages = 3} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c64 = arith.constant 64 : i32
+  %turns = tile.argument "row_tiles" : i32
+  %end = tile.argument "context" : i32
+  %q = tile.view q[%c0, %c0] : <64 x bf16>
+  %k = tile.view k[%c0, %c0] : <64 x bf16>
+  // CHECK: scf.for %[[TURN:.*]] = {{.*}} iter_args(%[[FILLED:.*]] = %{{.*}}) -> (i32)
+  scf.for %turn = %c0 to %turns step %c1 : i32 {
+    %first = arith.muli %turn, %c64 : i32
+    %middle = arith.muli %turn, %c1 : i32
+    // CHECK: tile.ring_fill %[[ROWS]][%[[TURN]]]
+    // CHECK: tile.ring_acquire %[[ROWS]][%[[TURN]]]
+    %rows = tile.copy %q[%first] : <64 x bf16> -> <64 x 64 x bf16>
+    // CHECK: scf.for %[[I:.*]] = %{{.*}} to %[[MIDDLE:.*]] step
+    scf.for %n = %c0 to %middle step %c1 : i32 {
+      // CHECK: %[[N:.*]] = arith.addi %[[FILLED]], %[[I]]
+      // CHECK: tile.ring_fill %[[RING]][%[[N]]]
+      // CHECK: tile.ring_acquire %[[RING]][%[[N]]]
+      %keys = tile.copy %k[%n] : <64 x bf16> -> <64 x 64 x bf16>
+      // CHECK: tile.ring_release %[[RING]][%[[N]]]
+    }
+    // CHECK: scf.for %[[J:.*]] = %[[MIDDLE]] to %[[END:.*]] step
+    scf.for %n = %middle to %end step %c1 : i32 {
+      // CHECK: %[[N2:.*]] = arith.addi %[[FILLED]], %[[J]]
+      // CHECK: tile.ring_fill %[[RING]][%[[N2]]]
+      %keys = tile.copy %k[%n] : <64 x bf16> -> <64 x 64 x bf16>
+    }
+    // CHECK: %[[NEXT:.*]] = arith.addi %[[FILLED]], %[[END]]
+    // CHECK: tile.ring_release %[[ROWS]][%[[TURN]]]
+    // CHECK: scf.yield %[[NEXT]] : i32
+  }
+}
+
 // Loads into registers move one iteration ahead: the first before the loop, the next right behind the last reader.
 // CHECK-LABEL: tile.kernel @registers
 tile.kernel @registers attributes {warps = 4, stages = 2} {

@@ -54,6 +54,45 @@ tile.kernel @two_roles attributes {warps = 8, producer_warps = 4} {
   tile.store %sum, %o[%c0] until %end : <16 x 64 x f32, accumulator>, <64 x bf16>
 }
 
+// Loops in loops, with the numbers that the outer one carries; what is computed stays with the consumer.
+// CHECK-LABEL: tile.kernel @turns
+// CHECK: tile.roles producer {
+// CHECK: scf.for %[[TURN:.*]] = {{.*}} iter_args(%[[FILLED:.*]] = %{{.*}}) -> (i32)
+// CHECK:   %[[END:.*]] = arith.muli %[[TURN]]
+// CHECK:   scf.for %[[I:.*]] = %{{.*}} to %[[END]]
+// CHECK:     %[[N:.*]] = arith.addi %[[FILLED]], %[[I]]
+// CHECK:     tile.ring_fill %{{.*}}[%[[N]]]
+// CHECK:   }
+// CHECK:   %[[NEXT:.*]] = arith.addi %[[FILLED]], %[[END]]
+// CHECK:   scf.yield %[[NEXT]]
+// CHECK: } consumer {
+// CHECK: scf.for {{.*}} iter_args({{.*}}) -> (i32)
+// CHECK: scf.for {{.*}} iter_args({{.*}}) -> (!tile.frag
+// CHECK: tile.store
+tile.kernel @turns attributes {warps = 8, producer_warps = 4} {
+  %ring = tile.ring : <2 x [!tile.shared<64 x 64 x bf16>]>
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %turns = tile.argument "row_tiles" : i32
+  %k = tile.view k[%c0, %c0] : <64 x bf16>
+  %o = tile.view o[%c0, %c0] : <64 x bf16>
+  %zero = tile.fill 0.0 : <16 x 64 x f32, accumulator>
+  %all = scf.for %turn = %c0 to %turns step %c1 iter_args(%filled = %c0) -> (i32) : i32 {
+    %end = arith.muli %turn, %turn : i32
+    %sum = scf.for %i = %c0 to %end step %c1 iter_args(%acc = %zero) -> (!tile.frag<16 x 64 x f32, accumulator>) : i32 {
+      %n = arith.addi %filled, %i : i32
+      tile.ring_fill %ring[%n] from %k at %n : !ring, !tile.view<64 x bf16>
+      %keys = tile.ring_acquire %ring[%n] : !ring -> !tile
+      %s = tile.dot %keys, %keys transposed : !tile, !tile -> <16 x 64 x f32, accumulator>
+      tile.ring_release %ring[%n] : !ring
+      scf.yield %s : !tile.frag<16 x 64 x f32, accumulator>
+    }
+    tile.store %sum, %o[%turn] until %turns : <16 x 64 x f32, accumulator>, <64 x bf16>
+    %next = arith.addi %filled, %end : i32
+    scf.yield %next : i32
+  }
+}
+
 // Twelve computing warps leave fewer registers to each.
 // CHECK-LABEL: tile.kernel @twelve_warps
 // CHECK: } attributes {consumer_registers = 160 : i64, producer_registers = 32 : i64}

@@ -129,8 +129,8 @@ TEST(DefaultSchedule, DecodeSplitsFollowTheWindowNotTheCache) {
 
 TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
   Schedule wide = defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 128));
-  EXPECT_EQ(toText(wide), "load=ring rows=128 keys=80 warps=8 value_parts=1 stages=3 splits=1 cluster=1 ctas=1 "
-                          "lazy=8 overlap=true peel=true dependent=true split_tiles=1");
+  EXPECT_EQ(toText(wide), "load=ring rows=128 keys=80 warps=8 value_parts=1 stages=2 splits=1 cluster=1 ctas=1 "
+                          "lazy=8 overlap=true peel=true dependent=true split_tiles=1 persistent=true");
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 64)).keys, 112);
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 192)).valueParts, 2);
   EXPECT_EQ(defaultOn("sm_90", problemOf(Mode::Prefill, 1, 16, 8192, 128)).load, LoadPath::Registers);

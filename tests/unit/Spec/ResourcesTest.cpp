@@ -81,6 +81,27 @@ TEST(Resources, PrefillWithARing) {
       std::string::npos);
 }
 
+TEST(Resources, RowTilesByTurns) {
+  Problem problem = problemOf(Mode::Prefill, 128);
+  Target target = llvm::cantFail(namedTarget("sm_90a"));
+  const char *text = "load=ring rows=128 keys=80 warps=8 stages=2 persistent=true";
+  Resources costs = resources(problem, scheduleOf(text), target);
+  EXPECT_EQ(costs.tiles, 2 * 16 * 16);
+  EXPECT_EQ(costs.grid.x, 132); // One CTA per multiprocessor.
+  EXPECT_EQ(costs.sharedBytes, 2 * 2 * 128 * 128 * 2 + 2 * 80 * 256 * 2 + 64 + 1024);
+  EXPECT_EQ(infeasibility(problem, text, "sm_90a"), "");
+  EXPECT_NE(infeasibility(problem, "load=ring rows=128 keys=80 warps=8 stages=3 persistent=true", "sm_90a")
+                .find("shared bytes per CTA"),
+            std::string::npos);
+  problem.batch = problem.queryHeads = problem.kvHeads = 2;
+  EXPECT_EQ(resources(problem, scheduleOf(text), target).grid.x, 2 * 2 * 16);
+  EXPECT_EQ(infeasibility(problemOf(Mode::Decode, 64), "persistent=true", "sm_90a"),
+            "persistent: expected false (row tiles are shared out with load=ring, and as if all were of one length), "
+            "got true");
+  problem.ragged = true;
+  EXPECT_NE(infeasibility(problem, text, "sm_90a").find("persistent: expected false"), std::string::npos);
+}
+
 TEST(Resources, HostScratchIsBounded) {
   Problem problem = problemOf(Mode::Prefill, 64, Probe::Given, ElementType::F32);
   Resources costs = resources(problem, scheduleOf(scratchSchedule), hostTarget(1));
@@ -266,6 +287,7 @@ Schedule plausibleSchedule(RandomProblem &random, LoadPath load, const Problem &
   schedule.load = load;
   if (!problem.ragged || load == LoadPath::Ring || schedule.splits == 1)
     schedule.splitTiles = 1;
+  schedule.persistent &= load == LoadPath::Ring && !problem.ragged;
   if (load == LoadPath::Ring) {
     schedule.warps = 4 * random.between(1, 3);
     schedule.valueParts = schedule.warps == 8 ? schedule.valueParts : 1;
@@ -307,7 +329,8 @@ TEST(Feasibility, FeasibleSchedulesKeepTheInvariants) {
     EXPECT_EQ(costs.rowsPerHead * heads, problem.queryLength * problem.queryHeads) << what;
     EXPECT_GE(costs.rowTiles * schedule.rows, costs.rowsPerHead) << what;
     EXPECT_LT((costs.rowTiles - 1) * schedule.rows, costs.rowsPerHead) << what;
-    EXPECT_EQ(costs.grid.x, problem.batch * heads * costs.rowTiles) << what;
+    EXPECT_EQ(costs.tiles, problem.batch * heads * costs.rowTiles) << what;
+    EXPECT_EQ(costs.grid.x, schedule.persistent ? std::min(costs.tiles, target.multiprocessors) : costs.tiles) << what;
     EXPECT_LE(costs.grid.x, std::numeric_limits<int32_t>::max()) << what;
     EXPECT_EQ(costs.grid.y, schedule.splits) << what;
     EXPECT_EQ(costs.workspaceBytes > 0, gridSplits(schedule) > 1) << what;

@@ -15,14 +15,14 @@ Predictor flat = [](const Schedule &) { return 1.0; };
 
 /// One search with everything replaceable.
 struct Search {
-  SearchSpace space = smallSpace();
+  SearchSpace space;
   Schedule optimum = space.schedules()[space.size() / 2];
   SyntheticEvaluator evaluator = SyntheticEvaluator(bowl(optimum));
   StrategyKind kind = StrategyKind::Exhaustive;
   uint64_t seed = 1;
   TuneOptions options;
 
-  Search() {
+  explicit Search(SearchSpace given = smallSpace()) : space(std::move(given)) {
     options.effort = EffortPreset();
     options.effort.race.mostRounds = 64;
     options.incumbent = defaultSchedule(space.problem(), space.target());
@@ -201,6 +201,29 @@ TEST(Tuner, SpillingCandidatesAreNotRun) {
   EXPECT_EQ(trialOf(result, search.optimum).outcome, Outcome::Spilled);
   EXPECT_EQ(search.evaluator.verified[search.optimum], 0);
   EXPECT_EQ(result.counts.clean, result.counts.tried - 1);
+}
+
+TEST(Tuner, WhatWaitsOutsideTheKeyLoopsMaySpill) {
+  Problem problem;
+  problem.mode = Mode::Prefill;
+  problem.queryHeads = problem.kvHeads = 16;
+  problem.context = 8192;
+  problem.headDim = 64;
+  llvm::cantFail(normalize(problem));
+  Target gpu = llvm::cantFail(namedTarget("sm_90a"));
+  auto table = reducedTable({{"keys", {64, 80}}, {"stages", {2, 3}}, {"persistent", {0, 1}}}, defaultSchedule(problem, gpu));
+  Search search(SearchSpace::enumerate(problem, gpu, table));
+  Schedule byTurns = search.optimum, once = search.optimum;
+  byTurns.persistent = true;
+  once.persistent = false;
+  ASSERT_TRUE(search.space.contains(byTurns) && search.space.contains(once));
+  search.options.incumbent = *llvm::find_if(search.space.schedules(), [&](const Schedule &schedule) {
+    return !(schedule == byTurns) && !(schedule == once);
+  });
+  search.evaluator.spills[byTurns] = search.evaluator.spills[once] = 68;
+  TuneResult result = search.run();
+  EXPECT_EQ(trialOf(result, byTurns).outcome, Outcome::Ok);
+  EXPECT_EQ(trialOf(result, once).outcome, Outcome::Spilled);
 }
 
 TEST(Tuner, SpillingCandidatesRunIfNothingElseWorks) {
