@@ -14,7 +14,8 @@
 // none      without a probe: all rows are query rows.
 //
 // The group's heads read the same keys, so as rows of one tile they share its
-// loads; with load = ring each query head has its own tiles (group = 1).
+// loads; where a ring cannot pack them (see packsGroup) each query head has its own
+// tiles (group = 1).
 //
 //===----------------------------------------------------------------------===//
 
@@ -35,10 +36,10 @@ static Packing packingOf(bool probe, const Schedule &schedule) {
   return schedule.load == LoadPath::Registers ? Packing::Stacked : Packing::Separate;
 }
 
-static void packRows(OnlineUpdateOp op, const Schedule &schedule) {
+static void packRows(OnlineUpdateOp op, const Problem &problem, const Schedule &schedule) {
   auto q = cast<RankedTensorType>(op.getQ().getType());
-  int64_t group = q.getDimSize(2) / cast<RankedTensorType>(op.getK().getType()).getDimSize(2);
-  auto type = RowsType::get(op.getContext(), q.getElementType(), q.getDimSize(3), packsGroup(schedule) ? group : 1,
+  auto type = RowsType::get(op.getContext(), q.getElementType(), q.getDimSize(3),
+                            packsGroup(problem, schedule) ? problem.group() : 1,
                             packingOf(bool(op.getR()), schedule));
   OpBuilder builder(op);
   Value rows = PackRowsOp::create(builder, op.getLoc(), type, op.getQ(), op.getR());
@@ -50,14 +51,16 @@ static void packRows(OnlineUpdateOp op, const Schedule &schedule) {
 namespace {
 struct PackRows : lla::impl::LLAPackRowsBase<PackRows> {
   void runOnOperation() override {
+    auto problem = getOperation()->getAttrOfType<ProblemAttr>(kProblemAttr);
     auto schedule = getOperation()->getAttrOfType<ScheduleAttr>(kScheduleAttr);
-    if (!schedule) {
-      getOperation().emitOpError() << "expected " << kScheduleAttr << " (lla-materialize-schedule)";
+    if (!problem || !schedule) {
+      getOperation().emitOpError() << "expected " << kProblemAttr << " and " << kScheduleAttr
+                                   << " (lla-materialize-schedule)";
       return signalPassFailure();
     }
     getOperation().walk([&](OnlineUpdateOp op) {
       if (op.getQ())
-        packRows(op, schedule.getValue());
+        packRows(op, problem.getValue(), schedule.getValue());
     });
   }
 };

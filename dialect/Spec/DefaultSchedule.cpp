@@ -5,6 +5,7 @@
 // them. Five kinds of work:
 //
 //   few rows, CUDA   one block of rows, all warps on keys, splits fill the GPU
+//   more, sm_90a     one warpgroup's 64 rows, where row tiles fill the GPU by themselves
 //   prefill, sm_90a  wgmma with a ring, two consumer warpgroups
 //   prefill, CUDA    each warp its own rows
 //   host             a tile per task, splits until every thread has two tasks
@@ -14,6 +15,7 @@
 
 #include "dialect/Spec/Resources.h"
 #include <algorithm>
+#include <optional>
 
 namespace lla {
 namespace {
@@ -188,6 +190,29 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   return byTurns(problem, target, schedule);
 }
 
+/// One warpgroup's 64 rows (two with half of the value columns each) and a ring: blocks of mma.sync would read K and
+/// V once for each 8 rows. Only where row tiles fill the multiprocessors without splits, and evenly.
+std::optional<Schedule> rowsOfOneWarpgroup(const Problem &problem, const Target &target) {
+  if (!target.hasWarpgroupMma() || problem.ragged || packedRows(problem) <= rowsPerBlock(problem))
+    return std::nullopt;
+  Schedule schedule;
+  schedule.load = LoadPath::Ring;
+  schedule.rows = schedule.keys = 64;
+  schedule.valueParts = problem.headDim > 128 ? 2 : 1;
+  schedule.warps = 4 * schedule.valueParts;
+  schedule.lazy = laziness(problem);
+  schedule.peel = schedule.dependent = true;
+  bool fills = waveEfficiency(resources(problem, schedule, target).tiles, target.multiprocessors) >= 0.75;
+  if (!packsGroup(problem, schedule) || !fills)
+    return std::nullopt;
+  schedule.stages = 3; // Enough in flight; more slots were slower.
+  if (problem.headDim > 128)
+    schedule.stages = 2;
+  if (llvm::errorToBool(checkFeasible(problem, schedule, target)))
+    return std::nullopt;
+  return schedule;
+}
+
 /// One element a thread where there are few rows, which are a chain of latencies; else four, which fill the loads.
 Schedule merge(const Problem &problem, const Target &target) {
   Schedule schedule;
@@ -242,8 +267,10 @@ Schedule defaultSchedule(const Problem &problem, const Target &target) {
     return merge(problem, target);
   if (target.isHost())
     return onHost(problem, target);
-  if (problem.mode == Mode::Decode || packedRows(problem) <= fewRows)
-    return fewRowsOnCuda(problem, target);
+  if (problem.mode == Mode::Decode || packedRows(problem) <= fewRows) {
+    std::optional<Schedule> wide = packedRows(problem) <= fewRows ? rowsOfOneWarpgroup(problem, target) : std::nullopt;
+    return wide ? *wide : fewRowsOnCuda(problem, target);
+  }
   constexpr int64_t swizzlePeriod = 8; // Pages of other sizes do not fit a ring.
   if (target.hasWarpgroupMma() && problem.pageSize % swizzlePeriod == 0)
     return manyRowsOnWarpgroups(problem, target);

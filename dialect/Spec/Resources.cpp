@@ -138,7 +138,7 @@ int64_t clusterBytesOf(const Problem &problem, const Schedule &schedule) {
 
 /// Row tiles of all heads and sequences.
 int64_t tilesOf(const Problem &problem, const Schedule &schedule, int64_t rowTiles) {
-  int64_t heads = packsGroup(schedule) ? problem.kvHeads : problem.queryHeads;
+  int64_t heads = packsGroup(problem, schedule) ? problem.kvHeads : problem.queryHeads;
   return problem.batch * heads * rowTiles; // At most 2^31: see `normalize`.
 }
 
@@ -159,7 +159,13 @@ int64_t workspaceBytesOf(const Problem &problem, const Schedule &schedule, const
 
 } // namespace
 
-bool packsGroup(const Schedule &schedule) { return schedule.load != LoadPath::Ring; }
+bool packsGroup(const Problem &problem, const Schedule &schedule) {
+  if (schedule.load != LoadPath::Ring)
+    return true;
+  constexpr int64_t warpgroupRows = 64;
+  int64_t group = problem.group();
+  return warpgroupRows % group == 0 && (problem.window == 0 || schedule.rows >= schedule.keys * group);
+}
 
 int64_t rowsPerBlock(const Problem &problem) { return problem.hasProbe() ? 8 : 16; }
 
@@ -226,7 +232,7 @@ int64_t counterBytes(const Resources &resources) {
 
 Resources resources(const Problem &problem, const Schedule &schedule, const Target &target) {
   Resources costs;
-  costs.rowsPerHead = problem.queryLength * (packsGroup(schedule) ? problem.group() : 1);
+  costs.rowsPerHead = problem.queryLength * (packsGroup(problem, schedule) ? problem.group() : 1);
   costs.rowTiles = ceilDivide(costs.rowsPerHead, schedule.rows);
   costs.tiles = tilesOf(problem, schedule, costs.rowTiles);
   costs.grid = gridOf(schedule, target, costs.tiles);

@@ -25,6 +25,7 @@ struct Source {
   int64_t batch, rows, heads; ///< Paged: pages, rows of a page.
   int64_t rowStride, headStride, batchStride;
   int64_t tileRows;
+  int64_t group = 1; ///< Heads whose rows interleave in a tile.
 };
 
 llvm::Error outOfRange(const Source &source, const char *what, const std::string &expected, int64_t got) {
@@ -45,28 +46,32 @@ llvm::Expected<TensorMapGeometry> geometryOf(const Problem &problem, const Sourc
     return outOfRange(source, "address", fmt::format("a multiple of {}", alignmentBytes), misplaced);
   if (source.tileRows < 1 || source.tileRows > boxRowLimit)
     return outOfRange(source, "rows of a tile", fmt::format("1..{}", boxRowLimit), source.tileRows);
-  // An empty dimension has no map: a kernel that finds no key issues no copy.
-  int64_t sizes[] = {problem.headDim, source.rows, source.heads, source.batch};
-  std::transform(std::begin(sizes), std::end(sizes), map.sizes,
-                 [](int64_t size) { return std::max<int64_t>(size, 1); });
-
-  // A dimension of one element is never stepped over: its stride may be anything, so a legal one stands in for it.
-  int64_t rowStride = source.rows > 1 ? source.rowStride : problem.headDim;
-  const std::pair<const char *, int64_t> strides[] = {
-      {"row stride in bytes", rowStride},
-      {"head stride in bytes", source.heads > 1 ? source.headStride : rowStride},
-      {"batch stride in bytes", source.batch > 1 ? source.batchStride : rowStride}};
-  for (int i = 0; i < 3; ++i) {
-    llvm::Expected<cuuint64_t> bytes = strideBytes(source, strides[i].first, strides[i].second, elementSize);
-    if (!bytes)
-      return bytes.takeError();
-    map.strideBytes[i] = *bytes;
-  }
   map.base = source.base;
   map.dtype = problem.dtype;
+  map.rank = 1;
+  map.sizes[0] = problem.headDim;
   map.box[0] = boxBytes / elementSize;
-  map.box[1] = source.tileRows;
-  map.box[2] = map.box[3] = 1;
+  struct Dimension {
+    const char *stride;
+    int64_t size, elements, box;
+  };
+  llvm::SmallVector<Dimension, 4> dimensions;
+  if (source.group > 1)
+    dimensions.push_back({"head stride in bytes", source.group, source.headStride, source.group});
+  dimensions.push_back({"row stride in bytes", source.rows, source.rowStride, source.tileRows / source.group});
+  dimensions.push_back({"head stride in bytes", source.heads / source.group, source.headStride * source.group, 1});
+  dimensions.push_back({"batch stride in bytes", source.batch, source.batchStride, 1});
+  for (const Dimension &dimension : dimensions) {
+    // A dimension of one element is never stepped over: its stride may be anything, so a legal one stands in for it.
+    int64_t elements = dimension.size > 1 ? dimension.elements : problem.headDim;
+    llvm::Expected<cuuint64_t> bytes = strideBytes(source, dimension.stride, elements, elementSize);
+    if (!bytes)
+      return bytes.takeError();
+    map.strideBytes[map.rank - 1] = *bytes;
+    // An empty dimension has no map: a kernel that finds no key issues no copy.
+    map.sizes[map.rank] = std::max<int64_t>(dimension.size, 1);
+    map.box[map.rank++] = dimension.box;
+  }
   return map;
 }
 
@@ -76,7 +81,8 @@ llvm::Expected<llvm::SmallVector<TensorMapGeometry, maximumTensorMaps>>
 tensorMapGeometry(const Problem &problem, const Schedule &schedule, const KernelArguments &a) {
   auto queries = [&](const char *name, void *base, int64_t rowStride, int64_t headStride, int64_t batchStride) {
     return Source{name,      base,       a.batch,     a.query_length, problem.queryHeads,
-                  rowStride, headStride, batchStride, schedule.rows};
+                  rowStride, headStride, batchStride, schedule.rows,
+                  packsGroup(problem, schedule) ? problem.group() : 1};
   };
   bool isPaged = problem.pageSize != 0;
   int64_t keyBatch = isPaged ? a.pages : a.batch, keyRows = isPaged ? problem.pageSize : a.context;
@@ -108,9 +114,9 @@ DeviceFault encode(const Driver &driver, const TensorMapGeometry &geometry, CUte
   CUtensorMapDataType type = geometry.dtype == ElementType::F32   ? CU_TENSOR_MAP_DATA_TYPE_FLOAT32
                              : geometry.dtype == ElementType::F16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
                                                                   : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
-  const cuuint32_t elementStrides[] = {1, 1, 1, 1};
+  const cuuint32_t elementStrides[] = {1, 1, 1, 1, 1};
   return driver.explain(
-      driver.cuTensorMapEncodeTiled(&map, type, 4, geometry.base, geometry.sizes, geometry.strideBytes, geometry.box,
+      driver.cuTensorMapEncodeTiled(&map, type, geometry.rank, geometry.base, geometry.sizes, geometry.strideBytes, geometry.box,
                                     elementStrides, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
                                     CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
       "cuTensorMapEncodeTiled");

@@ -17,13 +17,15 @@
 
 namespace lla::cuda {
 
-/// One map, as cuTensorMapEncodeTiled takes it: dimensions are (dim, row, head, sequence or page).
+/// One map, as cuTensorMapEncodeTiled takes it: dimensions are (dim, row, head, sequence or page), or of packed rows
+/// (dim, head of the group, row, group, sequence).
 struct TensorMapGeometry {
   void *base = nullptr;
   ElementType dtype = ElementType::BF16;
-  cuuint64_t sizes[4] = {};
-  cuuint64_t strideBytes[3] = {}; ///< Of row, head, sequence.
-  cuuint32_t box[4] = {};
+  cuuint32_t rank = 0;
+  cuuint64_t sizes[5] = {};
+  cuuint64_t strideBytes[4] = {}; ///< Of all dimensions but the first.
+  cuuint32_t box[5] = {};
 };
 
 /// Most that a kernel takes.

@@ -95,7 +95,7 @@ void lla::emitRowTiles(ImplicitLocOpBuilder &b, const KernelPlan &plan, llvm::fu
   if (plan.schedule.dependent)
     place = tile::AwaitLaunchOp::create(b, b.getI32Type(), place);
   Value width = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridWidth), one = i.constant(1);
-  Value heads = i.mul(i.argument("kv_heads"), i.constant(packsGroup(plan.schedule) ? 1 : plan.problem.group()));
+  Value heads = i.mul(i.argument("kv_heads"), i.constant(packsGroup(plan.problem, plan.schedule) ? 1 : plan.problem.group()));
   Value tiles = i.mul(i.mul(i.argument("batch"), heads), i.argument("row_tiles"));
   auto placeIn = [&](Value turn) -> Value {
     Value isBack = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, turn, one), i.constant(0));
@@ -114,7 +114,7 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
   I32 i{b};
   GridPosition grid;
   int64_t group = plan.problem.group();
-  bool packs = packsGroup(plan.schedule);
+  bool packs = packsGroup(plan.problem, plan.schedule);
   grid.split = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridY);
   grid.warp = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::Warp);
   grid.splits = i.argument("splits");

@@ -18,7 +18,7 @@ struct KernelPlan {
   mlir::Type elementType;
 
   /// Heads whose rows interleave in one tile.
-  int64_t packedGroup() const { return packsGroup(schedule) ? problem.group() : 1; }
+  int64_t packedGroup() const { return packsGroup(problem, schedule) ? problem.group() : 1; }
   bool hasProbe() const { return packing != Packing::None; }
 };
 

@@ -16,6 +16,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Conversion/TileToNVVM/Lane.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace lla;
@@ -87,6 +88,16 @@ struct TileCopy {
   int64_t offset; ///< Bytes in the slot.
 };
 
+/// Where a map has row `row`: (dim, row, head, sequence or page), or of interleaved heads (dim, head of the group, row,
+/// group, sequence); a tile of these begins with a whole query row.
+static Values coordinatesOf(Lane &lane, const ViewValues &view, Value column, Value row, Value outer) {
+  llvm::APInt group;
+  if (!matchPattern(view.group, m_ConstantInt(&group)) || group == 1)
+    return {column, row, view.head, outer};
+  int64_t heads = group.getSExtValue();
+  return {column, lane.i32(0), lane.div(row, heads), lane.div(view.head, heads), outer};
+}
+
 /// Copies rows `row ...`, as many as the map's box has, to the tile's row (of 128 bytes in each panel) at `bytes`.
 static void copyBox(Lane &lane, const TileCopy &tile, Value map, const Slot &slot, Value bytes, Value row,
                     Value outer) {
@@ -94,7 +105,7 @@ static void copyBox(Lane &lane, const TileCopy &tile, Value map, const Slot &slo
     int64_t offset = tile.offset + panel * tile.shared.getPanelBytes();
     Value to = lane.add(slot.tiles, offset);
     Value destination = lane.sharedPointer(bytes ? lane.add(to, bytes) : to);
-    Values coordinates = {lane.i32(64 * panel), row, tile.view.head, outer};
+    Values coordinates = coordinatesOf(lane, tile.view, lane.i32(64 * panel), row, outer);
     NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
         lane.b, destination, map, coordinates, lane.sharedPointer(slot.full), ValueRange(), Value(), Value(),
         NVVM::TMALoadMode::TILE, /*isCTAOnly=*/true, NVVM::CTAGroupKindAttr(), Value());

@@ -2,6 +2,7 @@
 
 !queries = tensor<?x?x8x64xbf16>
 !keys = tensor<?x?x2x64xbf16>
+#problem = #lla.problem<query_heads = 8, kv_heads = 2, context = 64, head_dim = 64>
 
 // load = registers: the probes under the queries, four heads of a group in one tile.
 // CHECK-LABEL: func.func @stacked
@@ -10,19 +11,42 @@
 // CHECK-NEXT: lla.online_update %[[S]] rows %[[ROWS]] keys %[[K]] values %[[V]] scale %[[SCALE]] causal window 16 range whole : <64, probe> rows
 // CHECK-NOT: queries
 func.func @stacked(%s: !lla.state<64, probe>, %q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32)
-    -> !lla.state<64, probe, unmerged = [grid]> attributes {lla.schedule = #lla.schedule<load = registers>} {
+    -> !lla.state<64, probe, unmerged = [grid]> attributes {lla.problem = #problem, lla.schedule = #lla.schedule<load = registers>} {
   %0 = lla.online_update %s queries %q probe %r keys %k values %v scale %scale causal window 16 range whole
     : <64, probe> queries !queries probe !queries keys !keys values !keys -> <64, probe, unmerged = [grid]>
   return %0 : !lla.state<64, probe, unmerged = [grid]>
 }
 
-// load = ring: a tile of queries, a tile of probes, and each head its own tiles.
+// load = ring: a tile of queries and a tile of probes, of the group's four heads.
 // CHECK-LABEL: func.func @separate_ring
-// CHECK: lla.pack_rows %{{.*}}, %{{.*}} -> <bf16, dim = 64, group = 1, separate>
+// CHECK: lla.pack_rows %{{.*}}, %{{.*}} -> <bf16, dim = 64, group = 4, separate>
 func.func @separate_ring(%s: !lla.state<64, probe>, %q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32)
-    -> !lla.state<64, probe> attributes {lla.schedule = #lla.schedule<load = ring>} {
+    -> !lla.state<64, probe> attributes {lla.problem = #problem, lla.schedule = #lla.schedule<load = ring>} {
   %0 = lla.online_update %s queries %q probe %r keys %k values %v scale %scale range whole
     : <64, probe> queries !queries probe !queries keys !keys values !keys -> <64, probe>
+  return %0 : !lla.state<64, probe>
+}
+
+// A group that does not divide 64 rows, or a window of fewer rows than keys: each head has its own tiles.
+// CHECK-LABEL: func.func @ring_of_one_head
+// CHECK: lla.pack_rows %{{.*}}, %{{.*}} -> <bf16, dim = 64, group = 1, separate>
+func.func @ring_of_one_head(%s: !lla.state<64, probe>, %q: tensor<?x?x6x64xbf16>, %r: tensor<?x?x6x64xbf16>, %k: !keys,
+    %v: !keys, %scale: f32) -> !lla.state<64, probe>
+    attributes {lla.problem = #lla.problem<query_heads = 6, kv_heads = 2, context = 64, head_dim = 64>,
+                lla.schedule = #lla.schedule<load = ring, rows = 64, keys = 64>} {
+  %0 = lla.online_update %s queries %q probe %r keys %k values %v scale %scale range whole
+    : <64, probe> queries tensor<?x?x6x64xbf16> probe tensor<?x?x6x64xbf16> keys !keys values !keys
+    -> !lla.state<64, probe>
+  return %0 : !lla.state<64, probe>
+}
+// CHECK-LABEL: func.func @ring_with_a_window
+// CHECK: lla.pack_rows %{{.*}}, %{{.*}} -> <bf16, dim = 64, group = 1, separate>
+func.func @ring_with_a_window(%s: !lla.state<64, probe>, %q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32)
+    -> !lla.state<64, probe>
+    attributes {lla.problem = #lla.problem<query_heads = 8, kv_heads = 2, context = 64, head_dim = 64, causal = true, window = 16>,
+                lla.schedule = #lla.schedule<load = ring, rows = 64, keys = 32>} {
+  %0 = lla.online_update %s queries %q probe %r keys %k values %v scale %scale causal window 16 range whole
+    : <64, probe> queries !queries probe !queries keys !keys values !keys -> !lla.state<64, probe>
   return %0 : !lla.state<64, probe>
 }
 
@@ -30,7 +54,7 @@ func.func @separate_ring(%s: !lla.state<64, probe>, %q: !queries, %r: !queries, 
 // CHECK-LABEL: func.func @separate_scratch
 // CHECK: lla.pack_rows %{{.*}}, %{{.*}} -> <bf16, dim = 64, group = 4, separate>
 func.func @separate_scratch(%s: !lla.state<64, probe>, %q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32)
-    -> !lla.state<64, probe> attributes {lla.schedule = #lla.schedule<load = scratch>} {
+    -> !lla.state<64, probe> attributes {lla.problem = #problem, lla.schedule = #lla.schedule<load = scratch>} {
   %0 = lla.online_update %s queries %q probe %r keys %k values %v scale %scale range whole
     : <64, probe> queries !queries probe !queries keys !keys values !keys -> <64, probe>
   return %0 : !lla.state<64, probe>
@@ -40,7 +64,7 @@ func.func @separate_scratch(%s: !lla.state<64, probe>, %q: !queries, %r: !querie
 // CHECK-LABEL: func.func @no_probe
 // CHECK: lla.pack_rows %{{[^,]*}} : tensor<?x?x8x64xbf16> -> <bf16, dim = 64, group = 4, none>
 func.func @no_probe(%s: !lla.state<64>, %q: !queries, %k: !keys, %v: !keys, %scale: f32) -> !lla.state<64>
-    attributes {lla.schedule = #lla.schedule<load = registers>} {
+    attributes {lla.problem = #problem, lla.schedule = #lla.schedule<load = registers>} {
   %0 = lla.online_update %s queries %q keys %k values %v scale %scale range whole
     : <64> queries !queries keys !keys values !keys -> <64>
   return %0 : !lla.state<64>
@@ -51,7 +75,7 @@ func.func @no_probe(%s: !lla.state<64>, %q: !queries, %k: !keys, %v: !keys, %sca
 // CHECK-NOT: lla.pack_rows
 // CHECK: lla.online_update %{{.*}} rows
 func.func @already_packed(%s: !lla.state<64>, %rows: !lla.rows<bf16, dim = 64, group = 4, none>, %k: !keys, %v: !keys,
-    %scale: f32) -> !lla.state<64> attributes {lla.schedule = #lla.schedule<load = registers>} {
+    %scale: f32) -> !lla.state<64> attributes {lla.problem = #problem, lla.schedule = #lla.schedule<load = registers>} {
   %0 = lla.online_update %s rows %rows keys %k values %v scale %scale range whole
     : <64> rows !lla.rows<bf16, dim = 64, group = 4, none> keys !keys values !keys -> <64>
   return %0 : !lla.state<64>

@@ -127,6 +127,24 @@ TEST(DefaultSchedule, DecodeSplitsFollowTheWindowNotTheCache) {
   EXPECT_EQ(defaultOn("sm_90a", problem).splits, 8);
 }
 
+TEST(DefaultSchedule, RowsOfManyHeadsShareAWarpgroup) {
+  auto decode = [](int64_t batch, int64_t group, int64_t queryLength) {
+    Problem problem = problemOf(Mode::Decode, batch, 8 * group, 4096, 128);
+    problem.kvHeads = 8;
+    problem.queryLength = queryLength;
+    llvm::cantFail(normalize(problem));
+    return problem;
+  };
+  Schedule schedule = defaultOn("sm_90a", decode(32, 16, 1));
+  EXPECT_EQ(schedule.load, LoadPath::Ring);
+  EXPECT_EQ(schedule.rows, 64);
+  EXPECT_EQ(defaultOn("sm_90a", decode(32, 1, 16)).load, LoadPath::Ring);
+  EXPECT_EQ(defaultOn("sm_90a", decode(32, 8, 1)).load, LoadPath::Registers) << "one block holds them";
+  EXPECT_EQ(defaultOn("sm_90a", decode(4, 16, 1)).load, LoadPath::Registers) << "32 row tiles need splits";
+  EXPECT_EQ(defaultOn("sm_90a", decode(32, 12, 1)).load, LoadPath::Registers) << "12 heads are no part of 64 rows";
+  EXPECT_EQ(defaultOn("sm_80", decode(32, 16, 1)).load, LoadPath::Registers);
+}
+
 TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
   Schedule wide = defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 128));
   EXPECT_EQ(toText(wide), "load=ring rows=128 keys=80 warps=8 value_parts=1 stages=2 splits=1 cluster=1 ctas=1 "

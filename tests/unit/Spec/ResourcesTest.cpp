@@ -70,8 +70,8 @@ TEST(Resources, PrefillWithARing) {
   Target target = llvm::cantFail(namedTarget("sm_90a"));
   Resources costs = resources(problem, scheduleOf(ringSchedule), target);
   EXPECT_EQ(costs.threads, 384);
-  EXPECT_EQ(costs.rowsPerHead, 2048); // Each query head has its own tiles.
-  EXPECT_EQ(costs.grid.x, 2 * 16 * 16);
+  EXPECT_EQ(costs.rowsPerHead, 2 * 2048); // Both heads of a group are rows of one tile.
+  EXPECT_EQ(costs.grid.x, 2 * 8 * 32);
   EXPECT_EQ(costs.registersPerThread, 2 * 64 + 2 * 40 + 20 + 30);
   EXPECT_EQ(costs.sharedBytes, 2 * 128 * 128 * 2 + 3 * 80 * 256 * 2 + 64 + 1024);
   EXPECT_EQ(infeasibility(problem, ringSchedule, "sm_90a"), "");
@@ -86,7 +86,7 @@ TEST(Resources, RowTilesByTurns) {
   Target target = llvm::cantFail(namedTarget("sm_90a"));
   const char *text = "load=ring rows=128 keys=80 warps=8 stages=2 persistent=true";
   Resources costs = resources(problem, scheduleOf(text), target);
-  EXPECT_EQ(costs.tiles, 2 * 16 * 16);
+  EXPECT_EQ(costs.tiles, 2 * 8 * 32);
   EXPECT_EQ(costs.grid.x, 132); // One CTA per multiprocessor.
   EXPECT_EQ(costs.sharedBytes, 2 * 2 * 128 * 128 * 2 + 2 * 80 * 256 * 2 + 64 + 1024);
   EXPECT_EQ(infeasibility(problem, text, "sm_90a"), "");
@@ -100,6 +100,20 @@ TEST(Resources, RowTilesByTurns) {
             "got true");
   problem.ragged = true;
   EXPECT_NE(infeasibility(problem, text, "sm_90a").find("persistent: expected false"), std::string::npos);
+}
+
+TEST(Resources, ARingPacksGroupsThatDivideAWarpgroup) {
+  Problem problem = problemOf(Mode::Prefill, 128);
+  Schedule schedule = scheduleOf(ringSchedule); // 128 rows, 80 keys.
+  for (auto [group, packs] : {std::pair(1, true), {3, false}, {4, true}, {64, true}, {128, false}}) {
+    problem.queryHeads = problem.kvHeads * group;
+    EXPECT_EQ(packsGroup(problem, schedule), packs) << group;
+  }
+  problem.queryHeads = 2 * problem.kvHeads;
+  problem.window = 1024;
+  EXPECT_FALSE(packsGroup(problem, schedule)) << "64 query rows for 80 keys";
+  schedule.keys = 64;
+  EXPECT_TRUE(packsGroup(problem, schedule));
 }
 
 TEST(Resources, HostScratchIsBounded) {
@@ -325,7 +339,7 @@ TEST(Feasibility, FeasibleSchedulesKeepTheInvariants) {
     ++feasible[schedule.load];
     std::string what = toJson(problem) + " " + toText(schedule) + " " + target.arch;
     Resources costs = resources(problem, schedule, target);
-    int64_t heads = packsGroup(schedule) ? problem.kvHeads : problem.queryHeads;
+    int64_t heads = packsGroup(problem, schedule) ? problem.kvHeads : problem.queryHeads;
     EXPECT_EQ(costs.rowsPerHead * heads, problem.queryLength * problem.queryHeads) << what;
     EXPECT_GE(costs.rowTiles * schedule.rows, costs.rowsPerHead) << what;
     EXPECT_LT((costs.rowTiles - 1) * schedule.rows, costs.rowsPerHead) << what;

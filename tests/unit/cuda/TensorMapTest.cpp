@@ -70,11 +70,13 @@ std::string errorOf(const Problem &problem, const KernelArguments &arguments, co
 
 TEST(TensorMap, InterleavedHeads) {
   Problem problem = prefill(Layout::BSHD);
+  problem.queryHeads = 6; // Groups of three: no part of 64 rows.
   auto maps = tensorMapGeometry(problem, ring(), argumentsOf(problem));
   ASSERT_TRUE(bool(maps)) << llvm::toString(maps.takeError());
   ASSERT_EQ(maps->size(), 4u);
   const TensorMapGeometry &q = (*maps)[0], &k = (*maps)[2];
-  const cuuint64_t sizes[] = {128, 512, 8, 2}, strides[] = {8 * 256, 256, 512 * 8 * 256};
+  EXPECT_EQ(q.rank, 4u);
+  const cuuint64_t sizes[] = {128, 512, 6, 2}, strides[] = {6 * 256, 256, 512 * 6 * 256};
   EXPECT_TRUE(std::equal(sizes, sizes + 4, q.sizes));
   EXPECT_TRUE(std::equal(strides, strides + 3, q.strideBytes));
   const cuuint32_t box[] = {64, 128, 1, 1};
@@ -86,10 +88,35 @@ TEST(TensorMap, InterleavedHeads) {
 
 TEST(TensorMap, SeparateHeads) {
   Problem problem = prefill(Layout::BHSD);
+  problem.kvHeads = 8;
   auto maps = tensorMapGeometry(problem, ring(), argumentsOf(problem));
   ASSERT_TRUE(bool(maps)) << llvm::toString(maps.takeError());
   const cuuint64_t strides[] = {256, 512 * 256, 8 * 512 * 256};
   EXPECT_TRUE(std::equal(strides, strides + 3, (*maps)[0].strideBytes));
+}
+
+TEST(TensorMap, RowsOfAGroupInterleave) {
+  Problem problem = prefill(Layout::BSHD);
+  auto maps = tensorMapGeometry(problem, ring(), argumentsOf(problem));
+  ASSERT_TRUE(bool(maps)) << llvm::toString(maps.takeError());
+  const TensorMapGeometry &q = (*maps)[0];
+  EXPECT_EQ(q.rank, 5u); // A head of the group, then its row, then the group.
+  const cuuint64_t sizes[] = {128, 4, 512, 2, 2}, strides[] = {256, 8 * 256, 4 * 256, 512 * 8 * 256};
+  EXPECT_TRUE(std::equal(sizes, sizes + 5, q.sizes));
+  EXPECT_TRUE(std::equal(strides, strides + 4, q.strideBytes));
+  const cuuint32_t box[] = {64, 4, 32, 1, 1};
+  EXPECT_TRUE(std::equal(box, box + 5, q.box));
+  EXPECT_EQ((*maps)[2].rank, 4u);
+}
+
+TEST(TensorMap, WhatIsNeverSteppedOverMayHaveAnyStride) {
+  Problem problem = prefill(Layout::BSHD);
+  problem.queryLength = problem.batch = 1;
+  KernelArguments arguments = argumentsOf(problem);
+  arguments.q_row_stride = arguments.q_batch_stride = 3;
+  EXPECT_EQ(errorOf(problem, arguments), "");
+  arguments.q_head_stride = 3;
+  EXPECT_EQ(errorOf(problem, arguments), "q: head stride in bytes: expected a multiple of 16 below 2^40, got 6");
 }
 
 TEST(TensorMap, NoProbeNoMap) {
@@ -125,7 +152,7 @@ TEST(TensorMap, PagesAreTheOutermostDimension) {
   ASSERT_TRUE(bool(maps)) << llvm::toString(maps.takeError());
   ASSERT_EQ(maps->size(), 6u);
   const TensorMapGeometry &q = (*maps)[0], &v = (*maps)[3], &vRows = (*maps)[5];
-  EXPECT_EQ(q.sizes[3], 2u);
+  EXPECT_EQ(q.sizes[4], 2u);
   const cuuint64_t sizes[] = {128, 48, 2, 2 * 11}, strides[] = {256, 48 * 256, 2 * 48 * 256};
   EXPECT_TRUE(std::equal(sizes, sizes + 4, v.sizes));
   EXPECT_TRUE(std::equal(strides, strides + 3, v.strideBytes));
