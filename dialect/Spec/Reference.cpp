@@ -146,7 +146,8 @@ RowState referenceRowState(const Problem &problem, Values q, Values r, Values k,
                            int64_t row, int64_t head, const Sequences &sequences) {
   Dense dense{problem, sequences};
   RowWeights<double> weights(dense, q, r, k, sequence, row, head);
-  RowState state{weights.lse, weights.tbar, std::vector<double>(problem.headDim)};
+  // Without a probe nothing that a key holds, NaN too, makes it more than 0.
+  RowState state{weights.lse, problem.hasProbe() ? weights.tbar : 0, std::vector<double>(problem.headDim)};
   for (size_t j = 0; j < weights.p.size(); ++j)
     addScaled(weights.p[j], v.slice(dense.key(sequence, weights.range.begin + j, head), problem.headDim), state.vbar);
   return state;

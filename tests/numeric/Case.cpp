@@ -199,7 +199,9 @@ Case Case::seeds(int64_t count) const {
 Problem problemOf(const Case &entry, const Call &call) {
   Problem problem = entry.problem;
   problem.queryLength = call.queryLength;
-  problem.context = call.context;
+  (problem.isMerge() ? problem.shards : problem.context) = call.context;
+  if (call.batch)
+    problem.batch = call.batch;
   return problem;
 }
 

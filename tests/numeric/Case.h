@@ -8,8 +8,7 @@
 #ifndef LLA_TESTS_NUMERIC_CASE_H
 #define LLA_TESTS_NUMERIC_CASE_H
 
-#include "dialect/Spec/Problem.h"
-#include "dialect/Spec/Target.h"
+#include "dialect/Spec/Schedule.h"
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -55,8 +54,9 @@ enum class ScheduleSet { Default, Splits, RandomSplits, Clusters, Sampled };
 
 /// What one run on a plan differs in.
 struct Call {
-  int64_t queryLength, context;
+  int64_t queryLength, context; ///< A merge: shards in place of the context.
   uint64_t seed = 0;
+  int64_t batch = 0; ///< 0: the planned one.
 };
 
 struct Case {
@@ -67,6 +67,8 @@ struct Case {
   InputKind inputKind = InputKind::Normal;
   Arrangement arrangement = Arrangement::Dense;
   ScheduleSet schedules = ScheduleSet::Default;
+  std::vector<Schedule> given;         ///< If any, these and no set.
+  std::optional<int64_t> randomNumber; ///< Of a random problem.
   SequenceInput sequences = SequenceInput::Any;
 
   /// Cases read as sentences: decode(77).heads(4, 2).window(5).
@@ -102,8 +104,12 @@ Problem problemOf(const Case &entry, const Call &call);
 
 /// The list, in order; normalised. Random problems are not in it.
 std::vector<Case> conformanceCases();
-/// `count` problems drawn from `seed`, small enough for the host's reference.
-std::vector<Case> randomCases(uint64_t seed, int64_t count);
+
+/// Random problems whose numbers, divided by this, are equal have one kernel: compiling costs more than running.
+constexpr int64_t problemsPerKernel = 12;
+/// Problems first, first + 1, ... of those that `seed` gives: every capability mixed, small enough for the host's
+/// reference, with a schedule that is feasible on `target`. Each depends on its own number only.
+std::vector<Case> randomCases(uint64_t seed, int64_t first, int64_t count, const Target &target);
 
 } // namespace lla::numeric
 #endif

@@ -8,10 +8,16 @@
 
 namespace lla::numeric {
 
+/// What a call writes, dense: o and vbar (batch, row, head, dim), lse and tbar (batch, row, head), empty without state.
+struct Outputs {
+  std::vector<double> o, lse, tbar, vbar;
+};
+
 /// Dense (batch, row, head, dim) values, rounded to the problem's dtype; r is empty without a probe. Also of a paged
 /// problem: PagedKeys.h puts its keys into pages.
 struct DenseInputs {
   std::vector<double> q, r, k, v;
+  Outputs parts;                        ///< Of a merge, (shard, batch, ...): what its shards' calls wrote.
   std::vector<int32_t> lengths, starts; ///< Empty: not given.
   int64_t sharedKeys = 0;               ///< First keys that sequences 0 and 1 have in common, for a page of both.
 
@@ -30,11 +36,6 @@ struct Truth {
 };
 Truth makeTruth(const Problem &problem, const DenseInputs &inputs);
 
-/// What a call writes, dense: o and vbar (batch, row, head, dim), lse and tbar (batch, row, head), empty without state.
-struct Outputs {
-  std::vector<double> o, lse, tbar, vbar;
-};
-
 /// The outputs against the truth. NaNs of the truth must be NaN in the output; with a NaN among the seen keys the
 /// rows of that sequence and KV head are looked at for nothing else, since masked products may spread it there.
 /// `relative` is NaN if a number became NaN, or a NaN a number.
@@ -47,7 +48,7 @@ std::string judge(const ErrorFigures &figures, const Problem &problem, InputKind
 std::string judgeDifference(const std::vector<double> &output, const std::vector<double> &other, const Problem &problem,
                             const ErrorFigures &figures);
 /// The first row that sees no key and whose outputs are not exactly 0 (lse: -inf); empty if there is none.
-std::string judgeBlindRows(const Problem &problem, const Sequences &sequences, const Outputs &outputs);
+std::string judgeBlindRows(const Problem &problem, const DenseInputs &inputs, const Outputs &outputs);
 
 } // namespace lla::numeric
 #endif

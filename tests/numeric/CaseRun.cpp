@@ -28,9 +28,11 @@ public:
     const Target &target = place.executor->target();
     if (place.isLost)
       return place.report.failed(entry.name, "not run: a kernel before it broke the device");
-    if (!target.isHost() && entry.problem.dtype == ElementType::F32)
+    if (!target.isHost() && entry.problem.dtype == ElementType::F32 && !entry.problem.isMerge())
       return place.report.skipped(entry.name, "fp32 runs on the host only");
-    std::vector<Schedule> schedules = schedulesOf(entry.problem, entry.schedules, target, seed, place.settings.samples);
+    std::vector<Schedule> schedules = entry.given;
+    if (schedules.empty())
+      schedules = schedulesOf(entry.problem, entry.schedules, target, seed, place.settings.samples);
     if (schedules.empty())
       return place.report.failed(entry.name, "no schedule is feasible");
     prepareCalls();
@@ -43,7 +45,7 @@ private:
   void prepareCalls() {
     std::vector<Call> wanted = entry.calls;
     if (wanted.empty())
-      wanted.push_back({entry.problem.queryLength, entry.problem.context});
+      wanted.push_back({entry.problem.queryLength, entry.problem.foldLength()});
     for (const Call &call : wanted) {
       PreparedCall prepared{problemOf(entry, call), (seed + call.seed) & 0xffffffff, {}, {}, {}};
       prepared.inputs = makeInputs(prepared.problem, entry.inputKind, prepared.seed, entry.sequences);
@@ -106,23 +108,31 @@ private:
                             figures);
     if (std::string reason = judge(figures, problem, entry.inputKind); !reason.empty())
       return llvm::createStringError(reason);
-    if (std::string reason = judgeBlindRows(problem, call.inputs.sequences(), outputs); !reason.empty())
+    if (std::string reason = judgeBlindRows(problem, call.inputs, outputs); !reason.empty())
       return llvm::createStringError(reason);
     bool hasNaN = entry.inputKind == InputKind::SeenNaNKey || entry.inputKind == InputKind::SeenNaNValue;
     if (call.first.empty())
       call.first = outputs.o;
     else if (std::string reason = judgeDifference(outputs.o, call.first, problem, figures); !hasNaN && !reason.empty())
       return llvm::createStringError("against the first schedule: " + reason);
-    place.report.passed(entry.name, fmt::format("{} {} [{}] error {:.2e}", problem.queryLength, problem.context,
+    place.report.passed(entry.name, fmt::format("{} {} [{}] error {:.2e}", problem.queryLength, problem.foldLength(),
                                                 toText(plan.schedule().schedule), figures.relative));
     return llvm::Error::success();
   }
 
   void fail(const Schedule &schedule, const Problem &problem, const std::string &reason) {
     place.report.failed(entry.name,
-                        fmt::format("{}\n       problem {}\n       schedule {}\n       inputs {}, {}, {}, --seed {}",
+                        fmt::format("{}\n       problem {}\n       schedule {}\n       inputs {}, {}, {}\n       {}",
                                     reason, toJson(problem), toText(schedule), name(entry.inputKind),
-                                    name(entry.arrangement), name(entry.sequences), place.settings.seed));
+                                    name(entry.arrangement), name(entry.sequences), repetition()));
+  }
+
+  /// The command that runs this case alone.
+  std::string repetition() const {
+    return fmt::format("numeric-test --target {} --seed {} {}{}", place.isHost() ? "host" : "cuda", place.settings.seed,
+                       entry.randomNumber ? fmt::format("--random 1 --first {}", *entry.randomNumber)
+                                          : "--case " + entry.name,
+                       place.settings.isLong ? " --long" : "");
   }
 
   Workplace &place;

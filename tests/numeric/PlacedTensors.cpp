@@ -4,6 +4,7 @@
 #include "PagedKeys.h"
 #include "runtime/Inputs.h"
 #include "runtime/RuntimeError.h"
+#include "llvm/ADT/STLExtras.h"
 #include <cstring>
 
 namespace lla::numeric {
@@ -42,8 +43,10 @@ Place placeOf(const Problem &problem, const TensorView &shape, int64_t gap, int6
     batchStride = heads * headStride + gap;
   }
   place.view = {nullptr, shape.dtype, shape.sizes, {batchStride, rowStride, headStride, 1}};
+  place.view.shards = shape.shards;
+  place.view.shardStride = shape.sizes[0] * batchStride + gap;
   place.offset = gap;
-  place.elements = gap + shape.sizes[0] * batchStride;
+  place.elements = gap + shape.shards * place.view.shardStride;
   return place;
 }
 
@@ -77,6 +80,15 @@ llvm::Expected<PlacedTensors> PlacedTensors::create(Executor &executor, const Pr
     tensors.outputCopies.push_back(view);
     tensors.outputCopies.back().data = tensors.regions.back().copy() + place.offset * elementBytes(view.dtype);
     tensors.outputNames.push_back(output.name);
+  }
+  if (problem.isMerge()) {
+    const Outputs &parts = inputs.parts;
+    const std::vector<double> *const values[] = {&parts.o, &parts.lse, &parts.tbar, &parts.vbar};
+    for (auto [input, part] : llvm::zip_equal(inputsOf(problem), values))
+      if (llvm::Error error =
+              add(tensors.device.*input.member, placeOf(problem, shapes.*input.member, gap, 0, false), *part))
+        return std::move(error);
+    return tensors;
   }
   if (llvm::Error error = add(tensors.device.q, query, inputs.q))
     return std::move(error);

@@ -8,10 +8,11 @@
 namespace lla::numeric {
 namespace {
 
-std::shared_ptr<Jit> makeJit(std::shared_ptr<Executor> executor, const Settings &settings) {
+std::shared_ptr<Jit> makeJit(std::shared_ptr<Executor> executor, std::shared_ptr<KernelMemory> kernels,
+                             const Settings &settings) {
   JitOptions options;
   options.tune = TuneMode::Off;
-  options.compiler = compileInProcess;
+  options.compiler = [kernels](const CompileRequest &request) { return kernels->compile(request); };
   if (!executor->target().isHost())
     options.compile.ptxasPath = settings.ptxas;
   return std::make_shared<Jit>(std::move(executor), std::move(options));
@@ -20,7 +21,29 @@ std::shared_ptr<Jit> makeJit(std::shared_ptr<Executor> executor, const Settings 
 } // namespace
 
 Workplace::Workplace(std::shared_ptr<Executor> executor, Report &report, const Settings &settings)
-    : executor(executor), jit(makeJit(executor, settings)), report(report), settings(settings) {}
+    : executor(executor), kernels(std::make_shared<KernelMemory>()), jit(makeJit(executor, kernels, settings)),
+      report(report), settings(settings) {}
+
+llvm::Expected<Artifact> KernelMemory::compile(const CompileRequest &request) {
+  std::shared_ptr<Slot> slot;
+  {
+    Key key = artifactKey(request.problem, request.schedule, request.target, Toolchain());
+    std::lock_guard<std::mutex> lock(mutex);
+    std::shared_ptr<Slot> &entry = slots[key.text()];
+    if (!entry)
+      entry = std::make_shared<Slot>();
+    slot = entry;
+  }
+  std::lock_guard<std::mutex> lock(slot->making);
+  if (slot->artifact)
+    return *slot->artifact;
+  llvm::Expected<Artifact> artifact = compileInProcess(request);
+  if (artifact) {
+    slot->artifact = *artifact;
+    ++compiled;
+  }
+  return artifact;
+}
 
 llvm::Expected<Workspace> Workspace::create(Executor &executor, const Resources &costs) {
   llvm::Expected<GuardedRegion> region = GuardedRegion::create(executor, costs.workspaceBytes);

@@ -6,6 +6,7 @@
 #include "Report.h"
 #include "runtime/Plan.h"
 #include <atomic>
+#include <map>
 #include <mutex>
 
 namespace lla::numeric {
@@ -13,9 +14,9 @@ namespace lla::numeric {
 struct Settings {
   uint64_t seed = 1;
   bool isLong = false;
-  int64_t samples = 4; ///< Random schedules per load path.
-  int64_t randomProblems = 30;
-  std::string ptxas; ///< Empty: the driver assembles.
+  int64_t samples = 4;          ///< Random schedules per load path.
+  int64_t randomProblems = 240; ///< Beside the list.
+  std::string ptxas;            ///< Empty: the driver assembles.
 };
 
 /// What a plan runs in: counters zeroed once, partial states poisoned, since they may hold anything.
@@ -33,9 +34,28 @@ private:
   int64_t counterBytes;
 };
 
+/// Kernels of this process by the key that the cache has for them: problems of one key share the code, as they would
+/// from the cache.
+class KernelMemory {
+public:
+  llvm::Expected<Artifact> compile(const CompileRequest &request);
+  /// Compiled so far.
+  int64_t size() const { return compiled; }
+
+private:
+  struct Slot {
+    std::mutex making;
+    std::optional<Artifact> artifact;
+  };
+  std::mutex mutex;
+  std::map<std::string, std::shared_ptr<Slot>> slots;
+  std::atomic<int64_t> compiled = 0;
+};
+
 /// What every check gets.
 struct Workplace {
   std::shared_ptr<Executor> executor;
+  std::shared_ptr<KernelMemory> kernels;
   std::shared_ptr<Jit> jit; ///< Compiles in this process, remembers kernels in memory only.
   Report &report;
   const Settings &settings;

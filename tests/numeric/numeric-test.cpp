@@ -4,6 +4,7 @@
 //   numeric-test --target cuda --long     everything, on the GPU
 //   numeric-test --case masks --verbose   cases and checks whose name holds "masks"
 //   numeric-test --compile sm_90a         every kernel of the list as far as the assembler, no device needed
+//   numeric-test --target cuda --random 10000 --seed 7     that many random problems, instead of the list
 //
 // Exit code 0 if all that ran was right, 1 otherwise. Without a GPU its part is
 // one line, "skipped: no CUDA device (reason)".
@@ -37,6 +38,7 @@ struct Options {
   std::vector<std::string> only, without; ///< Parts of names.
   bool verbose = false, list = false, driverAssembles = false;
   unsigned jobs = 0, vectorBits = 0;
+  int64_t random = 0, first = 0; ///< So many random problems and no list; 0: the list, and a few of them.
   Settings settings;
 
   bool wants(const std::string &name) const {
@@ -47,9 +49,9 @@ struct Options {
 };
 
 /// The list, then the random problems, those that are wanted.
-std::vector<Case> casesOf(const Options &options) {
+std::vector<Case> casesOf(const Options &options, const Target &target) {
   std::vector<Case> all = conformanceCases(), chosen;
-  std::vector<Case> random = randomCases(options.settings.seed, options.settings.randomProblems);
+  std::vector<Case> random = randomCases(options.settings.seed, 0, options.settings.randomProblems, target);
   all.insert(all.end(), random.begin(), random.end());
   for (const Case &entry : all)
     if (options.wants(entry.name) && (entry.tier == Tier::Quick || options.settings.isLong))
@@ -95,14 +97,12 @@ private:
   std::thread thread;
 };
 
-/// Visits every case, `jobs` at a time.
-void forEachCase(const std::vector<Case> &cases, unsigned jobs, llvm::function_ref<void(const Case &)> visit) {
-  std::atomic<size_t> next = 0;
+/// Visits 0 .. count-1, `jobs` at a time.
+void inParallel(int64_t count, unsigned jobs, llvm::function_ref<void(int64_t)> visit) {
+  std::atomic<int64_t> next = 0;
   auto work = [&] {
-    for (size_t i; (i = next++) < cases.size();) {
-      llvm::PrettyStackTraceFormat trace("numeric case %s", cases[i].name.c_str());
-      visit(cases[i]);
-    }
+    for (int64_t i; (i = next++) < count;)
+      visit(i);
   };
   std::vector<std::thread> threads;
   for (unsigned i = 1; i < jobs; ++i)
@@ -112,25 +112,56 @@ void forEachCase(const std::vector<Case> &cases, unsigned jobs, llvm::function_r
     thread.join();
 }
 
+/// Visits every case, `jobs` at a time.
+void forEachCase(const std::vector<Case> &cases, unsigned jobs, llvm::function_ref<void(const Case &)> visit) {
+  inParallel(static_cast<int64_t>(cases.size()), jobs, [&](int64_t i) {
+    llvm::PrettyStackTraceFormat trace("numeric case %s", cases[i].name.c_str());
+    visit(cases[i]);
+  });
+}
+
+/// Runs the random problems that are asked for; those of one kernel follow each other.
+void runRandom(Workplace &place, const Options &options) {
+  int64_t end = options.first + options.random, firstFamily = options.first / problemsPerKernel;
+  int64_t families = (end - 1) / problemsPerKernel + 1 - firstFamily;
+  inParallel(families, options.jobs, [&](int64_t family) {
+    int64_t from = std::max((firstFamily + family) * problemsPerKernel, options.first);
+    int64_t to = std::min((firstFamily + family + 1) * problemsPerKernel, end);
+    std::vector<Case> cases = randomCases(options.settings.seed, from, to - from, place.executor->target());
+    forEachCase(cases, 1, [&](const Case &entry) { runCase(place, entry); });
+  });
+}
+
+void runList(Workplace &place, const Options &options) {
+  forEachCase(casesOf(options, place.executor->target()), options.jobs,
+              [&](const Case &entry) { runCase(place, entry); });
+  for (const DeviceCheck &check : deviceChecks)
+    if (options.wants(check.name) && !place.isLost)
+      check.run(place);
+}
+
 /// True if all was right.
 bool runOn(std::shared_ptr<Executor> executor, const char *name, const Options &options) {
   auto start = std::chrono::steady_clock::now();
   Report report(name, options.verbose);
   Workplace place(std::move(executor), report, options.settings);
-  std::vector<Case> cases = casesOf(options);
-  std::printf("%s: %zu cases, --seed %llu, code from %s\n", name, cases.size(),
+  std::string what = options.random
+                         ? fmt::format("random problems {}..{}", options.first, options.first + options.random - 1)
+                         : "the list";
+  std::printf("%s: %s, --seed %llu, code from %s\n", name, what.c_str(),
               static_cast<unsigned long long>(options.settings.seed),
               place.isHost()                   ? "LLVM"
               : options.settings.ptxas.empty() ? "the driver"
                                                : options.settings.ptxas.c_str());
   Watchdog watchdog(place);
-  forEachCase(cases, options.jobs, [&](const Case &entry) { runCase(place, entry); });
-  for (const DeviceCheck &check : deviceChecks)
-    if (options.wants(check.name) && !place.isLost)
-      check.run(place);
+  if (options.random)
+    runRandom(place, options);
+  else
+    runList(place, options);
   bool isRight = report.finish();
   std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  std::printf("%s: %.1f s\n", name, seconds.count());
+  std::printf("%s: %s on %lld kernels, %lld launches, %.1f s\n", name, what.c_str(),
+              static_cast<long long>(place.kernels->size()), static_cast<long long>(place.launches), seconds.count());
   return isRight;
 }
 
@@ -138,10 +169,12 @@ bool runOnHost(const Options &options) {
   Target target = hostTarget(2); // Two threads, so that tasks of one launch meet on every machine.
   if (options.vectorBits)
     target.vectorBits = options.vectorBits;
-  Report algebra("host", options.verbose);
-  if (options.wants("state_algebra"))
+  bool isAlgebraRight = true;
+  if (!options.random && options.wants("state_algebra")) {
+    Report algebra("host", options.verbose);
     checkStateAlgebra(algebra, options.settings);
-  bool isAlgebraRight = algebra.finish();
+    isAlgebraRight = algebra.finish();
+  }
   return runOn(std::make_shared<HostExecutor>(target), "host", options) && isAlgebraRight;
 }
 
@@ -159,11 +192,13 @@ bool compileFor(const Target &target, const Options &options) {
   Report report(target.arch, options.verbose);
   CompileOptions compileOptions;
   compileOptions.ptxasPath = options.settings.ptxas;
-  forEachCase(casesOf(options), options.jobs, [&](const Case &entry) {
-    if (entry.problem.dtype == ElementType::F32 && !target.isHost())
+  forEachCase(casesOf(options, target), options.jobs, [&](const Case &entry) {
+    if (entry.problem.dtype == ElementType::F32 && !entry.problem.isMerge() && !target.isHost())
       return report.skipped(entry.name, "fp32 runs on the host only");
-    for (const Schedule &schedule :
-         schedulesOf(entry.problem, entry.schedules, target, options.settings.seed, options.settings.samples)) {
+    std::vector<Schedule> schedules = entry.given;
+    if (schedules.empty())
+      schedules = schedulesOf(entry.problem, entry.schedules, target, options.settings.seed, options.settings.samples);
+    for (const Schedule &schedule : schedules) {
       std::string what = fmt::format("problem {} schedule {}", toJson(entry.problem), toText(schedule));
       llvm::Expected<Artifact> artifact = compile(entry.problem, target, schedule, compileOptions);
       if (artifact)
@@ -192,7 +227,7 @@ int run(Options &options) {
   if (options.jobs == 0)
     options.jobs = std::max(1u, std::thread::hardware_concurrency());
   if (options.list) {
-    for (const Case &entry : casesOf(options))
+    for (const Case &entry : casesOf(options, hostTarget()))
       std::puts(entry.name.c_str());
     return 0;
   }
@@ -223,6 +258,10 @@ int main(int argc, char **argv) {
       });
   app.add_option("--case", options.only, "only cases and checks whose name holds this; may repeat");
   app.add_option("--without", options.without, "leave out cases and checks whose name holds this; may repeat");
+  app.add_option("--random", options.random, "run so many random problems, every capability mixed, and no list")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 40));
+  app.add_option("--first", options.first, "number of the first random problem")
+      ->check(CLI::Range(int64_t(0), int64_t(1) << 40));
   app.add_flag("--long", options.settings.isLong, "the long list too, more random problems and schedules");
   app.add_option("--seed", options.settings.seed, "of inputs, random problems and sampled schedules");
   app.add_option("--jobs", options.jobs, "cases side by side (default: one per CPU)");

@@ -282,6 +282,20 @@ TEST(ReferenceForward, UnseenKeysDoNotLeak) {
   EXPECT_EQ(forward(problem, x), before);
 }
 
+/// NaN in a key that a row sees is in all that depends on it; without a probe tbar does not.
+TEST(ReferenceForward, TbarIsZeroWithoutAProbeWhateverTheKeys) {
+  Problem problem = problemOf(cases[1]);
+  Inputs x = randomInputs(problem, 12);
+  std::fill(x.k.begin(), x.k.end(), std::nan(""));
+  for (Probe probe : {Probe::Given, Probe::None}) {
+    problem.probe = probe;
+    RowState state = referenceRowState(problem, x.q, x.r, x.k, x.v, 0, problem.queryLength - 1, 0);
+    EXPECT_TRUE(std::isnan(state.lse));
+    EXPECT_TRUE(std::isnan(state.vbar[0]));
+    EXPECT_EQ(state.tbar == 0, probe == Probe::None);
+  }
+}
+
 TEST(ReferenceForward, LargeScoresDoNotOverflow) {
   Problem problem = problemOf(cases[0]);
   problem.scale = 1e4;
