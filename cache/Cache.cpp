@@ -8,6 +8,15 @@ namespace lla {
 Cache::Cache(const CacheLocation &where, int64_t artifactLimit, NoticeFunction tell)
     : location(where), records(where), artifacts(where, artifactLimit, tell), tell(std::move(tell)) {}
 
+std::vector<Neighbour> Cache::neighbours(const Problem &problem, const Target &target, const MeasurementPolicy &policy,
+                                         double octaves, size_t most) const {
+  Neighbourhood around = neighbourhood(records, problem, target, policy, octaves, most);
+  for (const EntryFault &fault : around.damaged)
+    if (tell)
+      tell("tuning record left out: " + toText(fault));
+  return std::move(around.neighbours);
+}
+
 Match Cache::match(const Problem &problem, const Target &target, const MeasurementPolicy &policy) const {
   Match match = lookup(records, problem, target, policy);
   for (const EntryFault &fault : match.damaged)

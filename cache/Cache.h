@@ -21,6 +21,9 @@ struct Cache {
 
   /// The best record for a problem; damaged ones that were met on the way are told.
   Match match(const Problem &problem, const Target &target, const MeasurementPolicy &policy) const;
+  /// Records around it (see `neighbourhood`), likewise.
+  std::vector<Neighbour> neighbours(const Problem &problem, const Target &target, const MeasurementPolicy &policy,
+                                    double octaves, size_t most) const;
 
   /// Reads every entry of every layer and checks all digests; bad artifacts go to quarantine.
   CacheFaults verify() const;

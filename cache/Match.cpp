@@ -6,6 +6,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include <cmath>
 #include <fmt/format.h>
+#include <set>
 
 namespace lla {
 namespace {
@@ -42,6 +43,20 @@ public:
     match.damaged = std::move(damaged);
     match.infeasible = std::move(infeasible);
     return match;
+  }
+
+  Neighbourhood around(double octaves, size_t most) {
+    Neighbourhood result;
+    std::set<std::string> seen;
+    for (const Candidate &candidate : candidates()) {
+      if (candidate.lead.isOtherDevice || candidate.distance > octaves || result.neighbours.size() == most)
+        break;
+      for (Record &record : withoutFaults(candidate.layer->read(asked, candidate.lead)))
+        if (seen.insert(record.key().text()).second)
+          result.neighbours.push_back({std::move(record), candidate.layer->name(), candidate.distance});
+    }
+    result.damaged = std::move(damaged);
+    return result;
   }
 
 private:
@@ -141,6 +156,11 @@ double shapeDistance(const Problem &a, const Problem &b) {
 Match lookup(const RecordStore &store, const Problem &problem, const Target &target, const MeasurementPolicy &policy,
              int64_t family) {
   return Search(store, problem, target, policy, family).run();
+}
+
+Neighbourhood neighbourhood(const RecordStore &store, const Problem &problem, const Target &target,
+                            const MeasurementPolicy &policy, double octaves, size_t most, int64_t family) {
+  return Search(store, problem, target, policy, family).around(octaves, most);
 }
 
 } // namespace lla

@@ -34,6 +34,23 @@ struct Match {
 /// quarter octave.
 double shapeDistance(const Problem &a, const Problem &b);
 
+/// A record of the kind and class of device that is asked for, of a shape not far from it.
+struct Neighbour {
+  Record record;
+  std::string layer;
+  double distance = 0; ///< See `shapeDistance`.
+};
+/// What a dispatch decides from.
+struct Neighbourhood {
+  std::vector<Neighbour> neighbours; ///< The nearest first.
+  std::vector<EntryFault> damaged;
+};
+/// The nearest `most` of those within `octaves`; of one shape, the upper layer's. Whether their schedules are feasible
+/// for the problem is not looked at. Never fails.
+Neighbourhood neighbourhood(const RecordStore &store, const Problem &problem, const Target &target,
+                            const MeasurementPolicy &policy, double octaves, size_t most,
+                            int64_t family = kernelFamilyVersion);
+
 /// Never fails: what cannot be read is skipped. `problem` is normalised.
 Match lookup(const RecordStore &store, const Problem &problem, const Target &target, const MeasurementPolicy &policy,
              int64_t family = kernelFamilyVersion);

@@ -2,6 +2,8 @@
 
 #include "cache/Record.h"
 #include "dialect/Spec/Fields.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include <cmath>
 #include <ctime>
 #include <fmt/format.h>
@@ -68,6 +70,43 @@ void readWhen(FieldReader &reader, int64_t &when) {
     reader.fail("when", "a time like 2026-01-31T23:59:59Z", '"' + text + '"');
 }
 
+/// The fields in which `schedule` differs, as parseScheduleText reads them: a line per alternative would be long.
+std::string differenceText(const Schedule &schedule, const Schedule &base) {
+  std::string text = toText(schedule), baseText = toText(base), difference;
+  llvm::SmallVector<llvm::StringRef> ours, theirs;
+  llvm::SplitString(text, ours);
+  llvm::SplitString(baseText, theirs);
+  for (auto [our, their] : llvm::zip_equal(ours, theirs))
+    if (our != their)
+      difference += (difference.empty() ? "" : " ") + our.str();
+  return difference;
+}
+
+llvm::Expected<TimedSchedule> parseAlternative(llvm::StringRef json, const Schedule &base) {
+  TimedSchedule alternative;
+  FieldReader reader("alternative", json);
+  std::string text;
+  readRequired(reader, "schedule", reader.text("schedule", text), "what differs from the record's");
+  readRequired(reader, "microseconds", reader.number("microseconds", alternative.microseconds), "a time");
+  if (llvm::Error error = reader.finish())
+    return std::move(error);
+  llvm::Expected<Schedule> schedule = parseScheduleText(text, base);
+  if (!schedule)
+    return schedule.takeError();
+  alternative.schedule = *schedule;
+  return alternative;
+}
+
+void readAlternatives(FieldReader &reader, Record &record) {
+  std::vector<std::string> elements;
+  reader.array("alternatives", elements);
+  for (const std::string &element : elements)
+    if (llvm::Expected<TimedSchedule> alternative = parseAlternative(element, record.schedule))
+      record.alternatives.push_back(*alternative);
+    else
+      reader.fail("alternatives", "schedules with their times", llvm::toString(alternative.takeError()));
+}
+
 } // namespace
 
 llvm::Error checkRecord(const Record &record) {
@@ -85,6 +124,9 @@ llvm::Error checkRecord(const Record &record) {
   for (const Figure &figure : figures)
     if (double value = record.*figure.member; !finite(value))
       return fieldError(figure.name, "a number >= 0", fmt::format("{}", value));
+  for (const TimedSchedule &alternative : record.alternatives)
+    if (!finite(alternative.microseconds) || alternative.microseconds == 0)
+      return fieldError("alternatives.microseconds", "a positive number", fmt::format("{}", alternative.microseconds));
   if (record.trials < 0 || record.clockMegahertz < 0)
     return fieldError("trials, clock_mhz", ">= 0", fmt::format("{}, {}", record.trials, record.clockMegahertz));
   if (record.when < 0 || record.when > latestTime)
@@ -105,6 +147,13 @@ std::string toJson(const Record &record) {
   for (const Figure &figure : figures)
     object[figure.name] = record.*figure.member;
   object["trials"] = record.trials;
+  if (!record.alternatives.empty()) {
+    ordered_json alternatives = ordered_json::array();
+    for (const TimedSchedule &alternative : record.alternatives)
+      alternatives.push_back({{"schedule", differenceText(alternative.schedule, record.schedule)},
+                              {"microseconds", alternative.microseconds}});
+    object["alternatives"] = std::move(alternatives);
+  }
   object["device"] = record.device;
   object["driver"] = record.driver;
   object["clock_mhz"] = record.clockMegahertz;
@@ -130,6 +179,7 @@ llvm::Expected<Record> parseRecord(llvm::StringRef json) {
   for (const Figure &figure : figures)
     reader.number(figure.name, record.*figure.member);
   reader.integer("trials", record.trials);
+  readAlternatives(reader, record);
   reader.text("device", record.device);
   reader.text("driver", record.driver);
   reader.integer("clock_mhz", record.clockMegahertz);

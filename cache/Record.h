@@ -11,6 +11,13 @@
 
 namespace lla {
 
+/// A schedule that the tuning tried, and its median.
+struct TimedSchedule {
+  Schedule schedule;
+  double microseconds = 0;
+  bool operator==(const TimedSchedule &) const = default;
+};
+
 struct Record {
   // What the record is filed under.
   Problem problem;         ///< Normalised.
@@ -20,12 +27,13 @@ struct Record {
 
   // What was found.
   Schedule schedule;
-  double microseconds = 0;        ///< Median; positive.
-  double low = 0, high = 0;       ///< Confidence interval around it, microseconds.
-  double defaultMicroseconds = 0; ///< The default schedule's median; 0: not measured.
-  double error = 0;               ///< Against the oracle, relative to max|reference|.
-  double roofline = 0;            ///< Share of the device's bound, 0..1; 0: not known.
-  int64_t trials = 0;             ///< Candidates that were tried.
+  double microseconds = 0;                 ///< Median; positive.
+  double low = 0, high = 0;                ///< Confidence interval around it, microseconds.
+  double defaultMicroseconds = 0;          ///< The default schedule's median; 0: not measured.
+  double error = 0;                        ///< Against the oracle, relative to max|reference|.
+  double roofline = 0;                     ///< Share of the device's bound, 0..1; 0: not known.
+  int64_t trials = 0;                      ///< Candidates that were tried.
+  std::vector<TimedSchedule> alternatives; ///< Others that came close: what a dispatch for other shapes weighs.
 
   // Information; decides nothing but which of two records is newer.
   std::string device, driver;

@@ -2,7 +2,7 @@
 //
 //   get(problem) = memory -> schedule -> artifact cache -> compile -> load
 //
-// A problem is first given a schedule (records: exact, nearest; default; or a
+// A problem is first given a schedule (records: exact, dispatch; default; or a
 // search, by LLA_TUNE), then looked up as an artifact, whose key holds that
 // schedule. Every answer says where it came from.
 //

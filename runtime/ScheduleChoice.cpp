@@ -1,11 +1,9 @@
 //===- ScheduleChoice.cpp - the schedule of an untimed call ---------------===//
 
 #include "runtime/ScheduleChoice.h"
+#include "autotune/Dispatch.h"
 #include "dialect/Spec/Fields.h"
-#include "dialect/Spec/Resources.h"
 #include "runtime/MissRules.h"
-#include <algorithm>
-#include <cmath>
 #include <fmt/format.h>
 
 namespace lla {
@@ -13,15 +11,25 @@ namespace {
 
 constexpr NamedValue<ScheduleSource> sources[] = {{ScheduleSource::Given, "given"},
                                                   {ScheduleSource::Exact, "exact"},
-                                                  {ScheduleSource::Nearest, "nearest"},
+                                                  {ScheduleSource::Dispatch, "dispatch"},
                                                   {ScheduleSource::Default, "default"},
                                                   {ScheduleSource::Tuned, "tuned"}};
 
-/// Octaves within which a neighbour's schedule is better than the default's rules.
-constexpr double nearOctaves = 2;
-
 ScheduleAnswer defaultAnswer(const Problem &problem, const Target &target, std::string why) {
   return {defaultSchedule(problem, target), ScheduleSource::Default, "", std::move(why)};
+}
+
+ScheduleAnswer dispatchedAnswer(const Cache &cache, const Match &nearest, const Problem &problem, const Target &target,
+                                const MeasurementPolicy &policy) {
+  std::vector<Neighbour> around = cache.neighbours(problem, target, policy, dispatchOctaves, dispatchNeighbours);
+  if (around.empty())
+    return defaultAnswer(problem, target, fmt::format("the nearest record is {:.1f} octaves away", nearest.distance));
+  DispatchAnswer answer = dispatch(around, problem, target);
+  std::string why = fmt::format("{} of {} records around, {:.1f} % expected to the best; nearest: {}",
+                                answer.isDefault ? "the default promises more than the schedules" : "a schedule",
+                                around.size(), 100 * answer.regret, nearest.reason);
+  return {answer.schedule, answer.isDefault ? ScheduleSource::Default : ScheduleSource::Dispatch, answer.layer, why,
+          nearest.sameBucket};
 }
 
 } // namespace
@@ -32,28 +40,6 @@ MeasurementPolicy defaultPolicy(const Target &target) {
   return {/*graphReplay=*/!target.isHost(), /*coldCache=*/false};
 }
 
-Schedule withSplitsFor(const Problem &problem, const Record &neighbour, const Target &target) {
-  Schedule schedule = neighbour.schedule;
-  if (schedule.splits == 1 && problem.context <= neighbour.problem.context)
-    return schedule;
-  Resources theirs = resources(neighbour.problem, schedule, target);
-  int64_t ours = resources(problem, schedule, target).tiles;
-  double wanted = static_cast<double>(theirs.tiles * theirs.grid.y) / static_cast<double>(std::max<int64_t>(ours, 1));
-  double least = std::numeric_limits<double>::infinity();
-  for (const ScheduleField &field : scheduleFields()) {
-    if (llvm::StringRef(field.name) != "splits")
-      continue;
-    for (int64_t splits : field.values) {
-      double off = std::abs(std::log2(static_cast<double>(splits) / wanted));
-      if (splits % schedule.cluster != 0 || off >= least)
-        continue;
-      least = off;
-      schedule.splits = splits;
-    }
-  }
-  return schedule;
-}
-
 ScheduleAnswer chooseSchedule(const Cache *cache, const Problem &problem, const Target &target,
                               const MeasurementPolicy &policy) {
   if (!cache)
@@ -62,18 +48,8 @@ ScheduleAnswer chooseSchedule(const Cache *cache, const Problem &problem, const 
   switch (match.grade) {
   case MatchGrade::Exact:
     return {match.record.schedule, ScheduleSource::Exact, match.layer, match.reason, true};
-  case MatchGrade::NearbyShape: {
-    if (match.sameBucket)
-      return {match.record.schedule, ScheduleSource::Nearest, match.layer, match.reason, true};
-    if (match.distance > nearOctaves)
-      return defaultAnswer(problem, target, fmt::format("the nearest record is {:.1f} octaves away", match.distance));
-    Schedule schedule = withSplitsFor(problem, match.record, target);
-    if (llvm::Error error = checkFeasible(problem, schedule, target)) {
-      llvm::consumeError(std::move(error));
-      schedule = match.record.schedule;
-    }
-    return {schedule, ScheduleSource::Nearest, match.layer, match.reason};
-  }
+  case MatchGrade::NearbyShape:
+    return dispatchedAnswer(*cache, match, problem, target, policy);
   case MatchGrade::OtherDevice:
     return defaultAnswer(problem, target, "records of other devices only: " + match.reason);
   case MatchGrade::None:

@@ -1,7 +1,8 @@
 //===- ScheduleChoice.h - the schedule of an untimed call -----------------===//
 //
-// Records first, exact or near; else the default schedule. The answer says which,
-// so that a user sees whether a kernel was tuned for the problem.
+// The record of the problem first; then what a dispatch learned from records around
+// it; else the default schedule. The answer says which, so that a user sees whether a
+// kernel was tuned for the problem.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_RUNTIME_SCHEDULECHOICE_H
@@ -13,7 +14,7 @@
 namespace lla {
 
 /// How a schedule was found.
-enum class ScheduleSource { Given, Exact, Nearest, Default, Tuned };
+enum class ScheduleSource { Given, Exact, Dispatch, Default, Tuned };
 llvm::StringRef name(ScheduleSource);
 
 struct ScheduleAnswer {
@@ -35,9 +36,6 @@ llvm::Expected<ScheduleAnswer> decideSchedule(TuneMode mode, const Cache *cache,
 
 /// How records of a target are measured unless somebody says otherwise: warm; graph replay on a GPU.
 MeasurementPolicy defaultPolicy(const Target &target);
-
-/// A neighbour's schedule with the splits that give about as many tasks as the neighbour had.
-Schedule withSplitsFor(const Problem &problem, const Record &neighbour, const Target &target);
 
 } // namespace lla
 #endif

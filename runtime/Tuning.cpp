@@ -1,6 +1,7 @@
 //===- Tuning.cpp - a search on a device, and its record ------------------===//
 
 #include "runtime/Tuning.h"
+#include "autotune/Dispatch.h"
 #include "runtime/RuntimeError.h"
 #include "runtime/Toolkit.h"
 #include "runtime/cuda/EvaluatorProcess.h"
@@ -129,6 +130,7 @@ Record recordOf(const Problem &problem, const Target &target, const Ceilings &ce
   record.error = result.winner->error;
   record.roofline = shareOfRoofline(problem, ceilings, seed, record.microseconds);
   record.trials = result.trials.size();
+  record.alternatives = alternativesOf(result);
   record.device = target.deviceName;
   record.doubt = result.conditions.doubt;
   record.when =

@@ -58,7 +58,7 @@ void declare(CLI::App &command, BenchFlags &flags) {
 
 /// A schedule on the bench.
 struct Entry {
-  std::string name; ///< "default", "tuned", "nearest", "given".
+  std::string name; ///< "default", "tuned", "dispatch", "given".
   Schedule schedule;
   Verification verification;
   Estimate time; ///< Microseconds.
@@ -87,8 +87,8 @@ llvm::Expected<std::vector<Entry>> entriesOf(const BenchFlags &flags, Jit &jit, 
     return known.takeError();
   if (known->source == ScheduleSource::Exact || known->source == ScheduleSource::Tuned)
     entries.push_back({"tuned", known->schedule, {}, {}});
-  else if (known->source == ScheduleSource::Nearest)
-    entries.push_back({"nearest", known->schedule, {}, {}});
+  else if (known->source == ScheduleSource::Dispatch)
+    entries.push_back({"dispatch", known->schedule, {}, {}});
   if (!flags.schedule.wasGiven)
     return entries;
   llvm::Expected<ScheduleAnswer> given = flags.schedule.given(problem, target);
@@ -194,7 +194,7 @@ Table tableOf(llvm::ArrayRef<BenchRow> rows, const Rivals &rivals) {
   for (const BenchRow &row : rows)
     problems.push_back(row.problem);
   std::vector<std::string> names;
-  for (const char *name : {"default", "tuned", "nearest", "given"})
+  for (const char *name : {"default", "tuned", "dispatch", "given"})
     if (llvm::any_of(rows, [&](const BenchRow &row) { return row.entry(name); }))
       names.push_back(name);
   std::vector<std::string> kernels = rivals.kernelsFor(problems);

@@ -167,6 +167,38 @@ TEST(Match, ADamagedRecordIsTold) {
   EXPECT_NE(told[0].find("expected a JSON object"), std::string::npos) << told[0];
 }
 
+TEST(Neighbourhood, TheNearestOfThisDeviceFirst) {
+  RecordStore store = holding({record(decode(1024)), record(decode(4096)), record(decode(16384)), record(decode(65536)),
+                               record(decode(8192), blackwell())});
+  Neighbourhood around = neighbourhood(store, decode(6000), hopper(), graphWarm, /*octaves=*/3, /*most=*/10);
+  ASSERT_EQ(around.neighbours.size(), 3u) << "within 3 octaves";
+  EXPECT_EQ(around.neighbours[0].record.problem.context, 4096);
+  EXPECT_EQ(around.neighbours[1].record.problem.context, 16384);
+  EXPECT_EQ(around.neighbours[2].record.problem.context, 1024);
+  EXPECT_NEAR(around.neighbours[1].distance, std::log2(16384 / 6000.0), 1e-12);
+  EXPECT_EQ(around.neighbours[1].layer, "memory");
+  EXPECT_EQ(neighbourhood(store, decode(6000), hopper(), graphWarm, 3, 2).neighbours.size(), 2u);
+}
+
+TEST(Neighbourhood, OfOneShapeTheUpperLayers) {
+  ScratchDirectory user, site;
+  Record below = record(decode(4096)), above = below;
+  below.device = "site";
+  above.device = "user";
+  RecordStore siteStore({site.path, {}, {}}, {});
+  must(siteStore.put(below));
+  RecordStore store({user.path, {site.path}, {}}, {});
+  must(store.put(above));
+  Neighbourhood around = neighbourhood(store, decode(6000), hopper(), graphWarm, 4, 10);
+  ASSERT_EQ(around.neighbours.size(), 1u);
+  EXPECT_EQ(around.neighbours[0].record.device, "user");
+  damage(user, 4096);
+  around = neighbourhood(store, decode(6000), hopper(), graphWarm, 4, 10);
+  ASSERT_EQ(around.neighbours.size(), 1u);
+  EXPECT_EQ(around.neighbours[0].record.device, "site");
+  EXPECT_EQ(around.damaged.size(), 1u);
+}
+
 TEST(Match, EveryGradeHasAName) {
   EXPECT_EQ(name(MatchGrade::Exact), "exact");
   EXPECT_EQ(name(MatchGrade::NearbyShape), "nearby shape");

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 using namespace lla;
 using namespace lla::samples;
@@ -34,6 +35,25 @@ TEST(Record, OddNumbersAndNamesComeBackTheSame) {
   odd.error = std::numeric_limits<double>::denorm_min();
   odd.doubt = "throttled: \"hot\"\n\tü";
   EXPECT_TRUE(must(parseRecord(toJson(odd))) == odd);
+}
+
+TEST(Record, AlternativesAreKeptAsWhatDiffers) {
+  Record with = record();
+  TimedSchedule other{with.schedule, 13.5};
+  other.schedule.keys *= 2;
+  other.schedule.peel = !other.schedule.peel;
+  with.alternatives = {other, {with.schedule, 14}};
+  std::string line = toJson(with);
+  EXPECT_TRUE(must(parseRecord(line)) == with);
+  EXPECT_NE(line.find("{\"schedule\":\"keys=" + std::to_string(other.schedule.keys) + " peel="), std::string::npos)
+      << line;
+  for (auto [from, to, expected] : {std::tuple{"13.5", "-1", "alternatives.microseconds: expected a positive number"},
+                                    {"\"microseconds\":13.5", "\"x\":1", "microseconds: expected a time"},
+                                    {"\"keys=", "\"quays=", "quays"}}) {
+    std::string bad = line;
+    bad.replace(bad.find(from), std::string(from).size(), to);
+    EXPECT_NE(message(parseRecord(bad)).find(expected), std::string::npos) << message(parseRecord(bad));
+  }
 }
 
 TEST(Record, ErrorsNameTheField) {

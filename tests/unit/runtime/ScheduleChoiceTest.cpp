@@ -49,11 +49,11 @@ TEST_F(ScheduleChoiceTest, ExactThenBucketThenNeighbourThenDefault) {
   EXPECT_EQ(choose(problem(4096)).source, ScheduleSource::Exact);
   EXPECT_EQ(choose(problem(4096)).schedule.splits, 4);
   ScheduleAnswer bucket = choose(problem(4200));
-  EXPECT_EQ(bucket.source, ScheduleSource::Nearest);
+  EXPECT_EQ(bucket.source, ScheduleSource::Dispatch);
   EXPECT_TRUE(bucket.needsNoTuning);
   EXPECT_EQ(bucket.schedule.splits, 4);
   ScheduleAnswer neighbour = choose(problem(8192));
-  EXPECT_EQ(neighbour.source, ScheduleSource::Nearest);
+  EXPECT_EQ(neighbour.source, ScheduleSource::Dispatch);
   EXPECT_FALSE(neighbour.needsNoTuning);
   EXPECT_EQ(choose(problem(262144)).source, ScheduleSource::Default);
 }
@@ -66,7 +66,7 @@ TEST_F(ScheduleChoiceTest, TheModeDecidesWhatAMissIs) {
   EXPECT_EQ(llvm::cantFail(decide(TuneMode::Off, 4096)).source, ScheduleSource::Default);
   EXPECT_EQ(llvm::cantFail(decide(TuneMode::Cache, 4096)).source, ScheduleSource::Exact);
   EXPECT_EQ(llvm::cantFail(decide(TuneMode::Strict, 4096)).source, ScheduleSource::Exact);
-  EXPECT_EQ(llvm::cantFail(decide(TuneMode::Tune, 8192)).source, ScheduleSource::Nearest);
+  EXPECT_EQ(llvm::cantFail(decide(TuneMode::Tune, 8192)).source, ScheduleSource::Dispatch);
   llvm::Expected<ScheduleAnswer> missed = decide(TuneMode::Strict, 8192);
   ASSERT_FALSE(bool(missed));
   auto [kind, text] = describe(missed.takeError());
@@ -79,24 +79,24 @@ TEST_F(ScheduleChoiceTest, AnotherDevicesRecordsAreNotTrusted) {
   EXPECT_EQ(choose(problem(4096)).source, ScheduleSource::Default);
 }
 
-TEST_F(ScheduleChoiceTest, SplitsKeepTheNumberOfTasks) {
+TEST_F(ScheduleChoiceTest, TheDispatchMayPreferTheDefault) {
   Record record = keep(problem(4096), 4, deviceClass(target));
-  Problem wider = record.problem;
-  wider.batch *= 4;
-  EXPECT_EQ(withSplitsFor(wider, record, target).splits, 1);
-  Problem narrower = record.problem;
-  narrower.batch /= 2;
-  EXPECT_EQ(withSplitsFor(narrower, record, target).splits, 8);
+  record.schedule.keys *= 2;
+  record.defaultMicroseconds = record.microseconds; // What was found is no better.
+  record.when = 2;
+  ASSERT_EQ(textOf(cache.records.put(record)), "");
+  ScheduleAnswer answer = choose(problem(8192));
+  EXPECT_EQ(answer.source, ScheduleSource::Default);
+  EXPECT_EQ(answer.schedule, defaultSchedule(problem(8192), target));
+  EXPECT_NE(answer.why.find("promises more"), std::string::npos) << answer.why;
+  EXPECT_TRUE(choose(problem(4200)).needsNoTuning) << "its bucket was tuned, whatever came out";
 }
 
-TEST_F(ScheduleChoiceTest, SplitsStayWholeClusters) {
-  Record record = keep(problem(4096), 16, deviceClass(target));
-  record.schedule.cluster = 8;
-  Problem wider = record.problem;
+TEST_F(ScheduleChoiceTest, SplitsFollowTheShape) {
+  keep(problem(4096), 4, deviceClass(target));
+  Problem wider = problem(4096);
   wider.batch *= 4;
-  EXPECT_EQ(withSplitsFor(wider, record, target).splits, 8);
-  wider.batch *= 4;
-  EXPECT_EQ(withSplitsFor(wider, record, target).splits, 8);
+  EXPECT_EQ(choose(wider).schedule.splits, 1);
 }
 
 } // namespace

@@ -1,0 +1,48 @@
+//===- Dispatch.h - a schedule for a shape that was not tuned -------------===//
+//
+// Learned from the records of shapes around it (batch x heads, context, queries; in
+// octaves). Schedules are looked at by family: those that differ in their splits only,
+// and merge these alike. A record tells how much slower than its winner each family
+// was at its shape that it kept a time of; the default schedule, too.
+//
+//     regret(family) = mean over records of what it lost there, nearer ones weighing more
+//                    + a little for each octave to the nearest record that has a time of it
+//
+// The family with the least is the answer, or the default schedule if that has less.
+// Splits follow the shape: as the family's fastest changed from record to record, in
+// whole clusters and full waves.
+//
+// Pure: neither clock nor device.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_AUTOTUNE_DISPATCH_H
+#define LLA_AUTOTUNE_DISPATCH_H
+
+#include "autotune/Tuner.h"
+#include "cache/Match.h"
+
+namespace lla {
+
+/// Which records a dispatch is asked with: at most so many, none further away.
+constexpr double dispatchOctaves = 4.5;
+constexpr size_t dispatchNeighbours = 10;
+
+struct DispatchAnswer {
+  Schedule schedule;
+  bool isDefault = false; ///< None of the records' families promises more.
+  double regret = 0;      ///< Expected: time over the best schedule's, less 1.
+  std::string layer;      ///< Of the nearest record that has a time of the schedule's family; empty: the default.
+};
+
+/// Feasible. `neighbours` are of the problem's kind and the target's class of device.
+DispatchAnswer dispatch(llvm::ArrayRef<Neighbour> neighbours, const Problem &problem, const Target &target);
+
+/// What a record keeps for dispatches beside its winner: of each family the fastest few, as far as they came close.
+/// The fastest first.
+std::vector<TimedSchedule> alternativesOf(const TuneResult &result);
+
+/// Median of a schedule at the shape of a record, if the record has it.
+std::optional<double> timeOf(const Record &record, const Schedule &schedule, const Target &target);
+
+} // namespace lla
+#endif
