@@ -307,6 +307,31 @@ std::vector<TimedSchedule> alternativesOf(const TuneResult &result) {
   return kept;
 }
 
+std::vector<HeldOut> holdOut(llvm::ArrayRef<Record> asked, llvm::ArrayRef<Record> known, const Target &target) {
+  auto kindOf = [](const Record &record) { return recordKindKey(record.problem, record.policy, record.family); };
+  std::string here = deviceClass(target);
+  std::vector<std::pair<Key, const Record *>> ours;
+  for (const Record &record : known)
+    if (record.deviceClass == here)
+      ours.push_back({kindOf(record), &record});
+  std::vector<HeldOut> all;
+  for (const Record &record : asked) {
+    if (record.deviceClass != here)
+      continue;
+    Key kind = kindOf(record);
+    std::vector<Neighbour> around;
+    for (const auto &[otherKind, other] : ours)
+      if (double distance = shapeDistance(record.problem, other->problem);
+          otherKind == kind && distance > 0 && distance <= dispatchOctaves)
+        around.push_back({*other, "", distance});
+    llvm::sort(around, [](const Neighbour &a, const Neighbour &b) { return a.distance < b.distance; });
+    if (around.size() > dispatchNeighbours)
+      around.resize(dispatchNeighbours);
+    all.push_back({&record, around.size(), dispatch(around, record.problem, target)});
+  }
+  return all;
+}
+
 std::optional<double> timeOf(const Record &record, const Schedule &schedule, const Target &target) {
   if (schedule == record.schedule)
     return record.microseconds;

@@ -41,6 +41,16 @@ DispatchAnswer dispatch(llvm::ArrayRef<Neighbour> neighbours, const Problem &pro
 /// The fastest first.
 std::vector<TimedSchedule> alternativesOf(const TuneResult &result);
 
+/// A tuned shape that a dispatch was asked for as if it had not been.
+struct HeldOut {
+  const Record *record = nullptr;
+  size_t neighbours = 0; ///< That it was asked with; none: the default schedule's is no dispatch.
+  DispatchAnswer answer;
+};
+/// Each of `asked` through those of `known` that are not of its shape, have its kind and the target's class of device.
+/// Those of other classes are left out. Points into `asked`.
+std::vector<HeldOut> holdOut(llvm::ArrayRef<Record> asked, llvm::ArrayRef<Record> known, const Target &target);
+
 /// Median of a schedule at the shape of a record, if the record has it.
 std::optional<double> timeOf(const Record &record, const Schedule &schedule, const Target &target);
 

@@ -165,4 +165,36 @@ std::string deviceClass(const Target &target) {
                      target.sharedBytesPerBlock, target.registersPerMultiprocessor, cache);
 }
 
+llvm::Expected<Target> targetOfClass(llvm::StringRef text) {
+  auto fault = [&] { return fieldError("device_class", "an architecture and its figures", '"' + text.str() + '"'); };
+  llvm::SmallVector<llvm::StringRef> words;
+  text.split(words, ' ');
+  llvm::Expected<Target> named = namedTarget(words.front());
+  if (!named) {
+    llvm::consumeError(named.takeError());
+    return fault();
+  }
+  Target target = *named;
+  int64_t vectorBits = target.vectorBits, cacheMebibytes = target.l2Bytes / mebibyte;
+  const std::pair<llvm::StringRef, int64_t *> figures[] = {{"multiprocessors", &target.multiprocessors},
+                                                           {"threads", &target.multiprocessors},
+                                                           {"shared", &target.sharedBytesPerBlock},
+                                                           {"vector", &vectorBits},
+                                                           {"registers", &target.registersPerMultiprocessor},
+                                                           {"l2", &cacheMebibytes},
+                                                           {"cache", &cacheMebibytes}};
+  for (llvm::StringRef word : llvm::ArrayRef(words).drop_front()) {
+    auto [name, value] = word.split('=');
+    value.consume_back("MiB");
+    auto figure = llvm::find_if(figures, [&](const auto &one) { return one.first == name; });
+    if (figure == std::end(figures) || value.getAsInteger(10, *figure->second))
+      return fault();
+  }
+  target.vectorBits = static_cast<unsigned>(vectorBits);
+  target.l2Bytes = cacheMebibytes * mebibyte;
+  if (deviceClass(target) != text)
+    return fault();
+  return target;
+}
+
 } // namespace lla

@@ -16,6 +16,7 @@
 #include "tools/lla/Interrupt.h"
 #include "tools/lla/Output.h"
 #include "tools/lla/ProblemFlags.h"
+#include "tools/lla/Ratios.h"
 #include "tools/lla/Rivals.h"
 #include "tools/lla/ScheduleFlag.h"
 #include "tools/lla/SearchFlags.h"
@@ -50,10 +51,12 @@ void declare(CLI::App &command, BenchFlags &flags) {
   command.add_option("--rounds", flags.rounds, "samples of each schedule (default: 32)")
       ->check(CLI::Range(1u, 100000u));
   command
-      .add_option("--reference", flags.reference,
-                  "JSON file with other kernels' times (rows, other, training_causal_ms) to show beside")
+      .add_option(
+          "--reference", flags.reference,
+          "JSON file with other kernels' times (rows, other, training_causal_ms) to show beside, and to compare "
+          "with")
       ->type_name("FILE");
-  addOutputFlag(command, flags.output, {OutputForm::Text, OutputForm::Json, OutputForm::Csv});
+  addOutputFlag(command, flags.output, {OutputForm::Text, OutputForm::Json, OutputForm::Csv, OutputForm::Markdown});
 }
 
 /// A schedule on the bench.
@@ -75,6 +78,13 @@ struct BenchRow {
   const Entry *entry(llvm::StringRef name) const {
     auto found = llvm::find_if(entries, [&](const Entry &entry) { return entry.name == name; });
     return found == entries.end() ? nullptr : &*found;
+  }
+  /// What a caller gets who asks for no schedule.
+  const Entry &answer() const {
+    for (const char *name : {"tuned", "dispatch"})
+      if (const Entry *known = entry(name))
+        return *known;
+    return entries.front();
   }
 };
 
@@ -224,6 +234,57 @@ Table tableOf(llvm::ArrayRef<BenchRow> rows, const Rivals &rivals) {
   return table;
 }
 
+/// Times over ours, of all problems together: of each other kernel, of the fastest of those that compute this operator
+/// and of any, and of the default schedule.
+Table summaryOf(llvm::ArrayRef<BenchRow> rows, const Rivals &rivals) {
+  std::vector<std::pair<std::string, Ratios>> all;
+  auto ratiosOf = [&](const std::string &what) -> Ratios & {
+    auto known = llvm::find_if(all, [&](const auto &one) { return one.first == what; });
+    return known == all.end() ? all.emplace_back(what, Ratios()).second : known->second;
+  };
+  for (const BenchRow &row : rows) {
+    double ours = row.answer().time.median, fastest = 0, fastestAlike = 0;
+    std::string title = titleOf(row.problem);
+    if (&row.answer() != &row.entries.front())
+      ratiosOf("default schedule").add(title, row.entries.front().time.median / ours);
+    for (const auto &[kernel, time] : rivals.timesOf(row.problem)) {
+      ratiosOf(kernel).add(title, time / ours);
+      fastest = fastest > 0 ? std::min(fastest, time) : time;
+      if (Rivals::isOfThisOperator(kernel))
+        fastestAlike = fastestAlike > 0 ? std::min(fastestAlike, time) : time;
+    }
+    if (fastestAlike > 0)
+      ratiosOf("fastest of this operator").add(title, fastestAlike / ours);
+    if (fastest > 0)
+      ratiosOf("fastest of all").add(title, fastest / ours);
+  }
+  llvm::sort(all, [](const auto &a, const auto &b) { return a.first < b.first; });
+  Table table({"time over ours", "problems", "geometric mean", "least", "of", "most", "of"});
+  for (const auto &[what, ratios] : all)
+    table.add({what, std::to_string(ratios.count()), fmt::format("{:.2f}", ratios.geometricMean()),
+               fmt::format("{:.2f}", ratios.least().ratio), ratios.least().name,
+               fmt::format("{:.2f}", ratios.most().ratio), ratios.most().name});
+  return table;
+}
+
+void printRows(llvm::ArrayRef<BenchRow> rows, const Device &device, const Rivals &rivals, OutputForm form) {
+  if (form == OutputForm::Json) {
+    ordered_json results = ordered_json::array();
+    for (const BenchRow &row : rows)
+      results.push_back(jsonOf(row, device, rivals));
+    return printJson(results);
+  }
+  if (rows.empty())
+    return;
+  Table table = tableOf(rows, rivals), summary = summaryOf(rows, rivals);
+  if (form == OutputForm::Csv)
+    return print(table.csv());
+  bool isMarkdown = form == OutputForm::Markdown;
+  print(isMarkdown ? table.markdown() : table.text());
+  if (!summary.empty())
+    print("\n" + (isMarkdown ? summary.markdown() : summary.text()));
+}
+
 llvm::Error benchAll(const BenchFlags &flags, Knobs &knobs) {
   if (llvm::Error error = flags.knobs.apply(knobs))
     return error;
@@ -255,13 +316,7 @@ llvm::Error benchAll(const BenchFlags &flags, Knobs &knobs) {
     failed = row.takeError();
     break;
   }
-  ordered_json results = ordered_json::array();
-  for (const BenchRow &row : rows)
-    results.push_back(jsonOf(row, *device, *rivals));
-  if (flags.output == OutputForm::Json)
-    printJson(results);
-  else if (!rows.empty())
-    print(flags.output == OutputForm::Csv ? tableOf(rows, *rivals).csv() : tableOf(rows, *rivals).text());
+  printRows(rows, *device, *rivals, flags.output);
   return failed;
 }
 

@@ -44,6 +44,7 @@ void addBench(Driver &driver);
 void addExplain(Driver &driver);
 void addEnumerate(Driver &driver);
 void addReplay(Driver &driver);
+void addReport(Driver &driver);
 void addCache(Driver &driver);
 void addConfig(Driver &driver);
 void addDoctor(Driver &driver);

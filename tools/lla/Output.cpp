@@ -11,11 +11,9 @@
 namespace lla {
 namespace {
 
-constexpr NamedValue<OutputForm> formNames[] = {{OutputForm::Text, "text"},
-                                                {OutputForm::Json, "json"},
-                                                {OutputForm::Csv, "csv"},
-                                                {OutputForm::T1, "t1"},
-                                                {OutputForm::T4, "t4"}};
+constexpr NamedValue<OutputForm> formNames[] = {{OutputForm::Text, "text"}, {OutputForm::Json, "json"},
+                                                {OutputForm::Csv, "csv"},   {OutputForm::Markdown, "markdown"},
+                                                {OutputForm::T1, "t1"},     {OutputForm::T4, "t4"}};
 
 } // namespace
 

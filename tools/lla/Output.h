@@ -14,7 +14,7 @@
 
 namespace lla {
 
-enum class OutputForm { Text, Json, Csv, T1, T4 };
+enum class OutputForm { Text, Json, Csv, Markdown, T1, T4 };
 
 /// --output with the forms that the command has, text among them.
 void addOutputFlag(CLI::App &command, OutputForm &form, std::vector<OutputForm> forms);

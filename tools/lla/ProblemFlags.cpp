@@ -150,11 +150,29 @@ void ProblemFlags::addTo(CLI::App &command) {
   command.add_option("--problems", problemsFile, "likewise, a problem on each line")
       ->type_name("FILE")
       ->group("Problem");
-  command.add_option("--suite", suiteName, "the problems of a published table instead: " + suiteNames())
+  command.add_option("--suite", suiteName, "the problems of a table instead: " + suiteNames())->group("Problem");
+  command.add_option("--part", part, "N/M: of each M of the problems the Nth, for work in several runs")
+      ->type_name("N/M")
       ->group("Problem");
 }
 
 llvm::Expected<std::vector<Problem>> ProblemFlags::problems() const {
+  llvm::Expected<std::vector<Problem>> all = allProblems();
+  if (!all || part.empty())
+    return all;
+  auto [number, count] = llvm::StringRef(part).split('/');
+  size_t which = 0, parts = 0;
+  if (number.getAsInteger(10, which) || count.getAsInteger(10, parts) || which < 1 || which > parts)
+    return fieldError("part", "N/M with 1 <= N <= M", '"' + part + '"');
+  std::vector<Problem> chosen;
+  for (size_t i = which - 1; i < all->size(); i += parts)
+    chosen.push_back((*all)[i]);
+  if (chosen.empty())
+    return fieldError("part", fmt::format("at most {} parts", all->size()), part);
+  return chosen;
+}
+
+llvm::Expected<std::vector<Problem>> ProblemFlags::allProblems() const {
   bool hasFlags = causal || state || ragged || !values.empty();
   if (hasFlags + !problemFile.empty() + !problemsFile.empty() + !suiteName.empty() > 1)
     return fieldError("problem", "one of: flags, --problem, --problems, --suite", "several");

@@ -21,6 +21,7 @@ struct ProblemFlags {
   std::map<std::string, std::string> values; ///< By field; only what was given.
   bool causal = false, state = false, ragged = false;
   std::string problemFile, problemsFile, suiteName;
+  std::string part; ///< "2/5": of every five problems the second.
 
   void addTo(CLI::App &command);
   /// Those of the one source that was given, normalised. Fails naming the field (and the line of a file).
@@ -29,6 +30,9 @@ struct ProblemFlags {
   llvm::Expected<Problem> problem() const;
   /// Likewise; fields that the flags leave out are taken from `defaults`.
   llvm::Expected<Problem> problem(const nlohmann::json &defaults) const;
+
+private:
+  llvm::Expected<std::vector<Problem>> allProblems() const;
 };
 
 /// "decode B=32 H=32/8 L=8192 D=128 bf16", with all that differs from the default after it.

@@ -109,6 +109,8 @@ std::map<std::string, double> Rivals::timesOf(const Problem &problem) const {
   return times;
 }
 
+bool Rivals::isOfThisOperator(llvm::StringRef kernel) { return kernel.starts_with("parallax") || kernel == "fla"; }
+
 std::vector<std::string> Rivals::kernelsFor(llvm::ArrayRef<Problem> problems) const {
   std::set<std::string> kernels;
   for (const Problem &problem : problems)

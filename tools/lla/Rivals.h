@@ -2,7 +2,8 @@
 //
 // A JSON file of measured or published times: "rows" and "other" hold decode
 // problems in microseconds, "training_causal_ms" causal prefill in milliseconds
-// with a time for each direction. Shown beside ours; never a part of a decision.
+// with a time for each direction. tests/bench/rivals.py writes one. Shown beside ours;
+// never a part of a decision.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_TOOLS_LLA_RIVALS_H
@@ -24,6 +25,8 @@ public:
 
   /// Forward times of a problem in microseconds, by kernel; empty if the file has no such row.
   std::map<std::string, double> timesOf(const Problem &problem) const;
+  /// False for kernels of softmax attention, which is half the arithmetic.
+  static bool isOfThisOperator(llvm::StringRef kernel);
   /// Every kernel that has a time for one of the problems.
   std::vector<std::string> kernelsFor(llvm::ArrayRef<Problem> problems) const;
 

@@ -2,12 +2,17 @@
 
 #include "tools/lla/Suites.h"
 #include "dialect/Spec/Fields.h"
+#include <algorithm>
 
 namespace lla {
 namespace {
 
-enum class Suite { Decode, Prefill };
-constexpr NamedValue<Suite> suites[] = {{Suite::Decode, "decode"}, {Suite::Prefill, "prefill"}};
+enum class Suite { Decode, Prefill, Grid, Pretuned, PretunedMha };
+constexpr NamedValue<Suite> suites[] = {{Suite::Decode, "decode"},
+                                        {Suite::Prefill, "prefill"},
+                                        {Suite::Grid, "grid"},
+                                        {Suite::Pretuned, "pretuned"},
+                                        {Suite::PretunedMha, "pretuned-mha"}};
 
 struct Heads {
   int64_t query, keyValue, dim;
@@ -42,6 +47,34 @@ Problem causalPrefill(int64_t batch, int64_t length, Heads heads) {
   return normalised(problem);
 }
 
+/// So many KV heads of all sequences: 8 a sequence where there are as many.
+Problem decodeOf(int64_t allHeads, int64_t context, int64_t group, int64_t dim) {
+  int64_t heads = std::min<int64_t>(allHeads, 8);
+  return decode(allHeads / heads, context, {group * heads, heads, dim});
+}
+
+std::vector<Problem> grid() {
+  constexpr int64_t mostBytes = int64_t(1) << 31; // Of K, and of V.
+  std::vector<Problem> problems;
+  for (int64_t dim : {64, 128})
+    for (int64_t heads = 1; heads <= 2048; heads *= 2)
+      for (int64_t context = 128; context <= 32768; context *= 2)
+        if (heads * context * dim * elementBytes(ElementType::BF16) <= mostBytes)
+          problems.push_back(decodeOf(heads, context, 1, dim));
+  return problems;
+}
+
+/// The first of a search teach the next ones: neighbours follow one another.
+std::vector<Problem> pretuned(std::initializer_list<int64_t> groups) {
+  std::vector<Problem> problems;
+  for (int64_t group : groups)
+    for (int64_t dim : {128, 64})
+      for (int64_t heads : {1, 8, 64, 512})
+        for (int64_t context : {512, 2048, 8192, 32768})
+          problems.push_back(decodeOf(heads, context, group, dim));
+  return problems;
+}
+
 } // namespace
 
 std::string suiteNames() { return namesIn(suites); }
@@ -51,6 +84,12 @@ llvm::Expected<std::vector<Problem>> suite(llvm::StringRef name) {
   if (!which)
     return fieldError("suite", suiteNames(), '"' + name.str() + '"');
   std::vector<Problem> problems;
+  if (*which == Suite::Grid)
+    return grid();
+  if (*which == Suite::Pretuned)
+    return pretuned({1, 4, 8});
+  if (*which == Suite::PretunedMha)
+    return pretuned({1});
   if (*which == Suite::Decode) {
     for (int64_t batch : {1, 32})
       for (int64_t context : {512, 1024, 4096, 16384})

@@ -9,9 +9,11 @@
 
 namespace lla {
 
-/// "decode": the eight rows that the operator's authors publish. "prefill": causal, 16 heads. Fails naming `suite`.
+/// "decode": the eight rows that the operator's authors publish. "prefill": causal, 16 heads. "grid": decode of 1..2048
+/// heads over 128..32768 keys, 207 problems. "pretuned": what the shipped records are of, decode with groups 1, 4 and
+/// 8; "pretuned-mha": its group 1. Fails naming `suite`.
 llvm::Expected<std::vector<Problem>> suite(llvm::StringRef name);
-/// "decode|prefill".
+/// "decode|prefill|...".
 std::string suiteNames();
 
 /// A problem under the name of what it comes from.

@@ -55,6 +55,28 @@ std::string Table::text() const {
   return lines;
 }
 
+std::string Table::markdown() const {
+  std::string lines;
+  auto addLine = [&](const std::vector<std::string> &cells) {
+    lines += "|";
+    for (llvm::StringRef cell : cells) {
+      lines += " ";
+      for (char c : cell)
+        lines += c == '|' ? std::string("\\|") : std::string(1, c);
+      lines += " |";
+    }
+    lines += "\n";
+  };
+  addLine(header);
+  lines += "|";
+  for (size_t column = 0; column < header.size(); ++column)
+    lines += isNumeric(column) ? "---:|" : "---|";
+  lines += "\n";
+  for (const std::vector<std::string> &row : rows)
+    addLine(row);
+  return lines;
+}
+
 std::string Table::csv() const {
   std::string lines = csvLine(header);
   for (const std::vector<std::string> &row : rows)

@@ -19,6 +19,8 @@ public:
   std::string text() const;
   /// RFC 4180.
   std::string csv() const;
+  /// A table of GitHub's Markdown.
+  std::string markdown() const;
 
 private:
   bool isNumeric(size_t column) const;

@@ -26,7 +26,7 @@ struct TuneFlags {
   KnobFlags knobs;
   OutputForm output = OutputForm::Text;
   std::string log;
-  bool resume = false, dryRun = false, quiet = false;
+  bool resume = false, untuned = false, dryRun = false, quiet = false;
 };
 
 void declare(CLI::App &command, TuneFlags &flags) {
@@ -38,6 +38,8 @@ void declare(CLI::App &command, TuneFlags &flags) {
   flags.knobs.addJobs(command);
   command.add_option("--log", flags.log, "trial log of the one problem (default: in the cache)")->type_name("FILE");
   command.add_flag("--resume", flags.resume, "continue the trial log: its candidates are not tried again");
+  command.add_flag("--untuned", flags.untuned,
+                   "only problems that the cache's first folder has no record of: a list goes on where it ended");
   command.add_flag("--dry-run", flags.dryRun, "say what would be searched, and run nothing");
   command.add_flag("--quiet", flags.quiet, "no progress");
   addOutputFlag(command, flags.output, {OutputForm::Text, OutputForm::Json, OutputForm::Csv, OutputForm::T4});
@@ -127,6 +129,15 @@ std::string planText(const ordered_json &plan, const std::string &title) {
                      plan["trials"].dump(), plan["seconds"].dump());
 }
 
+/// True if this very problem has a record of the user's own.
+bool isTuned(const Cache &cache, const Problem &problem, const Target &target, const MeasurementPolicy &policy) {
+  Record wanted;
+  wanted.problem = problem;
+  wanted.deviceClass = deviceClass(target);
+  wanted.policy = policy;
+  return !cache.records.layers().front()->exact(wanted).records.empty();
+}
+
 llvm::Expected<std::vector<SearchRequest>> requestsOf(const TuneFlags &flags, const Knobs &knobs) {
   llvm::Expected<std::vector<Problem>> problems = flags.problems.problems();
   if (!problems)
@@ -147,9 +158,10 @@ llvm::Expected<std::vector<SearchRequest>> requestsOf(const TuneFlags &flags, co
     if (!policy)
       return policy.takeError();
     for (const Problem &problem : *problems)
-      requests.push_back({problem, device, cache, *preset, *policy,
-                          flags.log.empty() ? trialLogPath(*cache, problem, device.target(), *policy) : flags.log,
-                          flags.resume, flags.quiet});
+      if (!flags.untuned || !isTuned(*cache, problem, device.target(), *policy))
+        requests.push_back({problem, device, cache, *preset, *policy,
+                            flags.log.empty() ? trialLogPath(*cache, problem, device.target(), *policy) : flags.log,
+                            flags.resume, flags.quiet});
   }
   return requests;
 }
@@ -175,6 +187,8 @@ llvm::Error tuneAll(const TuneFlags &flags, Knobs &knobs) {
     return requests.takeError();
   if (flags.dryRun)
     return dryRun(flags, *requests);
+  if (requests->empty() && flags.output == OutputForm::Text)
+    print("every problem has a record\n"); // With --untuned.
   ordered_json results = ordered_json::array();
   std::vector<Trial> trials;
   llvm::Error failures = llvm::Error::success();

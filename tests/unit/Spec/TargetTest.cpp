@@ -100,6 +100,18 @@ TEST(TargetText, ErrorsNameTheField) {
             std::string::npos);
 }
 
+TEST(Target, OfItsClassHasThatClass) {
+  for (const Target &target : test::allTargets()) {
+    Target same = llvm::cantFail(targetOfClass(deviceClass(target)));
+    EXPECT_EQ(deviceClass(same), deviceClass(target));
+    EXPECT_EQ(same.multiprocessors, target.multiprocessors);
+    EXPECT_EQ(same.kind, target.kind);
+  }
+  for (const char *bad : {"", "sm_1", "sm_90a", "sm_90a multiprocessors=132", "host threads=x vector=512 cache=1MiB",
+                          "sm_90a multiprocessors=132 shared=232448 registers=65536 l2=60MiB more=1"})
+    EXPECT_EQ(test::message(targetOfClass(bad)).find("device_class: expected an architecture"), 0u) << bad;
+}
+
 TEST(Target, DeviceClassDecidesWithoutNames) {
   Target one = llvm::cantFail(namedTarget("sm_90a")), other = one;
   other.deviceName = "another";

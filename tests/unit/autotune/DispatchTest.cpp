@@ -115,6 +115,33 @@ TEST(Dispatch, BetweenTunedShapesItIsNearlyTheBest) {
   EXPECT_LT(sum, 0.5 * defaults) << "or there is nothing to learn";
 }
 
+TEST(Dispatch, HeldOutShapesAreAskedWithoutTheirOwnRecord) {
+  Machine machine;
+  std::vector<Record> records = grid(machine);
+  records.push_back(records.front());
+  records.back().deviceClass = "another";
+  std::vector<Record> coldOnes = {records.front()};
+  coldOnes.front().policy.coldCache = true; // Of a kind of its own.
+  records.push_back(coldOnes.front());
+  std::vector<HeldOut> all = holdOut(records, records, machine.gpu);
+  ASSERT_EQ(all.size(), records.size() - 1);
+  EXPECT_EQ(all.back().neighbours, 0u);
+  EXPECT_TRUE(all.back().answer.isDefault);
+  double sum = 0;
+  for (const HeldOut &one : llvm::ArrayRef(all).drop_back()) {
+    EXPECT_GE(one.neighbours, 3u);
+    EXPECT_LE(one.neighbours, dispatchNeighbours);
+    sum += machine.regret(one.record->problem, one.answer.schedule);
+    std::vector<Record> others;
+    llvm::copy_if(records, std::back_inserter(others), [&](const Record &other) {
+      return other.deviceClass == one.record->deviceClass && !other.policy.coldCache && &other != one.record;
+    });
+    EXPECT_EQ(one.answer.schedule,
+              dispatch(around(one.record->problem, others), one.record->problem, machine.gpu).schedule);
+  }
+  EXPECT_LE(sum / static_cast<double>(all.size() - 1), 0.06) << "the next shapes are 2 and 3 octaves away";
+}
+
 TEST(Dispatch, AtATunedShapeItIsTheRecord) {
   Machine machine;
   std::vector<Record> records = grid(machine);

@@ -41,6 +41,19 @@ TEST(ProblemFlags, switchesAreFieldsToo) {
             "problem: expected one of: flags, --problem, --problems, --suite, got several");
 }
 
+TEST(ProblemFlags, partsAreAllOfThemOnce) {
+  std::vector<int64_t> contexts;
+  for (const char *part : {"1/3", "2/3", "3/3"})
+    for (const Problem &problem :
+         llvm::cantFail(parsed(std::string("--context 100:700:100 --head-dim 64 --part ") + part)))
+      contexts.push_back(problem.context);
+  EXPECT_EQ(contexts, (std::vector<int64_t>{100, 400, 700, 200, 500, 300, 600}));
+  for (const char *bad : {"0/3", "4/3", "1", "a/b", "1/0"})
+    EXPECT_EQ(errorOf(std::string("--context 64 --head-dim 64 --part ") + bad),
+              std::string("part: expected N/M with 1 <= N <= M, got \"") + bad + "\"");
+  EXPECT_EQ(errorOf("--context 64 --head-dim 64 --part 2/2"), "part: expected at most 1 parts, got 2/2");
+}
+
 TEST(ProblemFlags, aMergeIsAProblemToo) {
   Problem problem = llvm::cantFail(parsed("--mode merge --shards 4 --query-heads 8 --head-dim 64"))[0];
   EXPECT_EQ(problem.shards, 4);

@@ -16,6 +16,12 @@ TEST(Table, numbersAreAlignedRightAndTextLeft) {
                           "long name        -  3 adds, 1 load\n");
 }
 
+TEST(Table, markdownAlignsColumnsOfNumbers) {
+  Table table({"what", "time"});
+  table.add({"a|b", "5.57 us"});
+  EXPECT_EQ(table.markdown(), "| what | time |\n|---|---:|\n| a\\|b | 5.57 us |\n");
+}
+
 TEST(Table, csvQuotesWhatNeedsIt) {
   Table table({"what", "value"});
   table.add({"a,b", "say \"x\""});
