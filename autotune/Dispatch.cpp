@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace lla {
@@ -141,23 +142,31 @@ double splitsAt(llvm::ArrayRef<SplitPoint> points) {
   return plane[0];
 }
 
-/// The splits that this family may have for a problem: those of the field table, in whole clusters (of all splits: up
-/// to `mostCluster`), each with keys.
-std::vector<Schedule> variants(const Family &family, const Problem &problem, const Target &target, int64_t mostCluster,
-                               int64_t splitTiles) {
+/// Keys, or shards, that some row sees.
+int64_t visibleSpan(const Problem &problem) {
+  int64_t reach = problem.window ? problem.window + problem.queryLength - 1 : problem.foldLength();
+  return std::min(reach, problem.foldLength());
+}
+
+/// The splits that this family may have for a problem, `most` of them: those of the field table, in whole clusters (of
+/// all splits: up to `mostCluster`), each with keys.
+std::vector<Schedule> variants(const Family &family, const Problem &problem, const Target &target,
+                               int64_t mostCluster = portableCluster, int64_t splitTiles = 1,
+                               size_t most = std::numeric_limits<size_t>::max()) {
   std::vector<Schedule> all;
+  int64_t span = visibleSpan(problem);
   for (const ScheduleField &field : scheduleFields()) {
     if (llvm::StringRef(field.name) != "splits")
       continue;
     for (int64_t splits : field.values) {
-      if (family.clustersAll && splits > mostCluster)
+      if (all.size() == most || (family.clustersAll && splits > mostCluster))
         break;
       Schedule schedule = family.code;
       schedule.splits = splits;
       schedule.cluster = family.clustersAll ? splits : family.cluster;
       schedule.splitTiles = problem.ragged && splits > 1 ? splitTiles : 1;
       int64_t sharers = splits * resources(problem, schedule, target).keyWarps;
-      bool hasKeys = splits == 1 || (sharers - 1) * schedule.keys < problem.foldLength();
+      bool hasKeys = splits == 1 || (sharers - 1) * schedule.keys < span;
       if (hasKeys && !llvm::errorToBool(checkFeasible(problem, schedule, target)))
         all.push_back(schedule);
     }
@@ -217,7 +226,7 @@ private:
     double regret = mean([&](const Record &record) -> std::optional<double> {
       if (std::optional<TimedSchedule> fastest = fastestOf(record, family))
         return lossAt(record, fastest->microseconds);
-      if (variants(family, record.problem, target, portableCluster, 1).empty())
+      if (variants(family, record.problem, target, portableCluster, 1, /*most=*/1).empty())
         return std::nullopt; // Not possible there, which says nothing of here.
       return unknownLoss(record);
     });

@@ -187,12 +187,15 @@ bool runOnCuda(const Options &options, const Knobs &knobs) {
   return runOn(std::move(*executor), "cuda", options);
 }
 
-/// Compiles what the list would run on an architecture.
+/// Compiles what would run on an architecture.
 bool compileFor(const Target &target, const Options &options) {
   Report report(target.arch, options.verbose);
   CompileOptions compileOptions;
   compileOptions.ptxasPath = options.settings.ptxas;
-  forEachCase(casesOf(options, target), options.jobs, [&](const Case &entry) {
+  KernelMemory kernels;
+  std::vector<Case> cases = options.random ? randomCases(options.settings.seed, options.first, options.random, target)
+                                           : casesOf(options, target);
+  forEachCase(cases, options.jobs, [&](const Case &entry) {
     if (entry.problem.dtype == ElementType::F32 && !entry.problem.isMerge() && !target.isHost())
       return report.skipped(entry.name, "fp32 runs on the host only");
     std::vector<Schedule> schedules = entry.given;
@@ -200,7 +203,7 @@ bool compileFor(const Target &target, const Options &options) {
       schedules = schedulesOf(entry.problem, entry.schedules, target, options.settings.seed, options.settings.samples);
     for (const Schedule &schedule : schedules) {
       std::string what = fmt::format("problem {} schedule {}", toJson(entry.problem), toText(schedule));
-      llvm::Expected<Artifact> artifact = compile(entry.problem, target, schedule, compileOptions);
+      llvm::Expected<Artifact> artifact = kernels.compile({entry.problem, target, schedule, compileOptions});
       if (artifact)
         report.passed(entry.name, fmt::format("{:.0f} ms, {} registers, {} bytes spilled: {}",
                                               artifact->compileMilliseconds + artifact->assembleMilliseconds,
@@ -209,7 +212,9 @@ bool compileFor(const Target &target, const Options &options) {
         report.failed(entry.name, llvm::toString(artifact.takeError()) + "\n       " + what);
     }
   });
-  return report.finish();
+  bool isRight = report.finish();
+  std::printf("%s: %lld kernels\n", target.arch.c_str(), static_cast<long long>(kernels.size()));
+  return isRight;
 }
 
 int run(Options &options) {

@@ -97,12 +97,15 @@ std::vector<Record> grid(const Machine &machine) {
 TEST(Dispatch, BetweenTunedShapesItIsNearlyTheBest) {
   Machine machine;
   std::vector<Record> records = grid(machine);
-  double sum = 0, worst = 0, defaults = 0;
+  double sum = 0, worst = 0, defaults = 0, nearests = 0;
   int64_t shapes = 0;
   for (int64_t sequences : {2, 3, 4, 16, 24, 32, 128, 200, 256, 1024})
     for (int64_t context : {700, 1024, 3000, 4096, 16384}) {
       Problem problem = shape(sequences, context);
-      DispatchAnswer answer = dispatch(around(problem, records), problem, machine.gpu);
+      std::vector<Neighbour> neighbours = around(problem, records);
+      DispatchAnswer answer = dispatch(neighbours, problem, machine.gpu);
+      DispatchAnswer nearest = dispatch(llvm::ArrayRef(neighbours).take_front(), problem, machine.gpu);
+      nearests += machine.regret(problem, nearest.schedule);
       EXPECT_FALSE(llvm::errorToBool(checkFeasible(problem, answer.schedule, machine.gpu)));
       double regret = machine.regret(problem, answer.schedule);
       sum += regret;
@@ -113,6 +116,7 @@ TEST(Dispatch, BetweenTunedShapesItIsNearlyTheBest) {
   EXPECT_LE(sum / static_cast<double>(shapes), 0.015);
   EXPECT_LE(worst, 0.12);
   EXPECT_LT(sum, 0.5 * defaults) << "or there is nothing to learn";
+  EXPECT_LT(sum, 0.7 * nearests) << "or one record knows as much";
 }
 
 TEST(Dispatch, HeldOutShapesAreAskedWithoutTheirOwnRecord) {
