@@ -23,6 +23,7 @@
 #include "tools/lla/Table.h"
 #include "tools/lla/TargetFlag.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/raw_ostream.h"
 #include <fmt/format.h>
 
 using nlohmann::ordered_json;
@@ -313,8 +314,16 @@ llvm::Error benchAll(const BenchFlags &flags, Knobs &knobs) {
       rows.push_back(std::move(*row));
       continue;
     }
-    failed = row.takeError();
-    break;
+    if (problems->size() == 1 || interrupted()) {
+      llvm::consumeError(std::move(failed));
+      failed = row.takeError();
+      break;
+    }
+    // The others have times all the same; the first failure decides the exit code.
+    auto [kind, text] = describe(row.takeError());
+    llvm::errs() << "lla: " << titleOf(problem) << ": " << text << "\n";
+    if (!failed)
+      failed = failure(kind, fmt::format("{}: no times", titleOf(problem)));
   }
   printRows(rows, *device, *rivals, flags.output);
   return failed;
