@@ -180,18 +180,26 @@ public:
       : neighbours(neighbours), problem(problem), target(target) {}
 
   DispatchAnswer run() const {
-    DispatchAnswer best = ofDefault();
+    DispatchAnswer byDefault = ofDefault();
+    std::vector<DispatchAnswer> all = candidates();
+    return !all.empty() && all.front().regret < byDefault.regret ? all.front() : byDefault;
+  }
+
+  /// The least regret first; of equals, that of the nearer winner.
+  std::vector<DispatchAnswer> candidates() const {
+    std::vector<DispatchAnswer> all;
     std::vector<Family> seen;
     for (const Neighbour &neighbour : neighbours) // Only winners: what never was the fastest is no candidate.
       for (const Family &family : familiesOf(neighbour.record.schedule)) {
         if (llvm::is_contained(seen, family))
           continue;
         seen.push_back(family);
-        if (std::optional<DispatchAnswer> answer = ofFamily(family, neighbour.layer))
-          if (answer->regret < best.regret)
-            best = *answer;
+        if (std::optional<DispatchAnswer> answer = ofFamily(family, neighbour.layer)) {
+          auto place = llvm::find_if(all, [&](const DispatchAnswer &other) { return other.regret > answer->regret; });
+          all.insert(place, std::move(*answer));
+        }
       }
-    return best;
+    return all;
   }
 
 private:
@@ -284,6 +292,11 @@ private:
 
 DispatchAnswer dispatch(llvm::ArrayRef<Neighbour> neighbours, const Problem &problem, const Target &target) {
   return Dispatch(neighbours, problem, target).run();
+}
+
+std::vector<DispatchAnswer> dispatchCandidates(llvm::ArrayRef<Neighbour> neighbours, const Problem &problem,
+                                               const Target &target) {
+  return Dispatch(neighbours, problem, target).candidates();
 }
 
 std::vector<TimedSchedule> alternativesOf(const TuneResult &result) {

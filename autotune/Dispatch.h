@@ -37,6 +37,10 @@ struct DispatchAnswer {
 /// Feasible. `neighbours` are of the problem's kind and the target's class of device.
 DispatchAnswer dispatch(llvm::ArrayRef<Neighbour> neighbours, const Problem &problem, const Target &target);
 
+/// All that it weighs but for the default schedule, the most promising first: what a search tries first.
+std::vector<DispatchAnswer> dispatchCandidates(llvm::ArrayRef<Neighbour> neighbours, const Problem &problem,
+                                               const Target &target);
+
 /// What a record keeps for dispatches beside its winner: of each family the fastest few, as far as they came close.
 /// The fastest first.
 std::vector<TimedSchedule> alternativesOf(const TuneResult &result);

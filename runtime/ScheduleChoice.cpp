@@ -4,6 +4,7 @@
 #include "autotune/Dispatch.h"
 #include "dialect/Spec/Fields.h"
 #include "runtime/MissRules.h"
+#include "llvm/ADT/STLExtras.h"
 #include <fmt/format.h>
 
 namespace lla {
@@ -56,6 +57,21 @@ ScheduleAnswer chooseSchedule(const Cache *cache, const Problem &problem, const 
     return defaultAnswer(problem, target, match.reason.empty() ? "no record of this kind" : match.reason);
   }
   return defaultAnswer(problem, target, "no record of this kind");
+}
+
+std::vector<Schedule> searchHints(const Cache *cache, const Problem &problem, const Target &target,
+                                  const MeasurementPolicy &policy) {
+  constexpr size_t most = 6;
+  std::vector<Schedule> hints;
+  if (!cache)
+    return hints;
+  if (Match match = cache->match(problem, target, policy); match.grade == MatchGrade::Exact)
+    hints.push_back(match.record.schedule);
+  std::vector<Neighbour> around = cache->neighbours(problem, target, policy, dispatchOctaves, dispatchNeighbours);
+  for (const DispatchAnswer &answer : dispatchCandidates(around, problem, target))
+    if (hints.size() < most && !llvm::is_contained(hints, answer.schedule))
+      hints.push_back(answer.schedule);
+  return hints;
 }
 
 llvm::Expected<ScheduleAnswer> decideSchedule(TuneMode mode, const Cache *cache, const Problem &problem,

@@ -34,6 +34,10 @@ ScheduleAnswer chooseSchedule(const Cache *cache, const Problem &problem, const 
 llvm::Expected<ScheduleAnswer> decideSchedule(TuneMode mode, const Cache *cache, const Problem &problem,
                                               const Target &target, const MeasurementPolicy &policy);
 
+/// What a search tries right after the default schedule: the problem's own record, then what a dispatch weighs.
+std::vector<Schedule> searchHints(const Cache *cache, const Problem &problem, const Target &target,
+                                  const MeasurementPolicy &policy);
+
 /// How records of a target are measured unless somebody says otherwise: warm; graph replay on a GPU.
 MeasurementPolicy defaultPolicy(const Target &target);
 

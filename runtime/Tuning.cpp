@@ -3,6 +3,7 @@
 #include "runtime/Tuning.h"
 #include "autotune/Dispatch.h"
 #include "runtime/RuntimeError.h"
+#include "runtime/ScheduleChoice.h"
 #include "runtime/Toolkit.h"
 #include "runtime/cuda/EvaluatorProcess.h"
 #include <algorithm>
@@ -149,6 +150,7 @@ llvm::Expected<Schedule> tuneAndRecord(const Problem &problem, std::shared_ptr<E
   std::unique_ptr<Evaluator> evaluator =
       makeEvaluator(problem, executor, evaluatorOptions(knobs, target, policy, cache), knobs);
   TuneOptions options;
+  options.hints = searchHints(cache.get(), problem, target, policy);
   options.effort = presetOf(knobs.effort);
   if (knobs.budgetSeconds > 0)
     options.effort.limits.seconds = knobs.budgetSeconds;

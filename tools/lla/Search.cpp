@@ -104,9 +104,7 @@ llvm::Expected<SearchOutcome> search(const SearchRequest &request, const Knobs &
   Progress progress = Progress::onStandardError(titleOf(problem), request.quiet);
   TuneOptions options;
   options.effort = request.preset;
-  ScheduleAnswer known = chooseSchedule(request.cache.get(), problem, target, request.policy);
-  if (known.source != ScheduleSource::Default)
-    options.hints.push_back(known.schedule);
+  options.hints = searchHints(request.cache.get(), problem, target, request.policy);
   options.finished = std::move(log->finished);
   options.log = log->writer ? &*log->writer : nullptr;
   options.onEvent = [&](const TuneEvent &event) { progress.show(event); };

@@ -224,6 +224,11 @@ TEST_F(OneRecord, LeastRegretOverAllNeighboursWins) {
   Problem problem = shape(8, 5400);
   ASSERT_LT(shapeDistance(problem, record.problem), shapeDistance(problem, other.problem));
   EXPECT_EQ(dispatch(around(problem, {record, other}), problem, gpu).schedule.keys, 16);
+  std::vector<DispatchAnswer> both = dispatchCandidates(around(problem, {record, other}), problem, gpu);
+  ASSERT_EQ(both.size(), 2u);
+  EXPECT_EQ(both[0].schedule.keys, 16);
+  EXPECT_EQ(both[1].schedule.keys, 32);
+  EXPECT_LT(both[0].regret, both[1].regret);
   EXPECT_EQ(ask(problem).schedule.keys, 32);
 }
 

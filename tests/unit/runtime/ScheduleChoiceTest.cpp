@@ -92,6 +92,22 @@ TEST_F(ScheduleChoiceTest, TheDispatchMayPreferTheDefault) {
   EXPECT_TRUE(choose(problem(4200)).needsNoTuning) << "its bucket was tuned, whatever came out";
 }
 
+TEST_F(ScheduleChoiceTest, ASearchTriesTheRecordsSchedulesFirst) {
+  auto hints = [&](int64_t context) { return searchHints(&cache, problem(context), target, defaultPolicy(target)); };
+  EXPECT_TRUE(hints(4096).empty());
+  EXPECT_TRUE(searchHints(nullptr, problem(4096), target, defaultPolicy(target)).empty());
+  Record own = keep(problem(4096), 4, deviceClass(target));
+  Record other = keep(problem(8192), 4, deviceClass(target));
+  other.schedule.keys = own.schedule.keys * 2;
+  other.when = 2;
+  ASSERT_EQ(textOf(cache.records.put(other)), "");
+  std::vector<Schedule> first = hints(4096);
+  ASSERT_EQ(first.size(), 2u);
+  EXPECT_EQ(first[0], own.schedule);
+  EXPECT_EQ(first[1].keys, other.schedule.keys);
+  EXPECT_EQ(hints(16384).size(), 2u);
+}
+
 TEST_F(ScheduleChoiceTest, SplitsFollowTheShape) {
   keep(problem(4096), 4, deviceClass(target));
   Problem wider = problem(4096);
