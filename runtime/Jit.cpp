@@ -2,12 +2,12 @@
 
 #include "runtime/Jit.h"
 #include "dialect/Spec/Fields.h"
+#include "runtime/Notices.h"
 #include "runtime/RuntimeError.h"
 #include "runtime/Toolkit.h"
 #include "runtime/Tuning.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
-#include <atomic>
 #include <chrono>
 #include <fmt/format.h>
 #include <map>
@@ -29,6 +29,22 @@ private:
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
 };
 
+/// Where decisions of this source are counted; null: nowhere.
+int64_t JitStatistics::*counterOf(ScheduleSource source) {
+  switch (source) {
+  case ScheduleSource::Exact:
+    return &JitStatistics::exactSchedules;
+  case ScheduleSource::Nearest:
+    return &JitStatistics::nearestSchedules;
+  case ScheduleSource::Default:
+    return &JitStatistics::defaultSchedules;
+  case ScheduleSource::Given:
+  case ScheduleSource::Tuned:
+    return nullptr;
+  }
+  return nullptr;
+}
+
 } // namespace
 
 llvm::StringRef name(CodeSource source) { return nameIn(codeSources, source); }
@@ -40,14 +56,24 @@ struct Jit::Slot {
 };
 
 struct Jit::State {
-  std::mutex mutex; ///< Guards the three maps.
+  std::mutex mutex; ///< Guards the three maps and the statistics.
   std::map<std::string, std::shared_ptr<Slot>> slots;
   std::map<std::string, ScheduleAnswer> decisions;
   std::map<std::string, int64_t> asked; ///< Problems and how often, for the capture.
   std::mutex deciding;                  ///< One search at a time: it wants the device for itself.
   std::once_flag toolchainRead;
   Toolchain toolchain;
-  std::atomic<int64_t> memoryHits = 0, artifactHits = 0, compiles = 0, compileFailures = 0, tunes = 0;
+  JitStatistics statistics;
+
+  template <class Change> void count(Change change) {
+    std::lock_guard<std::mutex> lock(mutex);
+    change(statistics);
+  }
+  std::optional<ScheduleAnswer> known(const std::string &problem) {
+    std::lock_guard<std::mutex> lock(mutex);
+    auto found = decisions.find(problem);
+    return found == decisions.end() ? std::nullopt : std::optional(found->second);
+  }
 };
 
 Jit::Jit(std::shared_ptr<Executor> executor, JitOptions options)
@@ -71,12 +97,11 @@ Jit::~Jit() {
 
 llvm::Expected<ScheduleAnswer> Jit::decide(const Problem &problem) {
   std::string key = toJson(problem);
-  {
-    std::lock_guard<std::mutex> lock(state->mutex);
-    if (auto known = state->decisions.find(key); known != state->decisions.end())
-      return known->second;
-  }
+  if (std::optional<ScheduleAnswer> known = state->known(key))
+    return *known;
   std::lock_guard<std::mutex> lock(state->deciding);
+  if (std::optional<ScheduleAnswer> known = state->known(key)) // Another thread has decided meanwhile.
+    return *known;
   const Target &target = device->target();
   llvm::Expected<ScheduleAnswer> answer =
       decideSchedule(options.tune, options.cache.get(), problem, target, options.policy);
@@ -85,16 +110,24 @@ llvm::Expected<ScheduleAnswer> Jit::decide(const Problem &problem) {
   if (options.tune == TuneMode::Tune && !answer->needsNoTuning && options.tuner) {
     if (llvm::Error error = checkMaySearch(options.misses, problem, device->name()))
       return std::move(error);
-    ++state->tunes;
+    Stopwatch searching;
     llvm::Expected<Schedule> tuned = options.tuner(problem, options.policy);
+    double milliseconds = searching.milliseconds();
+    state->count([&](JitStatistics &sum) {
+      ++sum.tunes;
+      sum.tuneMilliseconds += milliseconds;
+    });
     if (!tuned)
       return tuned.takeError();
+    note(LogLevel::Info, fmt::format("searched a schedule of {} in {:.0f} ms", problem.kernelName(), milliseconds));
     *answer = {*tuned, ScheduleSource::Tuned, "", "searched in this process", true};
   }
   // A record may stem from an older formula; the default never fails this.
   if (llvm::Error error = checkFeasible(problem, answer->schedule, target))
     return withKind(FailureKind::Compile, std::move(error));
   std::lock_guard<std::mutex> mapLock(state->mutex);
+  if (int64_t JitStatistics::*counter = counterOf(answer->source))
+    ++(state->statistics.*counter);
   return state->decisions.emplace(key, std::move(*answer)).first->second;
 }
 
@@ -119,7 +152,7 @@ llvm::Expected<JitAnswer> Jit::get(const Problem &problem, const ScheduleAnswer 
   }
   std::lock_guard<std::mutex> lock(slot->making);
   if (slot->answer) {
-    ++state->memoryHits;
+    state->count([](JitStatistics &sum) { ++sum.memoryHits; });
     JitAnswer answer = *slot->answer;
     answer.schedule = schedule;
     answer.code = CodeSource::Memory;
@@ -134,9 +167,16 @@ llvm::Expected<JitAnswer> Jit::get(const Problem &problem, const ScheduleAnswer 
   answer.report = artifact->report;
   Stopwatch loading;
   llvm::Expected<std::unique_ptr<LoadedKernel>> kernel = device->load(*artifact, problem, schedule.schedule);
+  answer.loadMilliseconds = loading.milliseconds();
+  state->count([&](JitStatistics &sum) {
+    sum.loadFailures += !kernel;
+    (answer.code == CodeSource::Cache ? sum.artifactLoadMilliseconds : sum.compiledLoadMilliseconds) +=
+        answer.loadMilliseconds;
+  });
   if (!kernel)
     return kernel.takeError();
-  answer.loadMilliseconds = loading.milliseconds();
+  note(LogLevel::Debug, fmt::format("loaded {} ({}) in {:.2f} ms", artifact->kernelName, name(answer.code).str(),
+                                    answer.loadMilliseconds));
   answer.kernel = std::move(*kernel);
   slot->answer = answer;
   return answer;
@@ -152,36 +192,52 @@ llvm::Expected<Artifact> Jit::obtain(const Problem &problem, const Schedule &sch
       return made.takeError();
     return fromStored(std::move(*made));
   }
+  Stopwatch looking;
   llvm::Expected<ObtainedArtifact> obtained = options.cache->artifacts.obtain(key, make);
   if (!obtained)
     return obtained.takeError();
   answer.notice = obtained->notice;
   if (obtained->wasCached) {
     answer.code = CodeSource::Cache;
-    ++state->artifactHits;
+    state->count([&](JitStatistics &sum) {
+      ++sum.artifactHits;
+      sum.artifactMilliseconds += looking.milliseconds();
+    });
   }
   return fromStored(std::move(obtained->artifact));
 }
 
 llvm::Expected<StoredArtifact> Jit::make(const Problem &problem, const Schedule &schedule, const Key &key,
                                          JitAnswer &answer) {
+  state->count([](JitStatistics &sum) { ++sum.misses; });
   CompileRequest request{problem, device->target(), schedule, options.compile};
   const ArtifactStore *store = options.cache ? &options.cache->artifacts : nullptr;
   if (llvm::Error error = checkMayCompile(options.misses, request, key, store))
     return std::move(error);
   Stopwatch compiling;
-  ++state->compiles;
   llvm::Expected<Artifact> artifact = options.compiler(request);
   answer.code = CodeSource::Compiled;
   answer.compileMilliseconds = compiling.milliseconds();
-  if (artifact)
+  state->count([&](JitStatistics &sum) {
+    ++sum.compiles;
+    sum.compileFailures += !artifact;
+    sum.compileMilliseconds += answer.compileMilliseconds;
+  });
+  if (artifact) {
+    note(LogLevel::Info, fmt::format("compiled {} in {:.0f} ms", artifact->kernelName, answer.compileMilliseconds));
     return toStored(*artifact);
-  ++state->compileFailures;
+  }
   return withKind(FailureKind::Compile, artifact.takeError());
 }
 
+void Jit::note(LogLevel level, const std::string &text) const {
+  if (options.note)
+    options.note(level, text);
+}
+
 JitStatistics Jit::statistics() const {
-  return {state->memoryHits, state->artifactHits, state->compiles, state->compileFailures, state->tunes};
+  std::lock_guard<std::mutex> lock(state->mutex);
+  return state->statistics;
 }
 
 JitOptions jitOptions(const Knobs &knobs, std::shared_ptr<Executor> executor) {
@@ -192,6 +248,7 @@ JitOptions jitOptions(const Knobs &knobs, std::shared_ptr<Executor> executor) {
   options.compile = compileOptions(knobs, executor->target());
   options.cache = openCache(knobs);
   options.capture = knobs.capture;
+  options.note = [knobs](LogLevel level, const std::string &text) { note(knobs, level, text); };
   // The worker is looked for when there is something to compile: a hit in the cache needs none.
   options.compiler = [knobs](const CompileRequest &request) {
     return CompileWorkers(workerOptions(knobs)).compile(request);

@@ -34,10 +34,21 @@ struct JitAnswer {
   std::string notice; ///< What went wrong without doing harm, e.g. that the cache is full.
 };
 
+/// Sums over all calls so far; milliseconds of wall clock.
 struct JitStatistics {
-  int64_t memoryHits = 0, artifactHits = 0, compiles = 0, compileFailures = 0, tunes = 0;
+  int64_t memoryHits = 0, artifactHits = 0;
+  int64_t misses = 0; ///< Kernels found nowhere: compiled, or refused.
+  int64_t compiles = 0, compileFailures = 0, loadFailures = 0;
+  double artifactMilliseconds = 0, compileMilliseconds = 0;          ///< To find an artifact, and to make one.
+  double artifactLoadMilliseconds = 0, compiledLoadMilliseconds = 0; ///< To load them.
+  /// Decisions, each problem once: by an exact record, by a near one, by none.
+  int64_t exactSchedules = 0, nearestSchedules = 0, defaultSchedules = 0;
+  int64_t tunes = 0;
+  double tuneMilliseconds = 0;
 };
 
+/// Takes a message; called from any thread.
+using NoteFunction = std::function<void(LogLevel level, const std::string &text)>;
 /// Searches a schedule for `problem` on this executor, measured as `policy` says, and records it.
 using TuneFunction = std::function<llvm::Expected<Schedule>(const Problem &problem, const MeasurementPolicy &policy)>;
 
@@ -50,6 +61,7 @@ struct JitOptions {
   TuneFunction tuner;           ///< Needed with TuneMode::Tune only.
   std::shared_ptr<Cache> cache; ///< May be null: no records, and kernels in memory only.
   std::string capture;          ///< File that gets the problems asked for and how often; empty: none.
+  NoteFunction note;            ///< Told of each compile, search and load; may be null.
 };
 /// As the environment says: cache opened, compiles in workers, tuning as in Tuning.h.
 JitOptions jitOptions(const Knobs &knobs, std::shared_ptr<Executor> executor);
@@ -77,6 +89,7 @@ private:
   llvm::Expected<Artifact> obtain(const Problem &problem, const Schedule &schedule, JitAnswer &answer);
   llvm::Expected<StoredArtifact> make(const Problem &problem, const Schedule &schedule, const Key &key,
                                       JitAnswer &answer);
+  void note(LogLevel level, const std::string &text) const;
 
   std::shared_ptr<Executor> device;
   JitOptions options;
