@@ -68,12 +68,17 @@ std::optional<std::string> findWorker(const Knobs &knobs) {
   llvm::SmallString<256> executable;
   if (llvm::sys::fs::real_path("/proc/self/exe", executable))
     executable.clear();
-  std::string library = ownFile();
-  for (llvm::StringRef file : {llvm::StringRef(executable), llvm::StringRef(library)})
-    if (llvm::StringRef folder = llvm::sys::path::parent_path(file); !folder.empty())
-      for (const std::string &place : {folder.str(), (folder + "/../bin").str()})
-        if (std::optional<std::string> worker = workerIn(place))
-          return worker;
+  // The library's own first: somebody's executable may stand beside the worker of another version. A library may be in
+  // lib, or in lib/x86_64-linux-gnu.
+  auto folderOf = [](llvm::StringRef file) { return llvm::sys::path::parent_path(file).str(); };
+  std::vector<std::string> places;
+  if (std::string folder = folderOf(ownFile()); !folder.empty())
+    places = {folder, folder + "/../bin", folder + "/../../bin"};
+  if (std::string folder = folderOf(executable); !folder.empty())
+    places.insert(places.end(), {folder, folder + "/../bin"});
+  for (const std::string &place : places)
+    if (std::optional<std::string> worker = workerIn(place))
+      return worker;
   for (const std::string &folder : knobs.searchPath)
     if (std::optional<std::string> worker = workerIn(folder))
       return worker;

@@ -57,8 +57,8 @@ struct WorkerOptions {
   int64_t jobs = 0; ///< Children at a time in `compileAll`; 0: one per CPU.
   std::string temporary = "/tmp";
 };
-/// The worker to use: LLA_WORKER; else `lla` beside the running executable, or beside the library this code is
-/// in; else on PATH; else none, which is said once on stderr.
+/// The worker to use: LLA_WORKER; else `lla` beside the library (or executable) this code is in, or beside the running
+/// executable; else on PATH; else none, which is said once.
 WorkerOptions workerOptions(const Knobs &knobs);
 
 class CompileWorkers {

@@ -44,11 +44,13 @@ llvm::Expected<std::unique_ptr<Executor>> openDevice(llvm::StringRef target, con
       return device.takeError();
     return openCudaExecutor(static_cast<int>(*device), knobs);
   }
+  constexpr const char *devices = "a device (host, host:THREADS, cuda, cuda:N)";
   llvm::Expected<Target> named = namedTarget(target);
-  if (!named)
-    return withKind(FailureKind::Usage, named.takeError());
-  return failure(FailureKind::NoDevice,
-                 fmt::format("target: expected a device (host, cuda, cuda:N), got the architecture {}", target.str()));
+  if (named)
+    return failure(FailureKind::NoDevice,
+                   fmt::format("target: expected {}, got the architecture {}", devices, target.str()));
+  llvm::consumeError(named.takeError());
+  return failure(FailureKind::Usage, fmt::format("target: expected {}, got \"{}\"", devices, target.str()));
 }
 
 } // namespace

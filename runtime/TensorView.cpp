@@ -92,18 +92,17 @@ llvm::Error checkStrides(NamedView tensor, int64_t alignment) {
   const TensorView &view = *tensor.view;
   if (view.sizes[3] > 1 && view.strides[3] != 1)
     return usage(fmt::format("{}.stride(dim): expected 1, got {}", tensor.name, view.strides[3]));
-  for (unsigned dimension : {0u, 1u, 2u, 4u}) {
-    if (sizeOf(view, dimension) <= 1)
-      continue; // Never multiplied by more than 0.
-    int64_t stride = strideOf(view, dimension);
-    if (stride < 0)
+  constexpr unsigned stepped[] = {0, 1, 2, 4};
+  auto isStepped = [&](unsigned dimension) { return sizeOf(view, dimension) > 1; }; // Else multiplied by 0 at most.
+  for (unsigned dimension : stepped)
+    if (int64_t stride = strideOf(view, dimension); isStepped(dimension) && stride < 0)
       return usage(fmt::format("{}.stride({}): expected >= 0, got {}", tensor.name, dimensionNames[dimension], stride));
-    if (strideBytes(view, dimension) % alignment)
-      return usage(fmt::format("{}.stride({}): expected a multiple of {} bytes, got {} elements", tensor.name,
-                               dimensionNames[dimension], alignment, stride));
-  }
-  if (!isAddressable(view))
+  if (!isAddressable(view)) // Before a stride is multiplied.
     return usage(fmt::format("{}.stride: expected offsets below 2^60 elements, got more", tensor.name));
+  for (unsigned dimension : stepped)
+    if (isStepped(dimension) && strideBytes(view, dimension) % alignment)
+      return usage(fmt::format("{}.stride({}): expected a multiple of {} bytes, got {} elements", tensor.name,
+                               dimensionNames[dimension], alignment, strideOf(view, dimension)));
   return llvm::Error::success();
 }
 
