@@ -1,0 +1,34 @@
+//===- Status.h - errors as status codes ----------------------------------===//
+#ifndef LLA_RUNTIME_CAPI_STATUS_H
+#define LLA_RUNTIME_CAPI_STATUS_H
+
+#include "runtime/capi/lla.h"
+#include "llvm/Support/Error.h"
+#include <exception>
+#include <new>
+#include <string>
+
+namespace lla::capi {
+
+/// Keeps the message for lla_last_error of this thread, and gives the status.
+lla_status fail(lla_status status, const std::string &message) noexcept;
+/// Likewise of an error; success is LLA_OK.
+lla_status toStatus(llvm::Error error) noexcept;
+/// The two parts of an error, for others than the last error.
+std::pair<lla_status, std::string> split(llvm::Error error);
+
+/// Runs the body of a function of the API: nothing leaves it by an exception.
+template <class Body> lla_status guarded(Body body) noexcept {
+  try {
+    return body();
+  } catch (const std::bad_alloc &) {
+    return fail(LLA_ERROR_MEMORY, "memory: expected enough for this call, got none");
+  } catch (const std::exception &exception) {
+    return fail(LLA_ERROR_INTERNAL, exception.what());
+  } catch (...) {
+    return fail(LLA_ERROR_INTERNAL, "an exception of unknown type");
+  }
+}
+
+} // namespace lla::capi
+#endif

@@ -1,0 +1,50 @@
+//===- Structs.h - the structs of the C API, checked and translated -------===//
+//
+// Each begins with the size that the caller knows. What is shorter than ours is
+// completed by zeros; what is longer may only hold zeros beyond it.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_RUNTIME_CAPI_STRUCTS_H
+#define LLA_RUNTIME_CAPI_STRUCTS_H
+
+#include "dialect/Spec/Problem.h"
+#include "runtime/TensorView.h"
+#include "runtime/capi/lla.h"
+#include <cstring>
+
+namespace lla::capi {
+
+/// Success if `size` bytes at `given` can be read as a struct of `known` bytes, the first version of which had `least`.
+/// Never allocates on success.
+llvm::Error checkStruct(const char *name, const void *given, size_t least, size_t known);
+
+/// A struct of the caller's, as this library knows it. `least` is its size in the first version.
+template <class Struct>
+llvm::Error readStruct(const char *name, const Struct *given, Struct &known, size_t least = sizeof(Struct)) {
+  if (llvm::Error error = checkStruct(name, given, least, sizeof(Struct)))
+    return error;
+  known = {};
+  std::memcpy(&known, given, std::min(given->struct_size, sizeof(Struct)));
+  return llvm::Error::success();
+}
+
+/// The caller's struct gets what it has room for; its struct_size stays.
+template <class Struct>
+llvm::Error writeStruct(const char *name, Struct known, Struct *given, size_t least = sizeof(Struct)) {
+  if (llvm::Error error = checkStruct(name, given, least, sizeof(Struct)))
+    return error;
+  known.struct_size = given->struct_size;
+  std::memcpy(given, &known, std::min(given->struct_size, sizeof(Struct)));
+  return llvm::Error::success();
+}
+
+/// The problem, not normalised. Fails with Usage, naming the field.
+llvm::Expected<Problem> toProblem(const lla_problem *given);
+lla_problem fromProblem(const Problem &problem);
+
+/// The tensors of a call of `problem`, which is normalised, on `device`: what it has is given and what it has not is
+/// null; rank, type and device are right. Sizes and addresses are for Plan::run to check. Never allocates on success.
+llvm::Error readTensors(const Problem &problem, lla_device device, const lla_tensors *given, AttentionTensors &tensors);
+
+} // namespace lla::capi
+#endif

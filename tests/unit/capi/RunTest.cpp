@@ -1,0 +1,258 @@
+//===- RunTest.cpp - what calls of the C API compute ----------------------===//
+
+#include "HostCall.h"
+#include <atomic>
+#include <cmath>
+#include <dlfcn.h>
+#include <thread>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define LLA_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LLA_SANITIZED 1
+#endif
+#endif
+
+#ifndef LLA_SANITIZED
+// Every malloc of this process comes here, the library's too: a run can be shown to make none.
+extern "C" void *__libc_malloc(size_t bytes);
+static std::atomic<int64_t> allocations = 0;
+extern "C" __attribute__((visibility("default"))) void *malloc(size_t bytes) {
+  ++allocations;
+  return __libc_malloc(bytes);
+}
+#endif
+
+namespace {
+
+constexpr double tolerance = 2e-6;
+
+TEST(Run, ComputesTheFormula) {
+  HostCall call(smallProblem());
+  HostPlan plan(call.problem);
+  ASSERT_OK(plan.run(call.tensors));
+  EXPECT_LE(call.error(), tolerance);
+}
+
+TEST(Run, HasEveryFieldOfTheProblem) {
+  auto expectRight = [](const lla_problem &problem, const char *what) {
+    SCOPED_TRACE(what);
+    HostCall call(problem);
+    HostPlan plan(problem);
+    ASSERT_OK(plan.run(call.tensors));
+    EXPECT_LE(call.error(), tolerance);
+  };
+  lla_problem problem = smallProblem();
+  problem.layout = LLA_LAYOUT_BHSD;
+  expectRight(problem, "bhsd");
+  problem.mode = LLA_MODE_PREFILL;
+  problem.query_length = 9;
+  problem.causal = 1;
+  expectRight(problem, "causal prefill, bhsd");
+  problem.window = 5;
+  expectRight(problem, "window");
+  problem.probe = LLA_PROBE_NONE;
+  expectRight(problem, "softmax");
+  problem = smallProblem();
+  problem.has_scale = 1;
+  problem.scale = 0.7;
+  expectRight(problem, "scale");
+  problem.ragged = 1;
+  expectRight(problem, "ragged");
+  problem.page_size = 8;
+  expectRight(problem, "ragged and paged");
+  problem.ragged = 0;
+  problem.layout = LLA_LAYOUT_BHSD;
+  expectRight(problem, "paged, bhsd");
+}
+
+TEST(Run, FollowsStridesAndOffsets) {
+  HostCall call(smallProblem());
+  for (HostTensor *tensor : {&call.q, &call.k, &call.v, &call.r, &call.o})
+    tensor->spread();
+  HostPlan plan(call.problem);
+  ASSERT_OK(plan.run(call.tensors));
+  EXPECT_LE(call.error(), tolerance);
+}
+
+TEST(Run, TakesLessThanPlanned) {
+  HostCall call(smallProblem());
+  HostPlan plan(call.problem);
+  for (int64_t context : {1, 7, 0}) {
+    for (HostTensor *tensor : {&call.q, &call.k, &call.v, &call.r, &call.o})
+      tensor->shape[0] = 1;
+    call.k.shape[1] = call.v.shape[1] = context;
+    ASSERT_OK(plan.run(call.tensors));
+    EXPECT_LE(call.error(), tolerance) << context; // Without a key: 0.
+  }
+}
+
+TEST(Run, AnEmptyBatchNeedsNoMemory) {
+  HostCall call(smallProblem());
+  HostPlan plan(call.problem);
+  for (HostTensor *tensor : {&call.q, &call.k, &call.v, &call.r, &call.o}) {
+    tensor->shape[0] = 0;
+    tensor->view.data = nullptr;
+  }
+  EXPECT_OK(plan.run(call.tensors));
+}
+
+TEST(Run, GivesTheState) {
+  lla_problem problem = smallProblem();
+  problem.state = 1;
+  HostCall call(problem);
+  HostPlan plan(problem);
+  ASSERT_OK(plan.run(call.tensors));
+  EXPECT_LE(call.error(), tolerance);
+  // lse of the first row, by its definition.
+  double sum = 0;
+  for (int64_t j = 0; j < problem.context; ++j) {
+    double s = 0;
+    for (int64_t d = 0; d < problem.head_dim; ++d)
+      s += call.q.values()[d] * call.k.values()[j * problem.kv_heads * problem.head_dim + d] / 4;
+    sum += std::exp(s);
+  }
+  EXPECT_NEAR(call.lse.values()[0], std::log(sum), 1e-5);
+}
+
+TEST(Run, ThreadsShareAPlan) {
+  lla_problem problem = smallProblem();
+  HostPlan plan(problem);
+  std::atomic<int> failures = 0;
+  std::vector<std::thread> team;
+  for (unsigned seed = 1; seed <= 8; ++seed)
+    team.emplace_back([&, seed] {
+      HostCall call(problem, seed);
+      Workspace own(plan.workspace->bytes);
+      for (int i = 0; i < 20; ++i)
+        failures += lla_plan_run(plan.plan, &call.tensors, own.data(), own.bytes, nullptr) != LLA_OK ||
+                    !(call.error() <= tolerance);
+    });
+  for (std::thread &thread : team)
+    thread.join();
+  EXPECT_EQ(failures, 0);
+}
+
+TEST(Run, ThreadsMayPrepareAtOnce) {
+  lla_problem problem = smallProblem();
+  problem.context = 41;
+  HostCall call(problem);
+  HostPlan plan(problem, /*prepare=*/false);
+  std::atomic<int> failures = 0;
+  std::vector<std::thread> team;
+  for (int i = 0; i < 4; ++i)
+    team.emplace_back([&] { failures += lla_plan_prepare(plan.plan) != LLA_OK; });
+  for (std::thread &thread : team)
+    thread.join();
+  EXPECT_EQ(failures, 0);
+  ASSERT_OK(plan.run(call.tensors));
+  EXPECT_LE(call.error(), tolerance);
+}
+
+#ifndef LLA_SANITIZED
+TEST(Run, AllocatesNothing) {
+  for (bool isPaged : {false, true}) {
+    lla_problem problem = smallProblem();
+    problem.ragged = isPaged;
+    problem.page_size = isPaged ? 8 : 0;
+    HostCall call(problem);
+    HostPlan plan(problem);
+    ASSERT_OK(plan.run(call.tensors));
+    int64_t before = allocations;
+    for (int i = 0; i < 10; ++i)
+      plan.run(call.tensors);
+    EXPECT_EQ(allocations - before, 0);
+    lla_plan_run(nullptr, nullptr, nullptr, 0, nullptr); // Has to write its message.
+    EXPECT_GT(allocations, before);                      // The counter counts the library's too.
+  }
+}
+#endif
+
+TEST(Plan, OutlivesItsContext) {
+  lla_context *context = nullptr;
+  lla_plan *plan = nullptr;
+  lla_problem problem = smallProblem();
+  HostCall call(problem);
+  ASSERT_OK(lla_context_create("host", &context));
+  ASSERT_OK(lla_plan_create(context, &problem, &plan));
+  ASSERT_OK(lla_context_destroy(context));
+  ASSERT_OK(lla_plan_prepare(plan));
+  size_t bytes = 0;
+  ASSERT_OK(lla_plan_workspace_size(plan, &bytes));
+  Workspace workspace(bytes);
+  ASSERT_OK(lla_plan_run(plan, &call.tensors, workspace.data(), bytes, nullptr));
+  EXPECT_LE(call.error(), tolerance);
+  EXPECT_OK(lla_plan_destroy(plan));
+}
+
+TEST(Plan, DescribesItself) {
+  lla_problem problem = smallProblem();
+  HostPlan plan(problem, /*prepare=*/false);
+  lla_plan_info info = LLA_PLAN_INFO_INIT;
+  ASSERT_OK(lla_plan_describe(plan.plan, &info));
+  EXPECT_EQ(info.is_prepared, 0);
+  EXPECT_STREQ(info.code_source, "");
+  EXPECT_STREQ(info.schedule_source, "default");
+  EXPECT_NE(std::string(info.schedule_reason), "");
+  EXPECT_EQ(info.workspace_bytes, plan.workspace->bytes);
+  ASSERT_OK(lla_plan_prepare(plan.plan));
+  ASSERT_OK(lla_plan_describe(plan.plan, &info));
+  EXPECT_EQ(info.is_prepared, 1);
+  EXPECT_NE(std::string(info.code_source), "");
+  // The problem can be read back, and is the same.
+  lla_problem back = LLA_PROBLEM_INIT;
+  ASSERT_OK(lla_problem_parse(info.problem, &back));
+  HostPlan again(back);
+  lla_plan_info other = LLA_PLAN_INFO_INIT;
+  ASSERT_OK(lla_plan_describe(again.plan, &other));
+  EXPECT_STREQ(other.problem, info.problem);
+  EXPECT_STREQ(other.schedule, info.schedule);
+  EXPECT_STREQ(other.code_source, "memory");
+}
+
+TEST(Merge, JoinsShards) {
+  lla_problem problem = smallProblem();
+  problem.state = 1;
+  HostCall whole(problem), part(problem);
+  HostPlan plan(problem);
+  const int64_t rows = problem.batch * problem.query_heads, elements = rows * problem.head_dim;
+  std::vector<int64_t> wide = {2, problem.batch, 1, problem.query_heads, problem.head_dim};
+  std::vector<int64_t> narrow = {2, problem.batch, 1, problem.query_heads};
+  HostTensor partO(wide), partVbar(wide), partLse(narrow), partTbar(narrow);
+  // Keys [0, 13) and [13, 40): views of the same k and v.
+  for (int shard : {0, 1}) {
+    int64_t first = shard ? 13 : 0, count = shard ? 27 : 13, key = problem.kv_heads * problem.head_dim;
+    for (HostTensor *tensor : {&part.k, &part.v}) {
+      tensor->shape[1] = count;
+      tensor->giveStrides({problem.context * key, key, problem.head_dim, 1});
+      tensor->view.byte_offset = first * key * sizeof(float);
+    }
+    ASSERT_OK(plan.run(part.tensors));
+    std::copy_n(part.o.values(), elements, partO.values() + shard * elements);
+    std::copy_n(part.vbar.values(), elements, partVbar.values() + shard * elements);
+    std::copy_n(part.lse.values(), rows, partLse.values() + shard * rows);
+    std::copy_n(part.tbar.values(), rows, partTbar.values() + shard * rows);
+  }
+  lla_problem merge = LLA_PROBLEM_INIT;
+  merge.mode = LLA_MODE_MERGE;
+  merge.batch = problem.batch;
+  merge.query_heads = merge.kv_heads = problem.query_heads;
+  merge.head_dim = problem.head_dim;
+  merge.shards = 4; // At most.
+  HostPlan merging(merge);
+  lla_tensors tensors = LLA_TENSORS_INIT;
+  tensors.part_o = &partO.view;
+  tensors.part_lse = &partLse.view;
+  tensors.part_tbar = &partTbar.view;
+  tensors.part_vbar = &partVbar.view;
+  tensors.o = &whole.o.view;
+  tensors.lse = &whole.lse.view;
+  tensors.tbar = &whole.tbar.view;
+  tensors.vbar = &whole.vbar.view;
+  ASSERT_OK(merging.run(tensors));
+  EXPECT_LE(whole.error(), 4 * tolerance);
+  expectFailure(merging.run(whole.tensors), LLA_ERROR_USAGE, "q: expected null");
+}
+
+} // namespace
