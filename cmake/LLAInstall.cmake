@@ -1,6 +1,7 @@
-# `cmake --install`: bin/, the archives, the headers of the runtime's API, and a
-# package that find_package(lla) takes (target lla::runtime). Included after the
-# product's folders and before the tests, so that it installs no test.
+# `cmake --install`: bin/, liblla and its header, the archives, the headers of the
+# runtime's API, and a package that find_package(lla) takes (targets lla::c and
+# lla::runtime). Included after the product's folders and before the tests, so that
+# it installs no test.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -27,9 +28,16 @@ install(TARGETS ${executables} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(TARGETS ${libraries} EXPORT lla ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(EXPORT lla FILE llaTargets.cmake NAMESPACE lla:: DESTINATION "${package}")
 foreach(folder dialect/Spec cache autotune runtime)
-  install(DIRECTORY ${folder}/ DESTINATION "${headers}/${folder}" FILES_MATCHING PATTERN "*.h" PATTERN "*.def")
+  install(DIRECTORY ${folder}/ DESTINATION "${headers}/${folder}"
+    FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN "capi" EXCLUDE)
 endforeach()
 install(FILES compiler/Artifact.h compiler/Compile.h DESTINATION "${headers}/compiler")
+
+# The C API is a package of its own within: it needs no LLVM where it is used.
+target_include_directories(LLAShared INTERFACE "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+install(TARGETS LLAShared EXPORT lla-c LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(EXPORT lla-c FILE llaCTargets.cmake NAMESPACE lla:: DESTINATION "${package}")
+install(FILES runtime/capi/lla.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(FILES LICENSE THIRD_PARTY_NOTICES.md README.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 configure_package_config_file(cmake/llaConfig.cmake.in "${PROJECT_BINARY_DIR}/llaConfig.cmake"

@@ -5,18 +5,20 @@ usage: run_snippets.py README ROOT BIN WORK
 
 A ```sh block that follows a line `<!-- test -->` is run by bash, all in order
 and in one empty folder (WORK) with BIN first on PATH; it fails if any command
-does. A path in backticks that starts with a folder of ROOT has to exist, and the
+does. A ```c block is compiled within snippet.c (by $CC with $CFLAGS, else cc),
+linked with the liblla beside BIN, and run. A path in backticks that starts with a folder of ROOT has to exist, and the
 table of environment variables has to have the rows of runtime/Knobs.def.
 """
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-SNIPPET = re.compile(r"^<!-- test -->\n+```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SNIPPET = re.compile(r"^<!-- test -->\n+```(sh|c)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 
 
@@ -35,6 +37,15 @@ def environment_differences(text, root):
         yield f"does not document {name}"
     for name in sorted(documented - knobs):
         yield f"documents {name}, which nothing reads"
+
+
+def command_for_c(snippet, root, binaries, work):
+    (work / "snippet.inc").write_text(snippet, encoding="utf-8")
+    library = binaries.parent / "lib"
+    compiler = shlex.split(os.environ.get("CC", "cc")) + shlex.split(os.environ.get("CFLAGS", ""))
+    return shlex.join([*compiler, "-std=c99", "-Wall", "-Wextra", "-Werror", str(root / "tests/readme/snippet.c"),
+                       f"-I{root}/runtime/capi", f"-I{work}", f"-L{library}", f"-Wl,-rpath,{library}", "-llla",
+                       "-o", str(work / "snippet")]) + " && ./snippet"
 
 
 def run(snippet, work, environment):
@@ -61,7 +72,10 @@ def main(arguments):
     work.mkdir(parents=True)
     environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
                    "LLA_CACHE_DIR": str(work / "cache")}
-    for snippet in snippets:
+    for language, snippet in snippets:
+        if language == "c":
+            print(snippet.rstrip())
+            snippet = command_for_c(snippet, root, binaries, work)
         status = run(snippet, work, environment)
         if status != 0:
             print(f"exit status {status}")

@@ -1,0 +1,23 @@
+# cmake -DNM=... -DFILE=liblla.so -DHEADER=lla.h -P check_exports.cmake: the library
+# exports the functions that its header declares, and nothing else.
+cmake_minimum_required(VERSION 3.25)
+execute_process(COMMAND "${NM}" --dynamic --defined-only --format=just-symbols "${FILE}"
+  OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "[^\n]+" exported "${text}")
+file(READ "${HEADER}" header)
+string(REGEX MATCHALL "LLA_API [^(;]*[ *]lla_[a-z_]+\\(" declarations "${header}")
+set(declared "")
+foreach(declaration ${declarations})
+  string(REGEX REPLACE ".*[ *](lla_[a-z_]+)\\(" "\\1" name "${declaration}")
+  list(APPEND declared "${name}")
+endforeach()
+list(SORT exported)
+list(SORT declared)
+list(LENGTH declared count)
+message("${count} functions: ${declared}")
+if(count LESS 10)
+  message(FATAL_ERROR "expected more functions than that: could the header not be read?")
+endif()
+if(NOT exported STREQUAL declared)
+  message(FATAL_ERROR "expected exactly these to be exported, got ${exported}")
+endif()
