@@ -1,28 +1,10 @@
 //===- RunTest.cpp - what calls of the C API compute ----------------------===//
 
+#include "AllocationCount.h"
 #include "HostCall.h"
 #include <atomic>
 #include <cmath>
-#include <dlfcn.h>
 #include <thread>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define LLA_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define LLA_SANITIZED 1
-#endif
-#endif
-
-#ifndef LLA_SANITIZED
-// Every malloc of this process comes here, the library's too: a run can be shown to make none.
-extern "C" void *__libc_malloc(size_t bytes);
-static std::atomic<int64_t> allocations = 0;
-extern "C" __attribute__((visibility("default"))) void *malloc(size_t bytes) {
-  ++allocations;
-  return __libc_malloc(bytes);
-}
-#endif
 
 namespace {
 
@@ -159,12 +141,12 @@ TEST(Run, AllocatesNothing) {
     HostCall call(problem);
     HostPlan plan(problem);
     ASSERT_OK(plan.run(call.tensors));
-    int64_t before = allocations;
+    int64_t before = allocationsSoFar();
     for (int i = 0; i < 10; ++i)
       plan.run(call.tensors);
-    EXPECT_EQ(allocations - before, 0);
+    EXPECT_EQ(allocationsSoFar() - before, 0);
     lla_plan_run(nullptr, nullptr, nullptr, 0, nullptr); // Has to write its message.
-    EXPECT_GT(allocations, before);                      // The counter counts the library's too.
+    EXPECT_GT(allocationsSoFar(), before);               // The counter counts the library's too.
   }
 }
 #endif
