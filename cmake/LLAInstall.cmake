@@ -45,3 +45,10 @@ configure_package_config_file(cmake/llaConfig.cmake.in "${PROJECT_BINARY_DIR}/ll
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/llaConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/llaConfig.cmake" "${PROJECT_BINARY_DIR}/llaConfigVersion.cmake"
   cmake/LLAStaticLLVM.cmake DESTINATION "${package}")
+
+# What a wheel has (pyproject.toml): the Python package with its library and the library's worker inside.
+if(TARGET LLAPython)
+  install(TARGETS LLAPython LIBRARY DESTINATION lla COMPONENT python EXCLUDE_FROM_ALL)
+  install(TARGETS LLAShared LIBRARY DESTINATION lla/lib COMPONENT python EXCLUDE_FROM_ALL NAMELINK_SKIP)
+  install(TARGETS lla RUNTIME DESTINATION lla/bin COMPONENT python EXCLUDE_FROM_ALL)
+endif()

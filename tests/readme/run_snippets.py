@@ -6,7 +6,8 @@ usage: run_snippets.py README ROOT BIN WORK
 A ```sh block that follows a line `<!-- test -->` is run by bash, all in order
 and in one empty folder (WORK) with BIN first on PATH; it fails if any command
 does. A ```c block is compiled within snippet.c (by $CC with $CFLAGS, else cc),
-linked with the liblla beside BIN, and run. A path in backticks that starts with a folder of ROOT has to exist, and the
+linked with the liblla beside BIN, and run. A ```python block is run with the
+package beside BIN; where that or NumPy is missing, this is said instead. A path in backticks that starts with a folder of ROOT has to exist, and the
 table of environment variables has to have the rows of runtime/Knobs.def.
 """
 
@@ -18,7 +19,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SNIPPET = re.compile(r"^<!-- test -->\n+```(sh|c)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SNIPPET = re.compile(r"^<!-- test -->\n+```(sh|c|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 
 
@@ -46,6 +47,16 @@ def command_for_c(snippet, root, binaries, work):
     return shlex.join([*compiler, "-std=c99", "-Wall", "-Wextra", "-Werror", str(root / "tests/readme/snippet.c"),
                        f"-I{root}/runtime/capi", f"-I{work}", f"-L{library}", f"-Wl,-rpath,{library}", "-llla",
                        "-o", str(work / "snippet")]) + " && ./snippet"
+
+
+def command_for_python(snippet, binaries, work, environment):
+    (work / "snippet.py").write_text(snippet, encoding="utf-8")
+    build = binaries.parent
+    environment["PYTHONPATH"] = os.pathsep.join([f"{build}/python", f"{build}/python-packages"])
+    python = shlex.quote(sys.executable)
+    if not list(build.glob("python/lla/_core*")):
+        return "echo 'not run: this build has no Python package'"
+    return f"if {python} -c 'import numpy'; then {python} snippet.py; else echo 'not run: no NumPy'; fi"
 
 
 def run(snippet, work, environment):
@@ -76,6 +87,9 @@ def main(arguments):
         if language == "c":
             print(snippet.rstrip())
             snippet = command_for_c(snippet, root, binaries, work)
+        elif language == "python":
+            print(snippet.rstrip())
+            snippet = command_for_python(snippet, binaries, work, environment)
         status = run(snippet, work, environment)
         if status != 0:
             print(f"exit status {status}")

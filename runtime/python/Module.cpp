@@ -1,0 +1,345 @@
+//===- Module.cpp - lla._core, the C API as Python calls it ---------------===//
+//
+// Functions take their arguments by position: the package lla names, documents and
+// checks them. A call finds its plan by the shapes and types of its tensors.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/python/PlanCache.h"
+#include "runtime/python/Tensors.h"
+#include <iterator>
+
+namespace lla::python {
+namespace {
+
+/// A tensor argument: where it goes, and whether it is written.
+struct Argument {
+  const char *name;
+  const lla_tensor *lla_tensors::*member;
+  bool isWritten;
+};
+
+/// The tensors of one call.
+template <size_t N> class Arguments {
+public:
+  /// False: an exception is set. None is no tensor.
+  bool take(const Argument (&table)[N], PyObject *const *objects, void *stream) {
+    for (size_t i = 0; i < N; ++i) {
+      if (objects[i] == Py_None)
+        continue;
+      if (!borrowed[i].take(objects[i], table[i].name, table[i].isWritten, stream))
+        return false;
+      tensors.*table[i].member = &borrowed[i].tensor();
+    }
+    return true;
+  }
+  Borrowed borrowed[N];
+  lla_tensors tensors = LLA_TENSORS_INIT;
+};
+
+bool usage(const std::string &message) { return raise(LLA_ERROR_USAGE, message.c_str()) != nullptr; }
+
+bool checkGiven(const char *name, const lla_tensor *tensor, int32_t rank) {
+  if (!tensor)
+    return usage(std::string(name) + ": expected a tensor, got None");
+  return tensor->ndim == rank ||
+         usage(std::string(name) + ".ndim: expected " + std::to_string(rank) + ", got " + std::to_string(tensor->ndim));
+}
+
+bool readType(const char *name, const lla_tensor &tensor, int32_t &dtype) {
+  lla_data_type type = tensor.dtype;
+  if (type.lanes == 1 && type.code == LLA_TYPE_FLOAT && type.bits == 32)
+    dtype = LLA_FP32;
+  else if (type.lanes == 1 && type.code == LLA_TYPE_FLOAT && type.bits == 16)
+    dtype = LLA_FP16;
+  else if (type.lanes == 1 && type.code == LLA_TYPE_BFLOAT && type.bits == 16)
+    dtype = LLA_BF16;
+  else
+    return usage(std::string(name) + ".dtype: expected fp32, bf16 or fp16, got another");
+  return true;
+}
+
+/// An int or None; False: an exception is set.
+bool readStream(PyObject *object, const Borrowed &first, void *&stream) {
+  if (object == Py_None)
+    return first.currentStream(stream);
+  stream = PyLong_AsVoidPtr(object);
+  return !PyErr_Occurred();
+}
+
+/// Runs a plan for the problem of these tensors. The host computes meanwhile: other threads may go on.
+PyObject *run(const lla_problem &problem, const lla_tensors &tensors, const Borrowed &first, PyObject *like,
+              PyObject *streamArgument) {
+  lla_device device = first.tensor().device;
+  void *stream = nullptr, *workspace = nullptr;
+  if (!readStream(streamArgument, first, stream))
+    return nullptr;
+  CachedPlan *plan = planFor(rounded(problem), device, like);
+  if (!plan || !plan->workspace(stream, device, like, workspace))
+    return nullptr;
+  auto *on = static_cast<CUstream_st *>(stream);
+  lla_status status;
+  if (device.type == LLA_DEVICE_CUDA) {
+    status = lla_plan_run(plan->plan, &tensors, workspace, plan->workspaceBytes, on);
+  } else {
+    Py_BEGIN_ALLOW_THREADS;
+    status = lla_plan_run(plan->plan, &tensors, workspace, plan->workspaceBytes, on);
+    Py_END_ALLOW_THREADS;
+  }
+  if (status)
+    return raise(status);
+  Py_RETURN_NONE;
+}
+
+//===--- attention ----------------------------------------------------------===//
+
+constexpr Argument attentionArguments[] = {
+    {"q", &lla_tensors::q, false},
+    {"r", &lla_tensors::r, false},
+    {"k", &lla_tensors::k, false},
+    {"v", &lla_tensors::v, false},
+    {"out", &lla_tensors::o, true},
+    {"lse", &lla_tensors::lse, true},
+    {"tbar", &lla_tensors::tbar, true},
+    {"vbar", &lla_tensors::vbar, true},
+    {"lengths", &lla_tensors::lengths, false},
+    {"starts", &lla_tensors::starts, false},
+    {"page_table", &lla_tensors::page_table, false},
+};
+
+/// The problem whose maxima are the sizes of these tensors.
+bool problemOf(const lla_tensors &tensors, bool isBhsd, lla_problem &problem) {
+  for (auto [name, tensor] : {std::pair("q", tensors.q), {"k", tensors.k}, {"v", tensors.v}, {"out", tensors.o}})
+    if (!checkGiven(name, tensor, 4))
+      return false;
+  if (!readType("q", *tensors.q, problem.dtype) || !readType("out", *tensors.o, problem.output_dtype))
+    return false;
+  int row = isBhsd ? 2 : 1, head = 3 - row;
+  const int64_t *queries = tensors.q->shape, *keys = tensors.k->shape;
+  problem.layout = isBhsd ? LLA_LAYOUT_BHSD : LLA_LAYOUT_BSHD;
+  problem.batch = queries[0];
+  problem.query_length = std::max<int64_t>(queries[row], 1);
+  problem.mode = problem.query_length == 1 ? LLA_MODE_DECODE : LLA_MODE_PREFILL;
+  problem.query_heads = queries[head];
+  problem.head_dim = queries[3];
+  problem.kv_heads = keys[head];
+  problem.context = keys[row];
+  problem.probe = tensors.r ? LLA_PROBE_GIVEN : LLA_PROBE_NONE;
+  problem.state = tensors.lse || tensors.tbar || tensors.vbar;
+  problem.ragged = tensors.lengths || tensors.starts;
+  if (tensors.page_table) {
+    if (!checkGiven("page_table", tensors.page_table, 2))
+      return false;
+    problem.page_size = keys[row];
+    if (__builtin_mul_overflow(tensors.page_table->shape[1], problem.page_size, &problem.context))
+      return usage("page_table: expected fewer pages, got more keys than 64 bits can count");
+  }
+  return true;
+}
+
+/// attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, causal, window, scale, bhsd, stream)
+PyObject *attention(PyObject *, PyObject *const *objects, Py_ssize_t count) {
+  constexpr size_t tensorCount = std::size(attentionArguments);
+  if (count != static_cast<Py_ssize_t>(tensorCount) + 5)
+    return PyErr_Format(PyExc_TypeError, "attention: expected 16 arguments, got %zd", count);
+  PyObject *const *options = objects + tensorCount;
+  Arguments<tensorCount> arguments;
+  void *stream = options[4] == Py_None ? nullptr : PyLong_AsVoidPtr(options[4]);
+  if (PyErr_Occurred() || !arguments.take(attentionArguments, objects, stream))
+    return nullptr;
+  lla_problem problem = LLA_PROBLEM_INIT;
+  int causal = PyObject_IsTrue(options[0]), isBhsd = PyObject_IsTrue(options[3]);
+  if (causal < 0 || isBhsd < 0 || !problemOf(arguments.tensors, isBhsd, problem))
+    return nullptr;
+  problem.causal = causal;
+  problem.window = PyLong_AsLongLong(options[1]);
+  if (options[2] != Py_None) {
+    problem.has_scale = 1;
+    problem.scale = PyFloat_AsDouble(options[2]);
+  }
+  if (PyErr_Occurred())
+    return nullptr;
+  return run(problem, arguments.tensors, arguments.borrowed[0], objects[0], options[4]);
+}
+
+//===--- merge --------------------------------------------------------------===//
+
+constexpr Argument mergeArguments[] = {
+    {"part_o", &lla_tensors::part_o, false},
+    {"part_lse", &lla_tensors::part_lse, false},
+    {"part_tbar", &lla_tensors::part_tbar, false},
+    {"part_vbar", &lla_tensors::part_vbar, false},
+    {"out", &lla_tensors::o, true},
+    {"lse", &lla_tensors::lse, true},
+    {"tbar", &lla_tensors::tbar, true},
+    {"vbar", &lla_tensors::vbar, true},
+};
+
+/// merge(part_o, part_lse, part_tbar, part_vbar, out, lse, tbar, vbar, bhsd, stream)
+PyObject *merge(PyObject *, PyObject *const *objects, Py_ssize_t count) {
+  constexpr size_t tensorCount = std::size(mergeArguments);
+  if (count != static_cast<Py_ssize_t>(tensorCount) + 2)
+    return PyErr_Format(PyExc_TypeError, "merge: expected 10 arguments, got %zd", count);
+  PyObject *const *options = objects + tensorCount;
+  Arguments<tensorCount> arguments;
+  void *stream = options[1] == Py_None ? nullptr : PyLong_AsVoidPtr(options[1]);
+  if (PyErr_Occurred() || !arguments.take(mergeArguments, objects, stream))
+    return nullptr;
+  const lla_tensors &tensors = arguments.tensors;
+  lla_problem problem = LLA_PROBLEM_INIT;
+  int isBhsd = PyObject_IsTrue(options[0]);
+  if (isBhsd < 0 || !checkGiven("part_o", tensors.part_o, 5) || !checkGiven("out", tensors.o, 4) ||
+      !readType("out", *tensors.o, problem.output_dtype))
+    return nullptr;
+  const int64_t *sizes = tensors.part_o->shape + 1;
+  int row = isBhsd ? 2 : 1, head = 3 - row;
+  problem.mode = LLA_MODE_MERGE;
+  problem.dtype = LLA_FP32;
+  problem.state = 1;
+  problem.layout = isBhsd ? LLA_LAYOUT_BHSD : LLA_LAYOUT_BSHD;
+  problem.shards = tensors.part_o->shape[0];
+  problem.batch = sizes[0];
+  problem.query_length = std::max<int64_t>(sizes[row], 1);
+  problem.query_heads = problem.kv_heads = sizes[head];
+  problem.head_dim = sizes[3];
+  return run(problem, tensors, arguments.borrowed[0], objects[0], options[1]);
+}
+
+//===--- warm-up and what else is asked -------------------------------------===//
+
+/// Of a target's spelling, as contexts are kept.
+bool deviceOf(const char *target, lla_device &device) {
+  lla_context *context = nullptr;
+  lla_context_info info = LLA_CONTEXT_INFO_INIT;
+  lla_status status = lla_context_create(target, &context);
+  if (!status)
+    status = lla_context_describe(context, &info);
+  if (status)
+    return raise(status) != nullptr;
+  device = info.device;
+  lla_context_destroy(context);
+  return true;
+}
+
+int tellProgress(void *user, size_t done, size_t count, size_t index, lla_status status, const char *message) {
+  PyGILState_STATE state = PyGILState_Ensure();
+  PyObject *answer = PyObject_CallFunction(static_cast<PyObject *>(user), "nnniz", static_cast<Py_ssize_t>(done),
+                                           static_cast<Py_ssize_t>(count), static_cast<Py_ssize_t>(index),
+                                           static_cast<int>(status), message);
+  int isStopped = answer ? PyObject_IsTrue(answer) : 1;
+  if (!answer) // Nobody above can take it: it is shown, and ends the warm-up.
+    PyErr_WriteUnraisable(static_cast<PyObject *>(user));
+  Py_XDECREF(answer);
+  PyGILState_Release(state);
+  return isStopped != 0;
+}
+
+bool readProblems(PyObject *list, std::vector<lla_problem> &problems) {
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
+    const char *json = PyUnicode_AsUTF8(PyList_GET_ITEM(list, i));
+    if (!json)
+      return false;
+    lla_problem problem = LLA_PROBLEM_INIT;
+    if (lla_status status = lla_problem_parse(json, &problem))
+      return raise(status, ("problems[" + std::to_string(i) + "]: " + lla_last_error()).c_str()) != nullptr;
+    // As calls have it: no default, and the type of the output said.
+    problem.mode = problem.mode == LLA_MODE_MERGE ? LLA_MODE_MERGE
+                   : problem.query_length == 1    ? LLA_MODE_DECODE
+                                                  : LLA_MODE_PREFILL;
+    if (problem.output_dtype == LLA_DTYPE_DEFAULT)
+      problem.output_dtype = problem.dtype;
+    problems.push_back(problem);
+  }
+  return true;
+}
+
+/// warmup(list of JSON texts, target or None, jobs, progress or None): number of kernels
+PyObject *warmup(PyObject *, PyObject *const *objects, Py_ssize_t count) {
+  if (count != 4 || !PyList_Check(objects[0]))
+    return PyErr_Format(PyExc_TypeError, "warmup: expected (list, target, jobs, progress)");
+  const char *target = objects[1] == Py_None ? nullptr : PyUnicode_AsUTF8(objects[1]);
+  lla_warmup_options options = LLA_WARMUP_OPTIONS_INIT;
+  options.jobs = PyLong_AsLongLong(objects[2]);
+  std::vector<lla_problem> problems;
+  lla_device device;
+  if (PyErr_Occurred() || !readProblems(objects[0], problems) || !deviceOf(target, device))
+    return nullptr;
+  lla_context *context = contextOf(device);
+  if (!context)
+    return nullptr;
+  for (lla_problem &problem : problems)
+    problem = rounded(problem);
+  if (objects[3] != Py_None) {
+    options.progress = tellProgress;
+    options.user = objects[3];
+  }
+  lla_status status;
+  std::string message;
+  Py_BEGIN_ALLOW_THREADS;
+  status = lla_warmup(context, problems.data(), problems.size(), &options);
+  if (status)
+    message = lla_last_error();
+  Py_END_ALLOW_THREADS;
+  if (status)
+    return raise(status, message.c_str());
+  for (const lla_problem &problem : problems)
+    if (!planFor(problem, device, nullptr))
+      return nullptr;
+  return PyLong_FromSize_t(problems.size());
+}
+
+/// statistics(target or None): dict
+PyObject *statistics(PyObject *, PyObject *argument) {
+  const char *target = argument == Py_None ? nullptr : PyUnicode_AsUTF8(argument);
+  lla_device device;
+  if (PyErr_Occurred() || !deviceOf(target, device))
+    return nullptr;
+  lla_context *context = contextOf(device);
+  lla_statistics sum = LLA_STATISTICS_INIT;
+  if (!context)
+    return nullptr;
+  if (lla_status status = lla_context_statistics(context, &sum))
+    return raise(status);
+  return Py_BuildValue("{sLsLsdsdsLsLsLsdsdsLsLsLsLsLsd}", "memory_hits", sum.memory_hits, "cache_hits", sum.cache_hits,
+                       "cache_milliseconds", sum.cache_milliseconds, "cache_load_milliseconds",
+                       sum.cache_load_milliseconds, "misses", sum.misses, "compiles", sum.compiles, "compile_failures",
+                       sum.compile_failures, "compile_milliseconds", sum.compile_milliseconds,
+                       "compile_load_milliseconds", sum.compile_load_milliseconds, "load_failures", sum.load_failures,
+                       "schedules_from_records", sum.schedules_from_records, "schedules_from_nearest",
+                       sum.schedules_from_nearest, "schedules_by_default", sum.schedules_by_default,
+                       "schedules_searched", sum.schedules_searched, "search_milliseconds", sum.search_milliseconds);
+}
+
+/// set_hooks(errors, allocate, is_capturing)
+PyObject *setHooks(PyObject *, PyObject *arguments) {
+  PyObject *errors, *allocate, *isCapturing;
+  if (!PyArg_ParseTuple(arguments, "O!OO", &PyDict_Type, &errors, &allocate, &isCapturing))
+    return nullptr;
+  Py_XSETREF(hooks.errors, Py_NewRef(errors));
+  Py_XSETREF(hooks.allocate, Py_NewRef(allocate));
+  Py_XSETREF(hooks.isCapturing, Py_NewRef(isCapturing));
+  Py_RETURN_NONE;
+}
+
+template <class Function> PyCFunction asMethod(Function function) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
+PyMethodDef methods[] = {
+    {"attention", asMethod(attention), METH_FASTCALL, nullptr}, {"merge", asMethod(merge), METH_FASTCALL, nullptr},
+    {"warmup", asMethod(warmup), METH_FASTCALL, nullptr},       {"statistics", asMethod(statistics), METH_O, nullptr},
+    {"set_hooks", asMethod(setHooks), METH_VARARGS, nullptr},   {nullptr, nullptr, 0, nullptr},
+};
+
+PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "lla._core", "The C API of lla.", -1, methods, nullptr, nullptr, nullptr, nullptr};
+
+} // namespace
+} // namespace lla::python
+
+PyMODINIT_FUNC PyInit__core(void) {
+  PyObject *module = PyModule_Create(&lla::python::definition);
+  if (module && PyModule_AddIntConstant(module, "version", lla_version()) != 0)
+    Py_CLEAR(module);
+  return module;
+}

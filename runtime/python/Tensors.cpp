@@ -1,0 +1,243 @@
+//===- Tensors.cpp - Python's tensors, borrowed for a call ----------------===//
+
+#include "runtime/python/Tensors.h"
+#include <cstring>
+
+namespace lla::python {
+namespace {
+
+/// What the types that were met so far offer; they are kept alive.
+struct KnownType {
+  PyTypeObject *type;
+  const DLPackExchangeApi *api; ///< Null: none.
+};
+constexpr int mostKnown = 16;
+KnownType known[mostKnown];
+int knownCount = 0;
+
+/// Null without an exception: none of our version.
+const DLPackExchangeApi *findApi(PyTypeObject *type) {
+  PyObject *capsule = PyObject_GetAttrString(reinterpret_cast<PyObject *>(type), "__dlpack_c_exchange_api__");
+  if (!capsule) {
+    PyErr_Clear();
+    return nullptr;
+  }
+  auto *api = static_cast<const DLPackExchangeApi *>(PyCapsule_GetPointer(capsule, "dlpack_exchange_api"));
+  Py_DECREF(capsule); // The table stays, by DLPack's rules.
+  if (!api)
+    PyErr_Clear();
+  while (api && api->version.major > dlpackMajor)
+    api = api->previous;
+  return api && api->version.major == dlpackMajor && api->borrow ? api : nullptr;
+}
+
+const DLPackExchangeApi *apiOf(PyTypeObject *type) {
+  for (int i = 0; i < knownCount; ++i)
+    if (known[i].type == type)
+      return known[i].api;
+  const DLPackExchangeApi *api = findApi(type);
+  if (knownCount < mostKnown) {
+    Py_INCREF(type);
+    known[knownCount++] = {type, api};
+  }
+  return api;
+}
+
+/// Of a buffer's format or the letter and size of an array interface. False: none that is known.
+bool readType(char letter, Py_ssize_t bytes, lla_data_type &type) {
+  type = {LLA_TYPE_FLOAT, static_cast<uint8_t>(8 * bytes), 1};
+  switch (letter) {
+  case 'e':
+  case 'f':
+  case 'd':
+    return true;
+  case 'i':
+  case 'l':
+  case 'q':
+    type.code = LLA_TYPE_INT;
+    return true;
+  default:
+    return false;
+  }
+}
+
+/// Whether an object's dtype has that name (ml_dtypes); two bytes of anything else are not taken for it. Leaves no
+/// exception.
+bool isBfloat16(PyObject *object) {
+  PyObject *dtype = PyObject_GetAttrString(object, "dtype");
+  PyObject *text = dtype ? PyObject_Str(dtype) : nullptr;
+  bool isSo = text && PyUnicode_CompareWithASCIIString(text, "bfloat16") == 0;
+  Py_XDECREF(text);
+  Py_XDECREF(dtype);
+  PyErr_Clear();
+  return isSo;
+}
+
+} // namespace
+
+Borrowed::~Borrowed() {
+  if (buffer.obj)
+    PyBuffer_Release(&buffer);
+  if (managed && managed->deleter)
+    managed->deleter(managed);
+  if (versioned && versioned->deleter)
+    versioned->deleter(versioned);
+}
+
+bool Borrowed::take(PyObject *object, const char *name, bool isWritten, void *stream) {
+  if ((api = apiOf(Py_TYPE(object))))
+    return api->borrow(object, &view) == 0;
+  if (PyObject_CheckBuffer(object)) {
+    if (takeBuffer(object, name, isWritten))
+      return true;
+    // Types that buffers have no letter for, bfloat16 above all, have an array interface.
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    if (!isBfloat16(object)) {
+      PyErr_Restore(type, value, trace);
+      return false;
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(trace);
+    return takeArrayInterface(object, name, isWritten);
+  }
+  if (PyObject_HasAttrString(object, "__dlpack__"))
+    return takeCapsule(object, name, isWritten, stream);
+  PyErr_Format(PyExc_TypeError, "%s: expected a tensor (DLPack or the buffer protocol), got %s", name,
+               Py_TYPE(object)->tp_name);
+  return false;
+}
+
+bool Borrowed::setStrides(const Py_ssize_t *bytes, int itemBytes, const char *name) {
+  for (int i = 0; i < view.ndim; ++i) {
+    if (bytes[i] % itemBytes && shape[i] > 1) {
+      PyErr_Format(PyExc_ValueError, "%s.stride(%d): expected a multiple of %d bytes, got %zd", name, i, itemBytes,
+                   bytes[i]);
+      return false;
+    }
+    strides[i] = bytes[i] / itemBytes;
+  }
+  view.strides = strides;
+  return true;
+}
+
+bool Borrowed::takeBuffer(PyObject *object, const char *name, bool isWritten) {
+  if (PyObject_GetBuffer(object, &buffer, PyBUF_STRIDES | PyBUF_FORMAT | (isWritten ? PyBUF_WRITABLE : 0)) != 0)
+    return false;
+  const char *format = buffer.format ? buffer.format : "B";
+  while (*format == '<' || *format == '@' || *format == '=') // This machine's order.
+    ++format;
+  if (buffer.ndim > mostDimensions || std::strlen(format) != 1 || !readType(*format, buffer.itemsize, view.dtype)) {
+    PyErr_Format(PyExc_TypeError,
+                 "%s: expected fp32, bf16, fp16 or int32 in at most %d dimensions, got format %s in %d", name,
+                 mostDimensions, format, buffer.ndim);
+    return false;
+  }
+  view.data = buffer.buf;
+  view.device = {LLA_DEVICE_CPU, 0};
+  view.ndim = buffer.ndim;
+  for (int i = 0; i < buffer.ndim; ++i)
+    shape[i] = buffer.shape[i];
+  view.shape = shape;
+  return setStrides(buffer.strides, static_cast<int>(buffer.itemsize), name);
+}
+
+bool Borrowed::takeArrayInterface(PyObject *object, const char *name, bool isWritten) {
+  PyObject *interface = PyObject_GetAttrString(object, "__array_interface__");
+  if (!interface)
+    return false;
+  PyObject *data = PyDict_GetItemString(interface, "data"), *sizes = PyDict_GetItemString(interface, "shape");
+  PyObject *steps = PyDict_GetItemString(interface, "strides");
+  unsigned long long address = 0;
+  int isReadOnly = 0;
+  bool isRead = data && sizes && PyTuple_Check(sizes) && PyArg_ParseTuple(data, "Kp", &address, &isReadOnly) &&
+                PyTuple_GET_SIZE(sizes) <= mostDimensions;
+  Py_ssize_t bytes[mostDimensions] = {};
+  if (isRead) {
+    view.ndim = static_cast<int32_t>(PyTuple_GET_SIZE(sizes));
+    for (int i = view.ndim - 1; i >= 0; --i)
+      shape[i] = PyLong_AsLongLong(PyTuple_GET_ITEM(sizes, i));
+    Py_ssize_t dense = 2;
+    for (int i = view.ndim - 1; i >= 0; dense *= shape[i--])
+      bytes[i] = steps && PyTuple_Check(steps) ? PyLong_AsSsize_t(PyTuple_GET_ITEM(steps, i)) : dense;
+  }
+  Py_DECREF(interface);
+  if (!isRead || PyErr_Occurred()) {
+    if (!PyErr_Occurred())
+      PyErr_Format(PyExc_TypeError, "%s: expected an array interface of at most %d dimensions, got another", name,
+                   mostDimensions);
+    return false;
+  }
+  if (isWritten && isReadOnly) {
+    PyErr_Format(PyExc_ValueError, "%s: expected an array that can be written, got a read-only one", name);
+    return false;
+  }
+  view.data = reinterpret_cast<void *>(static_cast<uintptr_t>(address));
+  view.device = {LLA_DEVICE_CPU, 0};
+  view.dtype = {LLA_TYPE_BFLOAT, 16, 1};
+  view.shape = shape;
+  return setStrides(bytes, 2, name);
+}
+
+bool Borrowed::takeCapsule(PyObject *object, const char *name, bool isWritten, void *stream) {
+  PyObject *device = PyObject_CallMethod(object, "__dlpack_device__", nullptr);
+  if (!device)
+    return false;
+  int type = 0, id = 0;
+  bool isParsed = PyArg_ParseTuple(device, "ii", &type, &id);
+  Py_DECREF(device);
+  if (!isParsed)
+    return false;
+  PyObject *method = PyObject_GetAttrString(object, "__dlpack__");
+  if (!method)
+    return false;
+  // 1 is CUDA's legacy default stream, which is what null means in a launch.
+  uintptr_t number = stream ? reinterpret_cast<uintptr_t>(stream) : 1;
+  PyObject *options = type == LLA_DEVICE_CUDA ? Py_BuildValue("{s(II)sK}", "max_version", dlpackMajor, dlpackMinor,
+                                                              "stream", static_cast<unsigned long long>(number))
+                                              : Py_BuildValue("{s(II)}", "max_version", dlpackMajor, dlpackMinor);
+  PyObject *nothing = PyTuple_New(0);
+  PyObject *capsule = options && nothing ? PyObject_Call(method, nothing, options) : nullptr;
+  if (!capsule && options && PyErr_ExceptionMatches(PyExc_TypeError)) { // Before 1.0 there was no max_version.
+    PyErr_Clear();
+    PyDict_DelItemString(options, "max_version");
+    capsule = PyObject_Call(method, nothing, options);
+  }
+  Py_XDECREF(nothing);
+  Py_XDECREF(options);
+  Py_DECREF(method);
+  if (!capsule)
+    return false;
+  bool isTaken = false;
+  if (PyCapsule_IsValid(capsule, "dltensor_versioned")) {
+    versioned = static_cast<DLManagedTensorVersioned *>(PyCapsule_GetPointer(capsule, "dltensor_versioned"));
+    PyCapsule_SetName(capsule, "used_dltensor_versioned");
+    isTaken = versioned->version.major == dlpackMajor;
+    if (!isTaken)
+      PyErr_Format(PyExc_BufferError, "%s: expected DLPack %u, got %u", name, dlpackMajor, versioned->version.major);
+    else if (isWritten && versioned->flags & DLManagedTensorVersioned::readOnly)
+      isTaken = (PyErr_Format(PyExc_ValueError, "%s: expected a tensor that can be written, got a read-only one", name),
+                 false);
+    else
+      view = versioned->tensor;
+  } else if (PyCapsule_IsValid(capsule, "dltensor")) {
+    managed = static_cast<DLManagedTensor *>(PyCapsule_GetPointer(capsule, "dltensor"));
+    PyCapsule_SetName(capsule, "used_dltensor");
+    view = managed->tensor;
+    isTaken = true;
+  } else {
+    PyErr_Format(PyExc_BufferError, "%s: expected a DLPack capsule, got another", name);
+  }
+  Py_DECREF(capsule);
+  return isTaken;
+}
+
+bool Borrowed::currentStream(void *&stream) const {
+  stream = nullptr;
+  if (!api || view.device.type != LLA_DEVICE_CUDA || !api->currentStream)
+    return true;
+  return api->currentStream(view.device.type, view.device.id, &stream) == 0;
+}
+
+} // namespace lla::python

@@ -1,0 +1,204 @@
+"""Local linear attention: kernels compiled for the shapes they are called with.
+
+Per query row, over its visible keys j:
+
+    p = softmax(scale <q, k_j>)    t_j = <r, k_j>    tbar = sum_j p_j t_j
+    out = sum_j p_j (1 + tbar - t_j) v_j
+
+Tensors of any library that speaks DLPack or the buffer protocol are read where they are, with their strides: NumPy on
+the host, PyTorch and CuPy on either. The first call of a kind compiles a kernel (a fraction of a second; `warmup` does
+it ahead); sizes are rounded up to powers of two for that, so that a growing context meets a handful of kinds. Calls on
+a GPU go to the current stream of the tensors' library, do not synchronise, and may be captured in a CUDA graph once a
+call of their kind has been made.
+
+PyTorch operators are in `lla.torch`; `parallax_attn_with_kvcache` and the like can be had from here too.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, Optional
+
+from lla import _core
+
+__all__ = [
+    "AttentionState", "CompileError", "Error", "NoDeviceError", "NotPreparedError", "UsageError", "attention", "merge",
+    "statistics", "warmup",
+]
+
+__version__ = f"{_core.version // 10000}.{_core.version // 100 % 100}.{_core.version % 100}"
+
+#: Any object with `__dlpack__` or the buffer protocol.
+Tensor = Any
+
+
+class Error(RuntimeError):
+    """A failure of the library, with its message: "field: expected X, got Y"."""
+
+
+class UsageError(Error, ValueError):
+    """Wrong shapes, types, strides, devices, or environment variables."""
+
+
+class NotPreparedError(Error):
+    """A call of a kind that was not there before a CUDA graph was captured."""
+
+
+class NoDeviceError(Error):
+    """No such device, no driver, or a driver too old."""
+
+
+class CompileError(Error):
+    """No kernel could be made: the compiler refused, its worker crashed or hung, or compiling is forbidden."""
+
+
+class AttentionState(NamedTuple):
+    """A result with what a merge with other keys, or a backward pass, needs beside it; fp32."""
+
+    out: Tensor
+    lse: Tensor  #: ln sum_j e^(scale <q, k_j>), -inf where a row sees no key; [batch, rows, heads]
+    tbar: Tensor  #: as lse
+    vbar: Tensor  #: sum_j p_j v_j; as out
+
+
+# The package's modules for frameworks; none is imported before it is asked for.
+_LAZY = {
+    "parallax_attn_with_kvcache": "lla.torch",
+    "parallax_decode": "lla.torch",
+    "parallax_func": "lla.torch",
+    "parallax_reference": "lla.torch",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'lla' has no attribute {name!r}")
+
+
+def _library_of(tensor: Tensor) -> str:
+    return type(tensor).__module__.partition(".")[0]
+
+
+def _empty(shape: tuple[int, ...], like: Tensor, fp32: bool) -> Tensor:
+    """Memory for a result, in the library and on the device of `like`; of its type unless fp32 is asked for."""
+    library = _library_of(like)
+    if library == "torch":
+        torch = importlib.import_module("torch")
+        return torch.empty(shape, dtype=torch.float32 if fp32 else like.dtype, device=like.device)
+    if library in ("numpy", "cupy"):
+        return importlib.import_module(library).empty(shape, "float32" if fp32 else like.dtype)
+    if library.startswith("jax"):
+        raise TypeError("out: expected a tensor that can be written, got none, and arrays of JAX cannot be")
+    namespace = like.__array_namespace__()
+    return namespace.empty(shape, dtype=namespace.float32 if fp32 else like.dtype, device=like.device)
+
+
+def _allocate(like: Tensor, size: int) -> Tensor:
+    """Zeros on the device of `like`, which the library keeps; they are there on return, for any stream."""
+    library = _library_of(like)
+    if library == "torch":
+        torch = importlib.import_module("torch")
+        zeros = torch.zeros(size // 4 + 1, dtype=torch.int32, device=like.device)
+        torch.cuda.current_stream(like.device).synchronize()
+        return zeros
+    if library == "cupy":
+        cupy = importlib.import_module(library)
+        zeros = cupy.zeros(size // 4 + 1, "int32")
+        cupy.cuda.get_current_stream().synchronize()
+        return zeros
+    raise TypeError(f"workspace: expected tensors of PyTorch or CuPy on a GPU, got {type(like)}")
+
+
+def _is_capturing(like: Tensor) -> bool:
+    if _library_of(like) != "torch" or not like.is_cuda:
+        return False
+    return importlib.import_module("torch").cuda.is_current_stream_capturing()
+
+
+# By the numbers of lla_status in lla.h.
+_core.set_hooks({
+    1: UsageError, 3: NotPreparedError, 4: NoDeviceError, 6: CompileError, 7: CompileError, 8: CompileError,
+    9: CompileError, 10: CompileError, -1: Error,
+}, _allocate, _is_capturing)
+
+
+def _is_bhsd(layout: str) -> bool:
+    if layout not in ("bshd", "bhsd"):
+        raise UsageError(f"layout: expected bshd or bhsd, got {layout!r}")
+    return layout == "bhsd"
+
+
+def _state_like(out: Tensor, state: Optional[tuple[Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
+    if state is not None:
+        return state
+    rows = tuple(out.shape[:-1])
+    return _empty(rows, out, True), _empty(rows, out, True), _empty(tuple(out.shape), out, True)
+
+
+def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: bool = False, window: int = 0,
+              scale: Optional[float] = None, layout: str = "bshd", lengths: Optional[Tensor] = None,
+              starts: Optional[Tensor] = None, page_table: Optional[Tensor] = None, out: Optional[Tensor] = None,
+              fp32_out: bool = False, return_state: bool = False,
+              state_out: Optional[tuple[Tensor, Tensor, Tensor]] = None, stream: Optional[int] = None) -> Any:
+    """Local linear attention of queries `q` and probes `r` over keys `k` and values `v`; without r softmax attention.
+
+    q, r: [batch, rows, heads, dim]; k, v: [batch, keys, kv_heads, dim] of the same type (fp32, bf16, fp16), with heads
+    a multiple of kv_heads and dim a multiple of 8 in 16..256. Layout "bhsd" has heads before rows. One row is a decode
+    step. Any strides but of dim, which is 1; on a GPU addresses and strides are multiples of 16 bytes.
+
+    causal: row i sees keys j <= keys - rows + i. window: each row sees its last `window` keys, its own included (0:
+    all); implies causal. scale: of <q, k>, by default 1/sqrt(dim); <r, k> is never scaled.
+
+    lengths, starts: int32 [batch], how many keys each sequence has and which is its first; the mask is aligned to the
+    end of each. page_table: int32 [batch, pages]; k and v are then pools [pages, page_size, kv_heads, dim]. They stay
+    on the device.
+
+    out: as q, or fp32; made if None (fp32 with `fp32_out`). With `return_state` the result is an AttentionState, else
+    out; `state_out` is memory for its lse, tbar and vbar. stream: a CUDA stream's address, by default the current one
+    of q's library. Raises UsageError, with the name of the argument ("o" is out).
+
+    A CUDA graph may hold a call once one of its kind has been made; graphs captured on a stream that made none share a
+    workspace, so do not replay two of them at the same time.
+    """
+    if out is None:
+        out = _empty(tuple(q.shape), q, fp32_out)
+    lse = tbar = vbar = None
+    if return_state or state_out is not None:
+        lse, tbar, vbar = _state_like(out, state_out)
+    _core.attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, causal, window, scale,
+                    _is_bhsd(layout), stream)
+    return AttentionState(out, lse, tbar, vbar) if return_state else out
+
+
+def merge(out: Tensor, lse: Tensor, tbar: Tensor, vbar: Tensor, *, layout: str = "bshd",
+          merged_out: Optional[Tensor] = None, stream: Optional[int] = None) -> AttentionState:
+    """Joins the results of disjoint shards of the keys into exactly that of all keys, in any order and nesting.
+
+    Each argument has the shards' tensors of an AttentionState in a first dimension more, in fp32: out and vbar
+    [shards, batch, rows, heads, dim], lse and tbar [shards, batch, rows, heads]. `merged_out` may be of another type.
+    """
+    if merged_out is None:
+        merged_out = _empty(tuple(out.shape[1:]), out, False)
+    state = _state_like(merged_out, None)
+    _core.merge(out, lse, tbar, vbar, merged_out, *state, _is_bhsd(layout), stream)
+    return AttentionState(merged_out, *state)
+
+
+def warmup(problems: Iterable[Mapping[str, Any]], *, target: Optional[str] = None, jobs: int = 0,
+           progress: Optional[Callable[[int, int, int, int, str], Any]] = None) -> int:
+    """Compiles and loads the kernels of `problems` in parallel, so that calls of their kinds start at once.
+
+    A problem is a dict with the names of the command line: mode ("decode", "prefill", "merge"), batch, query_heads,
+    kv_heads, query_length, context, head_dim, dtype, causal, window, ... target: "host", "cuda", "cuda:1"; the best
+    there is if None. jobs: at a time; 0: one per CPU. progress(done, count, index, status, message) is called after
+    each; anything true cancels. Returns how many kernels are ready; raises for the first that is not.
+    """
+    return _core.warmup([json.dumps(dict(problem)) for problem in problems], target, jobs, progress)
+
+
+def statistics(target: Optional[str] = None) -> dict[str, float]:
+    """What kernels have cost so far on a target: hits and misses by layer, compile and load times in milliseconds."""
+    return _core.statistics(target)

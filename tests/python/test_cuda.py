@@ -1,0 +1,107 @@
+"""The package on GPUs that are not there: streams, workspaces and graphs, on a driver that runs no kernel."""
+
+import ctypes
+import unittest
+
+import lla
+from direct import Direct
+
+driver = ctypes.CDLL("libcuda.so.1")  # The tests' own, by LD_LIBRARY_PATH.
+driver.fakeCudaTakeCalls.restype = ctypes.c_char_p
+
+
+class Launch(ctypes.Structure):
+    _fields_ = [("grid_x", ctypes.c_uint), ("grid_y", ctypes.c_uint), ("threads", ctypes.c_uint),
+                ("shared_bytes", ctypes.c_uint), ("stream", ctypes.c_void_p), ("device", ctypes.c_int),
+                ("arguments", ctypes.c_void_p)]
+
+
+driver.fakeCudaLastLaunch.restype = Launch
+
+allocated = []
+capturing = False
+
+
+def allocate(like, size):
+    allocated.append(Direct((len(allocated) + 1) << 32, (size // 4 + 1,), 0, 32, like.device))
+    return allocated[-1]
+
+
+lla._core.set_hooks({1: lla.UsageError, 3: lla.NotPreparedError, -1: lla.Error}, allocate, lambda like: capturing)
+
+
+def call(context=4096, device=(2, 0), **options):
+    """A decode step whose keys are split, so that it has a workspace."""
+    shapes = {"q": (1, 1, 8, 128), "r": (1, 1, 8, 128), "k": (1, context, 2, 128), "v": (1, context, 2, 128),
+              "out": (1, 1, 8, 128)}
+    tensors = {name: Direct((i + 1) << 40, shape, 4, 16, device) for i, (name, shape) in enumerate(shapes.items())}
+    lla.attention(**tensors, **options)
+    return driver.fakeCudaLastLaunch()
+
+
+class Cuda(unittest.TestCase):
+    def setUp(self):
+        global capturing
+        capturing = False
+        Direct.stream = 0
+
+    def test_current_stream(self):
+        self.assertIsNone(call().stream)
+        Direct.stream = 0x5000
+        self.assertEqual(call().stream, 0x5000)
+        self.assertEqual(call(stream=0x6000).stream, 0x6000)
+        self.assertEqual(call(device=(2, 1)).device, 1)
+
+    def test_a_call_is_a_launch(self):
+        call()
+        driver.fakeCudaTakeCalls()
+        call(context=4000)  # The same kind.
+        self.assertEqual(driver.fakeCudaTakeCalls(), b"cuCtxPushCurrent cuLaunchKernelEx cuCtxPopCurrent ")
+
+    def test_each_stream_has_a_workspace(self):
+        call(context=6000)
+        before = len(allocated)
+        self.assertGreater(before, 0)
+        call(context=6000)
+        self.assertEqual(len(allocated), before)
+        Direct.stream = 0x7000
+        call(context=6000)
+        call(context=8000)
+        self.assertEqual(len(allocated), before + 1)
+
+    def test_graphs(self):
+        global capturing
+        capturing = True
+        driver.fakeCudaTakeCalls()
+        with self.assertRaisesRegex(lla.NotPreparedError, "before the graph is captured"):
+            call(context=20000)
+        self.assertEqual(driver.fakeCudaTakeCalls(), b"")
+        capturing = False
+        call(context=20000)
+        before = len(allocated)
+        capturing = True
+        Direct.stream = 0x9000
+        driver.fakeCudaTakeCalls()
+        self.assertEqual(call(context=20000).stream, 0x9000)
+        self.assertEqual(len(allocated), before)  # Nothing can be zero-filled while a graph is captured.
+        self.assertEqual(driver.fakeCudaTakeCalls(), b"cuCtxPushCurrent cuLaunchKernelEx cuCtxPopCurrent ")
+        capturing = False
+        call(context=20000)
+        self.assertEqual(len(allocated), before + 1)
+
+    def test_warmed_up_is_prepared(self):
+        problem = {"query_heads": 8, "kv_heads": 2, "context": 3000, "head_dim": 128, "batch": 1, "window": 100}
+        lla.warmup([problem], target="cuda:0")
+        before = lla.statistics("cuda:0")
+        call(context=3000, window=100)
+        self.assertEqual(lla.statistics("cuda:0"), before)
+
+    def test_places(self):
+        with self.assertRaisesRegex(lla.UsageError, "device type 10"):
+            call(device=(10, 0))
+        with self.assertRaisesRegex(lla.Error, "cuda:7"):
+            call(device=(2, 7))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

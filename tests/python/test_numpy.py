@@ -1,0 +1,270 @@
+"""The package on NumPy arrays, on the host."""
+
+import subprocess
+import sys
+import threading
+import unittest
+
+try:
+    import numpy as np
+except ImportError as error:
+    print(f"skipped: no NumPy ({error})")
+    sys.exit(77)
+
+import attention_reference as reference
+import lla
+from direct import Direct
+
+TOLERANCE = 5e-6
+
+
+class Attention(unittest.TestCase):
+    def check(self, out, right, tolerance=TOLERANCE):
+        self.assertEqual(out.shape, right.shape)
+        self.assertLessEqual(float(np.abs(np.asarray(out, np.float64) - right).max()), tolerance)  # False for NaN.
+
+    def test_formula(self):
+        for options in ({}, {"scale": 0.4}, {"causal": True}, {"window": 7}):
+            for rows in (1, 9):
+                with self.subTest(rows=rows, **options):
+                    q, r, k, v = reference.inputs(1, rows=rows)
+                    for probe in (r, None):
+                        self.check(lla.attention(q, probe, k, v, **options),
+                                   reference.attention(q, probe, k, v, **options)[0])
+
+    def test_layout_and_strides(self):
+        q, r, k, v = reference.inputs(2, rows=3)
+        right = reference.attention(q, r, k, v)[0]
+        # The same memory, seen with heads first.
+        turned = [x.transpose(0, 2, 1, 3) for x in (q, r, k, v)]
+        self.check(lla.attention(*turned, layout="bhsd").transpose(0, 2, 1, 3), right)
+        # Packed keys and values, and every second row of something longer.
+        packed = np.stack([k, v], axis=3)
+        sparse = np.repeat(q, 2, axis=1)[:, ::2]
+        self.assertFalse(sparse.flags.c_contiguous)
+        out = np.zeros((2, 3, 5, 4, 32), np.float32)
+        lla.attention(sparse, r, packed[:, :, :, 0], packed[:, :, :, 1], out=out[:, :, 1])
+        self.check(out[:, :, 1], right)
+        self.assertFalse(out[:, :, [0, 2, 3, 4]].any())
+
+    def test_growing_context(self):
+        q, r, k, v = reference.inputs(3, keys=70)
+        for keys in (1, 2, 33, 64, 65, 70):
+            self.check(lla.attention(q, r, k[:, :keys], v[:, :keys]),
+                       reference.attention(q, r, k[:, :keys], v[:, :keys])[0])
+        self.check(lla.attention(q, r, k[:, :0], v[:, :0]), np.zeros(q.shape))
+
+    def test_types(self):
+        q, r, k, v = reference.inputs(4, dtype=np.float16)
+        out = lla.attention(q, r, k, v)
+        self.assertEqual(out.dtype, np.float16)
+        right = reference.attention(q, r, k, v)[0]
+        self.check(out, right, 4e-3)
+        out = lla.attention(q, r, k, v, fp32_out=True)
+        self.assertEqual(out.dtype, np.float32)
+        self.check(out, right, 2e-3)
+
+    def test_bfloat16(self):
+        try:
+            from ml_dtypes import bfloat16
+        except ImportError:
+            self.skipTest("no ml_dtypes")
+        q, r, k, v = (x.astype(bfloat16) for x in reference.inputs(5))
+        out = lla.attention(q, r, k[:, ::2], v[:, ::2])
+        self.assertEqual(out.dtype, bfloat16)
+        self.check(out, reference.attention(q, r, k[:, ::2], v[:, ::2])[0], 0.04)
+
+    def test_lengths_and_starts(self):
+        q, r, k, v = reference.inputs(6, batch=3, rows=2)
+        lengths, starts = np.array([40, 0, 17], np.int32), np.array([0, 0, 5], np.int32)
+        right = reference.attention(q, r, k, v, causal=True, lengths=lengths, starts=starts)[0]
+        self.check(lla.attention(q, r, k, v, causal=True, lengths=lengths, starts=starts), right)
+
+    def test_pages(self):
+        q, r, k, v = reference.inputs(7, batch=2, keys=48)
+        table = np.array([[5, 0, 3], [1, 4, 2]], np.int32)
+        pools = []
+        for x in (k, v):
+            pool = np.zeros((6, 16) + x.shape[2:], x.dtype)
+            pool[table] = x.reshape((2, 3, 16) + x.shape[2:])
+            pools.append(pool)
+        lengths = np.array([48, 20], np.int32)
+        right = reference.attention(q, r, k, v, lengths=lengths)[0]
+        self.check(lla.attention(q, r, *pools, page_table=table, lengths=lengths), right)
+
+    def test_out_is_the_result(self):
+        q, r, k, v = reference.inputs(8)
+        out = np.empty_like(q)
+        self.assertIs(lla.attention(q, r, k, v, out=out), out)
+        self.check(out, reference.attention(q, r, k, v)[0])
+
+    def test_state_and_merge(self):
+        q, r, k, v = reference.inputs(9)
+        right, lse = reference.attention(q, r, k, v)
+        parts = [lla.attention(q, r, k[:, i], v[:, i], return_state=True)
+                 for i in (slice(0, 11), slice(11, 30), slice(30, 40))]
+        merged = lla.merge(*(np.stack(tensors) for tensors in zip(*parts)))
+        self.check(merged.out, right)
+        self.check(merged.lse, lse)
+        whole = lla.attention(q, r, k, v, return_state=True)
+        self.check(whole.lse, lse)
+        self.check(merged.tbar, whole.tbar.astype(np.float64))
+        self.check(merged.vbar, whole.vbar.astype(np.float64))
+
+    def test_threads(self):
+        faults = []
+
+        def work(seed):
+            q, r, k, v = reference.inputs(seed)
+            right = reference.attention(q, r, k, v)[0]
+            for _ in range(20):
+                if not np.abs(lla.attention(q, r, k, v) - right).max() <= TOLERANCE:
+                    faults.append(seed)
+
+        team = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+        for thread in team:
+            thread.start()
+        for thread in team:
+            thread.join()
+        self.assertEqual(faults, [])
+
+
+class Misuse(unittest.TestCase):
+    def refused(self, error, text, **changes):
+        q, r, k, v = reference.inputs(1)
+        arguments = {"q": q, "r": r, "k": k, "v": v, "out": np.empty_like(q), **changes}
+        with self.assertRaises(error) as caught:
+            lla.attention(**arguments)
+        self.assertIn(text, str(caught.exception))
+
+    def test_each_is_an_exception(self):
+        q, r, k, v = reference.inputs(1)
+        read_only = np.empty_like(q)
+        read_only.flags.writeable = False
+        table = np.zeros((2, 3), np.int32)
+        for error, text, changes in (
+                (lla.UsageError, "q.ndim: expected 4, got 3", {"q": q[0]}),
+                (lla.UsageError, "q.dtype: expected fp32, bf16 or fp16", {"q": q.astype(np.float64)}),
+                (lla.UsageError, "k.dtype: expected fp32, got fp16", {"k": k.astype(np.float16)}),
+                (lla.UsageError, "v.row: expected 40 as in k, got 39", {"v": v[:, :39]}),
+                (lla.UsageError, "k.batch: expected", {"k": k[:1], "v": v[:1]}),
+                (lla.UsageError, "q.stride(dim): expected 1", {"q": np.repeat(q, 2, axis=3)[..., ::2]}),
+                (lla.UsageError, "k.stride(row): expected >= 0", {"k": k[:, ::-1]}),
+                (lla.UsageError, "head_dim: expected", {"q": q[..., :12], "k": k[..., :12], "v": v[..., :12]}),
+                (lla.UsageError, "query_heads: expected a multiple of kv_heads", {"q": q[:, :, :3]}),
+                (lla.UsageError, "layout: expected bshd or bhsd, got 'bsd'", {"layout": "bsd"}),
+                (lla.UsageError, "window: expected", {"window": -4}),
+                (lla.UsageError, "scale: expected a finite number", {"scale": float("nan")}),
+                (lla.UsageError, "lengths.dtype: expected int32, got int64", {"lengths": np.zeros(2, np.int64)}),
+                (lla.UsageError, "lengths.sequences: expected 2, got 3", {"lengths": np.zeros(3, np.int32)}),
+                (lla.UsageError, "page_table.ndim: expected 2, got 1", {"page_table": table[0]}),
+                (lla.UsageError, "k: expected a tensor, got None", {"k": None}),
+                (ValueError, "read-only", {"out": read_only}),
+                (TypeError, "r: expected a tensor", {"r": [1.0]}),
+                (TypeError, "got format Zd", {"q": q.astype(np.complex128)}),
+                (TypeError, "", {"scale": "large"}),
+                (TypeError, "", {"window": 1.5}),
+                (TypeError, "", {"stream": "main"}),
+        ):
+            with self.subTest(text=text):
+                self.refused(error, text, **changes)
+
+    def test_outputs_have_memory_of_their_own(self):
+        q, r, k, v = reference.inputs(1)
+        with self.assertRaisesRegex(lla.UsageError, "o: expected memory of its own, got an overlap with q"):
+            lla.attention(q, r, k, v, out=q)
+
+    def test_hierarchy(self):
+        self.assertTrue(issubclass(lla.UsageError, ValueError) and issubclass(lla.UsageError, lla.Error))
+        for error in (lla.NotPreparedError, lla.NoDeviceError, lla.CompileError):
+            self.assertTrue(issubclass(error, lla.Error) and issubclass(error, RuntimeError))
+
+    def test_core_counts_its_arguments(self):
+        for function in (lla._core.attention, lla._core.merge, lla._core.warmup):
+            with self.assertRaises(TypeError):
+                function(1)
+        with self.assertRaises(AttributeError):
+            lla.no_such_function
+
+
+class Warmup(unittest.TestCase):
+    def test_calls_find_what_was_prepared(self):
+        problem = {"batch": 2, "query_heads": 4, "kv_heads": 2, "context": 100, "head_dim": 48, "dtype": "fp32"}
+        seen = []
+        self.assertEqual(lla.warmup([problem, {**problem, "mode": "prefill", "query_length": 5, "causal": True}],
+                                    target="host", jobs=1, progress=lambda *told: seen.append(told)), 2)
+        self.assertEqual([told[:2] for told in seen], [(1, 2), (2, 2)])
+        before = lla.statistics("host")
+        for rows in (1, 5):
+            q, r, k, v = reference.inputs(1, rows=rows, keys=90, dim=48)
+            lla.attention(q, r, k, v, causal=True)
+        after = lla.statistics("host")
+        self.assertEqual(before, after)
+
+    def test_cancel(self):
+        problems = [{"context": 8, "head_dim": dim, "dtype": "fp32", "window": 3} for dim in (16, 24, 40)]
+        with self.assertRaisesRegex(lla.Error, "cancelled after 1 of 3"):
+            lla.warmup(problems, target="host", jobs=1, progress=lambda *told: True)
+
+    def test_faults(self):
+        with self.assertRaisesRegex(lla.UsageError, r"problems\[1\]: head_dim"):
+            lla.warmup([{"context": 8, "head_dim": 16}, {"context": 8, "head_dim": 17}], target="host")
+        with self.assertRaisesRegex(lla.UsageError, "target: expected"):
+            lla.warmup([], target="hast")
+        with self.assertRaises(lla.NoDeviceError):
+            lla.warmup([], target="cuda:4000")
+
+
+class Wrapped:
+    """An array that only `__dlpack__` can read."""
+
+    def __init__(self, array, versioned, device=None):
+        self.array, self.versioned, self.device = array, versioned, device
+
+    def __dlpack_device__(self):
+        return self.device or self.array.__dlpack_device__()
+
+    def __dlpack__(self, **options):
+        if "max_version" in options and not self.versioned:
+            raise TypeError("max_version is not known")
+        return self.array.__dlpack__(**options)
+
+
+class DLPack(unittest.TestCase):
+    def test_capsules(self):
+        q, r, k, v = reference.inputs(1)
+        right = lla.attention(q, r, k, v)
+        for versioned in (False, True):
+            with self.subTest(versioned=versioned):
+                out = np.zeros_like(q)
+                references = sys.getrefcount(k)
+                lla.attention(*(Wrapped(x, versioned) for x in (q, r, k, v)), out=Wrapped(out, versioned))
+                np.testing.assert_array_equal(out, right)
+                self.assertEqual(sys.getrefcount(k), references)  # The deleter was called.
+
+    def test_what_is_no_capsule(self):
+        q, r, k, v = reference.inputs(1)
+        for answer, error in ((None, (BufferError, ValueError)), (3, (BufferError, ValueError))):
+            bad = Wrapped(q, True)
+            bad.__class__ = type("Bad", (Wrapped,), {"__dlpack__": lambda self, **options: answer})
+            with self.assertRaises(error):
+                lla.attention(bad, r, k, v, out=np.empty_like(q))
+
+    def test_exchange_api(self):
+        q, r, k, v = reference.inputs(1)
+        out = np.zeros_like(q)
+        before = Direct.borrowed
+        lla.attention(*(Direct(x.ctypes.data, x.shape) for x in (q, r, k, v)), out=Direct(out.ctypes.data, out.shape))
+        np.testing.assert_array_equal(out, lla.attention(q, r, k, v))
+        self.assertEqual(Direct.borrowed - before, 5)
+
+
+class Import(unittest.TestCase):
+    def test_needs_no_framework(self):
+        code = "import sys, lla; print([x for x in ('numpy', 'torch', 'jax', 'cupy') if x in sys.modules])"
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        self.assertEqual(result.stdout, "[]\n")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
