@@ -1,0 +1,144 @@
+"""The PyTorch operators, on the host."""
+
+import sys
+import unittest
+
+try:
+    import torch
+except ImportError as error:
+    print(f"skipped: no PyTorch ({error})")
+    sys.exit(77)
+
+import lla
+from lla import torch as lla_torch
+
+
+def inputs(seed, batch=2, rows=1, heads=4, kv_heads=2, keys=40, dim=32, dtype=torch.float32):
+    torch.manual_seed(seed)
+    return (0.5 * torch.randn(batch, rows, heads, dim).to(dtype), 0.2 * torch.randn(batch, rows, heads, dim).to(dtype),
+            torch.randn(batch, keys, kv_heads, dim).to(dtype), torch.randn(batch, keys, kv_heads, dim).to(dtype))
+
+
+class Functions(unittest.TestCase):
+    def check(self, out, right, tolerance=5e-6):
+        self.assertEqual((out.shape, out.dtype), (right.shape, right.dtype))
+        self.assertLessEqual(float((out.float() - right.float()).abs().max()), tolerance)
+
+    def test_reference_is_the_formula(self):
+        import numpy
+
+        import attention_reference
+        for options, window in (({}, 0), ({"window_size": (7, 0)}, 7), ({"window_size": 1, "scale": 0.3}, 1)):
+            q, r, k, v = inputs(1, rows=9)
+            right, _ = attention_reference.attention(*(x.numpy() for x in (q, r, k, v)), causal=True, window=window,
+                                                     scale=options.get("scale"))
+            out = lla_torch.parallax_reference(q, r, k, v, **options).numpy()
+            self.assertLessEqual(float(numpy.abs(out - right).max()), 5e-6)
+        # Rows that see nothing.
+        q, r, k, v = inputs(1, rows=9, keys=4)
+        self.assertEqual(float(lla_torch.parallax_reference(q, r, k, v)[:, :5].abs().max()), 0)
+
+    def test_names(self):
+        for rows, keys in ((1, 40), (6, 40), (9, 4)):
+            q, r, k, v = inputs(2, rows=rows, keys=keys)
+            for window in (None, -1, 5, (5, 0), (-1, -1)):
+                right = lla_torch.parallax_reference(q, r, k, v, window_size=window)
+                self.check(lla.parallax_attn_with_kvcache(q, r, k, v, window_size=window), right)
+                self.check(lla.parallax_func(q, r, k, v, window_size=window), right)
+        q, r, k, v = inputs(2)
+        right = lla_torch.parallax_reference(q, r, k, v, scale=0.3)
+        self.check(lla.parallax_decode(q, r, k, v, 0.3), right)
+        self.check(lla.parallax_decode(q[:, 0], r[:, 0], k, v, 0.3), right[:, 0])
+        self.check(lla.parallax_func(q, None, k, v, causal=False),
+                   lla_torch.parallax_reference(q, None, k, v, causal=False))
+
+    def test_types(self):
+        for dtype in (torch.bfloat16, torch.float16):
+            q, r, k, v = inputs(3, dtype=dtype)
+            self.check(lla.parallax_attn_with_kvcache(q, r, k, v), lla_torch.parallax_reference(q, r, k, v), 0.03)
+
+    def test_pages_and_lengths(self):
+        q, r, k, v = inputs(4, keys=48)
+        table = torch.tensor([[5, 0, 3], [1, 4, 2]], dtype=torch.int32)
+        lengths = torch.tensor([48, 20], dtype=torch.int32)
+        pools = []
+        for x in (k, v):
+            pool = torch.zeros(6, 16, 2, 32)
+            pool[table.flatten().long()] = x.reshape(6, 16, 2, 32)
+            pools.append(pool)
+        right = torch.cat([lla_torch.parallax_reference(q[i:i + 1], r[i:i + 1], k[i:i + 1, :n], v[i:i + 1, :n])
+                           for i, n in enumerate(lengths.tolist())])
+        self.check(lla.parallax_attn_with_kvcache(q, r, *pools, page_table=table, seqused_k=lengths), right)
+        self.check(lla.parallax_attn_with_kvcache(q, r, k, v, seqused_k=lengths), right)
+
+    def test_strides_and_out(self):
+        q, r, k, v = inputs(5, rows=3)
+        right = lla_torch.parallax_reference(q, r, k, v)
+        cache = torch.stack([k, v], dim=1)  # [batch, 2, keys, heads, dim]
+        out = torch.zeros(2, 3, 2, 4, 32)
+        lla.parallax_attn_with_kvcache(q, r, cache[:, 0], cache[:, 1], out=out[:, :, 1])
+        self.check(out[:, :, 1], right)
+        self.assertEqual(float(out[:, :, 0].abs().max()), 0)
+        self.check(lla.attention(q, r, k, v, causal=True), right)
+        state = lla.attention(q, r, k, v, causal=True, return_state=True)
+        self.assertTrue(all(isinstance(x, torch.Tensor) for x in state))
+
+    def test_misuse(self):
+        q, r, k, v = inputs(6)
+        with self.assertRaisesRegex(lla.UsageError, "nothing to the right"):
+            lla.parallax_func(q, r, k, v, window_size=(4, 2))
+        with self.assertRaisesRegex(lla.UsageError, "q.row: expected 1, got 2"):
+            lla.parallax_decode(q.repeat(1, 2, 1, 1), r, k, v)
+        with self.assertRaisesRegex(lla.UsageError, "k.dtype: expected fp32, got bf16"):
+            lla.parallax_func(q, r, k.bfloat16(), v)
+        with self.assertRaisesRegex(lla.UsageError, "seqused_k|lengths.dtype"):
+            lla.parallax_attn_with_kvcache(q, r, k, v, seqused_k=torch.zeros(2, dtype=torch.int64))
+
+
+class Operator(unittest.TestCase):
+    def test_registration(self):
+        q, r, k, v = inputs(7, rows=2)
+        rest = (None, None, None, True, 0, None, False)
+        torch.library.opcheck(torch.ops.lla.attention, (q, r, k, v, *rest))
+        torch.library.opcheck(torch.ops.lla.attention_out, (q, None, k, v, *rest, torch.empty_like(q)))
+
+    def test_compile(self):
+        q, r, k, v = inputs(8)
+        out = torch.empty_like(q)
+
+        def layer(q, r, k, v):
+            return lla_torch.parallax_attn_with_kvcache(2 * q, r, k, v) + 1
+
+        def into(q, r, k, v, out):
+            lla_torch.parallax_attn_with_kvcache(2 * q, r, k, v, out=out)
+            return out + 1
+
+        right = lla_torch.parallax_reference(2 * q, r, k, v) + 1
+        # The tracer's own code generator needs a compiler at run time; what is tested is that it traces in one piece.
+        for function, arguments in ((layer, (q, r, k, v)), (into, (q, r, k, v, out))):
+            compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+            self.assertLessEqual(float((compiled(*arguments) - right).abs().max()), 5e-6)
+
+    def test_fake(self):
+        from torch._subclasses.fake_tensor import FakeTensorMode
+        with FakeTensorMode():
+            q = torch.empty(2, 1, 4, 32)
+            out = lla_torch.parallax_func(q, q, torch.empty(2, 9, 2, 32), torch.empty(2, 9, 2, 32))
+            self.assertEqual(out.shape, q.shape)
+
+    def test_gradients_are_refused(self):
+        q, r, k, v = inputs(9)
+        k.requires_grad_()
+        for function in (lla.parallax_func, lla.parallax_attn_with_kvcache, lla.parallax_decode):
+            with self.assertRaisesRegex(NotImplementedError, "no backward pass"):
+                function(q, r, k, v)
+        with self.assertRaisesRegex(NotImplementedError, "no backward pass"):
+            torch.ops.lla.attention(q, r, k, v, None, None, None, True, 0, None, False)
+        with torch.no_grad():
+            lla.parallax_func(q, r, k, v)
+        lla_torch.parallax_reference(q, r, k, v).sum().backward()
+        self.assertTrue(bool(torch.isfinite(k.grad).all()))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
