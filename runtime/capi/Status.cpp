@@ -79,8 +79,9 @@ lla_status toStatus(llvm::Error error) noexcept {
 } // namespace lla::capi
 
 const char *lla_status_name(lla_status status) {
+  int number = lla::capi::numberOf(status);
   for (const auto &[value, name] : lla::capi::names)
-    if (value == status)
+    if (value == number)
       return name;
   return "unknown";
 }

@@ -4,11 +4,20 @@
 
 #include "runtime/capi/lla.h"
 #include "llvm/Support/Error.h"
+#include <cstring>
 #include <exception>
 #include <new>
 #include <string>
 
 namespace lla::capi {
+
+/// An enumeration of lla.h by its number: from C it may be any, which C++ may not load as the enumeration.
+template <class Enum> int numberOf(const Enum &value) {
+  int number;
+  static_assert(sizeof(number) == sizeof(value));
+  std::memcpy(&number, &value, sizeof(number));
+  return number;
+}
 
 /// Keeps the message for lla_last_error of this thread, and gives the status.
 lla_status fail(lla_status status, const std::string &message) noexcept;

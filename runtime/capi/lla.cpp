@@ -146,12 +146,13 @@ uint32_t lla_version(void) { return LLA_PROJECT_VERSION; }
 
 lla_status lla_set_log_callback(lla_log_level level, lla_log_callback callback, void *user) {
   return guarded([&] {
-    if (level < LLA_LOG_OFF || level > LLA_LOG_DEBUG)
+    int number = numberOf(level);
+    if (number < LLA_LOG_OFF || number > LLA_LOG_DEBUG)
       return fail(LLA_ERROR_USAGE,
-                  fmt::format("level: expected {}..{}, got {}", int(LLA_LOG_OFF), int(LLA_LOG_DEBUG), int(level)));
+                  fmt::format("level: expected {}..{}, got {}", int(LLA_LOG_OFF), int(LLA_LOG_DEBUG), number));
     static_assert(int(LogLevel::Off) == LLA_LOG_OFF && int(LogLevel::Debug) == LLA_LOG_DEBUG);
     if (callback)
-      setNoticeSink(static_cast<LogLevel>(level), [=](LogLevel of, const std::string &text) {
+      setNoticeSink(static_cast<LogLevel>(number), [=](LogLevel of, const std::string &text) {
         callback(user, static_cast<lla_log_level>(of), text.c_str());
       });
     else

@@ -489,6 +489,8 @@ TEST(Version, IsTheHeaders) {
 TEST(Log, LevelsAreChecked) {
   expectFailure(lla_set_log_callback(static_cast<lla_log_level>(5), nullptr, nullptr), LLA_ERROR_USAGE,
                 "level: expected 0..4, got 5");
+  expectFailure(lla_set_log_callback(static_cast<lla_log_level>(-1), nullptr, nullptr), LLA_ERROR_USAGE,
+                "level: expected 0..4, got -1");
 }
 
 } // namespace
