@@ -6,10 +6,10 @@ Per query row, over its visible keys j:
     out = sum_j p_j (1 + tbar - t_j) v_j
 
 Tensors of any library that speaks DLPack or the buffer protocol are read where they are, with their strides: NumPy on
-the host, PyTorch and CuPy on either. The first call of a kind compiles a kernel (a fraction of a second; `warmup` does
-it ahead); sizes are rounded up to powers of two for that, so that a growing context meets a handful of kinds. Calls on
-a GPU go to the current stream of the tensors' library, do not synchronise, and may be captured in a CUDA graph once a
-call of their kind has been made.
+the host, PyTorch on either, others on a GPU. The first call of a kind compiles a kernel (a fraction of a second;
+`warmup` does it ahead); sizes are rounded up to powers of two for that, so that a growing context meets a handful of
+kinds. Calls on a GPU go to the current stream, do not synchronise, and may be captured in a CUDA graph once a call of
+their kind has been made.
 
 PyTorch operators are in `lla.torch`; `parallax_attn_with_kvcache` and the like can be had from here too.
 """
@@ -158,7 +158,8 @@ def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: b
 
     out: as q, or fp32; made if None (fp32 with `fp32_out`). With `return_state` the result is an AttentionState, else
     out; `state_out` is memory for its lse, tbar and vbar. stream: a CUDA stream's address, by default the current one
-    of q's library. Raises UsageError, with the name of the argument ("o" is out).
+    of q's library where that tells it (PyTorch), else the default stream. Raises UsageError, with the name of the
+    argument ("o" is out).
 
     A CUDA graph may hold a call once one of its kind has been made; graphs captured on a stream that made none share a
     workspace, so do not replay two of them at the same time.
