@@ -1,4 +1,4 @@
-"""The PyTorch operators, on the host."""
+"""The PyTorch operators: on the host, and on a GPU where there is one."""
 
 import sys
 import unittest
@@ -138,6 +138,63 @@ class Operator(unittest.TestCase):
             lla.parallax_func(q, r, k, v)
         lla_torch.parallax_reference(q, r, k, v).sum().backward()
         self.assertTrue(bool(torch.isfinite(k.grad).all()))
+
+
+@unittest.skipUnless(torch.cuda.is_available(), "no GPU")
+class Gpu(unittest.TestCase):
+    def inputs(self, seed, **sizes):
+        sizes = {"batch": 1, "heads": 8, "kv_heads": 8, "keys": 4096, "dim": 128, **sizes}
+        return [x.cuda() for x in inputs(seed, dtype=torch.bfloat16, **sizes)]
+
+    def check(self, out, *arguments, **options):
+        right = lla_torch.parallax_reference(*arguments, **options)
+        self.assertLessEqual(float((out.float() - right.float()).abs().max()), 0.03)
+
+    def test_eager(self):
+        for rows, keys in ((1, 4096), (1, 1000), (256, 256)):
+            q, r, k, v = self.inputs(1, rows=rows, keys=keys)
+            self.check(lla.parallax_attn_with_kvcache(q, r, k, v), q, r, k, v)
+
+    def test_streams(self):
+        q, r, k, v = self.inputs(2)
+        torch.cuda.synchronize()
+        outs, streams = [], [torch.cuda.Stream() for _ in range(4)]
+        for stream in streams:
+            with torch.cuda.stream(stream):
+                outs += [lla.parallax_attn_with_kvcache(q, r, k, v) for _ in range(20)]
+        torch.cuda.synchronize()
+        for out in outs:
+            self.assertTrue(torch.equal(out, outs[0]))
+        self.check(outs[0], q, r, k, v)
+
+    def test_graph(self):
+        q, r, k, v = self.inputs(3)
+        out = torch.empty_like(q)
+        lla.parallax_attn_with_kvcache(q, r, k, v, out=out)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            for _ in range(3):
+                lla.parallax_attn_with_kvcache(q, r, k, v, out=out)
+            with self.assertRaises(lla.NotPreparedError):
+                lla.parallax_attn_with_kvcache(q, r, k, v, window_size=77, out=out)
+        for seed in (4, 5):
+            for tensor, values in zip((q, r, k, v), self.inputs(seed)):
+                tensor.copy_(values)
+            out.zero_()
+            graph.replay()
+            torch.cuda.synchronize()
+            self.check(out, q, r, k, v)
+
+    def test_compile(self):
+        q, r, k, v = self.inputs(6)
+        compiled = torch.compile(lambda q, r, k, v: lla_torch.parallax_attn_with_kvcache(q, r, k, v) * 2,
+                                 fullgraph=True, backend="aot_eager")
+        self.check(compiled(q, r, k, v) / 2, q, r, k, v)
+
+    def test_places(self):
+        q, r, k, v = self.inputs(7)
+        with self.assertRaisesRegex(lla.UsageError, "k.device: expected cuda:0, got cpu"):
+            lla.parallax_attn_with_kvcache(q, r, k.cpu(), v)
 
 
 if __name__ == "__main__":

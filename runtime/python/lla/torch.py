@@ -85,9 +85,11 @@ def _call(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths: Optiona
           out: Optional[Tensor]) -> Tensor:
     # Plain tensors in eager mode need no dispatcher.
     if not torch.compiler.is_compiling() and type(q) is Tensor and _modes() == 0:
-        _refuse_gradients((q, r, k, v))
+        if torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad or
+                                        (r is not None and r.requires_grad)):
+            _refuse_gradients((q, r, k, v))
         if out is None:
-            out = q.new_empty(q.shape)
+            out = torch.empty_like(q, memory_format=torch.contiguous_format)
         lla._core.attention(q, r, k, v, out, None, None, None, lengths, starts, page_table, causal, window, scale, bhsd,
                             None)
         return out
