@@ -34,8 +34,8 @@ int64_t JitStatistics::*counterOf(ScheduleSource source) {
   switch (source) {
   case ScheduleSource::Exact:
     return &JitStatistics::exactSchedules;
-  case ScheduleSource::Nearest:
-    return &JitStatistics::nearestSchedules;
+  case ScheduleSource::Dispatch:
+    return &JitStatistics::dispatchedSchedules;
   case ScheduleSource::Default:
     return &JitStatistics::defaultSchedules;
   case ScheduleSource::Given:

@@ -42,7 +42,7 @@ struct JitStatistics {
   double artifactMilliseconds = 0, compileMilliseconds = 0;          ///< To find an artifact, and to make one.
   double artifactLoadMilliseconds = 0, compiledLoadMilliseconds = 0; ///< To load them.
   /// Decisions, each problem once: by an exact record, by a near one, by none.
-  int64_t exactSchedules = 0, nearestSchedules = 0, defaultSchedules = 0;
+  int64_t exactSchedules = 0, dispatchedSchedules = 0, defaultSchedules = 0;
   int64_t tunes = 0;
   double tuneMilliseconds = 0;
 };

@@ -109,7 +109,7 @@ lla_statistics fromStatistics(const JitStatistics &sum) {
   known.compile_load_milliseconds = sum.compiledLoadMilliseconds;
   known.load_failures = sum.loadFailures;
   known.schedules_from_records = sum.exactSchedules;
-  known.schedules_from_nearest = sum.nearestSchedules;
+  known.schedules_from_dispatch = sum.dispatchedSchedules;
   known.schedules_by_default = sum.defaultSchedules;
   known.schedules_searched = sum.tunes;
   known.search_milliseconds = sum.tuneMilliseconds;

@@ -230,7 +230,7 @@ typedef struct lla_statistics {
   double compile_load_milliseconds; /* to load what was compiled */
   int64_t load_failures;            /* code that the device did not take */
   int64_t schedules_from_records;   /* decided by a tuning record of the problem */
-  int64_t schedules_from_nearest;   /* by one of a problem like it */
+  int64_t schedules_from_dispatch;   /* by those of problems around it */
   int64_t schedules_by_default;     /* by none */
   int64_t schedules_searched;       /* tuned in this process */
   double search_milliseconds;
@@ -322,7 +322,7 @@ typedef struct lla_plan_info {
   size_t struct_size;
   const char *problem;         /* canonical JSON, defaults resolved; strings live as long as the plan */
   const char *schedule;        /* canonical text */
-  const char *schedule_source; /* "exact", "nearest", "default", "tuned" */
+  const char *schedule_source; /* "exact", "dispatch", "default", "tuned" */
   const char *schedule_reason; /* a sentence */
   const char *code_source;     /* "memory", "cache", "compiled"; "" before prepare */
   const char *notice;          /* what went wrong without doing harm, e.g. that the cache is full; "" for nothing */

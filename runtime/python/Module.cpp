@@ -305,8 +305,8 @@ PyObject *statistics(PyObject *, PyObject *argument) {
                        sum.cache_load_milliseconds, "misses", sum.misses, "compiles", sum.compiles, "compile_failures",
                        sum.compile_failures, "compile_milliseconds", sum.compile_milliseconds,
                        "compile_load_milliseconds", sum.compile_load_milliseconds, "load_failures", sum.load_failures,
-                       "schedules_from_records", sum.schedules_from_records, "schedules_from_nearest",
-                       sum.schedules_from_nearest, "schedules_by_default", sum.schedules_by_default,
+                       "schedules_from_records", sum.schedules_from_records, "schedules_from_dispatch",
+                       sum.schedules_from_dispatch, "schedules_by_default", sum.schedules_by_default,
                        "schedules_searched", sum.schedules_searched, "search_milliseconds", sum.search_milliseconds);
 }
 
