@@ -15,6 +15,7 @@
 
 #include "dialect/Spec/Resources.h"
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 namespace lla {
@@ -96,20 +97,37 @@ void fitRegisterLoads(const Problem &problem, const Target &target, Schedule &sc
     schedule.warps /= 2;
 }
 
-/// Lets the splits of a row tile merge as one cluster (of at most 8 CTAs, which every GPU can place), where these occupy
-/// about half the multiprocessors or more; eight warps each then share a long context. Two merges cost more than one:
-/// with fewer row tiles all splits merge over the grid.
-void mergeInClusters(int64_t tiles, int64_t visible, const Target &target, Schedule &schedule) {
-  constexpr int64_t portable = 8, shortContext = 1024;
-  if (!target.hasClusters() || 2 * portable * tiles < target.multiprocessors * 9 / 10)
-    return;
-  if (schedule.splits > portable && visible > shortContext)
+/// The splits of row tiles that do not fill the GPU, merging in clusters. A split costs a share of the merge and saves a
+/// share of the fold: the best number grows as the root of the keys. Clusters of more than two CTAs find no room on a
+/// quarter of the places that single ones fill. Rules read off tuned records of an H100 (1 to 512 row tiles).
+void splitInClusters(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
+  constexpr double splitsAt2048Keys = 16;
+  constexpr int64_t widest = 16, portable = 8, fewTiles = 8, wholeGpu = 132;
+  int64_t visible = visibleKeySpan(problem), multiprocessors = target.multiprocessors;
+  bool isNarrow = problem.headDim <= 64; // Three CTAs of four warps have registers, else two.
+  auto places = [&](int64_t ctas, int64_t cluster) { return multiprocessors * ctas * (cluster > 2 ? 3 : 4) / 4; };
+  if (2 * tiles <= multiprocessors && waveEfficiency(2 * tiles, multiprocessors) >= 0.9) {
+    schedule.splits = 2; // A pair of CTAs, eight warps each, on every multiprocessor.
     schedule.warps = 8;
-  schedule.splits = std::min(schedule.splits, portable);
-  while (schedule.splits % (2 * schedule.cluster) == 0)
+  } else {
+    double wanted = splitsAt2048Keys * std::sqrt(static_cast<double>(visible) / 2048);
+    int64_t most = std::max<int64_t>(static_cast<int64_t>(wanted), visible >= 256 ? 8 : 1);
+    int64_t widestAlone = tiles < fewTiles ? most : std::min(most, widest);
+    while (2 * schedule.splits <= widestAlone &&
+           2 * schedule.splits * tiles <= places(isNarrow ? 3 : 2, 2 * schedule.splits))
+      schedule.splits *= 2;
+    if (visible > (isNarrow ? 8192 : 2048)) // As many as there is room for, merging over the grid besides.
+      schedule.splits = std::max(schedule.splits, candidateBelow("splits", std::min(most, places(2, widest) / tiles)));
+    schedule.warps = 2 * schedule.splits * tiles <= multiprocessors ? 8 : 4;
+  }
+  if (isNarrow && visible > 512 && schedule.splits * tiles <= places(2, schedule.splits))
+    schedule.keys = 32;
+  int64_t splitKeys = schedule.splits * schedule.keys;
+  schedule.warps = candidateBelow("warps", std::min(schedule.warps, (visible + splitKeys - 1) / splitKeys));
+  // Clusters beyond 8 need a GPU with whole partitions of 16 multiprocessors.
+  int64_t largest = multiprocessors >= wholeGpu && schedule.splits == widest ? widest : portable;
+  while (2 * schedule.cluster <= largest && schedule.splits % (2 * schedule.cluster) == 0)
     schedule.cluster *= 2;
-  if (schedule.cluster != schedule.splits) // 3 or 6 splits.
-    schedule.cluster = 1;
 }
 
 Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
@@ -119,20 +137,23 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   schedule.keys = 16;
   schedule.lazy = laziness(problem);
   int64_t slots = 2 * target.multiprocessors;
-  int64_t tiles = resources(problem, schedule, target).grid.x;
+  int64_t tiles = resources(problem, schedule, target).tiles;
   // Two CTAs of 4 warps fill a multiprocessor's registers; 8 warps merge more in one place.
   schedule.warps = 4;
   fitRegisterLoads(problem, target, schedule);
-  // A short context is a chain of latencies: one tile per warp. A longer one pays for its merge first.
-  int64_t visible = visibleKeySpan(problem);
-  int64_t tilesPerWarp = visible > 1024 ? 4 : 1;
-  int64_t leastKeys = schedule.warps * schedule.keys * tilesPerWarp;
-  schedule.splits = splitsThatFill(tiles, slots, visible, leastKeys);
-  if (problem.ragged)
-    levelLengths(problem, tiles, slots, leastKeys, schedule);
   bool isUneven = problem.ragged && problem.batch > 1; // A cluster works or rests as a whole: too coarse.
-  if (!isUneven)
-    mergeInClusters(tiles, visible, target, schedule);
+  if (target.hasClusters() && !isUneven && tiles < slots * 9 / 10) {
+    splitInClusters(problem, tiles, target, schedule);
+  } else {
+    int64_t visible = visibleKeySpan(problem);
+    // A short context is a chain of latencies: one tile per warp. A longer one pays for its merge first.
+    int64_t tilesPerWarp = visible > 1024 ? 4 : 1;
+    schedule.keys = problem.headDim <= 64 && visible > 512 ? 32 : 16;
+    int64_t leastKeys = schedule.warps * schedule.keys * tilesPerWarp;
+    schedule.splits = splitsThatFill(tiles, slots, visible, leastKeys);
+    if (problem.ragged)
+      levelLengths(problem, tiles, slots, leastKeys, schedule);
+  }
   schedule.dependent = target.hasClusters();
   fitRegisterLoads(problem, target, schedule);
   return schedule;

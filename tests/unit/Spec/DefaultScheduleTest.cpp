@@ -110,12 +110,18 @@ TEST(DefaultSchedule, ValuesAreCandidates) {
 
 TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 512, 128)).splits, 8);
-  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 4096, 128)).splits, 8); // One cluster.
-  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 4096, 128)).cluster, 8);
-  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 1, 4096, 128)).cluster, 1); // Too few tiles for clusters.
+  auto split = [](int64_t batch, int64_t heads, int64_t context, int64_t headDim = 128) {
+    Schedule schedule = defaultOn("sm_90a", problemOf(Mode::Decode, batch, heads, context, headDim));
+    return std::tuple(schedule.splits, schedule.cluster, schedule.warps);
+  };
+  EXPECT_EQ(split(1, 8, 4096), std::tuple(16, 16, 4)); // One cluster.
+  EXPECT_EQ(split(1, 1, 4096), std::tuple(16, 16, 8)); // More warps where there is room.
+  EXPECT_EQ(split(1, 8, 16384), std::tuple(24, 8, 4)); // Clusters, then the grid.
+  EXPECT_EQ(split(8, 8, 2048), std::tuple(2, 2, 8)) << "a pair on every multiprocessor";
+  EXPECT_EQ(split(4, 8, 2048), std::tuple(4, 4, 4)) << "clusters of eight would not all find room";
+  EXPECT_EQ(split(4, 8, 2048, 64), std::tuple(8, 8, 4)) << "narrow heads leave it";
   EXPECT_EQ(defaultOn("sm_80", problemOf(Mode::Decode, 1, 8, 4096, 128)).cluster, 1);
   EXPECT_EQ(defaultOn("sm_80", problemOf(Mode::Decode, 1, 8, 4096, 128)).splits, 16);
-  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 16384, 128)).splits, 8);
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 32, 8, 4096, 128)).splits, 1);
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 4096, 128)).load, LoadPath::Registers);
 }
