@@ -8,6 +8,7 @@
 #include "runtime/python/PlanCache.h"
 #include "runtime/python/Tensors.h"
 #include <iterator>
+#include <utility>
 
 namespace lla::python {
 namespace {
@@ -235,8 +236,8 @@ int tellProgress(void *user, size_t done, size_t count, size_t index, lla_status
 }
 
 bool readProblems(PyObject *list, std::vector<lla_problem> &problems) {
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
-    const char *json = PyUnicode_AsUTF8(PyList_GET_ITEM(list, i));
+  for (Py_ssize_t i = 0; i < PyList_Size(list); ++i) {
+    const char *json = PyUnicode_AsUTF8AndSize(PyList_GetItem(list, i), nullptr);
     if (!json)
       return false;
     lla_problem problem = LLA_PROBLEM_INIT;
@@ -257,7 +258,7 @@ bool readProblems(PyObject *list, std::vector<lla_problem> &problems) {
 PyObject *warmup(PyObject *, PyObject *const *objects, Py_ssize_t count) {
   if (count != 4 || !PyList_Check(objects[0]))
     return PyErr_Format(PyExc_TypeError, "warmup: expected (list, target, jobs, progress)");
-  const char *target = objects[1] == Py_None ? nullptr : PyUnicode_AsUTF8(objects[1]);
+  const char *target = objects[1] == Py_None ? nullptr : PyUnicode_AsUTF8AndSize(objects[1], nullptr);
   lla_warmup_options options = LLA_WARMUP_OPTIONS_INIT;
   options.jobs = PyLong_AsLongLong(objects[2]);
   std::vector<lla_problem> problems;
@@ -290,7 +291,7 @@ PyObject *warmup(PyObject *, PyObject *const *objects, Py_ssize_t count) {
 
 /// statistics(target or None): dict
 PyObject *statistics(PyObject *, PyObject *argument) {
-  const char *target = argument == Py_None ? nullptr : PyUnicode_AsUTF8(argument);
+  const char *target = argument == Py_None ? nullptr : PyUnicode_AsUTF8AndSize(argument, nullptr);
   lla_device device;
   if (PyErr_Occurred() || !deviceOf(target, device))
     return nullptr;
@@ -315,9 +316,9 @@ PyObject *setHooks(PyObject *, PyObject *arguments) {
   PyObject *errors, *allocate, *isCapturing;
   if (!PyArg_ParseTuple(arguments, "O!OO", &PyDict_Type, &errors, &allocate, &isCapturing))
     return nullptr;
-  Py_XSETREF(hooks.errors, Py_NewRef(errors));
-  Py_XSETREF(hooks.allocate, Py_NewRef(allocate));
-  Py_XSETREF(hooks.isCapturing, Py_NewRef(isCapturing));
+  Hooks old = std::exchange(hooks, {Py_NewRef(errors), Py_NewRef(allocate), Py_NewRef(isCapturing)});
+  for (PyObject *object : {old.errors, old.allocate, old.isCapturing})
+    Py_XDECREF(object);
   Py_RETURN_NONE;
 }
 

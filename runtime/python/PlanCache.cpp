@@ -54,7 +54,7 @@ int64_t roundUp(int64_t count) {
 
 /// False: an exception is set.
 bool askCapturing(PyObject *like, bool &isCapturing) {
-  PyObject *answer = PyObject_CallOneArg(hooks.isCapturing, like);
+  PyObject *answer = PyObject_CallFunctionObjArgs(hooks.isCapturing, like, nullptr);
   int truth = answer ? PyObject_IsTrue(answer) : -1;
   Py_XDECREF(answer);
   isCapturing = truth > 0;

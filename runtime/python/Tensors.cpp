@@ -37,7 +37,7 @@ const DLPackExchangeApi *apiOf(PyTypeObject *type) {
       return known[i].api;
   const DLPackExchangeApi *api = findApi(type);
   if (knownCount < mostKnown) {
-    Py_INCREF(type);
+    Py_INCREF(reinterpret_cast<PyObject *>(type));
     known[knownCount++] = {type, api};
   }
   return api;
@@ -104,8 +104,10 @@ bool Borrowed::take(PyObject *object, const char *name, bool isWritten, void *st
   }
   if (PyObject_HasAttrString(object, "__dlpack__"))
     return takeCapsule(object, name, isWritten, stream);
-  PyErr_Format(PyExc_TypeError, "%s: expected a tensor (DLPack or the buffer protocol), got %s", name,
-               Py_TYPE(object)->tp_name);
+  PyObject *type = PyType_GetName(Py_TYPE(object));
+  if (type)
+    PyErr_Format(PyExc_TypeError, "%s: expected a tensor (DLPack or the buffer protocol), got %U", name, type);
+  Py_XDECREF(type);
   return false;
 }
 
@@ -152,15 +154,15 @@ bool Borrowed::takeArrayInterface(PyObject *object, const char *name, bool isWri
   unsigned long long address = 0;
   int isReadOnly = 0;
   bool isRead = data && sizes && PyTuple_Check(sizes) && PyArg_ParseTuple(data, "Kp", &address, &isReadOnly) &&
-                PyTuple_GET_SIZE(sizes) <= mostDimensions;
+                PyTuple_Size(sizes) <= mostDimensions;
   Py_ssize_t bytes[mostDimensions] = {};
   if (isRead) {
-    view.ndim = static_cast<int32_t>(PyTuple_GET_SIZE(sizes));
+    view.ndim = static_cast<int32_t>(PyTuple_Size(sizes));
     for (int i = view.ndim - 1; i >= 0; --i)
-      shape[i] = PyLong_AsLongLong(PyTuple_GET_ITEM(sizes, i));
+      shape[i] = PyLong_AsLongLong(PyTuple_GetItem(sizes, i));
     Py_ssize_t dense = 2;
     for (int i = view.ndim - 1; i >= 0; dense *= shape[i--])
-      bytes[i] = steps && PyTuple_Check(steps) ? PyLong_AsSsize_t(PyTuple_GET_ITEM(steps, i)) : dense;
+      bytes[i] = steps && PyTuple_Check(steps) ? PyLong_AsSsize_t(PyTuple_GetItem(steps, i)) : dense;
   }
   Py_DECREF(interface);
   if (!isRead || PyErr_Occurred()) {
