@@ -5,20 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/python/CallProblem.h"
 #include "runtime/python/PlanCache.h"
 #include "runtime/python/Tensors.h"
+#include "runtime/python/XlaHandler.h"
 #include <iterator>
 #include <utility>
 
 namespace lla::python {
 namespace {
-
-/// A tensor argument: where it goes, and whether it is written.
-struct Argument {
-  const char *name;
-  const lla_tensor *lla_tensors::*member;
-  bool isWritten;
-};
 
 /// The tensors of one call.
 template <size_t N> class Arguments {
@@ -38,27 +33,8 @@ public:
   lla_tensors tensors = LLA_TENSORS_INIT;
 };
 
-bool usage(const std::string &message) { return raise(LLA_ERROR_USAGE, message.c_str()) != nullptr; }
-
-bool checkGiven(const char *name, const lla_tensor *tensor, int32_t rank) {
-  if (!tensor)
-    return usage(std::string(name) + ": expected a tensor, got None");
-  return tensor->ndim == rank ||
-         usage(std::string(name) + ".ndim: expected " + std::to_string(rank) + ", got " + std::to_string(tensor->ndim));
-}
-
-bool readType(const char *name, const lla_tensor &tensor, int32_t &dtype) {
-  lla_data_type type = tensor.dtype;
-  if (type.lanes == 1 && type.code == LLA_TYPE_FLOAT && type.bits == 32)
-    dtype = LLA_FP32;
-  else if (type.lanes == 1 && type.code == LLA_TYPE_FLOAT && type.bits == 16)
-    dtype = LLA_FP16;
-  else if (type.lanes == 1 && type.code == LLA_TYPE_BFLOAT && type.bits == 16)
-    dtype = LLA_BF16;
-  else
-    return usage(std::string(name) + ".dtype: expected fp32, bf16 or fp16, got another");
-  return true;
-}
+/// Whether there is none; else an exception is set.
+bool accept(const std::string &fault) { return fault.empty() || raise(LLA_ERROR_USAGE, fault.c_str()) != nullptr; }
 
 /// An int or None; False: an exception is set.
 bool readStream(PyObject *object, const Borrowed &first, void *&stream) {
@@ -94,50 +70,6 @@ PyObject *run(const lla_problem &problem, const lla_tensors &tensors, const Borr
 
 //===--- attention ----------------------------------------------------------===//
 
-constexpr Argument attentionArguments[] = {
-    {"q", &lla_tensors::q, false},
-    {"r", &lla_tensors::r, false},
-    {"k", &lla_tensors::k, false},
-    {"v", &lla_tensors::v, false},
-    {"out", &lla_tensors::o, true},
-    {"lse", &lla_tensors::lse, true},
-    {"tbar", &lla_tensors::tbar, true},
-    {"vbar", &lla_tensors::vbar, true},
-    {"lengths", &lla_tensors::lengths, false},
-    {"starts", &lla_tensors::starts, false},
-    {"page_table", &lla_tensors::page_table, false},
-};
-
-/// The problem whose maxima are the sizes of these tensors.
-bool problemOf(const lla_tensors &tensors, bool isBhsd, lla_problem &problem) {
-  for (auto [name, tensor] : {std::pair("q", tensors.q), {"k", tensors.k}, {"v", tensors.v}, {"out", tensors.o}})
-    if (!checkGiven(name, tensor, 4))
-      return false;
-  if (!readType("q", *tensors.q, problem.dtype) || !readType("out", *tensors.o, problem.output_dtype))
-    return false;
-  int row = isBhsd ? 2 : 1, head = 3 - row;
-  const int64_t *queries = tensors.q->shape, *keys = tensors.k->shape;
-  problem.layout = isBhsd ? LLA_LAYOUT_BHSD : LLA_LAYOUT_BSHD;
-  problem.batch = queries[0];
-  problem.query_length = std::max<int64_t>(queries[row], 1);
-  problem.mode = problem.query_length == 1 ? LLA_MODE_DECODE : LLA_MODE_PREFILL;
-  problem.query_heads = queries[head];
-  problem.head_dim = queries[3];
-  problem.kv_heads = keys[head];
-  problem.context = keys[row];
-  problem.probe = tensors.r ? LLA_PROBE_GIVEN : LLA_PROBE_NONE;
-  problem.state = tensors.lse || tensors.tbar || tensors.vbar;
-  problem.ragged = tensors.lengths || tensors.starts;
-  if (tensors.page_table) {
-    if (!checkGiven("page_table", tensors.page_table, 2))
-      return false;
-    problem.page_size = keys[row];
-    if (__builtin_mul_overflow(tensors.page_table->shape[1], problem.page_size, &problem.context))
-      return usage("page_table: expected fewer pages, got more keys than 64 bits can count");
-  }
-  return true;
-}
-
 /// attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, causal, window, scale, bhsd, stream)
 PyObject *attention(PyObject *, PyObject *const *objects, Py_ssize_t count) {
   constexpr size_t tensorCount = std::size(attentionArguments);
@@ -150,7 +82,7 @@ PyObject *attention(PyObject *, PyObject *const *objects, Py_ssize_t count) {
     return nullptr;
   lla_problem problem = LLA_PROBLEM_INIT;
   int causal = PyObject_IsTrue(options[0]), isBhsd = PyObject_IsTrue(options[3]);
-  if (causal < 0 || isBhsd < 0 || !problemOf(arguments.tensors, isBhsd, problem))
+  if (causal < 0 || isBhsd < 0 || !accept(attentionProblem(arguments.tensors, isBhsd, problem)))
     return nullptr;
   problem.causal = causal;
   problem.window = PyLong_AsLongLong(options[1]);
@@ -189,20 +121,8 @@ PyObject *merge(PyObject *, PyObject *const *objects, Py_ssize_t count) {
   const lla_tensors &tensors = arguments.tensors;
   lla_problem problem = LLA_PROBLEM_INIT;
   int isBhsd = PyObject_IsTrue(options[0]);
-  if (isBhsd < 0 || !checkGiven("part_o", tensors.part_o, 5) || !checkGiven("out", tensors.o, 4) ||
-      !readType("out", *tensors.o, problem.output_dtype))
+  if (isBhsd < 0 || !accept(mergeProblem(tensors, isBhsd, problem)))
     return nullptr;
-  const int64_t *sizes = tensors.part_o->shape + 1;
-  int row = isBhsd ? 2 : 1, head = 3 - row;
-  problem.mode = LLA_MODE_MERGE;
-  problem.dtype = LLA_FP32;
-  problem.state = 1;
-  problem.layout = isBhsd ? LLA_LAYOUT_BHSD : LLA_LAYOUT_BSHD;
-  problem.shards = tensors.part_o->shape[0];
-  problem.batch = sizes[0];
-  problem.query_length = std::max<int64_t>(sizes[row], 1);
-  problem.query_heads = problem.kv_heads = sizes[head];
-  problem.head_dim = sizes[3];
   return run(problem, tensors, arguments.borrowed[0], objects[0], options[1]);
 }
 
@@ -311,6 +231,61 @@ PyObject *statistics(PyObject *, PyObject *argument) {
                        "schedules_searched", sum.schedules_searched, "search_milliseconds", sum.search_milliseconds);
 }
 
+//===--- XLA ----------------------------------------------------------------===//
+
+/// Of a tuple (code, bits, sizes ...), a tensor that is nowhere. False: an exception is set.
+bool readShape(PyObject *object, lla_tensor &tensor, std::vector<int64_t> &shape) {
+  int64_t numbers[2] = {};
+  Py_ssize_t count = PyTuple_Size(object);
+  for (Py_ssize_t i = 0; i < count && !PyErr_Occurred(); ++i) {
+    int64_t number = PyLong_AsLongLong(PyTuple_GetItem(object, i));
+    i < 2 ? void(numbers[i] = number) : shape.push_back(number);
+  }
+  tensor.dtype = {static_cast<uint8_t>(numbers[0]), static_cast<uint8_t>(numbers[1]), 1};
+  tensor.ndim = static_cast<int32_t>(shape.size());
+  tensor.shape = shape.data();
+  return !PyErr_Occurred();
+}
+
+/// prepare(tuple of shapes, causal, window, scale, bhsd, target): bytes of workspace
+PyObject *prepare(PyObject *, PyObject *arguments) {
+  constexpr size_t tensorCount = std::size(attentionArguments);
+  PyObject *shapes;
+  int causal, isBhsd;
+  long long window;
+  const char *target;
+  lla_problem problem = LLA_PROBLEM_INIT;
+  if (!PyArg_ParseTuple(arguments, "O!pLdps", &PyTuple_Type, &shapes, &causal, &window, &problem.scale, &isBhsd,
+                        &target))
+    return nullptr;
+  if (PyTuple_Size(shapes) != static_cast<Py_ssize_t>(tensorCount))
+    return PyErr_Format(PyExc_TypeError, "prepare: expected %zu shapes, got %zd", tensorCount, PyTuple_Size(shapes));
+  lla_tensors tensors = LLA_TENSORS_INIT;
+  lla_tensor given[tensorCount] = {};
+  std::vector<int64_t> sizes[tensorCount];
+  for (size_t i = 0; i < tensorCount; ++i) {
+    PyObject *shape = PyTuple_GetItem(shapes, static_cast<Py_ssize_t>(i));
+    if (shape == Py_None)
+      continue;
+    if (!readShape(shape, given[i], sizes[i]))
+      return nullptr;
+    tensors.*attentionArguments[i].member = &given[i];
+  }
+  lla_device device;
+  if (!accept(attentionProblem(tensors, isBhsd, problem)) || !deviceOf(target, device))
+    return nullptr;
+  problem.causal = causal;
+  problem.window = window;
+  problem.has_scale = 1;
+  CachedPlan *plan = planFor(rounded(problem), device, nullptr);
+  return plan ? PyLong_FromSize_t(plan->workspaceBytes) : nullptr;
+}
+
+/// xla_handler(): capsule of the handler of all stages
+PyObject *xlaHandler(PyObject *, PyObject *) {
+  return PyCapsule_New(reinterpret_cast<void *>(handleXlaCall), nullptr, nullptr);
+}
+
 /// set_hooks(errors, allocate, is_capturing)
 PyObject *setHooks(PyObject *, PyObject *arguments) {
   PyObject *errors, *allocate, *isCapturing;
@@ -327,9 +302,14 @@ template <class Function> PyCFunction asMethod(Function function) {
 }
 
 PyMethodDef methods[] = {
-    {"attention", asMethod(attention), METH_FASTCALL, nullptr}, {"merge", asMethod(merge), METH_FASTCALL, nullptr},
-    {"warmup", asMethod(warmup), METH_FASTCALL, nullptr},       {"statistics", asMethod(statistics), METH_O, nullptr},
-    {"set_hooks", asMethod(setHooks), METH_VARARGS, nullptr},   {nullptr, nullptr, 0, nullptr},
+    {"attention", asMethod(attention), METH_FASTCALL, nullptr},
+    {"merge", asMethod(merge), METH_FASTCALL, nullptr},
+    {"warmup", asMethod(warmup), METH_FASTCALL, nullptr},
+    {"statistics", asMethod(statistics), METH_O, nullptr},
+    {"prepare", asMethod(prepare), METH_VARARGS, nullptr},
+    {"xla_handler", asMethod(xlaHandler), METH_NOARGS, nullptr},
+    {"set_hooks", asMethod(setHooks), METH_VARARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
 };
 
 PyModuleDef definition = {

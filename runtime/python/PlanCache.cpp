@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
+#include <shared_mutex>
 
 namespace lla::python {
 
@@ -33,6 +35,8 @@ struct KeyHash {
   }
 };
 
+std::shared_mutex plansMutex;
+std::mutex contextsMutex; // Held while one is made: nobody who holds it waits for Python.
 // Never destroyed: the interpreter may be gone by then.
 std::unordered_map<Key, CachedPlan, KeyHash> &plans = *new std::unordered_map<Key, CachedPlan, KeyHash>;
 std::vector<std::pair<lla_device, lla_context *>> &contexts = *new std::vector<std::pair<lla_device, lla_context *>>;
@@ -159,53 +163,77 @@ lla_problem rounded(const lla_problem &problem) {
   return result;
 }
 
-lla_context *contextOf(lla_device given) {
+Failure findContext(lla_device given, lla_context *&context) {
   lla_device device = placeOf(given);
-  for (const auto &[place, context] : contexts)
-    if (place.type == device.type && place.id == device.id)
-      return context;
+  std::lock_guard<std::mutex> lock(contextsMutex);
+  for (const auto &[place, made] : contexts)
+    if (place.type == device.type && place.id == device.id) {
+      context = made;
+      return {};
+    }
   std::string target = "host";
   if (device.type == LLA_DEVICE_CUDA)
     target = "cuda:" + std::to_string(device.id);
   else if (device.type != LLA_DEVICE_CPU)
-    return raise(LLA_ERROR_USAGE,
-                 ("device: expected the host or a CUDA GPU, got DLPack's device type " + std::to_string(device.type))
-                     .c_str()),
-           nullptr;
-  lla_context *context = nullptr;
+    return {LLA_ERROR_USAGE,
+            "device: expected the host or a CUDA GPU, got DLPack's device type " + std::to_string(device.type)};
   if (lla_status status = lla_context_create(target.c_str(), &context))
-    return raise(status), nullptr;
+    return {status, lla_last_error()};
   contexts.emplace_back(device, context);
-  return context;
+  return {};
 }
 
-CachedPlan *planFor(const lla_problem &problem, lla_device device, PyObject *like) {
-  Key key{problem, placeOf(device)};
-  if (auto found = plans.find(key); found != plans.end())
-    return &found->second;
-  lla_context *context = contextOf(device);
-  if (!context || !checkNotCapturing(like))
-    return nullptr;
+CachedPlan *findPlan(const lla_problem &problem, lla_device device) {
+  std::shared_lock<std::shared_mutex> lock(plansMutex);
+  auto found = plans.find(Key{problem, placeOf(device)});
+  return found == plans.end() ? nullptr : &found->second;
+}
+
+Failure preparePlan(const lla_problem &problem, lla_device device, CachedPlan *&plan) {
+  if ((plan = findPlan(problem, device)))
+    return {};
+  lla_context *context = nullptr;
+  if (Failure failure = findContext(device, context))
+    return failure;
   CachedPlan made;
-  lla_status status;
-  std::string message; // Of this thread, before another call of the library.
-  Py_BEGIN_ALLOW_THREADS;
-  status = lla_plan_create(context, &problem, &made.plan);
+  lla_status status = lla_plan_create(context, &problem, &made.plan);
   if (!status)
     status = lla_plan_prepare(made.plan);
   if (!status)
     status = lla_plan_workspace_size(made.plan, &made.workspaceBytes);
   if (status) {
-    message = lla_last_error();
+    Failure failure = {status, lla_last_error()};
     lla_plan_destroy(made.plan);
+    return failure;
   }
-  Py_END_ALLOW_THREADS;
-  if (status)
-    return raise(status, message.c_str()), nullptr;
-  auto [place, isNew] = plans.emplace(key, made);
+  std::unique_lock<std::shared_mutex> lock(plansMutex);
+  auto [place, isNew] = plans.emplace(Key{problem, placeOf(device)}, made);
   if (!isNew) // Another thread was first.
     lla_plan_destroy(made.plan);
-  return &place->second;
+  plan = &place->second;
+  return {};
+}
+
+lla_context *contextOf(lla_device device) {
+  lla_context *context = nullptr;
+  if (Failure failure = findContext(device, context))
+    return raise(failure.status, failure.message.c_str()), nullptr;
+  return context;
+}
+
+CachedPlan *planFor(const lla_problem &problem, lla_device device, PyObject *like) {
+  if (CachedPlan *found = findPlan(problem, device))
+    return found;
+  if (!contextOf(device) || !checkNotCapturing(like))
+    return nullptr;
+  CachedPlan *plan = nullptr;
+  Failure failure;
+  Py_BEGIN_ALLOW_THREADS;
+  failure = preparePlan(problem, device, plan);
+  Py_END_ALLOW_THREADS;
+  if (failure)
+    return raise(failure.status, failure.message.c_str()), nullptr;
+  return plan;
 }
 
 } // namespace lla::python

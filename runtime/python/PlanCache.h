@@ -1,8 +1,9 @@
 //===- PlanCache.h - a prepared plan for each kind of call ----------------===//
 //
 // Calls come in many sizes, plans are for maxima: sizes are rounded up to powers of
-// two, so that a growing context meets a handful of plans. All of it under Python's
-// global lock, which is released while a plan is prepared.
+// two, so that a growing context meets a handful of plans. Plans may be asked for by
+// threads that know nothing of Python; workspaces are under its global lock, which is
+// released while a plan is prepared.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_RUNTIME_PYTHON_PLANCACHE_H
@@ -55,11 +56,30 @@ private:
 /// The problem with its maxima rounded up and its defaults resolved: equal calls have equal bytes.
 lla_problem rounded(const lla_problem &problem);
 
-/// The context of a device, made at its first use; null: an exception is set.
+/// Why something is not there; LLA_OK: it is.
+struct Failure {
+  lla_status status = LLA_OK;
+  std::string message;
+
+  explicit operator bool() const { return status != LLA_OK; }
+};
+
+// Without Python, from any thread.
+
+/// The context of a device, made at its first use.
+Failure findContext(lla_device device, lla_context *&context);
+
+/// The prepared plan for a problem, which is rounded; null: none yet. Neither blocks nor allocates.
+CachedPlan *findPlan(const lla_problem &problem, lla_device device);
+
+/// The same, and makes one: not legal while a stream of the device is being captured.
+Failure preparePlan(const lla_problem &problem, lla_device device, CachedPlan *&plan);
+
+// For Python: null means that an exception is set.
+
 lla_context *contextOf(lla_device device);
 
-/// The prepared plan for a problem, which is rounded; null: an exception is set. `like` as above; null: nobody
-/// captures.
+/// `like` as above; null: nobody captures.
 CachedPlan *planFor(const lla_problem &problem, lla_device device, PyObject *like);
 
 } // namespace lla::python

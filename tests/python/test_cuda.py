@@ -4,6 +4,7 @@ import ctypes
 import unittest
 
 import lla
+import xla_frame as xla
 from direct import Direct
 
 driver = ctypes.CDLL("libcuda.so.1")  # The tests' own, by LD_LIBRARY_PATH.
@@ -101,6 +102,68 @@ class Cuda(unittest.TestCase):
             call(device=(10, 0))
         with self.assertRaisesRegex(lla.Error, "cuda:7"):
             call(device=(2, 7))
+
+
+class Xla(unittest.TestCase):
+    """What XLA calls, in its stages."""
+
+    BYTES = 1 << 20
+
+    def buffers(self, context, workspace=0x8000000000, workspace_bytes=BYTES):
+        """Of a decode step whose keys are split, and of its results."""
+        scratch = {"workspace": (workspace, xla.S32, (workspace_bytes // 4,))} if workspace else {}
+        shapes = {"q": (1, 1, 8, 128), "r": (1, 1, 8, 128), "k": (1, context, 2, 128), "v": (1, context, 2, 128)}
+        operands = {name: ((i + 1) << 40, xla.BF16, shape) for i, (name, shape) in enumerate(shapes.items())}
+        return {**operands, **scratch}, {"out": (9 << 40, xla.BF16, (1, 1, 8, 128)), **scratch}
+
+    def setUp(self):
+        xla.stream, xla.device = 0x5000, 1
+        driver.fakeCudaTakeCalls()
+
+    def test_description(self):
+        for minor, expected in ((1, 1), (3, 3), (9, 3)):
+            metadata = xla.describe(minor)
+            self.assertEqual((metadata.version.major, metadata.version.minor), (0, expected))
+            self.assertEqual(metadata.traits, 1)  # May be put into a command buffer.
+
+    def test_stages(self):
+        buffers = self.buffers(3000)
+        code, message = xla.call(xla.EXECUTE, *buffers)
+        self.assertEqual((code, message), (9, "plan: expected the stage initialize before, got none"))
+        self.assertEqual(driver.fakeCudaTakeCalls(), b"")
+        self.assertIsNone(xla.call(xla.INITIALIZE, *buffers))
+        self.assertNotIn(b"cuLaunchKernelEx", driver.fakeCudaTakeCalls())
+        for stream in (0x5000, 0x6000):
+            xla.stream = stream
+            self.assertIsNone(xla.call(xla.EXECUTE, *buffers))
+            self.assertEqual(driver.fakeCudaTakeCalls(), b"cuCtxPushCurrent cuLaunchKernelEx cuCtxPopCurrent ")
+            launch = driver.fakeCudaLastLaunch()
+            self.assertEqual((launch.stream, launch.device), (stream, 1))
+        xla.device = 0  # Another device is another kernel.
+        self.assertEqual(xla.call(xla.EXECUTE, *buffers)[0], 9)
+
+    def test_workspace(self):
+        self.assertIsNone(xla.call(xla.INITIALIZE, *self.buffers(5000)))
+        self.assertIsNone(xla.call(xla.EXECUTE, *self.buffers(5000, 0x8000000080)))  # As XLA aligns.
+        for arguments in ((0x8000000000, 4096), (None,), (0x8000000001, 64)):
+            code, message = xla.call(xla.EXECUTE, *self.buffers(5000, *arguments))
+            self.assertEqual(code, 3)
+            self.assertIn("workspace", message)
+
+    def test_misuse(self):
+        operands, results = self.buffers(2000)
+        for text, changes, options in (
+                ("k: expected a tensor", {"k": None}, {}),
+                ("k.ndim: expected 4, got 3", {"k": (1 << 40, xla.BF16, (1, 2, 3))}, {}),
+                ("q.dtype", {"q": (1 << 40, xla.S64, (1, 1, 8, 128))}, {}),
+                ("names of tensors, got z", {"z": operands["q"]}, {}),
+                ("attributes: expected bhsd", {}, {"window": 1.0}), ("attributes: expected gpu", {}, {"gpu": 1}),
+                ("window", {}, {"window": -5}), ("older one", {}, {"table": xla.api(functions=17)})):
+            with self.subTest(text=text):
+                given = {name: one for name, one in {**operands, **changes}.items() if one}
+                code, message = xla.call(xla.INITIALIZE, given, results, **options)
+                self.assertEqual(code, 3)
+                self.assertIn(text, message)
 
 
 if __name__ == "__main__":

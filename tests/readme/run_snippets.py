@@ -7,8 +7,9 @@ A ```sh block that follows a line `<!-- test -->` is run by bash, all in order
 and in one empty folder (WORK) with BIN first on PATH; it fails if any command
 does. A ```c block is compiled within snippet.c (by $CC with $CFLAGS, else cc),
 linked with the liblla beside BIN, and run. A ```python block is run with the
-package beside BIN; where that or NumPy is missing, this is said instead. A path in backticks that starts with a folder of ROOT has to exist, and the
-table of environment variables has to have the rows of runtime/Knobs.def.
+package beside BIN; where that or a library that it imports is missing, this is said instead. A path in backticks that
+starts with a folder of ROOT has to exist, and the table of environment variables has to have the rows of
+runtime/Knobs.def.
 """
 
 import os
@@ -56,7 +57,10 @@ def command_for_python(snippet, binaries, work, environment):
     python = shlex.quote(sys.executable)
     if not list(build.glob("python/lla/_core*")):
         return "echo 'not run: this build has no Python package'"
-    return f"if {python} -c 'import numpy'; then {python} snippet.py; else echo 'not run: no NumPy'; fi"
+    needed = sorted({name.split(".")[0] for line in re.findall(r"^import (.*)$", snippet, re.MULTILINE)
+                     for name in re.findall(r"(?:^|, )([\w.]+)", line)} - {"lla"})
+    return (f"if {python} -c 'import {', '.join(needed)}'; then {python} snippet.py; "
+            f"else echo 'not run: one of {', '.join(needed)} is missing'; fi")
 
 
 def run(snippet, work, environment):

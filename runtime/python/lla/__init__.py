@@ -11,7 +11,8 @@ the host, PyTorch on either, others on a GPU. The first call of a kind compiles 
 kinds. Calls on a GPU go to the current stream, do not synchronise, and may be captured in a CUDA graph once a call of
 their kind has been made.
 
-PyTorch operators are in `lla.torch`; `parallax_attn_with_kvcache` and the like can be had from here too.
+PyTorch operators are in `lla.torch`; `parallax_attn_with_kvcache` and the like can be had from here too. `attention` of
+JAX's arrays is that of `lla.jax`, for `jax.jit` and `jax.vmap`.
 """
 
 from __future__ import annotations
@@ -164,6 +165,10 @@ def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: b
     A CUDA graph may hold a call once one of its kind has been made; graphs captured on a stream that made none share a
     workspace, so do not replay two of them at the same time.
     """
+    if out is None and stream is None and state_out is None and _library_of(q).startswith("jax"):
+        return importlib.import_module("lla.jax").attention(
+            q, r, k, v, causal=causal, window=window, scale=scale, layout=layout, lengths=lengths, starts=starts,
+            page_table=page_table, fp32_out=fp32_out, return_state=return_state)
     if out is None:
         out = _empty(tuple(q.shape), q, fp32_out)
     lse = tbar = vbar = None

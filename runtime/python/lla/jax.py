@@ -1,0 +1,139 @@
+"""Local linear attention for JAX.
+
+`attention` is a primitive: it works under `jax.jit` and `jax.vmap`, on the CPU and on NVIDIA GPUs, where XLA calls the
+kernel on its own stream and may put it into its command buffers (CUDA graphs). Tracing compiles the kernel.
+
+`vmap` folds what it maps over into the batch; arrays that it does not map are repeated for that, but for pools of
+pages, which stay as they are. There is no backward pass yet: a gradient is refused.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, Optional
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+import lla
+
+__all__ = ["attention"]
+
+# In the order of the C API's calls.
+_NAMES = ("q", "r", "k", "v", "out", "lse", "tbar", "vbar", "lengths", "starts", "page_table")
+_OPERANDS = ("q", "r", "k", "v", "lengths", "starts", "page_table")
+_TYPES = {"float32": (2, 32), "float16": (2, 16), "bfloat16": (4, 16), "int32": (0, 32)}
+
+_handler = lla._core.xla_handler()
+jax.ffi.register_ffi_target("lla_attention", _handler, platform="cpu")
+jax.ffi.register_ffi_target("lla_attention", {"initialize": _handler, "execute": _handler}, platform="CUDA")
+
+_attention = Primitive("lla_attention")
+_attention.multiple_results = True
+
+
+def _results(q: Any, fp32_out: bool, state: bool) -> dict[str, jax.ShapeDtypeStruct]:
+    results = {"out": jax.ShapeDtypeStruct(q.shape, jnp.float32 if fp32_out else q.dtype)}
+    if state:
+        rows = jax.ShapeDtypeStruct(q.shape[:-1], jnp.float32)
+        results.update(lse=rows, tbar=rows, vbar=jax.ShapeDtypeStruct(q.shape, jnp.float32))
+    return results
+
+
+@_attention.def_abstract_eval
+def _(q, *others, fp32_out, state, **options):
+    return [jax.core.ShapedArray(one.shape, one.dtype) for one in _results(q, fp32_out, state).values()]
+
+
+def _lower(target: str, *operands: jax.Array, names: tuple[str, ...], causal: bool, window: int, scale: float,
+           bhsd: bool, fp32_out: bool, state: bool) -> list[jax.Array]:
+    results = _results(operands[0], fp32_out, state)
+    shapes = {name: (*_TYPES.get(one.dtype.name, (1, 8 * one.dtype.itemsize)), *one.shape)
+              for name, one in (*zip(names, operands), *results.items())}
+    workspace = lla._core.prepare(tuple(shapes.get(name) for name in _NAMES), causal, window, scale, bhsd, target)
+    aliases = {}
+    if workspace:
+        zeros = jnp.zeros(-(-workspace // 4) + 64, jnp.int32)  # To be aligned to 256 bytes.
+        aliases = {len(operands): len(results)}
+        operands, names = (*operands, zeros), (*names, "workspace")
+        results["workspace"] = jax.ShapeDtypeStruct(zeros.shape, zeros.dtype)
+    call = jax.ffi.ffi_call("lla_attention", list(results.values()), input_output_aliases=aliases)
+    outs = call(*operands, operands=" ".join(names), results=" ".join(results), causal=np.bool_(causal),
+                window=np.int64(window), scale=np.float64(scale), bhsd=np.bool_(bhsd), gpu=np.bool_(target != "host"))
+    return outs[:-1] if workspace else outs
+
+
+for _platform, _target in (("cpu", "host"), ("cuda", "cuda")):
+    mlir.register_lowering(_attention, mlir.lower_fun(functools.partial(_lower, _target), multiple_results=True),
+                           platform=_platform)
+
+
+@functools.lru_cache(maxsize=None)
+def _compiled(options: tuple[tuple[str, Any], ...]):
+    return jax.jit(functools.partial(_attention.bind, **dict(options)))
+
+
+@_attention.def_impl
+def _(*operands, **options):
+    return _compiled(tuple(options.items()))(*operands)
+
+
+def _batch(operands, axes, *, names, **options):
+    count = next(one.shape[axis] for one, axis in zip(operands, axes) if axis is not None)
+    mapped = {name: None if axis is None else jnp.moveaxis(one, axis, 0)
+              for name, one, axis in zip(names, operands, axes)}
+    given = dict(zip(names, operands))
+
+    def spread(name):
+        one = mapped[name]
+        return jnp.broadcast_to(given[name], (count, *given[name].shape)) if one is None else one
+
+    folded = {name: given[name] for name in ("k", "v")}
+    is_paged = "page_table" in names
+    if not is_paged or mapped["k"] is not None or mapped["v"] is not None:
+        folded = {name: spread(name) for name in ("k", "v")}
+        pages = folded["k"].shape[1]
+        folded = {name: one.reshape(-1, *one.shape[2:]) for name, one in folded.items()}
+        if is_paged:  # Each has its pages behind those of the ones before; none may reach into another's.
+            mapped["page_table"] = (jnp.clip(spread("page_table"), 0, pages - 1) +
+                                    jnp.arange(count, dtype=jnp.int32)[:, None, None] * pages)
+    for name in names:
+        if name not in folded:
+            one = spread(name)
+            folded[name] = one.reshape(-1, *one.shape[2:])
+    outs = _attention.bind(*(folded[name] for name in names), names=names, **options)
+    return [out.reshape(count, -1, *out.shape[1:]) for out in outs], [0] * len(outs)
+
+
+batching.primitive_batchers[_attention] = _batch
+
+
+def _refuse(*_, **__):
+    raise NotImplementedError("attention: expected no gradient to be asked for, for there is no backward pass yet")
+
+
+ad.primitive_jvps[_attention] = _refuse
+
+
+def attention(q: jax.Array, r: Optional[jax.Array], k: jax.Array, v: jax.Array, *, causal: bool = False,
+              window: int = 0, scale: Optional[float] = None, layout: str = "bshd",
+              lengths: Optional[jax.Array] = None, starts: Optional[jax.Array] = None,
+              page_table: Optional[jax.Array] = None, fp32_out: bool = False, return_state: bool = False) -> Any:
+    """Attention of `lla.attention`, whose arguments these are; the options are Python values, not traced ones.
+
+    Returns out, or with `return_state` an `lla.AttentionState`.
+    """
+    given = dict(zip(_OPERANDS, (q, r, k, v, lengths, starts, page_table)))
+    given = {name: jnp.asarray(one) for name, one in given.items() if one is not None}
+    for name in ("q", "k", "v"):
+        if name not in given or given[name].ndim != 4:
+            raise lla.UsageError(f"{name}.ndim: expected 4, got {given[name].ndim if name in given else None}")
+    bhsd = lla._is_bhsd(layout)
+    scale = 1 / math.sqrt(max(given["q"].shape[3], 1)) if scale is None else float(scale)
+    outs = _attention.bind(*given.values(), names=tuple(given), causal=bool(causal), window=int(window), scale=scale,
+                           bhsd=bhsd, fp32_out=bool(fp32_out), state=bool(return_state))
+    return lla.AttentionState(*outs) if return_state else outs[0]

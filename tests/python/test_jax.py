@@ -1,0 +1,186 @@
+"""JAX: the primitive on the host, under jit, vmap and scan."""
+
+import subprocess
+import sys
+import unittest
+
+try:
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+except ImportError as error:
+    print(f"skipped: no JAX ({error})")
+    sys.exit(77)
+
+import attention_reference as reference
+import lla
+import lla.jax
+
+TOLERANCE = 5e-6
+
+
+class Attention(unittest.TestCase):
+    def check(self, out, right, tolerance=TOLERANCE):
+        self.assertEqual(out.shape, right.shape)
+        self.assertLessEqual(float(np.abs(np.asarray(out, np.float64) - right).max()), tolerance)  # False for NaN.
+
+    def test_formula(self):
+        for options in ({}, {"scale": 0.4}, {"causal": True}, {"window": 7}):
+            for rows in (1, 9):
+                with self.subTest(rows=rows, **options):
+                    q, r, k, v = reference.inputs(1, rows=rows)
+                    for probe in (r, None):
+                        right = reference.attention(q, probe, k, v, **options)[0]
+                        self.check(lla.jax.attention(q, probe, k, v, **options), right)
+                        compiled = jax.jit(lambda *x: 2 * lla.jax.attention(*x, **options))
+                        self.check(compiled(q, probe, k, v) / 2, right)
+
+    def test_native_name(self):
+        q, r, k, v = (jnp.asarray(x) for x in reference.inputs(2))
+        right = reference.attention(q, r, k, v, causal=True)[0]
+        self.check(lla.attention(q, r, k, v, causal=True), right)
+        self.check(jax.jit(lambda *x: lla.attention(*x, causal=True))(q, r, k, v), right)
+
+    def test_layout_types_and_state(self):
+        q, r, k, v = reference.inputs(3, rows=3)
+        right, lse = reference.attention(q, r, k, v)
+        turned = lla.jax.attention(*(x.transpose(0, 2, 1, 3) for x in (q, r, k, v)), layout="bhsd")
+        self.check(turned.transpose(0, 2, 1, 3), right)
+        state = jax.jit(lambda *x: lla.jax.attention(*x, return_state=True))(q, r, k, v)
+        self.assertIsInstance(state, lla.AttentionState)
+        self.check(state.out, right)
+        self.check(state.lse, lse)
+        short = [jnp.asarray(x, jnp.bfloat16) for x in (q, r, k, v)]
+        right = reference.attention(*(np.asarray(x, np.float32) for x in short))[0]
+        out = lla.jax.attention(*short)
+        self.assertEqual(out.dtype, jnp.bfloat16)
+        self.check(out, right, 0.04)
+        out = lla.jax.attention(*short, fp32_out=True)
+        self.assertEqual(out.dtype, jnp.float32)
+        self.check(out, right, 0.02)
+
+    def test_lengths_and_pages(self):
+        q, r, k, v = reference.inputs(4, batch=3, rows=2, keys=48)
+        lengths, starts = np.array([48, 0, 17], np.int32), np.array([0, 0, 5], np.int32)
+        right = reference.attention(q, r, k, v, causal=True, lengths=lengths, starts=starts)[0]
+        options = {"lengths": lengths, "starts": starts, "causal": True}
+        self.check(lla.jax.attention(q, r, k, v, **options), right)
+        pools, table = paged(k, v, seed=4)
+        self.check(lla.jax.attention(q, r, *pools, page_table=table, **options), right)
+
+    def test_scan(self):
+        """A decode loop in one program."""
+        q, r, k, v = reference.inputs(5, batch=2, rows=12)
+
+        def step(lengths, rows):
+            out = lla.jax.attention(rows[0][:, None], rows[1][:, None], k, v, lengths=lengths)
+            return lengths + 1, out[:, 0]
+
+        rows = tuple(jnp.moveaxis(x, 1, 0) for x in (q, r))
+        _, outs = jax.jit(lambda rows: jax.lax.scan(step, jnp.full(2, 29, jnp.int32), rows))(rows)
+        self.check(jnp.moveaxis(outs, 0, 1), reference.attention(q, r, k, v, causal=True)[0])
+
+
+def paged(k, v, seed, page_size=16):
+    """Pools in which the pages of all sequences are mixed, and the table."""
+    batch, pages = k.shape[0], k.shape[1] // page_size
+    table = np.random.default_rng(seed).permutation(batch * pages).astype(np.int32).reshape(batch, pages)
+    pools = []
+    for x in (k, v):
+        pool = np.zeros((batch * pages, page_size) + x.shape[2:], x.dtype)
+        pool[table] = x.reshape((batch, pages, page_size) + x.shape[2:])
+        pools.append(pool)
+    return pools, table
+
+
+class Vmap(unittest.TestCase):
+    check = Attention.check
+
+    def test_each_argument(self):
+        n = 3
+        many = [reference.inputs(seed, rows=2) for seed in range(n)]
+        for axes in ((0, 0, 0, 0), (0, None, None, None), (None, 0, None, 0), (None, None, 1, 0), (2, 3, 4, 1)):
+            given = [many[0][i] if axis is None else np.stack([one[i] for one in many], axis=axis)
+                     for i, axis in enumerate(axes)]
+            right = np.stack([reference.attention(*(many[0 if axis is None else j][i] for i, axis in enumerate(axes)),
+                                                  window=9)[0] for j in range(n)])
+            with self.subTest(axes=axes):
+                function = jax.vmap(lambda *x: lla.jax.attention(*x, window=9), in_axes=axes)
+                self.check(function(*given), right)
+                self.check(jax.jit(function)(*given), right)
+
+    def test_nested_with_state_and_lengths(self):
+        many = [[reference.inputs(2 * i + j) for j in range(2)] for i in range(3)]
+        given = [np.stack([np.stack([one[i] for one in row]) for row in many]) for i in range(4)]
+        lengths = np.arange(12, dtype=np.int32).reshape(3, 2, 2) * 3
+        function = jax.vmap(lambda *x: lla.jax.attention(*x[:4], lengths=x[4], return_state=True))
+        state = jax.vmap(function)(*given, lengths)
+        for i in range(3):
+            for j in range(2):
+                right, lse = reference.attention(*many[i][j], lengths=lengths[i, j])
+                self.check(state.out[i, j], right)
+                seen = np.isfinite(lse)
+                self.assertTrue((np.isfinite(state.lse[i, j]) == seen).all())
+                self.check(np.asarray(state.lse[i, j])[seen], lse[seen])
+
+    def test_pages(self):
+        n = 3
+        many = [reference.inputs(seed, keys=48) for seed in range(n)]
+        made = [paged(k, v, seed) for seed, (_, _, k, v) in enumerate(many)]
+        q, r = (np.stack([one[i] for one in many]) for i in range(2))
+        pools = [np.stack([one[0][i] for one in made]) for i in range(2)]
+        table = np.stack([one[1] for one in made])
+
+        def function(q, r, k, v, table):
+            return lla.jax.attention(q, r, k, v, page_table=table)
+
+        right = np.stack([reference.attention(*one)[0] for one in many])
+        self.check(jax.vmap(function)(q, r, *pools, table), right)
+        # One pool for all, of which each has another part: it stays as it is.
+        joined = [x.reshape(-1, *x.shape[2:]) for x in pools]
+        table += np.arange(n, dtype=np.int32)[:, None, None] * pools[0].shape[1]
+        shared = jax.jit(jax.vmap(function, in_axes=(0, 0, None, None, 0)))
+        self.check(shared(q, r, *joined, table), right)
+        self.assertNotIn("broadcast", shared.lower(q, r, *joined, table).as_text())
+        # One table, for pools that differ.
+        same = jax.vmap(function, in_axes=(0, 0, 0, 0, None))(q, r, *pools, made[0][1])
+        for i in range(n):
+            self.check(same[i], np.asarray(function(q[i], r[i], pools[0][i], pools[1][i], made[0][1]), np.float64))
+
+    def test_out_of_range_pages_stay_in_their_pool(self):
+        k = np.ones((2, 4, 16, 2, 32), np.float32)
+        k[1] = np.nan
+        q = np.ones((2, 1, 1, 4, 32), np.float32)
+        table = np.array([[[9]], [[0]]], np.int32)
+        out = jax.vmap(lambda q, k, table: lla.jax.attention(q, q, k, k, page_table=table))(q, k, table)
+        self.assertTrue(np.isfinite(out[0]).all())
+        self.assertFalse(np.isfinite(out[1]).any())
+
+
+class Misuse(unittest.TestCase):
+    def test_each_is_an_exception(self):
+        q, r, k, v = reference.inputs(1)
+        for text, changes in (("q.ndim: expected 4, got 3", {"q": q[0]}), ("k.ndim: expected 4, got None", {"k": None}),
+                              ("layout", {"layout": "sbhd"}), ("q.dtype", {"q": q.astype(np.int32)}),
+                              ("head", {"q": q[:, :, :3], "r": r[:, :, :3]}), ("window", {"window": -1})):
+            with self.subTest(text=text), self.assertRaisesRegex(lla.UsageError, text):
+                lla.jax.attention(**{"q": q, "r": r, "k": k, "v": v, **changes})
+        # What only the tensors of a run show.
+        for text, changes in (("v.", {"v": v[:, :9]}), ("lengths.dtype", {"lengths": np.ones(2, np.float32)}),
+                              ("lengths", {"lengths": np.ones(3, np.int32)})):
+            with self.subTest(text=text), self.assertRaisesRegex(jax.errors.JaxRuntimeError, text):
+                jax.block_until_ready(lla.jax.attention(**{"q": q, "r": r, "k": k, "v": v, **changes}))
+
+    def test_gradients_are_refused(self):
+        q, r, k, v = reference.inputs(2)
+        with self.assertRaisesRegex(NotImplementedError, "no backward pass"):
+            jax.grad(lambda q: lla.jax.attention(q, r, k, v).sum())(q)
+
+    def test_is_not_imported_unasked(self):
+        code = "import sys, lla; print('jax' in sys.modules)"
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        self.assertEqual(result.stdout, "False\n")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
