@@ -36,6 +36,7 @@ install(FILES compiler/Artifact.h compiler/Compile.h DESTINATION "${headers}/com
 # The C API is a package of its own within: it needs no LLVM where it is used.
 target_include_directories(LLAShared INTERFACE "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
 install(TARGETS LLAShared EXPORT lla-c LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(TARGETS LLATvmFfi LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(EXPORT lla-c FILE llaCTargets.cmake NAMESPACE lla:: DESTINATION "${package}")
 install(FILES runtime/capi/lla.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(FILES LICENSE THIRD_PARTY_NOTICES.md README.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
@@ -49,6 +50,6 @@ install(FILES "${PROJECT_BINARY_DIR}/llaConfig.cmake" "${PROJECT_BINARY_DIR}/lla
 # What a wheel has (pyproject.toml): the Python package with its library and the library's worker inside.
 if(TARGET LLAPython)
   install(TARGETS LLAPython LIBRARY DESTINATION lla COMPONENT python EXCLUDE_FROM_ALL)
-  install(TARGETS LLAShared LIBRARY DESTINATION lla/lib COMPONENT python EXCLUDE_FROM_ALL NAMELINK_SKIP)
+  install(TARGETS LLAShared LLATvmFfi LIBRARY DESTINATION lla/lib COMPONENT python EXCLUDE_FROM_ALL NAMELINK_SKIP)
   install(TARGETS lla RUNTIME DESTINATION lla/bin COMPONENT python EXCLUDE_FROM_ALL)
 endif()

@@ -5,12 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/python/CallProblem.h"
+#include "runtime/frameworks/CallProblem.h"
 #include "runtime/python/PlanCache.h"
 #include "runtime/python/Tensors.h"
 #include "runtime/python/XlaHandler.h"
 #include <iterator>
 #include <utility>
+#include <vector>
 
 namespace lla::python {
 namespace {
@@ -51,8 +52,8 @@ PyObject *run(const lla_problem &problem, const lla_tensors &tensors, const Borr
   void *stream = nullptr, *workspace = nullptr;
   if (!readStream(streamArgument, first, stream))
     return nullptr;
-  CachedPlan *plan = planFor(rounded(problem), device, like);
-  if (!plan || !plan->workspace(stream, device, like, workspace))
+  PreparedPlan *plan = planFor(rounded(problem), device, like);
+  if (!plan || !workspaceOf(*plan, stream, device, like, workspace))
     return nullptr;
   auto *on = static_cast<CUstream_st *>(stream);
   lla_status status;
@@ -277,7 +278,7 @@ PyObject *prepare(PyObject *, PyObject *arguments) {
   problem.causal = causal;
   problem.window = window;
   problem.has_scale = 1;
-  CachedPlan *plan = planFor(rounded(problem), device, nullptr);
+  PreparedPlan *plan = planFor(rounded(problem), device, nullptr);
   return plan ? PyLong_FromSize_t(plan->workspaceBytes) : nullptr;
 }
 

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/python/XlaHandler.h"
-#include "runtime/python/CallProblem.h"
-#include "runtime/python/PlanCache.h"
+#include "runtime/frameworks/CallProblem.h"
+#include "runtime/frameworks/PlanTable.h"
 #include <algorithm>
 #include <exception>
 #include <memory>
@@ -17,6 +17,8 @@
 
 namespace lla::python {
 namespace {
+
+using namespace lla::frameworks;
 
 XLA_FFI_Error_Code codeOf(lla_status status) {
   switch (status) {
@@ -83,12 +85,12 @@ public:
   }
 
   Failure prepare() {
-    CachedPlan *plan = nullptr;
+    PreparedPlan *plan = nullptr;
     return preparePlan(problem, device, plan);
   }
 
   Failure run() {
-    CachedPlan *plan = findPlan(problem, device);
+    PreparedPlan *plan = findPlan(problem, device);
     if (!plan && device.type == LLA_DEVICE_CPU) // Which has no stage before.
       if (Failure failure = preparePlan(problem, device, plan))
         return failure;

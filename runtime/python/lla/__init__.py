@@ -20,13 +20,14 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from lla import _core
 
 __all__ = [
     "AttentionState", "CompileError", "Error", "NoDeviceError", "NotPreparedError", "UsageError", "attention", "merge",
-    "statistics", "warmup",
+    "statistics", "tvm_ffi_library", "warmup",
 ]
 
 __version__ = f"{_core.version // 10000}.{_core.version // 100 % 100}.{_core.version % 100}"
@@ -208,3 +209,15 @@ def warmup(problems: Iterable[Mapping[str, Any]], *, target: Optional[str] = Non
 def statistics(target: Optional[str] = None) -> dict[str, float]:
     """What kernels have cost so far on a target: hits and misses by layer, compile and load times in milliseconds."""
     return _core.statistics(target)
+
+
+def tvm_ffi_library() -> str:
+    """The file for tvm_ffi.load_module; what its functions take is in runtime/frameworks/TvmFfi.cpp.
+
+    lla_attention_prepare(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, causal, window, scale, bhsd)
+    compiles and loads a kernel and gives the bytes of its workspace; lla_attention(the same ..., workspace) runs it on
+    tvm-ffi's current stream. The workspace is a tensor of zeros, or None where it has no bytes.
+    """
+    package = Path(_core.__file__).parent  # Installed the libraries are within, in a build folder they are beside it.
+    folders = [package / "lib", package.parents[1] / "lib"]
+    return str(next((one for one in folders if one.is_dir()), folders[0]) / "liblla_tvm_ffi.so")

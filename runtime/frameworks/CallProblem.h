@@ -1,11 +1,11 @@
 //===- CallProblem.h - the problem that a call's tensors make -------------===//
-#ifndef LLA_RUNTIME_PYTHON_CALLPROBLEM_H
-#define LLA_RUNTIME_PYTHON_CALLPROBLEM_H
+#ifndef LLA_RUNTIME_FRAMEWORKS_CALLPROBLEM_H
+#define LLA_RUNTIME_FRAMEWORKS_CALLPROBLEM_H
 
 #include <lla.h>
 #include <string>
 
-namespace lla::python {
+namespace lla::frameworks {
 
 /// A tensor argument: where it goes, and whether it is written.
 struct Argument {
@@ -33,5 +33,5 @@ inline constexpr Argument attentionArguments[] = {
 std::string attentionProblem(const lla_tensors &tensors, bool isBhsd, lla_problem &problem);
 std::string mergeProblem(const lla_tensors &tensors, bool isBhsd, lla_problem &problem);
 
-} // namespace lla::python
+} // namespace lla::frameworks
 #endif

@@ -1,10 +1,10 @@
 //===- CallProblem.cpp - the problem that a call's tensors make -----------===//
 
-#include "runtime/python/CallProblem.h"
+#include "runtime/frameworks/CallProblem.h"
 #include <algorithm>
 #include <utility>
 
-namespace lla::python {
+namespace lla::frameworks {
 namespace {
 
 std::string checkGiven(const char *name, const lla_tensor *tensor, int32_t rank) {
@@ -82,4 +82,4 @@ std::string mergeProblem(const lla_tensors &tensors, bool isBhsd, lla_problem &p
   return {};
 }
 
-} // namespace lla::python
+} // namespace lla::frameworks

@@ -1,0 +1,203 @@
+//===- TvmFfi.cpp - attention as tvm-ffi calls it -------------------------===//
+//
+// Functions of tvm-ffi's calling convention (TVMFFISafeCallType), by the names that
+// its module loader looks for. The part of its ABI that they need is here; its
+// library is not linked, but asked for where it is in the process: for the current
+// stream, and to leave an error with.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/frameworks/CallProblem.h"
+#include "runtime/frameworks/PlanTable.h"
+#include <dlfcn.h>
+#include <exception>
+#include <new>
+
+namespace {
+
+using namespace lla::frameworks;
+
+/// TVMFFIAny.
+struct Value {
+  int32_t type;
+  uint32_t padding;
+  union {
+    int64_t integer;
+    double real;
+    void *pointer;
+  };
+
+  enum : int32_t { none = 0, integral = 1, boolean = 2, floating = 3, tensorPointer = 7, tensorObject = 70 };
+};
+static_assert(sizeof(Value) == 16);
+
+/// Bytes of TVMFFIObject, behind which a tensor object has its DLTensor.
+constexpr size_t objectHeader = 24;
+
+struct Library {
+  void (*setError)(const char *kind, const char *message);
+  void *(*stream)(int32_t deviceType, int32_t deviceId);
+};
+
+const Library &library() {
+  static const Library found = [] {
+    void *handle = dlopen("libtvm_ffi.so", RTLD_LAZY | RTLD_NOLOAD);
+    auto symbol = [&](const char *name) { return dlsym(handle ? handle : RTLD_DEFAULT, name); };
+    return Library{reinterpret_cast<decltype(Library::setError)>(symbol("TVMFFIErrorSetRaisedFromCStr")),
+                   reinterpret_cast<decltype(Library::stream)>(symbol("TVMFFIEnvGetStream"))};
+  }();
+  return found;
+}
+
+Failure usage(std::string message) { return {LLA_ERROR_USAGE, std::move(message)}; }
+
+/// The arguments of a call: attentionArguments, causal, window, scale, bhsd, and of a run the workspace.
+class Call {
+public:
+  Failure read(const Value *values, int32_t count, int32_t expected) {
+    if (count != expected)
+      return usage("arguments: expected " + std::to_string(expected) + ", got " + std::to_string(count));
+    for (size_t i = 0; i < tensorCount; ++i)
+      if (Failure failure = readTensor(attentionArguments[i].name, values[i], tensors.*attentionArguments[i].member))
+        return failure;
+    int64_t causal = 0, isBhsd = 0;
+    if (Failure failure = readInteger("causal", values[tensorCount], causal))
+      return failure;
+    if (Failure failure = readInteger("window", values[tensorCount + 1], problem.window))
+      return failure;
+    if (Failure failure = readScale(values[tensorCount + 2]))
+      return failure;
+    if (Failure failure = readInteger("bhsd", values[tensorCount + 3], isBhsd))
+      return failure;
+    if (count > prepared)
+      if (Failure failure = readTensor("workspace", values[prepared], workspace))
+        return failure;
+    if (std::string fault = attentionProblem(tensors, isBhsd != 0, problem); !fault.empty())
+      return usage(std::move(fault));
+    problem.causal = causal != 0;
+    problem = rounded(problem);
+    device = tensors.q->device;
+    return {};
+  }
+
+  Failure prepare(int64_t &bytes) {
+    PreparedPlan *plan = nullptr;
+    Failure failure = preparePlan(problem, device, plan);
+    bytes = plan ? static_cast<int64_t>(plan->workspaceBytes) : 0;
+    return failure;
+  }
+
+  Failure run() {
+    PreparedPlan *plan = findPlan(problem, device);
+    if (!plan) // The stream may be captured.
+      return {LLA_ERROR_NOT_PREPARED, "plan: expected lla_attention_prepare of such a call before, got none"};
+    void *memory = nullptr;
+    size_t bytes = 0;
+    if (workspace) {
+      memory = static_cast<char *>(workspace->data) + workspace->byte_offset;
+      bytes = workspace->dtype.bits / 8 * workspace->dtype.lanes;
+      for (int32_t i = 0; i < workspace->ndim; ++i)
+        bytes *= static_cast<size_t>(workspace->shape[i]);
+    }
+    bool isGpu = placeOf(device).type == LLA_DEVICE_CUDA;
+    void *stream = isGpu && library().stream ? library().stream(LLA_DEVICE_CUDA, device.id) : nullptr;
+    if (lla_status status = lla_plan_run(plan->plan, &tensors, memory, bytes, static_cast<CUstream_st *>(stream)))
+      return {status, lla_last_error()};
+    return {};
+  }
+
+  static constexpr size_t tensorCount = std::size(attentionArguments);
+  static constexpr int32_t prepared = tensorCount + 4; ///< Arguments of a prepare; one less than of a run.
+
+private:
+  static Failure readTensor(const char *name, const Value &value, const lla_tensor *&tensor) {
+    if (value.type == Value::none)
+      tensor = nullptr;
+    else if (value.type == Value::tensorPointer)
+      tensor = static_cast<const lla_tensor *>(value.pointer);
+    else if (value.type == Value::tensorObject)
+      tensor = reinterpret_cast<const lla_tensor *>(static_cast<const char *>(value.pointer) + objectHeader);
+    else
+      return usage(std::string(name) + ": expected a tensor or None, got a value of type index " +
+                   std::to_string(value.type));
+    return {};
+  }
+
+  static Failure readInteger(const char *name, const Value &value, int64_t &integer) {
+    if (value.type != Value::integral && value.type != Value::boolean)
+      return usage(std::string(name) + ": expected an integer, got a value of type index " +
+                   std::to_string(value.type));
+    integer = value.integer;
+    return {};
+  }
+
+  Failure readScale(const Value &value) {
+    if (value.type == Value::none)
+      return {};
+    problem.has_scale = 1;
+    if (value.type == Value::floating)
+      problem.scale = value.real;
+    else if (value.type == Value::integral)
+      problem.scale = static_cast<double>(value.integer);
+    else
+      return usage("scale: expected a number or None, got a value of type index " + std::to_string(value.type));
+    return {};
+  }
+
+  lla_problem problem = LLA_PROBLEM_INIT;
+  lla_tensors tensors = LLA_TENSORS_INIT;
+  const lla_tensor *workspace = nullptr;
+  lla_device device = {};
+};
+
+template <class Work> int guarded(Work work) {
+  Failure failure;
+  try {
+    failure = work();
+  } catch (const std::bad_alloc &) {
+    failure = {LLA_ERROR_MEMORY, {}};
+  } catch (const std::exception &exception) {
+    failure = {LLA_ERROR_INTERNAL, exception.what()};
+  }
+  if (!failure)
+    return 0;
+  if (library().setError)
+    library().setError(failure.status == LLA_ERROR_USAGE    ? "ValueError"
+                       : failure.status == LLA_ERROR_MEMORY ? "MemoryError"
+                                                            : "RuntimeError",
+                       failure.message.c_str());
+  return -1;
+}
+
+} // namespace
+
+#define LLA_TVM_FFI_FUNCTION(name)                                                                                     \
+  extern "C" __attribute__((visibility("default"))) int __tvm_ffi_##name(void *, const Value *values, int32_t count,   \
+                                                                         Value *result)
+
+/// lla_attention_prepare(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, causal, window, scale, bhsd):
+/// compiles and loads what a call needs, and gives the bytes of its workspace.
+LLA_TVM_FFI_FUNCTION(lla_attention_prepare) {
+  return guarded([&]() -> Failure {
+    Call call;
+    int64_t bytes = 0;
+    if (Failure failure = call.read(values, count, Call::prepared))
+      return failure;
+    if (Failure failure = call.prepare(bytes))
+      return failure;
+    result->type = Value::integral;
+    result->padding = 0;
+    result->integer = bytes;
+    return {};
+  });
+}
+
+/// lla_attention(the same ..., workspace): enqueues the kernel on the current stream; neither compiles nor allocates.
+LLA_TVM_FFI_FUNCTION(lla_attention) {
+  return guarded([&]() -> Failure {
+    Call call;
+    if (Failure failure = call.read(values, count, Call::prepared + 1))
+      return failure;
+    return call.run();
+  });
+}
