@@ -4,7 +4,6 @@
 #include "dialect/Spec/Fields.h"
 #include "dialect/Spec/Resources.h"
 #include "llvm/ADT/STLExtras.h"
-#include <cmath>
 #include <fmt/format.h>
 #include <set>
 
@@ -144,14 +143,6 @@ private:
 } // namespace
 
 llvm::StringRef name(MatchGrade value) { return nameIn(grades, value); }
-
-double shapeDistance(const Problem &a, const Problem &b) {
-  auto octaves = [](int64_t x, int64_t y) { return std::log2(static_cast<double>(x) / static_cast<double>(y)); };
-  constexpr double otherLayout = 0.25;
-  return std::hypot(
-      std::hypot(octaves(a.batch * a.kvHeads, b.batch * b.kvHeads), octaves(a.foldLength(), b.foldLength())),
-      octaves(a.queryLength, b.queryLength), a.layout == b.layout ? 0 : otherLayout);
-}
 
 Match lookup(const RecordStore &store, const Problem &problem, const Target &target, const MeasurementPolicy &policy,
              int64_t family) {

@@ -12,6 +12,7 @@
 #define LLA_CACHE_MATCH_H
 
 #include "cache/RecordStore.h"
+#include "dialect/Spec/Shape.h"
 
 namespace lla {
 
@@ -29,10 +30,6 @@ struct Match {
   std::vector<EntryFault> damaged;    ///< Bad entries met on the way.
   std::vector<EntryFault> infeasible; ///< Schedules that cannot be had for this problem and target.
 };
-
-/// Euclidean, in octaves of batch * kv_heads, context (a merge: shards) and query_length; another layout counts a
-/// quarter octave.
-double shapeDistance(const Problem &a, const Problem &b);
 
 /// A record of the kind and class of device that is asked for, of a shape not far from it.
 struct Neighbour {

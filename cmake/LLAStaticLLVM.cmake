@@ -31,7 +31,7 @@ endfunction()
 
 if(NOT TARGET lla_llvm_headers)
   lla_use_static_llvm(core support irreader asmparser analysis passes target orcjit jitlink native NVPTX
-    bitreader bitwriter linker ipo transformutils codegen option frontendopenmp perfjitevents tablegen object)
+    bitreader bitwriter linker ipo transformutils codegen option frontendopenmp perfjitevents tablegen object objcopy)
 
   add_library(lla_llvm_headers INTERFACE IMPORTED GLOBAL)
   target_include_directories(lla_llvm_headers SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})

@@ -1,6 +1,7 @@
 //===- Executor.cpp - what all devices have in common ---------------------===//
 
 #include "runtime/Executor.h"
+#include "runtime/DeviceName.h"
 #include "runtime/Knobs.h"
 #include "runtime/Oracle.h"
 #include "runtime/RuntimeError.h"
@@ -8,7 +9,6 @@
 #include "runtime/host/HostExecutor.h"
 #include <fmt/format.h>
 #include <list>
-#include <numbers>
 
 namespace lla {
 namespace {
@@ -21,36 +21,20 @@ TensorView mirror(const TensorView &view, std::vector<char> &memory) {
   return copy;
 }
 
-llvm::Expected<int64_t> readIndex(llvm::StringRef target, llvm::StringRef digits, int64_t least) {
-  int64_t index = 0;
-  if (digits.getAsInteger(10, index) || index < least || index > 4096)
-    return failure(FailureKind::Usage,
-                   fmt::format("target: expected a number from {} to 4096 after ':', got \"{}\"", least, target.str()));
-  return index;
-}
-
 llvm::Expected<std::unique_ptr<Executor>> openDevice(llvm::StringRef target, const Knobs &knobs) {
-  auto [kind, digits] = target.split(':');
-  bool isIndexed = target.contains(':');
-  if (kind == "host") {
-    llvm::Expected<int64_t> threads = isIndexed ? readIndex(target, digits, 1) : llvm::Expected<int64_t>(0);
-    if (!threads)
-      return threads.takeError();
-    return std::make_unique<HostExecutor>(hostTarget(*threads));
-  }
-  if (kind == "cuda") {
-    llvm::Expected<int64_t> device = isIndexed ? readIndex(target, digits, 0) : llvm::Expected<int64_t>(0);
-    if (!device)
-      return device.takeError();
-    return openCudaExecutor(static_cast<int>(*device), knobs);
-  }
-  constexpr const char *devices = "a device (host, host:THREADS, cuda, cuda:N)";
+  llvm::Expected<std::optional<DeviceName>> device = parseDeviceName(target);
+  if (!device)
+    return device.takeError();
+  if (*device && (*device)->kind == TargetKind::Host)
+    return std::make_unique<HostExecutor>(hostTarget(static_cast<unsigned>((*device)->number)));
+  if (*device)
+    return openCudaExecutor(static_cast<int>((*device)->number), knobs);
   llvm::Expected<Target> named = namedTarget(target);
   if (named)
     return failure(FailureKind::NoDevice,
-                   fmt::format("target: expected {}, got the architecture {}", devices, target.str()));
+                   fmt::format("target: expected {}, got the architecture {}", deviceNameForms, target.str()));
   llvm::consumeError(named.takeError());
-  return failure(FailureKind::Usage, fmt::format("target: expected {}, got \"{}\"", devices, target.str()));
+  return failure(FailureKind::Usage, fmt::format("target: expected {}, got \"{}\"", deviceNameForms, target.str()));
 }
 
 } // namespace
@@ -112,59 +96,7 @@ llvm::Expected<ErrorFigures> Executor::compare(const Problem &problem, const Att
 
 Launch makeLaunch(const LoadedKernel &kernel, const Problem &problem, const AttentionTensors &tensors, void *workspace,
                   const Target &target) {
-  Resources costs = resources(problem, kernel.schedule, target);
-  Launch launch;
-  launch.kernel = &kernel;
-  launch.grid = costs.grid;
-  KernelArguments &arguments = launch.arguments;
-#define LLA_SET_TENSOR(field, tensor)                                                                                  \
-  arguments.field = tensors.tensor.data;                                                                               \
-  arguments.field##_batch_stride = tensors.tensor.strides[0];                                                          \
-  arguments.field##_row_stride = tensors.tensor.strides[1];                                                            \
-  arguments.field##_head_stride = tensors.tensor.strides[2];
-#define LLA_SET_PART(field, tensor)                                                                                    \
-  LLA_SET_TENSOR(field, tensor)                                                                                        \
-  arguments.field##_shard_stride = tensors.tensor.shardStride;
-  LLA_SET_TENSOR(o, o)
-  if (problem.state) {
-    LLA_SET_TENSOR(lse, lse)
-    LLA_SET_TENSOR(tbar, tbar)
-    LLA_SET_TENSOR(vbar, vbar)
-  }
-  if (problem.isMerge()) {
-    LLA_SET_PART(part_o, partO)
-    LLA_SET_PART(part_lse, partLse)
-    LLA_SET_PART(part_tbar, partTbar)
-    LLA_SET_PART(part_vbar, partVbar)
-  } else {
-    LLA_SET_TENSOR(q, q)
-    LLA_SET_TENSOR(k, k)
-    LLA_SET_TENSOR(v, v)
-    if (problem.hasProbe()) {
-      LLA_SET_TENSOR(r, r)
-    }
-  }
-#undef LLA_SET_PART
-#undef LLA_SET_TENSOR
-  // The launch record has one kind of pointer; kernels only read these.
-  arguments.lengths = const_cast<int32_t *>(tensors.lengths.data);
-  arguments.starts = const_cast<int32_t *>(tensors.starts.data);
-  arguments.page_table = const_cast<int32_t *>(tensors.pageTable.data);
-  arguments.page_table_stride = tensors.pageTable.stride;
-  arguments.workspace = costs.workspaceBytes ? workspace : nullptr;
-  // The plan's offset, not this call's: else one call's partials would lie on another's counters.
-  arguments.partials_offset = counterBytes(kernel.costs);
-  arguments.batch = static_cast<int32_t>(problem.batch);
-  arguments.query_length = static_cast<int32_t>(problem.queryLength);
-  arguments.context = static_cast<int32_t>(problem.context);
-  arguments.shards = static_cast<int32_t>(problem.shards);
-  arguments.kv_heads = static_cast<int32_t>(problem.kvHeads);
-  arguments.row_tiles = static_cast<int32_t>(costs.rowTiles);
-  arguments.splits = static_cast<int32_t>(costs.grid.y);
-  arguments.split_tiles = static_cast<int32_t>(kernel.schedule.splitTiles * costs.keyWarps);
-  arguments.pages = static_cast<int32_t>(problem.pageSize ? tensors.k.sizes[0] : 0);
-  arguments.scale_log2 = static_cast<float>(problem.effectiveScale() * std::numbers::log2e);
-  return launch;
+  return {makeLaunchRecord(kernel.schedule, kernel.costs, problem, tensors, workspace, target), &kernel};
 }
 
 llvm::Expected<std::unique_ptr<Executor>> openExecutor(llvm::StringRef target, const Knobs &knobs) {

@@ -9,8 +9,8 @@
 
 #include "autotune/CostModel.h"
 #include "compiler/Artifact.h"
-#include "dialect/Spec/KernelArguments.h"
 #include "runtime/Inputs.h"
+#include "runtime/Launch.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <limits>
 #include <memory>
@@ -51,10 +51,8 @@ protected:
 };
 
 /// One launch, complete.
-struct Launch {
+struct Launch : LaunchRecord {
   const LoadedKernel *kernel = nullptr;
-  KernelArguments arguments;
-  Grid grid;
 };
 
 /// Output against the oracle, over the rows looked at.

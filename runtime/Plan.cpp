@@ -2,7 +2,6 @@
 
 #include "runtime/Plan.h"
 #include "runtime/RuntimeError.h"
-#include <fmt/format.h>
 
 namespace lla {
 
@@ -42,15 +41,10 @@ llvm::Error Plan::prepare() {
 llvm::Error Plan::run(const AttentionTensors &tensors, void *workspace, int64_t workspaceBytes, Stream stream) const {
   if (!prepared.kernel)
     return failure(FailureKind::NotPrepared, "plan: expected prepare() before run(), got none");
-  llvm::Expected<Problem> problem = problemOf(planned, tensors);
+  const Target &target = jit->executor().target();
+  llvm::Expected<Problem> problem = checkCall(planned, costs, tensors, workspace, workspaceBytes, target.kind);
   if (!problem)
     return problem.takeError();
-  if (workspaceBytes < costs.workspaceBytes)
-    return failure(FailureKind::Usage,
-                   fmt::format("workspace: expected at least {} bytes, got {}", costs.workspaceBytes, workspaceBytes));
-  const Target &target = jit->executor().target();
-  if (llvm::Error error = checkAddresses(*problem, tensors, workspace, costs.workspaceBytes, target.kind))
-    return error;
   if (problem->queryElements() == 0)
     return llvm::Error::success();
   return jit->executor().launch(makeLaunch(*prepared.kernel, *problem, tensors, workspace, target), stream);

@@ -1,13 +1,11 @@
 //===- Target.cpp - where a kernel runs -----------------------------------===//
 
 #include "dialect/Spec/Target.h"
+#include "dialect/Spec/Cpu.h"
 #include "dialect/Spec/Fields.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 #include <fmt/format.h>
-#include <sched.h>
-#include <thread>
 #include <tuple>
 #include <unistd.h>
 
@@ -34,25 +32,6 @@ constexpr ArchitectureFacts architectures[] = {
 };
 /// The register file of every architecture above, in 32-bit registers.
 constexpr int64_t registersPerMultiprocessor = 65536;
-
-/// CPUs that this process may run on: containers and taskset narrow them.
-int64_t usableCpus() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0 && CPU_COUNT(&allowed) > 0)
-    return CPU_COUNT(&allowed);
-  return std::max(1u, std::thread::hardware_concurrency());
-}
-
-unsigned hostVectorBits() {
-  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-  auto hasAll = [&](std::initializer_list<const char *> names) {
-    return llvm::all_of(names, [&](const char *feature) { return features.lookup(feature); });
-  };
-  if (hasAll({"avx512f", "avx512dq", "avx512bw", "avx512vl"}))
-    return 512;
-  return hasAll({"avx2", "fma"}) ? 256 : 128;
-}
 
 int64_t lastLevelCacheBytes() {
   for (int level : {_SC_LEVEL3_CACHE_SIZE, _SC_LEVEL2_CACHE_SIZE})
@@ -87,7 +66,7 @@ Target hostTarget(unsigned threads) {
   Target target;
   target.multiprocessors = threads ? threads : usableCpus();
   target.l2Bytes = lastLevelCacheBytes();
-  target.vectorBits = hostVectorBits();
+  target.vectorBits = cpuVectorBits();
   target.deviceName = llvm::sys::getHostCPUName().str();
   return target;
 }

@@ -35,8 +35,5 @@ using PlanTable = HandleTable<lla_plan, PreparedPlan, 2>;
 extern ContextTable contexts;
 extern PlanTable plans;
 
-/// The status of a handle that a table does not find.
-lla_status badHandle(const char *kind, const void *handle) noexcept;
-
 } // namespace lla::capi
 #endif

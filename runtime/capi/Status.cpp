@@ -3,6 +3,7 @@
 #include "runtime/capi/Status.h"
 #include "dialect/Spec/Fields.h"
 #include "runtime/RuntimeError.h"
+#include <fmt/format.h>
 
 namespace lla::capi {
 namespace {
@@ -74,6 +75,26 @@ lla_status toStatus(llvm::Error error) noexcept {
     return LLA_OK;
   auto [status, message] = split(std::move(error));
   return fail(status, message);
+}
+
+lla_status badHandle(const char *kind, const void *handle) noexcept {
+  return guarded([&] {
+    return fail(LLA_ERROR_HANDLE, handle ? fmt::format("{0}: expected a {0} that exists, got {1}, which was destroyed "
+                                                       "or is no {0}",
+                                                       kind, fmt::ptr(handle))
+                                         : fmt::format("{0}: expected a {0}, got null", kind));
+  });
+}
+
+llvm::Error checkPointer(const char *name, const void *pointer) {
+  return pointer ? llvm::Error::success()
+                 : failure(FailureKind::Usage, fmt::format("{}: expected an address, got null", name));
+}
+
+lla_status tooMany(const char *kind) noexcept {
+  return guarded([&] {
+    return fail(LLA_ERROR_MEMORY, fmt::format("{0}: expected fewer than 2^20 that exist, got one more", kind));
+  });
 }
 
 } // namespace lla::capi

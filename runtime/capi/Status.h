@@ -26,6 +26,13 @@ lla_status toStatus(llvm::Error error) noexcept;
 /// The two parts of an error, for others than the last error.
 std::pair<lla_status, std::string> split(llvm::Error error);
 
+/// The status of a handle that a table does not find.
+lla_status badHandle(const char *kind, const void *handle) noexcept;
+/// Of a table that takes no more of a kind.
+lla_status tooMany(const char *kind) noexcept;
+/// Success unless an argument is null.
+llvm::Error checkPointer(const char *name, const void *pointer);
+
 /// Runs the body of a function of the API: nothing leaves it by an exception.
 template <class Body> lla_status guarded(Body body) noexcept {
   try {

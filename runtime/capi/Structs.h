@@ -8,6 +8,7 @@
 #define LLA_RUNTIME_CAPI_STRUCTS_H
 
 #include "dialect/Spec/Problem.h"
+#include "runtime/DeviceName.h"
 #include "runtime/TensorView.h"
 #include "runtime/capi/lla.h"
 #include <cstring>
@@ -37,6 +38,9 @@ llvm::Error writeStruct(const char *name, Struct known, Struct *given, size_t le
   std::memcpy(given, &known, std::min(given->struct_size, sizeof(Struct)));
   return llvm::Error::success();
 }
+
+/// Where tensors of a call on a device have to be.
+lla_device deviceOf(DeviceName name);
 
 /// The problem, not normalised. Fails with Usage, naming the field.
 llvm::Expected<Problem> toProblem(const lla_problem *given);

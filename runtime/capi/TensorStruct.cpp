@@ -183,6 +183,12 @@ llvm::Error notNull(const char *name) {
 
 } // namespace
 
+lla_device deviceOf(DeviceName name) {
+  if (name.kind == TargetKind::Host)
+    return {LLA_DEVICE_CPU, 0};
+  return {LLA_DEVICE_CUDA, static_cast<int32_t>(name.number)};
+}
+
 llvm::Error readTensors(const Problem &problem, lla_device device, const lla_tensors *given,
                         AttentionTensors &tensors) {
   lla_tensors read;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/capi/lla.h"
+#include "runtime/DeviceName.h"
 #include "runtime/Notices.h"
 #include "runtime/RuntimeError.h"
 #include "runtime/capi/Objects.h"
@@ -21,15 +22,6 @@ constinit PlanTable plans;
 static_assert(LLA_PROJECT_VERSION == 10000 * LLA_VERSION_MAJOR + 100 * LLA_VERSION_MINOR + LLA_VERSION_PATCH,
               "lla.h and CMakeLists.txt");
 
-lla_status badHandle(const char *kind, const void *handle) noexcept {
-  return guarded([&] {
-    return fail(LLA_ERROR_HANDLE, handle ? fmt::format("{0}: expected a {0} that exists, got {1}, which was destroyed "
-                                                       "or is no {0}",
-                                                       kind, fmt::ptr(handle))
-                                         : fmt::format("{0}: expected a {0}, got null", kind));
-  });
-}
-
 PreparedPlan::PreparedPlan(Plan given, lla_device device) : plan(std::move(given)), device(device) {
   texts.problem = toJson(plan.problem());
   texts.schedule = toText(plan.schedule().schedule);
@@ -37,26 +29,6 @@ PreparedPlan::PreparedPlan(Plan given, lla_device device) : plan(std::move(given
 }
 
 namespace {
-
-llvm::Error checkPointer(const char *name, const void *pointer) {
-  return pointer ? llvm::Error::success()
-                 : failure(FailureKind::Usage, fmt::format("{}: expected an address, got null", name));
-}
-
-lla_status tooMany(const char *kind) {
-  return fail(LLA_ERROR_MEMORY, fmt::format("{0}: expected fewer than 2^20 that exist, got one more", kind));
-}
-
-/// "cuda:1" -> (cuda, 1).
-lla_device deviceOf(llvm::StringRef target) {
-  auto [kind, digits] = target.split(':');
-  lla_device device = {LLA_DEVICE_CPU, 0};
-  if (kind == "cuda") {
-    device.type = LLA_DEVICE_CUDA;
-    digits.getAsInteger(10, device.id); // Absent: GPU 0.
-  }
-  return device;
-}
 
 llvm::Expected<std::unique_ptr<Context>> openContext(const char *target) {
   llvm::Expected<Knobs> knobs = Knobs::fromEnvironment();
@@ -69,7 +41,8 @@ llvm::Expected<std::unique_ptr<Context>> openContext(const char *target) {
   std::shared_ptr<Executor> executor = std::move(*opened);
   auto context = std::make_unique<Context>();
   context->knobs = *knobs;
-  context->device = deviceOf(spelling);
+  if (llvm::Expected<std::optional<DeviceName>> name = parseDeviceName(spelling); name && *name)
+    context->device = deviceOf(**name);
   context->jit = std::make_shared<Jit>(executor, jitOptions(*knobs, executor));
   return context;
 }

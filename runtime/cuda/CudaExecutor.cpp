@@ -1,7 +1,7 @@
 //===- CudaExecutor.cpp - one GPU as an executor --------------------------===//
 //
-// The launch path (launch) touches no lock, no heap and no file: arguments and
-// tensor maps live on the stack. Everything else may block. Oracle, timer and
+// The launch path (launch) touches no lock, no heap and no file (LaunchKernel.h).
+// Everything else may block. Oracle, timer and
 // eviction buffer are made when first asked for, under one lock per executor.
 //
 //===----------------------------------------------------------------------===//
@@ -10,8 +10,8 @@
 #include "runtime/RuntimeError.h"
 #include "runtime/UserCache.h"
 #include "runtime/cuda/GemmYardstick.h"
+#include "runtime/cuda/LaunchKernel.h"
 #include "runtime/cuda/Oracle.h"
-#include "runtime/cuda/TensorMap.h"
 #include "runtime/cuda/Throttle.h"
 #include "runtime/cuda/Timer.h"
 #include <fmt/format.h>
@@ -148,36 +148,8 @@ llvm::Error CudaExecutor::fill(void *to, uint8_t value, int64_t bytes, Stream st
 //===--- launching ----------------------------------------------------------===//
 
 llvm::Error CudaExecutor::launch(const Launch &launch, Stream stream) {
-  if (launch.grid.x <= 0 || launch.grid.y <= 0)
-    return llvm::Error::success();
   const auto &kernel = static_cast<const CudaKernel &>(*launch.kernel);
-  KernelArguments arguments = launch.arguments;
-  CUtensorMap maps[maximumTensorMaps];
-  void *parameters[1 + maximumTensorMaps] = {&arguments};
-  ContextScope scope(*device); // Tensor maps, too, are encoded in a context.
-  if (kernel.schedule.load == LoadPath::Ring) {
-    auto geometry = tensorMapGeometry(kernel.problem, kernel.schedule, arguments);
-    if (!geometry)
-      return geometry.takeError();
-    for (size_t i = 0; i < geometry->size(); ++i) {
-      if (DeviceFault fault = encode(driver(), (*geometry)[i], maps[i]))
-        return toError(fault);
-      parameters[1 + i] = &maps[i];
-    }
-  }
-  CUlaunchAttribute dependent = {};
-  dependent.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
-  dependent.value.programmaticStreamSerializationAllowed = 1;
-  CUlaunchConfig config = {};
-  config.gridDimX = static_cast<unsigned>(launch.grid.x);
-  config.gridDimY = static_cast<unsigned>(launch.grid.y);
-  config.gridDimZ = config.blockDimY = config.blockDimZ = 1;
-  config.blockDimX = static_cast<unsigned>(kernel.costs.threads);
-  config.sharedMemBytes = static_cast<unsigned>(kernel.costs.sharedBytes);
-  config.hStream = streamOf(stream);
-  config.attrs = &dependent;
-  config.numAttrs = kernel.schedule.dependent ? 1 : 0;
-  return check(driver().cuLaunchKernelEx(&config, kernel.entry, parameters, nullptr), "cuLaunchKernelEx");
+  return launchKernel(*device, kernel.entry, kernel.problem, kernel.schedule, kernel.costs, launch, streamOf(stream));
 }
 
 llvm::Error CudaExecutor::synchronize(Stream stream) {

@@ -5,30 +5,6 @@
 #include <fmt/format.h>
 
 namespace lla::cuda {
-namespace {
-
-/// The best known architecture whose code runs on this compute capability: code runs on later minors too, but for
-/// sm_90a's, whose instructions exist on 9.0 alone.
-llvm::Expected<std::string> architectureOf(int64_t major, int64_t minor) {
-  if (major == 9 && minor == 0)
-    return "sm_90a";
-  llvm::Error unknown = llvm::Error::success();
-  for (int64_t known = minor; known >= 0; --known) {
-    std::string arch = fmt::format("sm_{}{}", major, known);
-    llvm::Expected<Target> target = namedTarget(arch);
-    if (target) {
-      llvm::consumeError(std::move(unknown));
-      return arch;
-    }
-    llvm::consumeError(std::move(unknown));
-    unknown = target.takeError();
-  }
-  return failure(FailureKind::NoDevice,
-                 fmt::format("GPU of compute capability {}.{}: {}", major, minor, llvm::toString(std::move(unknown))));
-}
-
-} // namespace
-
 llvm::Error toError(const DeviceFault &fault) {
   switch (fault.kind) {
   case FaultKind::None:
@@ -94,10 +70,9 @@ llvm::Expected<int64_t> Device::attribute(CUdevice_attribute which) const {
 }
 
 llvm::Error Device::readFacts() {
-  int64_t major = 0, minor = 0;
   const std::pair<CUdevice_attribute, int64_t *> deciding[] = {
-      {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, &major},
-      {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, &minor},
+      {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, &about.major},
+      {CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, &about.minor},
       {CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, &facts.multiprocessors},
       {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, &facts.sharedBytesPerBlock},
       {CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR, &facts.sharedBytesPerMultiprocessor},
@@ -121,7 +96,7 @@ llvm::Error Device::readFacts() {
     if (table.cuDeviceGetAttribute(&read, which, handle) == CUDA_SUCCESS)
       *value = read;
   }
-  llvm::Expected<std::string> arch = architectureOf(major, minor);
+  llvm::Expected<std::string> arch = architectureOf(about.major, about.minor);
   if (!arch)
     return arch.takeError();
   facts.kind = TargetKind::Cuda;

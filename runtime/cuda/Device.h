@@ -19,10 +19,16 @@ namespace lla::cuda {
 /// Success, or a RuntimeError: NoDevice if nothing on this machine would help, else Execution.
 llvm::Error toError(const DeviceFault &fault);
 
+/// The best known architecture whose code runs on this compute capability: code runs on later minors too, but for
+/// sm_90a's, whose instructions exist on 9.0 alone. Fails with NoDevice if there is none. (An ahead-of-time library
+/// has one of its own, by which it knows every GPU.)
+llvm::Expected<std::string> architectureOf(int64_t major, int64_t minor);
+
 /// Information that decides nothing.
 struct DeviceInformation {
   std::string name;
-  std::string busId;     ///< As NVML takes it.
+  std::string busId; ///< As NVML takes it.
+  int64_t major = 0, minor = 0; ///< Compute capability.
   int driverVersion = 0; ///< E.g. 13000.
   int64_t memoryBytes = 0;
   int64_t clockKilohertz = 0, memoryClockKilohertz = 0, memoryBusBits = 0;

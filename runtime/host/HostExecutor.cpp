@@ -53,8 +53,8 @@ double microsecondsOf(std::chrono::steady_clock::duration duration) {
 } // namespace
 
 HostExecutor::HostExecutor(const Target &target, Loader loader)
-    : facts(target), loader(std::move(loader)), team(std::max<int64_t>(target.multiprocessors, 1)),
-      scratch(team.size()) {}
+    : facts(target), loader(std::move(loader)), launcher(std::max<int64_t>(target.multiprocessors, 1)),
+      team(launcher.threads()) {}
 
 HostExecutor::~HostExecutor() = default;
 
@@ -66,22 +66,9 @@ llvm::Expected<std::unique_ptr<LoadedKernel>> HostExecutor::load(const Artifact 
   if (!module)
     return withKind(FailureKind::Execution, module.takeError());
   auto kernel = std::make_unique<HostKernelCode>(problem, schedule, facts, std::move(*module));
-  if (llvm::Error error = reserveScratch(kernel->costs.sharedBytes))
+  if (llvm::Error error = launcher.reserveScratch(kernel->costs.sharedBytes))
     return error;
   return kernel;
-}
-
-llvm::Error HostExecutor::reserveScratch(int64_t bytes) {
-  std::lock_guard<std::mutex> lock(launching);
-  for (std::unique_ptr<Buffer> &arena : scratch) {
-    if (arena && arena->bytes() >= bytes)
-      continue;
-    llvm::Expected<std::unique_ptr<Buffer>> larger = allocate(bytes);
-    if (!larger)
-      return larger.takeError();
-    arena = std::move(*larger);
-  }
-  return llvm::Error::success();
 }
 
 llvm::Expected<std::unique_ptr<Buffer>> HostExecutor::allocate(int64_t bytes) {
@@ -110,13 +97,7 @@ llvm::Error HostExecutor::fill(void *device, uint8_t value, int64_t bytes, Strea
 }
 
 llvm::Error HostExecutor::launch(const Launch &launch, Stream) {
-  std::lock_guard<std::mutex> lock(launching);
-  HostKernel kernel = static_cast<const HostKernelCode *>(launch.kernel)->module->kernel();
-  int64_t width = launch.grid.x;
-  team.run(width * launch.grid.y, [&](int64_t task, unsigned thread) {
-    kernel(&launch.arguments, static_cast<int32_t>(task % width), static_cast<int32_t>(task / width),
-           scratch[thread]->data());
-  });
+  launcher.launch(static_cast<const HostKernelCode *>(launch.kernel)->module->kernel(), launch);
   return llvm::Error::success();
 }
 

@@ -3,7 +3,7 @@
 #define LLA_RUNTIME_HOST_HOSTEXECUTOR_H
 
 #include "runtime/Executor.h"
-#include "runtime/host/ThreadTeam.h"
+#include "runtime/host/HostLauncher.h"
 #include <functional>
 #include <map>
 #include <mutex>
@@ -36,18 +36,14 @@ public:
   llvm::Expected<Ceilings> ceilings(int64_t bytes, ElementType dtype) override;
 
 private:
-  /// Gives every thread an arena of at least `bytes`; waits for running launches.
-  llvm::Error reserveScratch(int64_t bytes);
-
   Target facts;
   Loader loader;
-  ThreadTeam team;
+  HostLauncher launcher;
+  ThreadTeam &team;
 
-  std::mutex launching;                         ///< One launch at a time; also guards the arenas.
-  std::vector<std::unique_ptr<Buffer>> scratch; ///< One arena per thread.
-  std::mutex measuring;                         ///< Guards the two below.
-  std::map<int64_t, double> bandwidths;         ///< By bytes read.
-  double multiplyAdds = 0;                      ///< 0: not measured yet.
+  std::mutex measuring;                 ///< Guards the two below.
+  std::map<int64_t, double> bandwidths; ///< By bytes read.
+  double multiplyAdds = 0;              ///< 0: not measured yet.
 };
 
 } // namespace lla

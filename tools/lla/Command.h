@@ -36,6 +36,7 @@ struct Driver {
   }
 };
 
+void addAot(Driver &driver);
 void addTune(Driver &driver);
 void addCompile(Driver &driver);
 void addRun(Driver &driver);

@@ -62,6 +62,21 @@ llvm::Expected<std::vector<json>> valuesOf(const ProblemFlag &flag, llvm::String
   return std::vector<json>(counts->begin(), counts->end());
 }
 
+/// A problem, or a line of LLA_CAPTURE's file, which has it as `problem` beside how often it was asked for.
+llvm::Expected<Problem> parseLine(llvm::StringRef line) {
+  json value = json::parse(line.begin(), line.end(), nullptr, /*allow_exceptions=*/false);
+  if (!value.is_object() || !value.contains("problem"))
+    return parseProblem(line);
+  FieldReader reader("captured problem", line);
+  Problem problem;
+  uint64_t count = 0;
+  reader.nested("problem", problem, parseProblem);
+  reader.natural("count", count);
+  if (llvm::Error error = reader.finish())
+    return error;
+  return problem;
+}
+
 llvm::Expected<std::vector<Problem>> readLines(const std::string &path, bool isOneProblem) {
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(path);
   if (!buffer)
@@ -76,7 +91,7 @@ llvm::Expected<std::vector<Problem>> readLines(const std::string &path, bool isO
   for (size_t i = 0; i < lines.size(); ++i) {
     if (!isOneProblem && lines[i].trim().empty())
       continue;
-    llvm::Expected<Problem> problem = parseProblem(lines[i]);
+    llvm::Expected<Problem> problem = parseLine(lines[i]);
     if (!problem)
       return llvm::createStringError(path + (isOneProblem ? "" : fmt::format(":{}", i + 1)) + ": " +
                                      llvm::toString(problem.takeError()));
@@ -147,7 +162,7 @@ void ProblemFlags::addTo(CLI::App &command) {
   command.add_option("--problem", problemFile, "a JSON file with these names ('_' for '-') instead; '-' reads stdin")
       ->type_name("FILE")
       ->group("Problem");
-  command.add_option("--problems", problemsFile, "likewise, a problem on each line")
+  command.add_option("--problems", problemsFile, "likewise, a problem on each line; also what LLA_CAPTURE wrote")
       ->type_name("FILE")
       ->group("Problem");
   command.add_option("--suite", suiteName, "the problems of a table instead: " + suiteNames())->group("Problem");

@@ -1,0 +1,23 @@
+//===- Shape.h - which problems are like each other -----------------------===//
+//
+// The sizes that a kernel takes as arguments are a problem's shape: the same code
+// solves problems that differ in nothing else, and a schedule that is good for one
+// shape is likely good for one that is near.
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_DIALECT_SPEC_SHAPE_H
+#define LLA_DIALECT_SPEC_SHAPE_H
+
+#include "dialect/Spec/Problem.h"
+
+namespace lla {
+
+/// True if a kernel made for one normalised problem also solves the other, with a schedule that both can have.
+bool sharesCode(const Problem &a, const Problem &b);
+
+/// Euclidean, in octaves of batch * kv_heads, context (a merge: shards) and query_length; another layout counts a
+/// quarter octave.
+double shapeDistance(const Problem &a, const Problem &b);
+
+} // namespace lla
+#endif

@@ -1,0 +1,79 @@
+//===- Launch.cpp - what one launch is given ------------------------------===//
+
+#include "runtime/Launch.h"
+#include "runtime/RuntimeError.h"
+#include <fmt/format.h>
+#include <numbers>
+
+namespace lla {
+
+llvm::Expected<Problem> checkCall(const Problem &planned, const Resources &costs, const AttentionTensors &tensors,
+                                  const void *workspace, int64_t workspaceBytes, TargetKind target) {
+  llvm::Expected<Problem> problem = problemOf(planned, tensors);
+  if (!problem)
+    return problem;
+  if (workspaceBytes < costs.workspaceBytes)
+    return failure(FailureKind::Usage,
+                   fmt::format("workspace: expected at least {} bytes, got {}", costs.workspaceBytes, workspaceBytes));
+  if (llvm::Error error = checkAddresses(*problem, tensors, workspace, costs.workspaceBytes, target))
+    return error;
+  return problem;
+}
+
+LaunchRecord makeLaunchRecord(const Schedule &schedule, const Resources &planned, const Problem &problem,
+                              const AttentionTensors &tensors, void *workspace, const Target &target) {
+  Resources costs = resources(problem, schedule, target);
+  LaunchRecord launch;
+  launch.grid = costs.grid;
+  KernelArguments &arguments = launch.arguments;
+#define LLA_SET_TENSOR(field, tensor)                                                                                  \
+  arguments.field = tensors.tensor.data;                                                                               \
+  arguments.field##_batch_stride = tensors.tensor.strides[0];                                                          \
+  arguments.field##_row_stride = tensors.tensor.strides[1];                                                            \
+  arguments.field##_head_stride = tensors.tensor.strides[2];
+#define LLA_SET_PART(field, tensor)                                                                                    \
+  LLA_SET_TENSOR(field, tensor)                                                                                        \
+  arguments.field##_shard_stride = tensors.tensor.shardStride;
+  LLA_SET_TENSOR(o, o)
+  if (problem.state) {
+    LLA_SET_TENSOR(lse, lse)
+    LLA_SET_TENSOR(tbar, tbar)
+    LLA_SET_TENSOR(vbar, vbar)
+  }
+  if (problem.isMerge()) {
+    LLA_SET_PART(part_o, partO)
+    LLA_SET_PART(part_lse, partLse)
+    LLA_SET_PART(part_tbar, partTbar)
+    LLA_SET_PART(part_vbar, partVbar)
+  } else {
+    LLA_SET_TENSOR(q, q)
+    LLA_SET_TENSOR(k, k)
+    LLA_SET_TENSOR(v, v)
+    if (problem.hasProbe()) {
+      LLA_SET_TENSOR(r, r)
+    }
+  }
+#undef LLA_SET_PART
+#undef LLA_SET_TENSOR
+  // The launch record has one kind of pointer; kernels only read these.
+  arguments.lengths = const_cast<int32_t *>(tensors.lengths.data);
+  arguments.starts = const_cast<int32_t *>(tensors.starts.data);
+  arguments.page_table = const_cast<int32_t *>(tensors.pageTable.data);
+  arguments.page_table_stride = tensors.pageTable.stride;
+  arguments.workspace = costs.workspaceBytes ? workspace : nullptr;
+  // The plan's offset, not this call's: else one call's partials would lie on another's counters.
+  arguments.partials_offset = counterBytes(planned);
+  arguments.batch = static_cast<int32_t>(problem.batch);
+  arguments.query_length = static_cast<int32_t>(problem.queryLength);
+  arguments.context = static_cast<int32_t>(problem.context);
+  arguments.shards = static_cast<int32_t>(problem.shards);
+  arguments.kv_heads = static_cast<int32_t>(problem.kvHeads);
+  arguments.row_tiles = static_cast<int32_t>(costs.rowTiles);
+  arguments.splits = static_cast<int32_t>(costs.grid.y);
+  arguments.split_tiles = static_cast<int32_t>(schedule.splitTiles * costs.keyWarps);
+  arguments.pages = static_cast<int32_t>(problem.pageSize ? tensors.k.sizes[0] : 0);
+  arguments.scale_log2 = static_cast<float>(problem.effectiveScale() * std::numbers::log2e);
+  return launch;
+}
+
+} // namespace lla

@@ -1,0 +1,50 @@
+//===- HostDevice.cpp - a library's kernels on threads of this process ----===//
+
+#include "dialect/Spec/Cpu.h"
+#include "runtime/aot/Device.h"
+#include "runtime/host/HostLauncher.h"
+
+namespace lla::aot {
+namespace {
+
+class HostCode : public LoadedCode {
+public:
+  HostCode(std::shared_ptr<HostLauncher> launcher, HostKernel kernel)
+      : launcher(std::move(launcher)), kernel(kernel) {}
+
+  llvm::Error launch(const LaunchRecord &launch, CUstream_st *) const override {
+    launcher->launch(kernel, launch);
+    return llvm::Error::success();
+  }
+
+private:
+  std::shared_ptr<HostLauncher> launcher;
+  HostKernel kernel;
+};
+
+class HostDevice : public Device {
+public:
+  explicit HostDevice(int64_t threads) : launcher(std::make_shared<HostLauncher>(threads)) {
+    target.multiprocessors = threads;
+  }
+
+  llvm::Expected<std::unique_ptr<LoadedCode>> load(const TableKernel &kernel, const Problem &,
+                                                   const Resources &costs) override {
+    if (llvm::Error error = launcher->reserveScratch(costs.sharedBytes))
+      return error;
+    return std::make_unique<HostCode>(launcher, lla_aot_host_kernels[kernel.hostKernel]);
+  }
+
+private:
+  std::shared_ptr<HostLauncher> launcher;
+};
+
+} // namespace
+
+llvm::Expected<std::shared_ptr<Device>> openHost(int64_t threads) {
+  if (llvm::Error error = checkHasCode(Capability()))
+    return error;
+  return std::make_shared<HostDevice>(threads ? threads : usableCpus());
+}
+
+} // namespace lla::aot

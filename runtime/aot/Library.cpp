@@ -1,0 +1,96 @@
+//===- Library.cpp - the kernels of this library, and which of them to use ===//
+
+#include "runtime/aot/Library.h"
+#include "dialect/Spec/Cpu.h"
+#include "dialect/Spec/Shape.h"
+#include "runtime/RuntimeError.h"
+#include "runtime/capi/Structs.h"
+#include <fmt/format.h>
+
+namespace lla::aot {
+namespace {
+
+llvm::ArrayRef<TableKernel> kernels() {
+  return {reinterpret_cast<const TableKernel *>(&header() + 1), static_cast<size_t>(header().kernels)};
+}
+
+/// How closely code was made for a device; 0: it does not run there.
+int64_t fitOf(const TableKernel &kernel, Capability device) {
+  bool isHost = kernel.kind == ArtifactKind::HostObject;
+  if (isHost || device.isHost)
+    return isHost == device.isHost;
+  constexpr int64_t exact = 1000;
+  int64_t made = 10 * kernel.major + kernel.minor, has = 10 * device.major + device.minor;
+  if (kernel.isFamilyOnly)
+    return made == has ? exact + 1 : 0;
+  if (kernel.kind == ArtifactKind::Ptx)
+    return made <= has; // Assembled by the driver, when nothing else runs.
+  return kernel.major == device.major && made <= has ? exact - (has - made) : 0;
+}
+
+std::string nameOf(Capability device) {
+  return device.isHost ? "the host" : fmt::format("GPUs of compute capability {}.{}", device.major, device.minor);
+}
+
+/// What to say after --target for code that runs there.
+std::string targetOf(Capability device) {
+  if (device.isHost)
+    return "host";
+  return device.major == 9 && device.minor == 0 ? "sm_90a" : fmt::format("sm_{}{}", device.major, device.minor);
+}
+
+llvm::Error miss(const Problem &problem, Capability device) {
+  std::string json = toJson(problem);
+  const char *name = textAt(header().name);
+  return failure(FailureKind::Miss,
+                 fmt::format("problem: expected one that lib{0} holds for {1}, got {2}; to make a library with it: "
+                             "echo '{2}' > problem.json && lla aot --problem problem.json --target {3} --name {0} "
+                             "--output-dir {0}",
+                             name, nameOf(device), json, targetOf(device)));
+}
+
+} // namespace
+
+llvm::Expected<const TableKernel *> findKernel(const Problem &problem, Capability device) {
+  const TableKernel *best = nullptr;
+  int64_t bestFit = 0;
+  double bestDistance = 0;
+  for (const TableKernel &kernel : kernels()) {
+    int64_t fit = fitOf(kernel, device);
+    if (fit == 0 || fit < bestFit)
+      continue;
+    llvm::Expected<Problem> held = capi::toProblem(&kernel.problem);
+    if (!held)
+      return held.takeError();
+    if (!sharesCode(problem, *held))
+      continue;
+    double distance = shapeDistance(problem, *held);
+    if (fit == bestFit && distance >= bestDistance)
+      continue;
+    best = &kernel;
+    bestFit = fit;
+    bestDistance = distance;
+  }
+  if (!best)
+    return miss(problem, device);
+  return best;
+}
+
+llvm::Error checkHasCode(Capability device) {
+  bool has = false;
+  for (const TableKernel &kernel : kernels())
+    has |= fitOf(kernel, device) > 0;
+  if (!has)
+    return failure(FailureKind::NoDevice,
+                   fmt::format("target: expected a device that lib{0} has code for ({1}), got {2}; add --target {3} to "
+                               "the command that made it",
+                               textAt(header().name), textAt(header().architectures), nameOf(device),
+                               targetOf(device)));
+  if (device.isHost && header().vectorBits > cpuVectorBits())
+    return failure(FailureKind::NoDevice,
+                   fmt::format("target: expected a CPU with vectors of {} bits, for which lib{} was made, got {}",
+                               header().vectorBits, textAt(header().name), cpuVectorBits()));
+  return llvm::Error::success();
+}
+
+} // namespace lla::aot

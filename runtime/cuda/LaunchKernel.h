@@ -1,0 +1,17 @@
+//===- LaunchKernel.h - one launch on a GPU -------------------------------===//
+#ifndef LLA_RUNTIME_CUDA_LAUNCHKERNEL_H
+#define LLA_RUNTIME_CUDA_LAUNCHKERNEL_H
+
+#include "runtime/Launch.h"
+#include "runtime/cuda/Device.h"
+
+namespace lla::cuda {
+
+/// Enqueues `entry`, which was made for (planned, schedule) and costs `costs`. Touches no lock, no heap and no file:
+/// arguments and tensor maps live on the stack. An empty grid does nothing. Fails with Usage where the copy engine
+/// cannot see a tensor, else as the driver says.
+llvm::Error launchKernel(const Device &device, CUfunction entry, const Problem &planned, const Schedule &schedule,
+                         const Resources &costs, const LaunchRecord &launch, CUstream stream);
+
+} // namespace lla::cuda
+#endif

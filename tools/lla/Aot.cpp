@@ -1,0 +1,288 @@
+//===- Aot.cpp - `lla aot` ------------------------------------------------===//
+//
+// Compiles every problem for every target, needing none of the devices, and makes a
+// library of the kernels (AotLibrary.h). Where a GPU is among the targets, each
+// problem also gets portable PTX, for GPUs that are newer than all of them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialect/Spec/Fields.h"
+#include "runtime/RuntimeError.h"
+#include "runtime/Toolkit.h"
+#include "runtime/UserCache.h"
+#include "tools/lla/AotLibrary.h"
+#include "tools/lla/AotVerify.h"
+#include "tools/lla/Command.h"
+#include "tools/lla/Figures.h"
+#include "tools/lla/Interrupt.h"
+#include "tools/lla/Output.h"
+#include "tools/lla/ProblemFlags.h"
+#include "tools/lla/ScheduleFlag.h"
+#include "tools/lla/SearchFlags.h"
+#include "tools/lla/TargetFlag.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include <fmt/format.h>
+
+using nlohmann::ordered_json;
+
+namespace lla {
+namespace {
+
+struct AotFlags {
+  ProblemFlags problems;
+  std::vector<std::string> targets;
+  ScheduleFlag schedule;
+  PolicyFlag policy;
+  KnobFlags knobs;
+  OutputForm output = OutputForm::Text;
+  std::string directory, name, form = "shared", cc = "cc", library;
+  int64_t rows = 64;
+};
+
+void declare(CLI::App &command, AotFlags &flags) {
+  flags.problems.addTo(command);
+  command
+      .add_option("--target", flags.targets,
+                  "host, or an architecture (sm_90a), which needs no GPU; may be repeated (default: LLA_CUDA_ARCH_LIST)")
+      ->allow_extra_args(false)
+      ->type_name("TARGET");
+  flags.schedule.addTo(command);
+  flags.policy.addTo(command);
+  flags.knobs.addJobs(command);
+  flags.knobs.addSeed(command);
+  command.add_option("--output-dir", flags.directory, "folder that gets lib, include and the manifest")->type_name("DIR");
+  command.add_option("--name", flags.name, "of the library, and what its functions begin with: a C identifier");
+  command.add_option("--form", flags.form, "shared: linked by a C compiler; static: needs none (default: shared)")
+      ->check(CLI::IsMember({"shared", "static"}));
+  command.add_option("--cc", flags.cc, "the C compiler that links the shared form (default: cc)")->type_name("PATH");
+  command
+      .add_option("--verify", flags.library,
+                  "instead: run the kernels of a shared library that run here, and compare with an independent reference")
+      ->type_name("LIB");
+  command.add_option("--rows", flags.rows, "with --verify: rows that the host's reference looks at; 0: all (default: 64)")
+      ->check(CLI::NonNegativeNumber);
+  addOutputFlag(command, flags.output, {OutputForm::Text, OutputForm::Json});
+}
+
+llvm::Error checkName(llvm::StringRef name) {
+  auto isIdentifier = [](llvm::StringRef text) {
+    return !text.empty() && !llvm::isDigit(text.front()) && llvm::all_of(text, [](char c) { return llvm::isAlnum(c) || c == '_'; });
+  };
+  if (!isIdentifier(name))
+    return fieldError("name", "a C identifier", '"' + name.str() + '"');
+  if (name == "lla" || name.starts_with("lla_"))
+    return fieldError("name", "one that does not begin as liblla's functions (lla_)", '"' + name.str() + '"');
+  return llvm::Error::success();
+}
+
+/// Each once, in the order given.
+llvm::Expected<std::vector<std::string>> targetNames(const AotFlags &flags, const Knobs &knobs) {
+  std::vector<std::string> names;
+  auto add = [&](llvm::StringRef name) {
+    if (!name.empty() && !llvm::is_contained(names, name))
+      names.push_back(name.str());
+  };
+  for (const std::string &name : flags.targets)
+    add(name);
+  if (names.empty()) {
+    llvm::SmallVector<llvm::StringRef> listed;
+    llvm::StringRef(knobs.cudaArchList).split(listed, ',');
+    for (llvm::StringRef name : listed)
+      add(name.trim());
+  }
+  if (names.empty())
+    return fieldError("target", "at least one (--target, or LLA_CUDA_ARCH_LIST)", "none");
+  return names;
+}
+
+/// A kernel to make.
+struct Unit {
+  Problem problem;
+  Target target;
+  ScheduleAnswer schedule;
+  CompileOptions options;
+};
+
+llvm::Expected<Unit> unitOf(const AotFlags &flags, const Knobs &knobs, const Cache &cache, const Problem &problem,
+                            const Target &target, bool isFloor) {
+  llvm::Expected<MeasurementPolicy> policy = flags.policy.policy(target);
+  if (!policy)
+    return policy.takeError();
+  llvm::Expected<ScheduleAnswer> schedule =
+      isFloor ? ScheduleAnswer{defaultSchedule(problem, target), ScheduleSource::Default, "", "portable", true}
+              : flags.schedule.choose(knobs.tune, &cache, problem, target, *policy);
+  if (!schedule)
+    return schedule.takeError();
+  if (llvm::Error error = checkFeasible(problem, schedule->schedule, target))
+    return failure(FailureKind::Compile,
+                   fmt::format("{} on {}: {}", titleOf(problem), target.arch, llvm::toString(std::move(error))));
+  Unit unit{problem, target, *schedule, compileOptions(knobs, target)};
+  if (isFloor)
+    unit.options.ptxasPath.clear();
+  else if (!target.isHost() && unit.options.ptxasPath.empty())
+    return failure(FailureKind::Compile, fmt::format("ptxas: expected one, to make cubins for {}, got none; tools/setup "
+                                                     "gets it, CUDA_HOME names a toolkit that has it",
+                                                     target.arch));
+  return unit;
+}
+
+/// Every problem, each once, on every target; then the floor.
+llvm::Expected<std::vector<Unit>> unitsOf(const AotFlags &flags, const Knobs &knobs, const Cache &cache,
+                                          llvm::ArrayRef<std::string> names) {
+  llvm::Expected<std::vector<Problem>> given = flags.problems.problems();
+  if (!given)
+    return given.takeError();
+  std::vector<Problem> problems;
+  for (const Problem &problem : *given)
+    if (!llvm::is_contained(problems, problem))
+      problems.push_back(problem);
+  std::vector<std::pair<Target, bool>> targets; ///< And whether it is the floor.
+  bool hasGpu = false;
+  for (const std::string &name : names) {
+    llvm::Expected<Target> target = namedTarget(name);
+    if (!target)
+      return failure(FailureKind::Usage, "target: expected host or an architecture; " + llvm::toString(target.takeError()));
+    hasGpu |= !target->isHost();
+    targets.push_back({std::move(*target), false});
+  }
+  if (hasGpu)
+    targets.push_back({*namedTarget("sm_80"), true});
+  std::vector<Unit> units;
+  for (const auto &[target, isFloor] : targets)
+    for (const Problem &problem : problems) {
+      llvm::Expected<Unit> unit = unitOf(flags, knobs, cache, problem, target, isFloor);
+      if (!unit)
+        return unit.takeError();
+      units.push_back(std::move(*unit));
+    }
+  return units;
+}
+
+/// The kernels of all units: from the cache, or compiled, several at a time, each code once.
+llvm::Expected<std::vector<Artifact>> compileAll(const Knobs &knobs, Cache &cache, llvm::ArrayRef<Unit> units) {
+  std::map<std::string, size_t> numbers; ///< Of requests, by key.
+  std::vector<CompileRequest> requests;
+  std::vector<Key> keys;
+  std::vector<std::optional<Artifact>> found(units.size());
+  std::vector<std::string> digests;
+  for (const Unit &unit : units) {
+    Key key = artifactKey(unit.problem, unit.schedule.schedule, unit.target, toolchainOf(unit.options, &cache));
+    digests.push_back(key.digest());
+    if (ArtifactLoad load = cache.artifacts.load(key); load.artifact) {
+      llvm::Expected<Artifact> artifact = fromStored(std::move(*load.artifact));
+      if (!artifact)
+        return artifact.takeError();
+      found[digests.size() - 1] = std::move(*artifact);
+      continue;
+    }
+    if (!numbers.emplace(digests.back(), requests.size()).second)
+      continue;
+    requests.push_back({unit.problem, unit.target, unit.schedule.schedule, unit.options});
+    keys.push_back(std::move(key));
+  }
+  WorkerOptions options = workerOptions(knobs);
+  options.jobs = knobs.jobs;
+  std::vector<Artifact> made;
+  std::string fault; ///< The first.
+  std::vector<llvm::Expected<Artifact>> results = CompileWorkers(options).compileAll(requests);
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (!results[i]) {
+      std::string text = llvm::toString(results[i].takeError());
+      if (fault.empty())
+        fault = fmt::format("{} on {}: {}", titleOf(requests[i].problem), requests[i].target.arch, text);
+      continue;
+    }
+    if (llvm::Expected<StoredArtifact> kept = cache.artifacts.store(keys[i], toStored(*results[i])); !kept)
+      llvm::consumeError(kept.takeError()); // A full cache is no reason not to make a library.
+    made.push_back(std::move(*results[i]));
+  }
+  if (!fault.empty())
+    return failure(FailureKind::Compile, fault);
+  std::vector<Artifact> all;
+  for (size_t i = 0; i < units.size(); ++i)
+    all.push_back(found[i] ? std::move(*found[i]) : made[numbers.at(digests[i])]);
+  return all;
+}
+
+/// The compiler's path: as given, or found on PATH.
+llvm::Expected<std::string> findCompiler(const std::string &cc, const Knobs &knobs) {
+  if (llvm::StringRef(cc).contains('/')) {
+    if (llvm::sys::fs::can_execute(cc))
+      return cc;
+  } else {
+    for (const std::string &folder : knobs.searchPath)
+      if (std::string path = folder + "/" + cc; llvm::sys::fs::can_execute(path))
+        return path;
+  }
+  return failure(FailureKind::Usage, fmt::format("cc: expected a C compiler, which links the shared form, got no \"{}\"; "
+                                                 "--cc names another, and --form static needs none",
+                                                 cc));
+}
+
+std::string textOf(const LibraryPlan &plan, const AotFlags &flags, bool isShared) {
+  std::string file = fmt::format("{}/lib/lib{}.{}", flags.directory, plan.name, isShared ? "so" : "a");
+  uint64_t bytes = 0;
+  (void)llvm::sys::fs::file_size(file, bytes);
+  std::string text = fmt::format("{} kernels, {}: {}\n", plan.kernels.size(), bytesText(bytes), file);
+  for (const LibraryKernel &kernel : plan.kernels)
+    text += fmt::format("  {:<7} {}  [{}] ({})\n", kernel.artifact.kind == ArtifactKind::Ptx ? "ptx" : kernel.target.arch,
+                        titleOf(kernel.problem), toText(kernel.schedule.schedule), name(kernel.schedule.source).str());
+  return text;
+}
+
+llvm::Error makeLibrary(const AotFlags &flags, const Knobs &knobs) {
+  if (flags.directory.empty())
+    return fieldError("output-dir", "a folder", "none");
+  if (llvm::Error error = checkName(flags.name))
+    return error;
+  llvm::Expected<std::vector<std::string>> names = targetNames(flags, knobs);
+  if (!names)
+    return names.takeError();
+  bool isShared = flags.form == "shared";
+  std::string cc;
+  if (isShared) { // Before compiling for minutes.
+    llvm::Expected<std::string> found = findCompiler(flags.cc, knobs);
+    if (!found)
+      return found.takeError();
+    cc = *found;
+  }
+  std::shared_ptr<Cache> cache = openCache(knobs);
+  llvm::Expected<std::vector<Unit>> units = unitsOf(flags, knobs, *cache, *names);
+  if (!units)
+    return units.takeError();
+  llvm::Expected<std::vector<Artifact>> artifacts = compileAll(knobs, *cache, *units);
+  if (!artifacts)
+    return artifacts.takeError();
+  LibraryPlan plan{flags.name, *names, {}, ""};
+  for (size_t i = 0; i < units->size(); ++i) {
+    Unit &unit = (*units)[i];
+    if (!unit.options.ptxasPath.empty())
+      plan.ptxasVersion = toolchainOf(unit.options, cache.get()).ptxasVersion;
+    plan.kernels.push_back({unit.problem, unit.target, unit.schedule, std::move((*artifacts)[i])});
+  }
+  if (llvm::Error error = isShared ? writeShared(plan, flags.directory, cc, knobs.temporary)
+                                   : writeStatic(plan, flags.directory))
+    return error;
+  if (llvm::Error error = writeInterface(plan, flags.directory, isShared))
+    return error;
+  if (flags.output == OutputForm::Json)
+    printJson(manifestOf(plan));
+  else
+    print(textOf(plan, flags, isShared));
+  return llvm::Error::success();
+}
+
+llvm::Error aot(const AotFlags &flags, Knobs &knobs) {
+  if (llvm::Error error = flags.knobs.apply(knobs))
+    return error;
+  return flags.library.empty() ? makeLibrary(flags, knobs) : verifyLibrary(flags.library, knobs, flags.rows);
+}
+
+} // namespace
+
+void addAot(Driver &driver) {
+  driver.add<AotFlags>(driver.app, "aot", "make a library of kernels that needs nothing at run time", declare, aot);
+}
+
+} // namespace lla

@@ -1,0 +1,265 @@
+//===- AotVerify.cpp - the kernels of a library against the oracle --------===//
+
+#include "tools/lla/AotVerify.h"
+#include "dialect/Spec/Fields.h"
+#include "runtime/Oracle.h"
+#include "runtime/RuntimeError.h"
+#include "runtime/capi/Structs.h"
+#include "tools/lla/DeviceTensors.h"
+#include "tools/lla/Figures.h"
+#include "tools/lla/Interrupt.h"
+#include "tools/lla/Output.h"
+#include "tools/lla/ProblemFlags.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/Path.h"
+#include <deque>
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+using nlohmann::ordered_json;
+
+namespace lla {
+namespace {
+
+/// The functions of runtime/aot/library.h under a library's name. Never closed: a library stays once it is loaded.
+struct LibraryFunctions {
+  const char *(*last_error)() = nullptr;
+  const char *(*manifest)() = nullptr;
+  lla_status (*context_create)(const char *, void **) = nullptr;
+  lla_status (*context_destroy)(void *) = nullptr;
+  lla_status (*plan_create)(const void *, const lla_problem *, void **) = nullptr;
+  lla_status (*plan_destroy)(void *) = nullptr;
+  lla_status (*plan_workspace_size)(const void *, size_t *) = nullptr;
+  lla_status (*plan_prepare)(void *) = nullptr;
+  lla_status (*plan_run)(const void *, const lla_tensors *, void *, size_t, CUstream_st *) = nullptr;
+
+  /// Success, or an error of the library's.
+  llvm::Error check(lla_status status) const {
+    if (status == LLA_OK)
+      return llvm::Error::success();
+    FailureKind kind = status == LLA_ERROR_NO_DEVICE ? FailureKind::NoDevice
+                       : status == LLA_ERROR_MISS    ? FailureKind::Miss
+                                                     : FailureKind::Execution;
+    return failure(kind, last_error());
+  }
+};
+
+/// "NAME" of a path to libNAME.so.
+std::string nameOf(llvm::StringRef path) {
+  llvm::StringRef name = llvm::sys::path::stem(path);
+  name.consume_front("lib");
+  return name.str();
+}
+
+llvm::Expected<LibraryFunctions> openLibrary(const std::string &path) {
+  std::string absolute = llvm::sys::path::parent_path(path).empty() ? "./" + path : path; // Not the linker's search.
+  void *handle = dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle)
+    return failure(FailureKind::Usage, fmt::format("{}: expected a shared library that `lla aot` made, got: {}", path, dlerror()));
+  LibraryFunctions functions;
+  std::string name = nameOf(path), missing;
+  auto find = [&]<class Function>(Function &function, const char *what) {
+    std::string symbol = name + "_" + what;
+    function = reinterpret_cast<Function>(dlsym(handle, symbol.c_str()));
+    if (!function && missing.empty())
+      missing = symbol;
+  };
+  find(functions.last_error, "last_error");
+  find(functions.manifest, "manifest");
+  find(functions.context_create, "context_create");
+  find(functions.context_destroy, "context_destroy");
+  find(functions.plan_create, "plan_create");
+  find(functions.plan_destroy, "plan_destroy");
+  find(functions.plan_workspace_size, "plan_workspace_size");
+  find(functions.plan_prepare, "plan_prepare");
+  find(functions.plan_run, "plan_run");
+  if (!missing.empty())
+    return failure(FailureKind::Usage, fmt::format("{}: expected a library that `lla aot --name {}` made, got one without {}",
+                                                   path, name, missing));
+  return functions;
+}
+
+/// Tensors of a call as the library takes them.
+class TensorStructs {
+public:
+  TensorStructs(const Problem &problem, const AttentionTensors &views, lla_device device)
+      : layout(problem.layout), device(device) {
+    const std::pair<TensorView AttentionTensors::*, const lla_tensor *lla_tensors::*> members[] = {
+        {&AttentionTensors::q, &lla_tensors::q},           {&AttentionTensors::k, &lla_tensors::k},
+        {&AttentionTensors::v, &lla_tensors::v},           {&AttentionTensors::r, &lla_tensors::r},
+        {&AttentionTensors::o, &lla_tensors::o},           {&AttentionTensors::lse, &lla_tensors::lse},
+        {&AttentionTensors::tbar, &lla_tensors::tbar},     {&AttentionTensors::vbar, &lla_tensors::vbar},
+        {&AttentionTensors::partO, &lla_tensors::part_o},  {&AttentionTensors::partLse, &lla_tensors::part_lse},
+        {&AttentionTensors::partTbar, &lla_tensors::part_tbar}, {&AttentionTensors::partVbar, &lla_tensors::part_vbar}};
+    for (auto [view, given] : members)
+      for (llvm::ArrayRef<NamedTensor> names : {inputsOf(problem), outputsOf(problem)})
+        for (const NamedTensor &one : names)
+          if (one.member == view)
+            all.*given = add(views.*view, isPart(view), hasDim(view));
+    for (const NamedIndices &one : indicesOf(problem)) {
+      const IndexView &view = views.*one.member;
+      bool isTable = one.member == &AttentionTensors::pageTable;
+      const lla_tensor *tensor = add(const_cast<int32_t *>(view.data), {LLA_TYPE_INT, 32, 1},
+                                     isTable ? Sizes{view.sequences, view.each} : Sizes{view.sequences},
+                                     isTable ? Sizes{view.stride, 1} : Sizes{1});
+      (isTable ? all.page_table : one.member == &AttentionTensors::lengths ? all.lengths : all.starts) = tensor;
+    }
+  }
+  TensorStructs(const TensorStructs &) = delete;
+
+  lla_tensors all = LLA_TENSORS_INIT;
+
+private:
+  using Sizes = std::vector<int64_t>;
+  struct Described {
+    lla_tensor tensor;
+    Sizes shape, strides;
+  };
+
+  static bool isPart(TensorView AttentionTensors::*view) {
+    return view == &AttentionTensors::partO || view == &AttentionTensors::partLse ||
+           view == &AttentionTensors::partTbar || view == &AttentionTensors::partVbar;
+  }
+  static bool hasDim(TensorView AttentionTensors::*view) {
+    return view != &AttentionTensors::lse && view != &AttentionTensors::tbar && view != &AttentionTensors::partLse &&
+           view != &AttentionTensors::partTbar;
+  }
+
+  const lla_tensor *add(const TensorView &view, bool hasShards, bool hasDim) {
+    int row = layout == Layout::BSHD ? 1 : 2, head = 3 - row;
+    Sizes shape(3), strides(3);
+    for (auto [place, dimension] : {std::pair{0, 0}, {row, 1}, {head, 2}}) {
+      shape[place] = view.sizes[dimension];
+      strides[place] = view.strides[dimension];
+    }
+    if (hasDim) {
+      shape.push_back(view.sizes[3]);
+      strides.push_back(view.strides[3]);
+    }
+    if (hasShards) {
+      shape.insert(shape.begin(), view.shards);
+      strides.insert(strides.begin(), view.shardStride);
+    }
+    lla_data_type type = {static_cast<uint8_t>(view.dtype == ElementType::BF16 ? LLA_TYPE_BFLOAT : LLA_TYPE_FLOAT),
+                          static_cast<uint8_t>(8 * elementBytes(view.dtype)), 1};
+    return add(view.data, type, std::move(shape), std::move(strides));
+  }
+
+  const lla_tensor *add(void *data, lla_data_type type, Sizes shape, Sizes strides) {
+    Described &one = described.emplace_back();
+    one.shape = std::move(shape);
+    one.strides = std::move(strides);
+    one.tensor = {data, device, static_cast<int32_t>(one.shape.size()), type, one.shape.data(), one.strides.data(), 0};
+    return &one.tensor;
+  }
+
+  const Layout layout;
+  const lla_device device;
+  std::deque<Described> described; ///< Elements stay where they are.
+};
+
+/// One device of this machine that the library has code for.
+struct Place {
+  std::shared_ptr<Executor> executor;
+  DeviceName name;
+  void *context = nullptr;
+};
+
+llvm::Expected<ErrorFigures> judge(const LibraryFunctions &library, const Place &place, const Problem &problem,
+                                   const Knobs &knobs, int64_t rows) {
+  void *plan = nullptr;
+  lla_problem given = capi::fromProblem(problem);
+  if (llvm::Error error = library.check(library.plan_create(place.context, &given, &plan)))
+    return error;
+  llvm::scope_exit destroy([&] { library.plan_destroy(plan); });
+  size_t bytes = 0;
+  if (llvm::Error error = library.check(library.plan_workspace_size(plan, &bytes)))
+    return error;
+  if (llvm::Error error = library.check(library.plan_prepare(plan)))
+    return error;
+  llvm::Expected<DeviceTensors> memory = DeviceTensors::allocate(*place.executor, problem, bytes);
+  if (!memory)
+    return memory.takeError();
+  if (llvm::Error error = memory->fillRandom(*place.executor, problem, knobs.seed))
+    return error;
+  TensorStructs tensors(problem, memory->views(), capi::deviceOf(place.name));
+  if (llvm::Error error =
+          library.check(library.plan_run(plan, &tensors.all, memory->workspace(), memory->workspaceBytes(), nullptr)))
+    return error;
+  if (llvm::Error error = place.executor->synchronize(nullptr))
+    return error;
+  return place.executor->compare(problem, memory->views(), rows, knobs.seed);
+}
+
+/// Problems of the manifest's kernels for GPUs or the host, each once.
+llvm::Expected<std::vector<Problem>> problemsOf(const ordered_json &manifest, bool ofHost) {
+  std::vector<Problem> problems;
+  for (const ordered_json &kernel : manifest["kernels"]) {
+    if ((kernel["target"] == "host") != ofHost)
+      continue;
+    llvm::Expected<Problem> problem = parseProblem(kernel["problem"].dump());
+    if (!problem)
+      return problem.takeError();
+    if (!llvm::is_contained(problems, *problem))
+      problems.push_back(*problem);
+  }
+  return problems;
+}
+
+} // namespace
+
+llvm::Error verifyLibrary(const std::string &path, const Knobs &knobs, int64_t rows) {
+  llvm::Expected<LibraryFunctions> library = openLibrary(path);
+  if (!library)
+    return library.takeError();
+  ordered_json manifest = ordered_json::parse(library->manifest());
+  int64_t checked = 0, wrong = 0;
+  for (const char *spelling : {"host", "cuda"}) {
+    bool isHost = llvm::StringRef(spelling) == "host";
+    llvm::Expected<std::vector<Problem>> problems = problemsOf(manifest, isHost);
+    if (!problems)
+      return problems.takeError();
+    if (problems->empty())
+      continue;
+    Place place;
+    place.name = {isHost ? TargetKind::Host : TargetKind::Cuda};
+    llvm::Error error = library->check(library->context_create(spelling, &place.context));
+    if (!error) {
+      llvm::Expected<std::unique_ptr<Executor>> executor = openExecutor(spelling, knobs);
+      if (executor)
+        place.executor = std::move(*executor);
+      else
+        error = executor.takeError();
+    }
+    llvm::scope_exit destroy([&] { library->context_destroy(place.context); });
+    if (error) {
+      print(fmt::format("skip {} kernels for {}: {}\n", problems->size(), isHost ? "the host" : "GPUs",
+                        llvm::toString(std::move(error))));
+      continue;
+    }
+    for (const Problem &problem : *problems) {
+      if (interrupted())
+        return llvm::Error::success();
+      llvm::Expected<ErrorFigures> figures = judge(*library, place, problem, knobs, rows);
+      if (!figures)
+        return figures.takeError();
+      llvm::Error fault = checkTolerance(*figures, problem);
+      ++checked;
+      wrong += static_cast<bool>(fault);
+      print(fmt::format("{} {} on {}: error {} of max|reference|, {} rows, by {}\n", fault ? "FAIL" : "ok  ",
+                        titleOf(problem), place.executor->target().arch, errorText(figures->relative), figures->rows,
+                        figures->oracle));
+      if (fault)
+        print("     " + llvm::toString(std::move(fault)) + "\n");
+    }
+  }
+  if (checked == 0)
+    return failure(FailureKind::NoDevice, path + ": expected kernels that run on this machine, got none");
+  if (wrong)
+    return failure(FailureKind::Verification,
+                   fmt::format("{}: expected right results, got {} wrong of {}", path, wrong, checked));
+  return llvm::Error::success();
+}
+
+} // namespace lla
