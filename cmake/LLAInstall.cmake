@@ -29,7 +29,7 @@ install(TARGETS ${libraries} EXPORT lla ARCHIVE DESTINATION "${CMAKE_INSTALL_LIB
 install(EXPORT lla FILE llaTargets.cmake NAMESPACE lla:: DESTINATION "${package}")
 foreach(folder dialect/Spec cache autotune runtime)
   install(DIRECTORY ${folder}/ DESTINATION "${headers}/${folder}"
-    FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN "capi" EXCLUDE PATTERN "python" EXCLUDE)
+    FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN "aot" EXCLUDE PATTERN "capi" EXCLUDE PATTERN "python" EXCLUDE)
 endforeach()
 install(FILES compiler/Artifact.h compiler/Compile.h DESTINATION "${headers}/compiler")
 

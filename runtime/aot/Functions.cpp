@@ -225,8 +225,8 @@ lla_status lla_aot_plan_prepare(lla_aot_plan *handle) {
   });
 }
 
-lla_status lla_aot_plan_run(const lla_aot_plan *handle, const lla_tensors *tensors, void *workspace, size_t workspaceBytes,
-                            CUstream_st *stream) {
+lla_status lla_aot_plan_run(const lla_aot_plan *handle, const lla_tensors *tensors, void *workspace,
+                            size_t workspaceBytes, CUstream_st *stream) {
   return guarded([&] {
     const Plan *plan = plans.find(handle);
     return plan ? toStatus(run(*plan, tensors, workspace, workspaceBytes, stream)) : badHandle("plan", handle);

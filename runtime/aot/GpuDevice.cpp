@@ -4,13 +4,12 @@
 #include "runtime/aot/Device.h"
 #include "runtime/cuda/LaunchKernel.h"
 #include "runtime/cuda/Module.h"
-#include <fmt/format.h>
 
 namespace lla {
 
 /// Nothing is compiled here, so every GPU has a name; whether the library has code for it is Library.h's question.
 llvm::Expected<std::string> cuda::architectureOf(int64_t major, int64_t minor) {
-  return fmt::format("sm_{}{}", major, minor);
+  return aot::targetOf({false, major, minor});
 }
 
 namespace aot {

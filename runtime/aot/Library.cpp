@@ -32,13 +32,6 @@ std::string nameOf(Capability device) {
   return device.isHost ? "the host" : fmt::format("GPUs of compute capability {}.{}", device.major, device.minor);
 }
 
-/// What to say after --target for code that runs there.
-std::string targetOf(Capability device) {
-  if (device.isHost)
-    return "host";
-  return device.major == 9 && device.minor == 0 ? "sm_90a" : fmt::format("sm_{}{}", device.major, device.minor);
-}
-
 llvm::Error miss(const Problem &problem, Capability device) {
   std::string json = toJson(problem);
   const char *name = textAt(header().name);
@@ -50,6 +43,12 @@ llvm::Error miss(const Problem &problem, Capability device) {
 }
 
 } // namespace
+
+std::string targetOf(Capability device) {
+  if (device.isHost)
+    return "host";
+  return device.major == 9 && device.minor == 0 ? "sm_90a" : fmt::format("sm_{}{}", device.major, device.minor);
+}
 
 llvm::Expected<const TableKernel *> findKernel(const Problem &problem, Capability device) {
   const TableKernel *best = nullptr;

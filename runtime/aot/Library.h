@@ -16,6 +16,9 @@ struct Capability {
   int64_t major = 0, minor = 0;
 };
 
+/// What `lla aot --target` takes for code that runs there, whether or not that lla knows it.
+std::string targetOf(Capability device);
+
 /// The kernel for a normalised problem: of those that solve it and run on the device, those made most closely for that
 /// device; of them, the one of the nearest shape. Fails with Miss, naming the command that makes a library with it.
 llvm::Expected<const TableKernel *> findKernel(const Problem &problem, Capability device);

@@ -1,14 +1,14 @@
-# cmake -DNM=... -DFILE=liblla.so -DHEADER=lla.h -P check_exports.cmake: the library
-# exports the functions that its header declares, and nothing else.
+# cmake -DNM=... -DFILE=liblla.so -DHEADER=lla.h -DPREFIX=lla -P check_exports.cmake: the
+# library exports the functions that its header declares, and nothing else.
 cmake_minimum_required(VERSION 3.25)
 execute_process(COMMAND "${NM}" --dynamic --defined-only --format=just-symbols "${FILE}"
   OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "[^\n]+" exported "${text}")
 file(READ "${HEADER}" header)
-string(REGEX MATCHALL "LLA_API [^(;]*[ *]lla_[a-z_]+\\(" declarations "${header}")
+string(REGEX MATCHALL "LLA_API [^(;]*[ *]${PREFIX}_[a-z_]+\\(" declarations "${header}")
 set(declared "")
 foreach(declaration ${declarations})
-  string(REGEX REPLACE ".*[ *](lla_[a-z_]+)\\(" "\\1" name "${declaration}")
+  string(REGEX REPLACE ".*[ *](${PREFIX}_[a-z_]+)\\(" "\\1" name "${declaration}")
   list(APPEND declared "${name}")
 endforeach()
 list(SORT exported)

@@ -32,7 +32,8 @@ thread_local CUcontext current[16];
 thread_local int depth = 0;
 std::mutex lock;
 FakeLaunch last = {};
-std::atomic<int> launches = 0, launchResult = 0;
+std::atomic<int> launches = 0, launchResult = 0, major = 9, minor = 0;
+char image[64] = ""; ///< Of a cubin: its ELF header.
 
 CUcontext contextOf(int device) { return reinterpret_cast<CUcontext>(static_cast<uintptr_t>(device + 1)); }
 int currentDevice() { return depth ? static_cast<int>(reinterpret_cast<uintptr_t>(current[depth - 1])) - 1 : -1; }
@@ -40,9 +41,9 @@ int currentDevice() { return depth ? static_cast<int>(reinterpret_cast<uintptr_t
 int attributeOf(CUdevice_attribute which) {
   switch (which) {
   case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR:
-    return 9;
+    return major;
   case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR:
-    return 0;
+    return minor;
   case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT:
     return 132;
   case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN:
@@ -78,8 +79,10 @@ CUresult pop(CUcontext *context) {
   *context = current[--depth];
   return CUDA_SUCCESS;
 }
-CUresult loadModule(CUmodule *module, const void *, unsigned, CUjit_option *, void **) {
+CUresult loadModule(CUmodule *module, const void *bytes, unsigned, CUjit_option *, void **) {
   calls.add("cuModuleLoadDataEx");
+  std::lock_guard<std::mutex> guard(lock);
+  std::memcpy(image, bytes, sizeof(image)); // Any cubin or PTX is longer.
   return *module = reinterpret_cast<CUmodule>(&last), CUDA_SUCCESS;
 }
 CUresult getFunction(CUfunction *function, CUmodule, const char *) {
@@ -164,4 +167,9 @@ FAKE_API FakeLaunch fakeCudaLastLaunch() {
   return last;
 }
 FAKE_API int fakeCudaCurrentDevice() { return currentDevice(); }
+FAKE_API void fakeCudaSetCapability(int newMajor, int newMinor) {
+  major = newMajor;
+  minor = newMinor;
+}
+FAKE_API const char *fakeCudaLastImage() { return image; }
 FAKE_API void fakeCudaSetLaunchResult(int result) { launchResult = result; }

@@ -1,7 +1,7 @@
 //===- FakeCuda.h - a CUDA driver without a GPU ---------------------------===//
 //
-// A libcuda.so.1 with two GPUs of compute capability 9.0 that take every kernel and
-// run none. It remembers what it was asked, so that a test can see what a launch
+// A libcuda.so.1 with two GPUs, of compute capability 9.0 at first, that take every
+// kernel and run none. It remembers what it was asked, so that a test can see what a launch
 // does and, above all, what it does not do.
 //
 //===----------------------------------------------------------------------===//
@@ -25,6 +25,10 @@ int fakeCudaLaunches();
 FakeLaunch fakeCudaLastLaunch();
 /// The device whose context is current on this thread; -1: none.
 int fakeCudaCurrentDevice();
+/// The compute capability of both GPUs from now on.
+void fakeCudaSetCapability(int major, int minor);
+/// The first bytes of the module that was loaded last.
+const char *fakeCudaLastImage();
 /// The result of the launches to come.
 void fakeCudaSetLaunchResult(int result);
 }
