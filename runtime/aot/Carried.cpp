@@ -13,7 +13,9 @@ LLA_CARRY(llaAotRuntime, LLA_AOT_OBJECT)
 LLA_CARRY(llaAotHeader, LLA_SOURCE "/runtime/aot/library.h")
 LLA_CARRY(llaAotStructs, LLA_SOURCE "/runtime/capi/lla.h")
 
-llvm::StringRef lla::aot::carriedRuntime() { return {llaAotRuntimeBegin, size_t(llaAotRuntimeEnd - llaAotRuntimeBegin)}; }
+llvm::StringRef lla::aot::carriedRuntime() {
+  return {llaAotRuntimeBegin, size_t(llaAotRuntimeEnd - llaAotRuntimeBegin)};
+}
 llvm::StringRef lla::aot::carriedHeader() { return {llaAotHeaderBegin, size_t(llaAotHeaderEnd - llaAotHeaderBegin)}; }
 llvm::StringRef lla::aot::carriedStructs() {
   return {llaAotStructsBegin, size_t(llaAotStructsEnd - llaAotStructsBegin)};

@@ -21,7 +21,7 @@ int64_t fitOf(const TableKernel &kernel, Capability device) {
     return isHost == device.isHost;
   constexpr int64_t exact = 1000;
   int64_t made = 10 * kernel.major + kernel.minor, has = 10 * device.major + device.minor;
-  if (kernel.isFamilyOnly)
+  if (kernel.isSpecific)
     return made == has ? exact + 1 : 0;
   if (kernel.kind == ArtifactKind::Ptx)
     return made <= has; // Assembled by the driver, when nothing else runs.

@@ -20,23 +20,23 @@
 namespace lla::aot {
 
 struct TableHeader {
-  int64_t kernels;      ///< Entries that follow.
-  int64_t vectorBits;   ///< That the host's code needs a CPU to have; 0: no host code.
-  int64_t name;         ///< Of the library.
-  int64_t manifest;     ///< JSON.
-  int64_t architectures;///< As `lla aot --target` takes them, for messages: "--target host --target sm_90a".
+  int64_t kernels;       ///< Entries that follow.
+  int64_t vectorBits;    ///< That the host's code needs a CPU to have; 0: no host code.
+  int64_t name;          ///< Of the library.
+  int64_t manifest;      ///< JSON.
+  int64_t architectures; ///< As `lla aot` took them, for messages: "--target host --target sm_90a".
 };
 
 /// One problem on one architecture. Several may have the same code.
 struct TableKernel {
-  lla_problem problem;         ///< Normalised; its shape is what the schedule was chosen for.
+  lla_problem problem; ///< Normalised; its shape is what the schedule was chosen for.
   Schedule schedule;
   ArtifactKind kind;
-  int32_t major, minor;        ///< Of a GPU: the compute capability that it was made for.
-  int32_t isFamilyOnly;        ///< Runs on that very capability (sm_90a); else on later minors too, and PTX on all later.
-  int32_t hostKernel;          ///< Of the host: which.
-  int64_t code, codeBytes;     ///< Of a GPU. PTX has a 0 behind it.
-  int64_t arch, symbol, problemText, scheduleText, scheduleSource, scheduleReason; ///< Texts.
+  int32_t major, minor;    ///< Of a GPU: the compute capability that it was made for.
+  int32_t isSpecific;      ///< Runs on that very capability (sm_90a); else on later minors too, PTX on all later.
+  int32_t hostKernel;      ///< Of the host: which.
+  int64_t code, codeBytes; ///< Of a GPU. PTX has a 0 behind it.
+  int64_t symbol, scheduleText, scheduleSource, scheduleReason; ///< Texts.
 };
 static_assert(std::is_trivially_copyable_v<TableKernel>);
 

@@ -44,30 +44,36 @@ void declare(CLI::App &command, AotFlags &flags) {
   flags.problems.addTo(command);
   command
       .add_option("--target", flags.targets,
-                  "host, or an architecture (sm_90a), which needs no GPU; may be repeated (default: LLA_CUDA_ARCH_LIST)")
+                  "host, or an architecture (sm_90a), which needs no GPU; may be repeated (default: "
+                  "LLA_CUDA_ARCH_LIST)")
       ->allow_extra_args(false)
       ->type_name("TARGET");
   flags.schedule.addTo(command);
   flags.policy.addTo(command);
   flags.knobs.addJobs(command);
   flags.knobs.addSeed(command);
-  command.add_option("--output-dir", flags.directory, "folder that gets lib, include and the manifest")->type_name("DIR");
+  command.add_option("--output-dir", flags.directory, "folder that gets lib, include and the manifest")
+      ->type_name("DIR");
   command.add_option("--name", flags.name, "of the library, and what its functions begin with: a C identifier");
   command.add_option("--form", flags.form, "shared: linked by a C compiler; static: needs none (default: shared)")
       ->check(CLI::IsMember({"shared", "static"}));
   command.add_option("--cc", flags.cc, "the C compiler that links the shared form (default: cc)")->type_name("PATH");
   command
       .add_option("--verify", flags.library,
-                  "instead: run the kernels of a shared library that run here, and compare with an independent reference")
+                  "instead: run the kernels of a shared library that run here, and compare with an independent "
+                  "reference")
       ->type_name("LIB");
-  command.add_option("--rows", flags.rows, "with --verify: rows that the host's reference looks at; 0: all (default: 64)")
+  command
+      .add_option("--rows", flags.rows,
+                  "with --verify: rows that the host's reference looks at; 0: all (default: 64)")
       ->check(CLI::NonNegativeNumber);
   addOutputFlag(command, flags.output, {OutputForm::Text, OutputForm::Json});
 }
 
 llvm::Error checkName(llvm::StringRef name) {
   auto isIdentifier = [](llvm::StringRef text) {
-    return !text.empty() && !llvm::isDigit(text.front()) && llvm::all_of(text, [](char c) { return llvm::isAlnum(c) || c == '_'; });
+    auto mayBe = [](char c) { return llvm::isAlnum(c) || c == '_'; };
+    return !text.empty() && !llvm::isDigit(text.front()) && llvm::all_of(text, mayBe);
   };
   if (!isIdentifier(name))
     return fieldError("name", "a C identifier", '"' + name.str() + '"');
@@ -121,9 +127,10 @@ llvm::Expected<Unit> unitOf(const AotFlags &flags, const Knobs &knobs, const Cac
   if (isFloor)
     unit.options.ptxasPath.clear();
   else if (!target.isHost() && unit.options.ptxasPath.empty())
-    return failure(FailureKind::Compile, fmt::format("ptxas: expected one, to make cubins for {}, got none; tools/setup "
-                                                     "gets it, CUDA_HOME names a toolkit that has it",
-                                                     target.arch));
+    return failure(FailureKind::Compile,
+                   fmt::format("ptxas: expected one, to make cubins for {}, got none; tools/setup gets it, CUDA_HOME "
+                               "names a toolkit that has it",
+                               target.arch));
   return unit;
 }
 
@@ -142,7 +149,8 @@ llvm::Expected<std::vector<Unit>> unitsOf(const AotFlags &flags, const Knobs &kn
   for (const std::string &name : names) {
     llvm::Expected<Target> target = namedTarget(name);
     if (!target)
-      return failure(FailureKind::Usage, "target: expected host or an architecture; " + llvm::toString(target.takeError()));
+      return failure(FailureKind::Usage,
+                     "target: expected host or an architecture; " + llvm::toString(target.takeError()));
     hasGpu |= !target->isHost();
     targets.push_back({std::move(*target), false});
   }
@@ -215,9 +223,10 @@ llvm::Expected<std::string> findCompiler(const std::string &cc, const Knobs &kno
       if (std::string path = folder + "/" + cc; llvm::sys::fs::can_execute(path))
         return path;
   }
-  return failure(FailureKind::Usage, fmt::format("cc: expected a C compiler, which links the shared form, got no \"{}\"; "
-                                                 "--cc names another, and --form static needs none",
-                                                 cc));
+  return failure(FailureKind::Usage,
+                 fmt::format("cc: expected a C compiler, which links the shared form, got no \"{}\"; --cc names "
+                             "another, and --form static needs none",
+                             cc));
 }
 
 std::string textOf(const LibraryPlan &plan, const AotFlags &flags, bool isShared) {
@@ -226,8 +235,9 @@ std::string textOf(const LibraryPlan &plan, const AotFlags &flags, bool isShared
   (void)llvm::sys::fs::file_size(file, bytes);
   std::string text = fmt::format("{} kernels, {}: {}\n", plan.kernels.size(), bytesText(bytes), file);
   for (const LibraryKernel &kernel : plan.kernels)
-    text += fmt::format("  {:<7} {}  [{}] ({})\n", kernel.artifact.kind == ArtifactKind::Ptx ? "ptx" : kernel.target.arch,
-                        titleOf(kernel.problem), toText(kernel.schedule.schedule), name(kernel.schedule.source).str());
+    text += fmt::format("  {:<7} {}  [{}] ({})\n",
+                        kernel.artifact.kind == ArtifactKind::Ptx ? "ptx" : kernel.target.arch, titleOf(kernel.problem),
+                        toText(kernel.schedule.schedule), name(kernel.schedule.source).str());
   return text;
 }
 

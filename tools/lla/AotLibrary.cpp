@@ -24,7 +24,9 @@ namespace {
 /// What every global name of the runtime begins with before it is a library's.
 constexpr llvm::StringLiteral runtimePrefix = "lla_aot";
 
-std::string kernelSymbol(const LibraryPlan &plan, size_t number) { return fmt::format("{}_kernel_{}", plan.name, number); }
+std::string kernelSymbol(const LibraryPlan &plan, size_t number) {
+  return fmt::format("{}_kernel_{}", plan.name, number);
+}
 
 /// The host's kernels, each code once, numbered in the order in which they are met.
 struct HostKernels {
@@ -33,7 +35,7 @@ struct HostKernels {
 
   explicit HostKernels(const LibraryPlan &plan) {
     for (const LibraryKernel &kernel : plan.kernels)
-      if (kernel.artifact.kind == ArtifactKind::HostObject && numbers.emplace(kernel.artifact.bytes, artifacts.size()).second)
+      if (kernel.target.isHost() && numbers.emplace(kernel.artifact.bytes, artifacts.size()).second)
         artifacts.push_back(&kernel.artifact);
   }
 };
@@ -88,13 +90,11 @@ private:
     } else {
       entry.major = kernel.target.computeCapability() / 10;
       entry.minor = kernel.target.computeCapability() % 10;
-      entry.isFamilyOnly = kernel.target.hasWarpgroupMma();
+      entry.isSpecific = kernel.target.hasWarpgroupMma();
       entry.code = add(kernel.artifact.bytes);
       entry.codeBytes = kernel.artifact.bytes.size();
     }
-    entry.arch = add(kernel.target.arch);
     entry.symbol = add(kernel.artifact.kernelName);
-    entry.problemText = add(toJson(kernel.problem));
     entry.scheduleText = add(toText(kernel.schedule.schedule));
     entry.scheduleSource = add(name(kernel.schedule.source).str());
     entry.scheduleReason = add("chosen when the library was made");
@@ -114,7 +114,8 @@ const char *kindName(ArtifactKind kind) {
 std::string devicesOf(const LibraryKernel &kernel) {
   if (kernel.target.isHost())
     return fmt::format("CPUs with vectors of {} bits", kernel.target.vectorBits);
-  std::string capability = fmt::format("{}.{}", kernel.target.computeCapability() / 10, kernel.target.computeCapability() % 10);
+  int number = kernel.target.computeCapability();
+  std::string capability = fmt::format("{}.{}", number / 10, number % 10);
   if (kernel.artifact.kind == ArtifactKind::Ptx)
     return fmt::format("compute capability {} and newer, that no cubin serves", capability);
   if (kernel.target.hasWarpgroupMma())
@@ -276,8 +277,8 @@ llvm::Error writeShared(const LibraryPlan &plan, const std::string &directory, c
       return error;
   }
   // The functions of the header and nothing else; the table and the kernels are seen by the runtime inside only.
-  std::string map = fmt::format("{{\n  global: {0}_context_*; {0}_plan_*; {0}_status_name; {0}_last_error; {0}_version; "
-                                "{0}_manifest;\n  local: *;\n}};\n",
+  std::string map = fmt::format("{{\n  global: {0}_context_*; {0}_plan_*; {0}_status_name; {0}_last_error; "
+                                "{0}_version; {0}_manifest;\n  local: *;\n}};\n",
                                 plan.name);
   if (llvm::Error error = writeWhole(exports, map))
     return error;
@@ -300,7 +301,8 @@ llvm::Error writeShared(const LibraryPlan &plan, const std::string &directory, c
 llvm::Error writeInterface(const LibraryPlan &plan, const std::string &directory, bool isShared) {
   // A static library says what the program that it becomes part of has to be linked with.
   const char *needs = isShared ? "" : "\n    INTERFACE_LINK_LIBRARIES \"m;pthread;dl\"";
-  std::string package = fmt::format(packageForm, plan.name, isShared ? "SHARED" : "STATIC", isShared ? "so" : "a", needs);
+  std::string package =
+      fmt::format(packageForm, plan.name, isShared ? "SHARED" : "STATIC", isShared ? "so" : "a", needs);
   if (llvm::Error error = writeWhole(fmt::format("{0}/lib/cmake/{1}/{1}Config.cmake", directory, plan.name), package))
     return error;
   if (llvm::Error error = writeWhole(fmt::format("{}/include/{}.h", directory, plan.name), headerOf(plan)))

@@ -56,7 +56,8 @@ llvm::Expected<LibraryFunctions> openLibrary(const std::string &path) {
   std::string absolute = llvm::sys::path::parent_path(path).empty() ? "./" + path : path; // Not the linker's search.
   void *handle = dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle)
-    return failure(FailureKind::Usage, fmt::format("{}: expected a shared library that `lla aot` made, got: {}", path, dlerror()));
+    return failure(FailureKind::Usage,
+                   fmt::format("{}: expected a shared library that `lla aot` made, got: {}", path, dlerror()));
   LibraryFunctions functions;
   std::string name = nameOf(path), missing;
   auto find = [&]<class Function>(Function &function, const char *what) {
@@ -75,8 +76,9 @@ llvm::Expected<LibraryFunctions> openLibrary(const std::string &path) {
   find(functions.plan_prepare, "plan_prepare");
   find(functions.plan_run, "plan_run");
   if (!missing.empty())
-    return failure(FailureKind::Usage, fmt::format("{}: expected a library that `lla aot --name {}` made, got one without {}",
-                                                   path, name, missing));
+    return failure(FailureKind::Usage,
+                   fmt::format("{}: expected a library that `lla aot --name {}` made, got one without {}", path, name,
+                               missing));
   return functions;
 }
 
@@ -86,12 +88,18 @@ public:
   TensorStructs(const Problem &problem, const AttentionTensors &views, lla_device device)
       : layout(problem.layout), device(device) {
     const std::pair<TensorView AttentionTensors::*, const lla_tensor *lla_tensors::*> members[] = {
-        {&AttentionTensors::q, &lla_tensors::q},           {&AttentionTensors::k, &lla_tensors::k},
-        {&AttentionTensors::v, &lla_tensors::v},           {&AttentionTensors::r, &lla_tensors::r},
-        {&AttentionTensors::o, &lla_tensors::o},           {&AttentionTensors::lse, &lla_tensors::lse},
-        {&AttentionTensors::tbar, &lla_tensors::tbar},     {&AttentionTensors::vbar, &lla_tensors::vbar},
-        {&AttentionTensors::partO, &lla_tensors::part_o},  {&AttentionTensors::partLse, &lla_tensors::part_lse},
-        {&AttentionTensors::partTbar, &lla_tensors::part_tbar}, {&AttentionTensors::partVbar, &lla_tensors::part_vbar}};
+        {&AttentionTensors::q, &lla_tensors::q},
+        {&AttentionTensors::k, &lla_tensors::k},
+        {&AttentionTensors::v, &lla_tensors::v},
+        {&AttentionTensors::r, &lla_tensors::r},
+        {&AttentionTensors::o, &lla_tensors::o},
+        {&AttentionTensors::lse, &lla_tensors::lse},
+        {&AttentionTensors::tbar, &lla_tensors::tbar},
+        {&AttentionTensors::vbar, &lla_tensors::vbar},
+        {&AttentionTensors::partO, &lla_tensors::part_o},
+        {&AttentionTensors::partLse, &lla_tensors::part_lse},
+        {&AttentionTensors::partTbar, &lla_tensors::part_tbar},
+        {&AttentionTensors::partVbar, &lla_tensors::part_vbar}};
     for (auto [view, given] : members)
       for (llvm::ArrayRef<NamedTensor> names : {inputsOf(problem), outputsOf(problem)})
         for (const NamedTensor &one : names)
@@ -195,12 +203,18 @@ llvm::Expected<ErrorFigures> judge(const LibraryFunctions &library, const Place 
 /// Problems of the manifest's kernels for GPUs or the host, each once.
 llvm::Expected<std::vector<Problem>> problemsOf(const ordered_json &manifest, bool ofHost) {
   std::vector<Problem> problems;
-  for (const ordered_json &kernel : manifest["kernels"]) {
-    if ((kernel["target"] == "host") != ofHost)
+  ordered_json kernels = manifest.is_object() ? manifest.value("kernels", ordered_json()) : ordered_json();
+  if (!kernels.is_array())
+    return failure(FailureKind::Usage, "manifest: expected a JSON object with an array \"kernels\", got something else");
+  for (const ordered_json &kernel : kernels) {
+    ordered_json target = kernel.is_object() ? kernel.value("target", ordered_json()) : ordered_json();
+    if ((target == "host") != ofHost)
       continue;
-    llvm::Expected<Problem> problem = parseProblem(kernel["problem"].dump());
+    ordered_json spelled = kernel.is_object() ? kernel.value("problem", ordered_json()) : ordered_json();
+    llvm::Expected<Problem> problem =
+        parseProblem(spelled.dump(-1, ' ', /*ensure_ascii=*/true, ordered_json::error_handler_t::replace));
     if (!problem)
-      return problem.takeError();
+      return withKind(FailureKind::Usage, problem.takeError());
     if (!llvm::is_contained(problems, *problem))
       problems.push_back(*problem);
   }
@@ -213,7 +227,7 @@ llvm::Error verifyLibrary(const std::string &path, const Knobs &knobs, int64_t r
   llvm::Expected<LibraryFunctions> library = openLibrary(path);
   if (!library)
     return library.takeError();
-  ordered_json manifest = ordered_json::parse(library->manifest());
+  ordered_json manifest = ordered_json::parse(library->manifest(), nullptr, /*allow_exceptions=*/false);
   int64_t checked = 0, wrong = 0;
   for (const char *spelling : {"host", "cuda"}) {
     bool isHost = llvm::StringRef(spelling) == "host";

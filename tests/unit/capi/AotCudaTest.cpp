@@ -58,7 +58,8 @@ struct Call {
     uintptr_t address = uintptr_t(1) << 40;
     for (lla_tensor *tensor : {&q, &k, &v, &r, &o}) {
       const int64_t *shape = tensor == &k || tensor == &v ? keyShape : queryShape;
-      *tensor = {reinterpret_cast<void *>(address), {LLA_DEVICE_CUDA, 1}, 4, {LLA_TYPE_BFLOAT, 16, 1}, shape, nullptr, 0};
+      *tensor = {nullptr, {LLA_DEVICE_CUDA, 1}, 4, {LLA_TYPE_BFLOAT, 16, 1}, shape, nullptr, 0};
+      tensor->data = reinterpret_cast<void *>(address);
       address += uintptr_t(1) << 36;
     }
     workspace = reinterpret_cast<void *>(address);
@@ -115,7 +116,8 @@ TEST(AotCuda, TensorMapsAreMadeInTheCall) {
 
 TEST(AotCuda, EachGpuGetsTheCodeMadeMostCloselyForIt) {
   std::string hopper = Call(decode(4096), 9, 0).image;
-  Call ampere(decode(4096), 8, 0), later(decode(4096), 8, 9), blackwell(decode(4096), 10, 0), future(decode(4096), 13, 1);
+  Call ampere(decode(4096), 8, 0), later(decode(4096), 8, 9);
+  Call blackwell(decode(4096), 10, 0), future(decode(4096), 13, 1);
   EXPECT_TRUE(ampere.isCubin());
   EXPECT_NE(ampere.image, hopper);
   EXPECT_EQ(later.image, ampere.image); // A cubin runs on later minor numbers.
