@@ -55,6 +55,14 @@ LLA_API lla_status lla_aot_plan_run(const lla_aot_plan *plan, const lla_tensors 
 /* `code_source` is "library". */
 LLA_API lla_status lla_aot_plan_describe(const lla_aot_plan *plan, lla_plan_info *info);
 
+/* For tvm-ffi, by its calling convention (TVMFFISafeCallType): its module loader finds them as lla_aot_attention and
+ * lla_aot_attention_prepare. Their arguments are q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table (tensors,
+ * or None for what a call has not), causal, window, scale (None: 1/sqrt(head_dim)) and bhsd. The second loads the kernel
+ * of such a call and gives the bytes of its workspace; the first takes that too, zero-filled, or None if it has no
+ * bytes, and runs on tvm-ffi's current stream. */
+LLA_API int __tvm_ffi_lla_aot_attention_prepare(void *self, const void *arguments, int32_t count, void *answer);
+LLA_API int __tvm_ffi_lla_aot_attention(void *self, const void *arguments, int32_t count, void *answer);
+
 #ifdef __cplusplus
 }
 #endif

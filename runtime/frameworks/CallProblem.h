@@ -2,7 +2,7 @@
 #ifndef LLA_RUNTIME_FRAMEWORKS_CALLPROBLEM_H
 #define LLA_RUNTIME_FRAMEWORKS_CALLPROBLEM_H
 
-#include <lla.h>
+#include "runtime/capi/lla.h"
 #include <string>
 
 namespace lla::frameworks {

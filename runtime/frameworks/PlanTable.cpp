@@ -36,7 +36,8 @@ std::shared_mutex plansMutex;
 std::mutex contextsMutex; // Held while one is made.
 // Never destroyed: the process may be ending while another thread calls.
 std::unordered_map<Key, PreparedPlan, KeyHash> &plans = *new std::unordered_map<Key, PreparedPlan, KeyHash>;
-std::vector<std::pair<lla_device, lla_context *>> &contexts = *new std::vector<std::pair<lla_device, lla_context *>>;
+std::vector<std::pair<lla_device, LLA_API_NAME(context) *>> &contexts =
+    *new std::vector<std::pair<lla_device, LLA_API_NAME(context) *>>;
 
 int64_t roundUp(int64_t count) {
   constexpr int64_t most = int64_t(1) << 30;
@@ -71,7 +72,7 @@ lla_problem rounded(const lla_problem &problem) {
   return result;
 }
 
-Failure findContext(lla_device given, lla_context *&context) {
+Failure findContext(lla_device given, LLA_API_NAME(context) * &context) {
   lla_device device = placeOf(given);
   std::lock_guard<std::mutex> lock(contextsMutex);
   for (const auto &[place, made] : contexts)
@@ -85,8 +86,8 @@ Failure findContext(lla_device given, lla_context *&context) {
   else if (device.type != LLA_DEVICE_CPU)
     return {LLA_ERROR_USAGE,
             "device: expected the host or a CUDA GPU, got DLPack's device type " + std::to_string(device.type)};
-  if (lla_status status = lla_context_create(target.c_str(), &context))
-    return {status, lla_last_error()};
+  if (lla_status status = LLA_API_NAME(context_create)(target.c_str(), &context))
+    return {status, LLA_API_NAME(last_error)()};
   contexts.emplace_back(device, context);
   return {};
 }
@@ -100,24 +101,24 @@ PreparedPlan *findPlan(const lla_problem &problem, lla_device device) {
 Failure preparePlan(const lla_problem &problem, lla_device device, PreparedPlan *&plan) {
   if ((plan = findPlan(problem, device)))
     return {};
-  lla_context *context = nullptr;
+  LLA_API_NAME(context) *context = nullptr;
   if (Failure failure = findContext(device, context))
     return failure;
   PreparedPlan made;
-  lla_status status = lla_plan_create(context, &problem, &made.plan);
+  lla_status status = LLA_API_NAME(plan_create)(context, &problem, &made.plan);
   if (!status)
-    status = lla_plan_prepare(made.plan);
+    status = LLA_API_NAME(plan_prepare)(made.plan);
   if (!status)
-    status = lla_plan_workspace_size(made.plan, &made.workspaceBytes);
+    status = LLA_API_NAME(plan_workspace_size)(made.plan, &made.workspaceBytes);
   if (status) {
-    Failure failure = {status, lla_last_error()};
-    lla_plan_destroy(made.plan);
+    Failure failure = {status, LLA_API_NAME(last_error)()};
+    LLA_API_NAME(plan_destroy)(made.plan);
     return failure;
   }
   std::unique_lock<std::shared_mutex> lock(plansMutex);
   auto [place, isNew] = plans.emplace(Key{problem, placeOf(device)}, made);
   if (!isNew) // Another thread was first.
-    lla_plan_destroy(made.plan);
+    LLA_API_NAME(plan_destroy)(made.plan);
   plan = &place->second;
   return {};
 }

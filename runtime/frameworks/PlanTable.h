@@ -7,13 +7,13 @@
 #ifndef LLA_RUNTIME_FRAMEWORKS_PLANTABLE_H
 #define LLA_RUNTIME_FRAMEWORKS_PLANTABLE_H
 
-#include <lla.h>
+#include "runtime/frameworks/Api.h"
 #include <string>
 
 namespace lla::frameworks {
 
 struct PreparedPlan {
-  lla_plan *plan = nullptr;
+  LLA_API_NAME(plan) *plan = nullptr;
   size_t workspaceBytes = 0;
   void *attached = nullptr; ///< Of the framework's, under a lock of its own.
 };
@@ -33,7 +33,7 @@ lla_device placeOf(lla_device device);
 lla_problem rounded(const lla_problem &problem);
 
 /// The context of a device, made at its first use.
-Failure findContext(lla_device device, lla_context *&context);
+Failure findContext(lla_device device, LLA_API_NAME(context) * &context);
 
 /// The prepared plan for a problem, which is rounded; null: none yet. Neither blocks nor allocates.
 PreparedPlan *findPlan(const lla_problem &problem, lla_device device);

@@ -90,7 +90,7 @@ public:
   Failure run() {
     PreparedPlan *plan = findPlan(problem, device);
     if (!plan) // The stream may be captured.
-      return {LLA_ERROR_NOT_PREPARED, "plan: expected lla_attention_prepare of such a call before, got none"};
+      return {LLA_ERROR_NOT_PREPARED, "plan: expected attention_prepare of such a call before, got none"};
     void *memory = nullptr;
     size_t bytes = 0;
     if (workspace) {
@@ -101,8 +101,9 @@ public:
     }
     bool isGpu = placeOf(device).type == LLA_DEVICE_CUDA;
     void *stream = isGpu && library().stream ? library().stream(LLA_DEVICE_CUDA, device.id) : nullptr;
-    if (lla_status status = lla_plan_run(plan->plan, &tensors, memory, bytes, static_cast<CUstream_st *>(stream)))
-      return {status, lla_last_error()};
+    if (lla_status status =
+            LLA_API_NAME(plan_run)(plan->plan, &tensors, memory, bytes, static_cast<CUstream_st *>(stream)))
+      return {status, LLA_API_NAME(last_error)()};
     return {};
   }
 
@@ -171,32 +172,38 @@ template <class Work> int guarded(Work work) {
 
 } // namespace
 
+#ifdef LLA_AOT_LIBRARY
+#define LLA_TVM_FFI_NAME(name) __tvm_ffi_lla_aot_##name
+#else
+#define LLA_TVM_FFI_NAME(name) __tvm_ffi_lla_##name
+#endif
 #define LLA_TVM_FFI_FUNCTION(name)                                                                                     \
-  extern "C" __attribute__((visibility("default"))) int __tvm_ffi_##name(void *, const Value *values, int32_t count,   \
-                                                                         Value *result)
+  extern "C" __attribute__((visibility("default"))) int LLA_TVM_FFI_NAME(name)(void *, const void *arguments,          \
+                                                                               int32_t count, void *answer)
 
-/// lla_attention_prepare(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, causal, window, scale, bhsd):
+/// attention_prepare(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, causal, window, scale, bhsd):
 /// compiles and loads what a call needs, and gives the bytes of its workspace.
-LLA_TVM_FFI_FUNCTION(lla_attention_prepare) {
+LLA_TVM_FFI_FUNCTION(attention_prepare) {
   return guarded([&]() -> Failure {
     Call call;
     int64_t bytes = 0;
-    if (Failure failure = call.read(values, count, Call::prepared))
+    if (Failure failure = call.read(static_cast<const Value *>(arguments), count, Call::prepared))
       return failure;
     if (Failure failure = call.prepare(bytes))
       return failure;
-    result->type = Value::integral;
-    result->padding = 0;
-    result->integer = bytes;
+    auto &result = *static_cast<Value *>(answer);
+    result.type = Value::integral;
+    result.padding = 0;
+    result.integer = bytes;
     return {};
   });
 }
 
-/// lla_attention(the same ..., workspace): enqueues the kernel on the current stream; neither compiles nor allocates.
-LLA_TVM_FFI_FUNCTION(lla_attention) {
+/// attention(the same ..., workspace): enqueues the kernel on the current stream; neither compiles nor allocates.
+LLA_TVM_FFI_FUNCTION(attention) {
   return guarded([&]() -> Failure {
     Call call;
-    if (Failure failure = call.read(values, count, Call::prepared + 1))
+    if (Failure failure = call.read(static_cast<const Value *>(arguments), count, Call::prepared + 1))
       return failure;
     return call.run();
   });

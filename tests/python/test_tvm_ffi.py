@@ -16,61 +16,14 @@ except ImportError:
 
 import attention_reference as reference
 import lla
+import tvm_ffi_values as values
+from tvm_ffi_values import arguments_of
 
 LIBRARY = lla.tvm_ffi_library()
 
 
-class Tensor(ctypes.Structure):
-    _fields_ = [("data", ctypes.c_void_p), ("device_type", ctypes.c_int32), ("device_id", ctypes.c_int32),
-                ("ndim", ctypes.c_int32), ("code", ctypes.c_uint8), ("bits", ctypes.c_uint8),
-                ("lanes", ctypes.c_uint16), ("shape", ctypes.POINTER(ctypes.c_int64)),
-                ("strides", ctypes.POINTER(ctypes.c_int64)), ("byte_offset", ctypes.c_uint64)]
-
-
-class Object(ctypes.Structure):
-    """A tensor that tvm-ffi counts the references of."""
-    _fields_ = [("counts", ctypes.c_uint64), ("type", ctypes.c_int32), ("padding", ctypes.c_uint32),
-                ("deleter", ctypes.c_void_p), ("tensor", Tensor)]
-
-
-class Payload(ctypes.Union):
-    _fields_ = [("integer", ctypes.c_int64), ("real", ctypes.c_double), ("pointer", ctypes.c_void_p)]
-
-
-class Value(ctypes.Structure):
-    _fields_ = [("type", ctypes.c_int32), ("padding", ctypes.c_uint32), ("payload", Payload)]
-
-
-def tensor_of(array):
-    code = {"f": 2, "i": 0}[array.dtype.kind]
-    sizes = (ctypes.c_int64 * array.ndim)(*array.shape)
-    steps = (ctypes.c_int64 * array.ndim)(*(step // array.itemsize for step in array.strides))
-    return Tensor(array.ctypes.data, 1, 0, array.ndim, code, 8 * array.itemsize, 1, sizes, steps, 0)
-
-
-def call_by_hand(name, *arguments, as_objects=False):
-    """(status, result), as a caller of the convention without tvm-ffi."""
-    values, kept = (Value * len(arguments))(), []
-    for value, one in zip(values, arguments):
-        if isinstance(one, np.ndarray):
-            kept.append(tensor_of(one))
-            value.type = 7
-            if as_objects:
-                kept.append(Object(1, 70, 0, None, kept[-1]))
-                value.type = 70
-            value.payload.pointer = ctypes.addressof(kept[-1])
-        elif isinstance(one, float):
-            value.type, value.payload.real = 3, one
-        elif one is not None:
-            value.type, value.payload.integer = 2 if isinstance(one, bool) else 1, one
-    result = Value()
-    status = getattr(ctypes.CDLL(LIBRARY), f"__tvm_ffi_{name}")(None, values, len(arguments), ctypes.byref(result))
-    return status, result
-
-
-def arguments_of(q, r, k, v, out, causal=False, window=0, scale=None, **others):
-    names = ("lse", "tbar", "vbar", "lengths", "starts", "page_table")
-    return [q, r, k, v, out, *(others.get(name) for name in names), causal, window, scale, False]
+def call_by_hand(name, *arguments, **options):
+    return values.call_by_hand(ctypes.CDLL(LIBRARY), name, *arguments, **options)
 
 
 class ByHand(unittest.TestCase):
@@ -118,7 +71,7 @@ class ByTvmFfi(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "arguments: expected 15, got 1"):
             module.lla_attention_prepare(1)
         small = [np.zeros((1, 1, 2, 56), np.float32) for _ in range(5)]
-        with self.assertRaisesRegex(RuntimeError, "lla_attention_prepare of such a call before"):
+        with self.assertRaisesRegex(RuntimeError, "attention_prepare of such a call before"):
             module.lla_attention(*(tvm_ffi.from_dlpack(one) if isinstance(one, np.ndarray) else one
                                    for one in arguments_of(*small)), None)
         self.assertEqual(module.lla_attention_prepare(*arguments), 0)

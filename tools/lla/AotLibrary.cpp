@@ -23,6 +23,8 @@ namespace {
 
 /// What every global name of the runtime begins with before it is a library's.
 constexpr llvm::StringLiteral runtimePrefix = "lla_aot";
+/// What tvm-ffi's loader looks for in front of a function's name.
+constexpr llvm::StringLiteral tvmFfiPrefix = "__tvm_ffi_";
 
 std::string kernelSymbol(const LibraryPlan &plan, size_t number) {
   return fmt::format("{}_kernel_{}", plan.name, number);
@@ -242,6 +244,9 @@ llvm::Expected<std::vector<LibraryObject>> objectsOf(const LibraryPlan &plan) {
   llvm::Expected<std::string> runtime = renameSymbols(aot::carriedRuntime(), runtimePrefix, plan.name);
   if (!runtime)
     return runtime.takeError();
+  runtime = renameSymbols(*runtime, (tvmFfiPrefix + runtimePrefix).str(), (tvmFfiPrefix + plan.name).str());
+  if (!runtime)
+    return runtime.takeError();
   objects.push_back({plan.name + "_runtime.o", std::move(*runtime)});
   return objects;
 }
@@ -278,7 +283,7 @@ llvm::Error writeShared(const LibraryPlan &plan, const std::string &directory, c
   }
   // The functions of the header and nothing else; the table and the kernels are seen by the runtime inside only.
   std::string map = fmt::format("{{\n  global: {0}_context_*; {0}_plan_*; {0}_status_name; {0}_last_error; "
-                                "{0}_version; {0}_manifest;\n  local: *;\n}};\n",
+                                "{0}_version; {0}_manifest; __tvm_ffi_{0}_attention*;\n  local: *;\n}};\n",
                                 plan.name);
   if (llvm::Error error = writeWhole(exports, map))
     return error;

@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Calls an ahead-of-time library by tvm-ffi's convention; exit status 77 where NumPy is missing.
+
+usage: tvm_ffi.py LIBRARY TESTS
+
+LIBRARY is libshards.so, which has a decode kernel in fp32 that gives the state of its keys; TESTS is tests/python.
+"""
+
+import ctypes
+import sys
+
+sys.path.insert(0, sys.argv[2])
+try:
+    import numpy as np
+except ImportError as error:
+    print(f"skipped: no NumPy ({error})")
+    sys.exit(77)
+
+import attention_reference as reference
+from tvm_ffi_values import arguments_of, call_by_hand
+
+library = ctypes.CDLL(sys.argv[1])
+q, r, k, v = reference.inputs(1, heads=4, kv_heads=2, keys=100, dim=32)
+out, vbar = np.full_like(q, np.nan), np.full_like(q, np.nan)
+lse, tbar = np.full(q.shape[:3], np.nan, np.float32), np.full(q.shape[:3], np.nan, np.float32)
+arguments = arguments_of(q, r, k, v, out, lse=lse, tbar=tbar, vbar=vbar)
+faults = []
+if call_by_hand(library, "shards_attention", *arguments, None)[0] != -1:
+    faults.append("expected a call that was not prepared to be refused")
+status, result = call_by_hand(library, "shards_attention_prepare", *arguments)
+if (status, result.payload.integer) != (0, 0):
+    faults.append(f"expected a kernel without a workspace, got status {status}, {result.payload.integer} bytes")
+if call_by_hand(library, "shards_attention", *arguments, None)[0] != 0:
+    faults.append("expected the call to run")
+right, right_lse = reference.attention(q, r, k, v)
+if not max(np.abs(out - right).max(), np.abs(lse - right_lse).max()) <= 5e-6:  # False for NaN.
+    faults.append(f"expected the formula's result, got {np.abs(out - right).max()} beside it")
+if call_by_hand(library, "shards_attention_prepare", *arguments_of(q, r, k, v, out))[0] != -1:
+    faults.append("expected a call that no kernel serves to be refused")
+print("\n".join(faults))
+sys.exit(1 if faults else 0)
