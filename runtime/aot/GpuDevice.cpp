@@ -9,7 +9,7 @@ namespace lla {
 
 /// Nothing is compiled here, so every GPU has a name; whether the library has code for it is Library.h's question.
 llvm::Expected<std::string> cuda::architectureOf(int64_t major, int64_t minor) {
-  return aot::targetOf({false, major, minor});
+  return aot::targetOf({false, 0, major, minor});
 }
 
 namespace aot {
@@ -39,7 +39,7 @@ class GpuDevice : public Device {
 public:
   explicit GpuDevice(std::shared_ptr<const cuda::Device> given) : device(std::move(given)) {
     target = device->target();
-    capability = {false, device->information().major, device->information().minor};
+    capability = {false, 0, device->information().major, device->information().minor};
   }
 
   llvm::Expected<std::unique_ptr<LoadedCode>> load(const TableKernel &kernel, const Problem &planned,

@@ -26,6 +26,8 @@ class HostDevice : public Device {
 public:
   explicit HostDevice(int64_t threads) : launcher(std::make_shared<HostLauncher>(threads)) {
     target.multiprocessors = threads;
+    target.vectorBits = cpuVectorBits();
+    capability.vectorBits = target.vectorBits;
   }
 
   llvm::Expected<std::unique_ptr<LoadedCode>> load(const TableKernel &kernel, const Problem &,
@@ -42,9 +44,10 @@ private:
 } // namespace
 
 llvm::Expected<std::shared_ptr<Device>> openHost(int64_t threads) {
-  if (llvm::Error error = checkHasCode(Capability()))
+  auto device = std::make_shared<HostDevice>(threads ? threads : usableCpus());
+  if (llvm::Error error = checkHasCode(device->capability))
     return error;
-  return std::make_shared<HostDevice>(threads ? threads : usableCpus());
+  return device;
 }
 
 } // namespace lla::aot

@@ -13,6 +13,7 @@ inline const char *textAt(int64_t place) { return lla_aot_table + place; }
 /// A device as far as the choice of code goes.
 struct Capability {
   bool isHost = true;
+  int64_t vectorBits = 0; ///< Of the host's CPU.
   int64_t major = 0, minor = 0;
 };
 
@@ -23,7 +24,7 @@ std::string targetOf(Capability device);
 /// device; of them, the one of the nearest shape. Fails with Miss, naming the command that makes a library with it.
 llvm::Expected<const TableKernel *> findKernel(const Problem &problem, Capability device);
 
-/// Success if the library has code for such a device at all, and the CPU what host code needs. Fails with NoDevice.
+/// Success if the library has code for such a device at all. Fails with NoDevice.
 llvm::Error checkHasCode(Capability device);
 
 } // namespace lla::aot

@@ -21,7 +21,6 @@ namespace lla::aot {
 
 struct TableHeader {
   int64_t kernels;       ///< Entries that follow.
-  int64_t vectorBits;    ///< That the host's code needs a CPU to have; 0: no host code.
   int64_t name;          ///< Of the library.
   int64_t manifest;      ///< JSON.
   int64_t architectures; ///< As `lla aot` took them, for messages: "--target host --target sm_90a".
@@ -34,7 +33,8 @@ struct TableKernel {
   ArtifactKind kind;
   int32_t major, minor;    ///< Of a GPU: the compute capability that it was made for.
   int32_t isSpecific;      ///< Runs on that very capability (sm_90a); else on later minors too, PTX on all later.
-  int32_t hostKernel;      ///< Of the host: which.
+  int32_t vectorBits;      ///< Of the host: that a CPU needs to have.
+  int32_t hostKernel;      ///< Likewise: which.
   int64_t code, codeBytes; ///< Of a GPU. PTX has a 0 behind it.
   int64_t symbol, scheduleText, scheduleSource, scheduleReason; ///< Texts.
 };

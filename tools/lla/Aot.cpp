@@ -2,7 +2,8 @@
 //
 // Compiles every problem for every target, needing none of the devices, and makes a
 // library of the kernels (AotLibrary.h). Where a GPU is among the targets, each
-// problem also gets portable PTX, for GPUs that are newer than all of them.
+// problem also gets portable PTX, for GPUs that are newer than all of them; for the
+// host, code for each width of vectors, so that it matters not whose CPU made it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -134,6 +135,20 @@ llvm::Expected<Unit> unitOf(const AotFlags &flags, const Knobs &knobs, const Cac
   return unit;
 }
 
+/// What the host's code is made for: on x86-64 every width, else this machine's.
+std::vector<Target> hostTargets(const Target &host) {
+#if defined(__x86_64__)
+  std::vector<Target> targets;
+  for (unsigned bits : {512u, 256u, 128u}) {
+    targets.push_back(host);
+    targets.back().vectorBits = bits;
+  }
+  return targets;
+#else
+  return {host};
+#endif
+}
+
 /// Every problem, each once, on every target; then the floor.
 llvm::Expected<std::vector<Unit>> unitsOf(const AotFlags &flags, const Knobs &knobs, const Cache &cache,
                                           llvm::ArrayRef<std::string> names) {
@@ -152,7 +167,8 @@ llvm::Expected<std::vector<Unit>> unitsOf(const AotFlags &flags, const Knobs &kn
       return failure(FailureKind::Usage,
                      "target: expected host or an architecture; " + llvm::toString(target.takeError()));
     hasGpu |= !target->isHost();
-    targets.push_back({std::move(*target), false});
+    for (const Target &one : target->isHost() ? hostTargets(*target) : std::vector<Target>{*target})
+      targets.push_back({one, false});
   }
   if (hasGpu)
     targets.push_back({*namedTarget("sm_80"), true});
@@ -229,14 +245,20 @@ llvm::Expected<std::string> findCompiler(const std::string &cc, const Knobs &kno
                              cc));
 }
 
+/// "sm_90a", "host/512", "ptx".
+std::string placeOf(const LibraryKernel &kernel) {
+  if (kernel.target.isHost())
+    return fmt::format("host/{}", kernel.target.vectorBits);
+  return kernel.artifact.kind == ArtifactKind::Ptx ? "ptx" : kernel.target.arch;
+}
+
 std::string textOf(const LibraryPlan &plan, const AotFlags &flags, bool isShared) {
   std::string file = fmt::format("{}/lib/lib{}.{}", flags.directory, plan.name, isShared ? "so" : "a");
   uint64_t bytes = 0;
   (void)llvm::sys::fs::file_size(file, bytes);
   std::string text = fmt::format("{} kernels, {}: {}\n", plan.kernels.size(), bytesText(bytes), file);
   for (const LibraryKernel &kernel : plan.kernels)
-    text += fmt::format("  {:<7} {}  [{}] ({})\n",
-                        kernel.artifact.kind == ArtifactKind::Ptx ? "ptx" : kernel.target.arch, titleOf(kernel.problem),
+    text += fmt::format("  {:<8} {}  [{}] ({})\n", placeOf(kernel), titleOf(kernel.problem),
                         toText(kernel.schedule.schedule), name(kernel.schedule.source).str());
   return text;
 }

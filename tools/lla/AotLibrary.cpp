@@ -59,8 +59,6 @@ public:
       architectures += (architectures.empty() ? "--target " : " --target ") + target;
     header.architectures = add(architectures);
     for (size_t i = 0; i < plan.kernels.size(); ++i) {
-      if (plan.kernels[i].target.isHost())
-        header.vectorBits = plan.kernels[i].target.vectorBits;
       aot::TableKernel entry;
       std::memset(&entry, 0, sizeof(entry)); // Padding too: equal plans give equal bytes.
       describe(plan.kernels[i], entry);
@@ -88,6 +86,7 @@ private:
       field.set(entry.schedule, field.get(kernel.schedule.schedule));
     entry.kind = kernel.artifact.kind;
     if (kernel.target.isHost()) {
+      entry.vectorBits = static_cast<int32_t>(kernel.target.vectorBits);
       entry.hostKernel = static_cast<int32_t>(hostKernels.numbers.at(kernel.artifact.bytes));
     } else {
       entry.major = kernel.target.computeCapability() / 10;
@@ -115,7 +114,7 @@ const char *kindName(ArtifactKind kind) {
 /// Devices that a kernel runs on, for readers.
 std::string devicesOf(const LibraryKernel &kernel) {
   if (kernel.target.isHost())
-    return fmt::format("CPUs with vectors of {} bits", kernel.target.vectorBits);
+    return fmt::format("CPUs with vectors of {} bits or more", kernel.target.vectorBits);
   int number = kernel.target.computeCapability();
   std::string capability = fmt::format("{}.{}", number / 10, number % 10);
   if (kernel.artifact.kind == ArtifactKind::Ptx)
@@ -156,6 +155,7 @@ ordered_json jsonOf(const LibraryKernel &kernel) {
                        {"bytes", artifact.bytes.size()},
                        {"sha256", sha256(artifact.bytes)}};
   if (kernel.target.isHost()) {
+    json["vector_bits"] = kernel.target.vectorBits;
     json["scratch_bytes_per_thread"] = costs.sharedBytes;
     return json;
   }
@@ -182,7 +182,7 @@ std::string headerOf(const LibraryPlan &plan) {
   return text;
 }
 
-constexpr const char *packageForm = R"(# find_package({0}): target {0}::{0}, to be included as <{0}.h>. Made by `lla aot`.
+constexpr const char *packageForm = R"(# Made by `lla aot`. find_package({0}): target {0}::{0}, to be included as <{0}.h>.
 get_filename_component(prefix "${{CMAKE_CURRENT_LIST_DIR}}/../../.." ABSOLUTE)
 if(NOT TARGET {0}::{0})
   add_library({0}::{0} {1} IMPORTED)

@@ -205,7 +205,8 @@ llvm::Expected<std::vector<Problem>> problemsOf(const ordered_json &manifest, bo
   std::vector<Problem> problems;
   ordered_json kernels = manifest.is_object() ? manifest.value("kernels", ordered_json()) : ordered_json();
   if (!kernels.is_array())
-    return failure(FailureKind::Usage, "manifest: expected a JSON object with an array \"kernels\", got something else");
+    return failure(FailureKind::Usage,
+                   "manifest: expected a JSON object with an array \"kernels\", got something else");
   for (const ordered_json &kernel : kernels) {
     ordered_json target = kernel.is_object() ? kernel.value("target", ordered_json()) : ordered_json();
     if ((target == "host") != ofHost)
