@@ -17,8 +17,38 @@ import lla
 import lla.jax
 
 TOLERANCE = 5e-6
+HAS_GPU = jax.default_backend() == "gpu"
 
 
+@unittest.skipUnless(HAS_GPU, "no GPU")
+class Gpu(unittest.TestCase):
+    """In bf16: fp32 runs on the host only."""
+
+    def inputs(self, seed, **sizes):
+        short = [jnp.asarray(x, jnp.bfloat16) for x in reference.inputs(seed, **sizes)]
+        return short, [np.asarray(x, np.float32) for x in short]
+
+    def check(self, out, right):
+        self.assertEqual(out.shape, right.shape)
+        self.assertLessEqual(float(np.abs(np.asarray(out, np.float64) - right).max()), 0.05)  # False for NaN.
+
+    def test_jit(self):
+        for rows, options in ((1, {}), (9, {"causal": True})):
+            short, wide = self.inputs(1, rows=rows)
+            right = reference.attention(*wide, **options)[0]
+            self.check(lla.jax.attention(*short, **options), right)
+            compiled = jax.jit(lambda *x: 2 * lla.jax.attention(*x, **options))
+            for _ in range(3):  # XLA may make a command buffer of what it runs again.
+                self.check(compiled(*short) / 2, right)
+
+    def test_vmap(self):
+        short, wide = self.inputs(2)
+        right = reference.attention(*wide)[0]
+        one = lambda *x: lla.jax.attention(*(y[None] for y in x))[0]
+        self.check(jax.jit(jax.vmap(one))(*short), right)
+
+
+@unittest.skipIf(HAS_GPU, "fp32 runs on the host only")
 class Attention(unittest.TestCase):
     def check(self, out, right, tolerance=TOLERANCE):
         self.assertEqual(out.shape, right.shape)

