@@ -38,6 +38,10 @@ void addCode(Key &key, const Problem &problem) {
     key.add("ragged", truth(true));
   if (problem.pageSize)
     key.add("page_size", std::to_string(problem.pageSize));
+  if (problem.packedQueries)
+    key.add("packed_queries", truth(true));
+  if (problem.packedKeys)
+    key.add("packed_keys", truth(true));
 }
 
 /// The schedule field by field; the number of splits and their least size are arguments of the launch.

@@ -47,6 +47,7 @@ void fillDefaults(Problem &problem) {
   if (problem.queryLength == 0)
     problem.queryLength = problem.mode == Mode::Prefill ? problem.context : 1;
   problem.state |= problem.isMerge();
+  problem.ragged |= problem.packedQueries || problem.packedKeys;
   if (problem.window != 0)
     problem.causal = true;
   else if (problem.queryLength == 1)
@@ -94,6 +95,10 @@ llvm::Error checkProducts(const Problem &p) {
   if (!product({p.batch, p.kvHeads, keys, p.headDim, bytes}))
     return fieldError("batch x kv_heads x context x head_dim", "a byte count within 64 bits",
                       fmt::format("{} x {} x {} x {} of {} bytes", p.batch, p.kvHeads, keys, p.headDim, bytes));
+  // A number in cu_seqlens_k counts the keys of all sequences before one.
+  if (std::optional<int64_t> all = product({p.batch, p.context}); p.packedKeys && (!all || *all > maximumCount))
+    return fieldError("batch x context", fmt::format("at most {} with packed_keys", maximumCount),
+                      fmt::format("{} x {}", p.batch, p.context));
   if (!product({p.shards, *rows, p.headDim, bytes}))
     return fieldError("shards x batch x query_heads x query_length x head_dim", "a byte count within 64 bits",
                       fmt::format("{} x {} x {} of {} bytes", p.shards, *rows, p.headDim, bytes));
@@ -104,6 +109,9 @@ llvm::Error checkPages(const Problem &problem) {
   constexpr int64_t least = 8;
   if (problem.pageSize != 0 && (problem.pageSize < least || problem.pageSize > maximumCount))
     return fieldError("page_size", fmt::format("0 (contiguous keys) or {}..{}", least, maximumCount),
+                      std::to_string(problem.pageSize));
+  if (problem.pageSize != 0 && problem.packedKeys)
+    return fieldError("page_size", "0 with packed_keys (keys are one behind the other or in pages)",
                       std::to_string(problem.pageSize));
   return llvm::Error::success();
 }
@@ -138,6 +146,10 @@ llvm::Error checkMerge(const Problem &problem) {
   if (llvm::Error error = expect(problem.window == 0, "window", "none", std::to_string(problem.window)))
     return error;
   if (llvm::Error error = expect(!problem.causal, "causal", "false", "true"))
+    return error;
+  if (llvm::Error error = expect(!problem.packedQueries, "packed_queries", "false", "true"))
+    return error;
+  if (llvm::Error error = expect(!problem.packedKeys, "packed_keys", "false", "true"))
     return error;
   if (llvm::Error error = expect(!problem.ragged, "ragged", "false", "true"))
     return error;
@@ -223,6 +235,10 @@ std::string Problem::kernelName() const {
     symbol += fmt::format("_w{}", window);
   if (ragged)
     symbol += "_ragged";
+  if (packedQueries)
+    symbol += "_pq";
+  if (packedKeys)
+    symbol += "_pk";
   if (pageSize)
     symbol += fmt::format("_p{}", pageSize);
   if (!hasProbe())
@@ -282,6 +298,8 @@ llvm::Expected<Problem> parseProblem(llvm::StringRef json) {
     reader.fail("shards", "the number of partial results of each row", "nothing");
   reader.boolean("ragged", problem.ragged);
   reader.integer("page_size", problem.pageSize);
+  reader.boolean("packed_queries", problem.packedQueries);
+  reader.boolean("packed_keys", problem.packedKeys);
   if (llvm::Error error = reader.finish())
     return error;
   if (llvm::Error error = normalize(problem))
@@ -316,6 +334,10 @@ std::string toJson(const Problem &problem) {
     object["ragged"] = true;
   if (problem.pageSize)
     object["page_size"] = problem.pageSize;
+  if (problem.packedQueries)
+    object["packed_queries"] = true;
+  if (problem.packedKeys)
+    object["packed_keys"] = true;
   return object.dump();
 }
 

@@ -26,6 +26,11 @@
 // (Sequences.h); `context` is their maximum. `pageSize`: k and v are pools of pages
 // that a page table, given with the call, puts in order.
 //
+// `packedQueries`: the query rows of all sequences stand one behind the other, in q, r
+// and the outputs of (row, head, dim); cu_seqlens_q, given with the call, says where
+// each sequence's begin. `packedKeys`: likewise k and v, by cu_seqlens_k. `queryLength`
+// and `context` are then maxima, too; both imply `ragged`.
+//
 //===----------------------------------------------------------------------===//
 #ifndef LLA_DIALECT_SPEC_PROBLEM_H
 #define LLA_DIALECT_SPEC_PROBLEM_H
@@ -67,6 +72,8 @@ struct Problem {
   int64_t shards = 0;                     ///< Of a merge: partial results of each row. Else 0.
   bool ragged = false;                    ///< Lengths come with the call; masks are aligned to each sequence's own end.
   int64_t pageSize = 0;                   ///< 0: the keys of a sequence are contiguous. >= 8: keys per page.
+  bool packedQueries = false;             ///< Query rows of all sequences one behind the other; implies ragged.
+  bool packedKeys = false;                ///< Likewise keys; not in pages.
 
   bool isMerge() const { return mode == Mode::Merge; }
   /// What each row folds at most: keys, or the shards of a merge.
@@ -75,7 +82,7 @@ struct Problem {
   bool hasProbe() const { return probe != Probe::None; }
   ElementType outputType() const { return outputDtype.value_or(dtype); }
   double effectiveScale() const;
-  /// Elements of q (and r, o): batch * queryLength * queryHeads * headDim; of k (and v) alike.
+  /// Elements of q (and r, o): batch * queryLength * queryHeads * headDim; of k (and v) alike. Of packed ones at most.
   int64_t queryElements() const;
   int64_t keyElements() const;
   /// Query rows of all sequences and heads: elements of lse (and tbar).

@@ -10,13 +10,17 @@ namespace {
 
 using Values = llvm::ArrayRef<double>;
 
-/// Where rows lie in dense (batch, row, head, dim) tensors, and in pools of pages.
+/// Where rows lie in dense (batch, row, head, dim) tensors, packed or not, and in pools of pages.
 struct Dense {
   const Problem &problem;
   const Sequences &sequences;
 
+  /// Number over (batch, row, head).
+  int64_t number(int64_t sequence, int64_t row, int64_t head) const {
+    return (sequences.queries(problem, sequence).begin + row) * problem.queryHeads + head;
+  }
   int64_t query(int64_t sequence, int64_t row, int64_t head) const {
-    return ((sequence * problem.queryLength + row) * problem.queryHeads + head) * problem.headDim;
+    return number(sequence, row, head) * problem.headDim;
   }
   /// Of the KV head that serves query head `head`.
   int64_t key(int64_t sequence, int64_t position, int64_t head) const {
@@ -26,7 +30,7 @@ struct Dense {
   /// Visits every (sequence, row, head).
   template <class Visit> void forEachRow(Visit visit) const {
     for (int64_t sequence = 0; sequence < problem.batch; ++sequence)
-      for (int64_t row = 0; row < problem.queryLength; ++row)
+      for (int64_t row = 0, rows = sequences.queries(problem, sequence).count(); row < rows; ++row)
         for (int64_t head = 0; head < problem.queryHeads; ++head)
           visit(sequence, row, head);
   }
@@ -47,7 +51,8 @@ template <class Number> struct RowWeights {
   Number lse = -std::numeric_limits<Number>::infinity(), tbar = 0;
 
   RowWeights(const Dense &dense, Values q, Values r, Values k, int64_t sequence, int64_t row, int64_t head)
-      : range(visibleKeys(dense.problem, row, dense.sequences.keys(dense.problem, sequence))) {
+      : range(visibleKeys(dense.problem, row, dense.sequences.keys(dense.problem, sequence),
+                          dense.sequences.queries(dense.problem, sequence).count())) {
     const Problem &problem = dense.problem;
     Values query = q.slice(dense.query(sequence, row, head), problem.headDim);
     Values probe = problem.hasProbe() ? r.slice(dense.query(sequence, row, head), problem.headDim) : Values();
@@ -133,7 +138,7 @@ void referenceRow(const Problem &problem, Values q, Values r, Values k, Values v
 
 std::vector<double> referenceForward(const Problem &problem, Values q, Values r, Values k, Values v,
                                      const Sequences &sequences) {
-  std::vector<double> o(problem.queryElements());
+  std::vector<double> o(q.size());
   Dense dense{problem, sequences};
   dense.forEachRow([&](int64_t sequence, int64_t row, int64_t head) {
     auto to = llvm::MutableArrayRef<double>(o).slice(dense.query(sequence, row, head), problem.headDim);
@@ -155,11 +160,16 @@ RowState referenceRowState(const Problem &problem, Values q, Values r, Values k,
 
 States referenceStates(const Problem &problem, Values q, Values r, Values k, Values v, const Sequences &sequences) {
   States states;
-  Dense{problem, sequences}.forEachRow([&](int64_t sequence, int64_t row, int64_t head) {
+  states.lse.resize(q.size() / problem.headDim);
+  states.tbar.resize(states.lse.size());
+  states.vbar.resize(q.size());
+  Dense dense{problem, sequences};
+  dense.forEachRow([&](int64_t sequence, int64_t row, int64_t head) {
     RowState state = referenceRowState(problem, q, r, k, v, sequence, row, head, sequences);
-    states.lse.push_back(state.lse);
-    states.tbar.push_back(state.tbar);
-    states.vbar.insert(states.vbar.end(), state.vbar.begin(), state.vbar.end());
+    int64_t number = dense.number(sequence, row, head);
+    states.lse[number] = state.lse;
+    states.tbar[number] = state.tbar;
+    std::copy(state.vbar.begin(), state.vbar.end(), states.vbar.begin() + number * problem.headDim);
   });
   return states;
 }
@@ -193,8 +203,8 @@ RowResult referenceMerge(llvm::ArrayRef<RowResult> shards) {
 Gradients referenceBackward(const Problem &problem, Values q, Values r, Values k, Values v, Values g,
                             const Sequences &sequences) {
   Gradients gradients;
-  gradients.q.resize(problem.queryElements());
-  gradients.r.resize(problem.hasProbe() ? problem.queryElements() : 0);
+  gradients.q.resize(q.size());
+  gradients.r.resize(r.size());
   gradients.k.resize(k.size());
   gradients.v.resize(v.size());
   Dense dense{problem, sequences};
@@ -206,7 +216,7 @@ Gradients referenceBackward(const Problem &problem, Values q, Values r, Values k
 
 std::vector<double> baselineForward(const Problem &problem, Values q, Values r, Values k, Values v,
                                     const Sequences &sequences) {
-  std::vector<double> o(problem.queryElements());
+  std::vector<double> o(q.size());
   Dense dense{problem, sequences};
   std::vector<float> mean(problem.headDim), correction(problem.headDim);
   dense.forEachRow([&](int64_t sequence, int64_t row, int64_t head) {

@@ -1,8 +1,9 @@
 //===- Reference.h - the operator in double precision ---------------------===//
 //
 // The oracle of the host tests and of machines without NVRTC: three plain loops,
-// readable rather than fast. Inputs are dense (batch, row, head, dim) doubles; k and
-// v of a paged problem (page, row, head, dim).
+// readable rather than fast. Inputs are dense (batch, row, head, dim) doubles; packed
+// ones (row, head, dim), k and v of a paged problem (page, row, head, dim). Rows of a
+// packed output that no sequence has are 0.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_DIALECT_SPEC_REFERENCE_H

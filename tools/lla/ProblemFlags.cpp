@@ -105,7 +105,11 @@ llvm::Expected<std::vector<Problem>> readLines(const std::string &path, bool isO
 /// Every combination of the flags' values over `defaults`.
 llvm::Expected<std::vector<Problem>> combine(const ProblemFlags &given, const json &defaults) {
   std::vector<json> objects = {defaults};
-  for (auto [field, isGiven] : {std::pair{"causal", given.causal}, {"state", given.state}, {"ragged", given.ragged}})
+  for (auto [field, isGiven] : {std::pair{"causal", given.causal},
+                                {"state", given.state},
+                                {"ragged", given.ragged},
+                                {"packed_queries", given.packedQueries},
+                                {"packed_keys", given.packedKeys}})
     if (isGiven)
       objects.front()[field] = true;
   for (const ProblemFlag &flag : flags) {
@@ -159,6 +163,12 @@ void ProblemFlags::addTo(CLI::App &command) {
       .add_flag("--ragged", ragged,
                 "each sequence has a length of its own, at most context, and a first valid key; random ones in tests")
       ->group("Problem");
+  command
+      .add_flag("--packed-queries", packedQueries,
+                "q, r and o are (1, rows of all sequences, heads, dim), each sequence's rows where cu_seqlens_q says, at "
+                "most query-length; implies --ragged")
+      ->group("Problem");
+  command.add_flag("--packed-keys", packedKeys, "likewise k and v, by cu_seqlens_k, at most context")->group("Problem");
   command.add_option("--problem", problemFile, "a JSON file with these names ('_' for '-') instead; '-' reads stdin")
       ->type_name("FILE")
       ->group("Problem");
@@ -188,7 +198,7 @@ llvm::Expected<std::vector<Problem>> ProblemFlags::problems() const {
 }
 
 llvm::Expected<std::vector<Problem>> ProblemFlags::allProblems() const {
-  bool hasFlags = causal || state || ragged || !values.empty();
+  bool hasFlags = causal || state || ragged || packedQueries || packedKeys || !values.empty();
   if (hasFlags + !problemFile.empty() + !problemsFile.empty() + !suiteName.empty() > 1)
     return fieldError("problem", "one of: flags, --problem, --problems, --suite", "several");
   if (!suiteName.empty())
@@ -231,6 +241,8 @@ std::string titleOf(const Problem &problem) {
     title += " state";
   if (problem.ragged)
     title += " ragged";
+  if (problem.packedQueries || problem.packedKeys)
+    title += fmt::format(" packed={}{}", problem.packedQueries ? "q" : "", problem.packedKeys ? "k" : "");
   if (problem.pageSize)
     title += fmt::format(" pages={}", problem.pageSize);
   return title;

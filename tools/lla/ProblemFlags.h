@@ -19,7 +19,7 @@ namespace lla {
 
 struct ProblemFlags {
   std::map<std::string, std::string> values; ///< By field; only what was given.
-  bool causal = false, state = false, ragged = false;
+  bool causal = false, state = false, ragged = false, packedQueries = false, packedKeys = false;
   std::string problemFile, problemsFile, suiteName;
   std::string part; ///< "2/5": of every five problems the second.
 

@@ -151,7 +151,7 @@ TEST(ProblemText, ReadsEveryField) {
   Problem problem = llvm::cantFail(parseProblem(R"({"version": 1, "mode": "prefill", "probe": "none", "lambda": 0,
     "batch": 2, "query_heads": 8, "kv_heads": 4, "query_length": 100, "context": 200, "head_dim": 80, "dtype": "fp16",
     "layout": "bhsd", "causal": true, "window": 7, "scale": -0.25, "state": true, "output_dtype": "fp32",
-    "ragged": true, "page_size": 16})"));
+    "ragged": true, "page_size": 16, "packed_queries": true})"));
   Problem expected;
   expected.mode = Mode::Prefill;
   expected.probe = Probe::None;
@@ -170,7 +170,17 @@ TEST(ProblemText, ReadsEveryField) {
   expected.outputDtype = ElementType::F32;
   expected.ragged = true;
   expected.pageSize = 16;
+  expected.packedQueries = true;
   EXPECT_EQ(problem, expected);
+}
+
+TEST(ProblemText, PackedIsRagged) {
+  for (const char *field : {"packed_queries", "packed_keys"}) {
+    std::string text = std::string(R"({"context": 512, "head_dim": 64, ")") + field + "\": true";
+    Problem implied = llvm::cantFail(parseProblem(text + "}"));
+    EXPECT_TRUE(implied.ragged) << field;
+    EXPECT_EQ(implied, llvm::cantFail(parseProblem(text + R"(, "ragged": true})"))) << field;
+  }
 }
 
 std::string parseError(const std::string &fields) {
@@ -209,7 +219,13 @@ TEST(ProblemText, ErrorsNameTheField) {
       parseError(R"(, "kv_head": 2)"),
       "\"kv_head\": unknown field of a problem; known: version, mode, probe, lambda, batch, query_heads, kv_heads, "
       "query_length, context, head_dim, dtype, layout, causal, window, scale, state, output_dtype, shards, ragged, "
-      "page_size");
+      "page_size, packed_queries, packed_keys");
+  EXPECT_EQ(parseError(R"(, "packed_queries": 2)"), "packed_queries: expected true or false, got 2");
+  EXPECT_EQ(parseError(R"(, "packed_keys": true, "page_size": 16)"),
+            "page_size: expected 0 with packed_keys (keys are one behind the other or in pages), got 16");
+  EXPECT_EQ(parseError(R"(, "packed_queries": true, "page_size": 16)"), "");
+  EXPECT_EQ(message(parseProblem(R"({"head_dim": 16, "context": 65536, "batch": 32768, "packed_keys": true})")),
+            "batch x context: expected at most 2147483647 with packed_keys, got 32768 x 65536");
   EXPECT_EQ(parseError(R"(, "shards": 2)"), "shards: expected none with mode=decode, got 2");
 }
 
@@ -250,6 +266,9 @@ TEST(ProblemText, AMergeHasNothingElse) {
   EXPECT_EQ(errorOf(R"(, "shards": 2, "query_length": 4, "causal": true)"),
             "causal: expected false with mode=merge, got true");
   EXPECT_EQ(errorOf(R"(, "shards": 2, "ragged": true)"), "ragged: expected false with mode=merge, got true");
+  EXPECT_EQ(errorOf(R"(, "shards": 2, "packed_queries": true)"),
+            "packed_queries: expected false with mode=merge, got true");
+  EXPECT_EQ(errorOf(R"(, "shards": 2, "packed_keys": true)"), "packed_keys: expected false with mode=merge, got true");
   EXPECT_EQ(errorOf(R"(, "shards": 2, "page_size": 16)"), "page_size: expected 0 with mode=merge, got 16");
   EXPECT_EQ(errorOf(R"(, "shards": 2, "scale": 0.5)"), "scale: expected none (or 0.125) with mode=merge, got 0.5");
   EXPECT_EQ(errorOf(R"(, "shards": 2147483647, "batch": 1000000, "query_length": 200)"),
@@ -274,6 +293,11 @@ TEST(ProblemText, CanonicalTextIsFixed) {
             R"({"version":1,"mode":"decode","probe":"given","lambda":0.0,"batch":1,"query_heads":1,"kv_heads":1,)"
             R"("query_length":1,"context":512,"head_dim":64,"dtype":"bf16","layout":"bshd","causal":false,)"
             R"("scale":0.125,"ragged":true,"page_size":64})");
+  EXPECT_EQ(toJson(llvm::cantFail(
+                parseProblem(R"({"head_dim": 64, "context": 512, "packed_keys": true, "packed_queries": true})"))),
+            R"({"version":1,"mode":"decode","probe":"given","lambda":0.0,"batch":1,"query_heads":1,"kv_heads":1,)"
+            R"("query_length":1,"context":512,"head_dim":64,"dtype":"bf16","layout":"bshd","causal":false,)"
+            R"("scale":0.125,"ragged":true,"packed_queries":true,"packed_keys":true})");
 }
 
 TEST(ProblemText, SpelledDefaultsGiveTheSameText) {
@@ -338,6 +362,11 @@ TEST(Problem, KernelNameSpellsTheKind) {
   problem.pageSize = 64;
   problem.probe = Probe::None;
   EXPECT_EQ(problem.kernelName(), "lla_decode_d128_g1_bf16_ragged_p64_softmax");
+  problem.packedQueries = true;
+  EXPECT_EQ(problem.kernelName(), "lla_decode_d128_g1_bf16_ragged_pq_p64_softmax");
+  problem.pageSize = 0;
+  problem.packedKeys = true;
+  EXPECT_EQ(problem.kernelName(), "lla_decode_d128_g1_bf16_ragged_pq_pk_softmax");
 }
 
 TEST(Problem, CountsOfElementsFlopsAndBytes) {

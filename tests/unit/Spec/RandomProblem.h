@@ -72,6 +72,8 @@ public:
     problem.ragged = between(0, 2) == 0;
     if (between(0, 2) == 0)
       problem.pageSize = between(0, 1) ? 8 * between(1, 32) : between(8, 100);
+    problem.packedQueries = problem.ragged && between(0, 1);
+    problem.packedKeys = problem.ragged && problem.pageSize == 0 && between(0, 1);
     return problem;
   }
 

@@ -54,6 +54,8 @@ TEST(ArtifactKey, HoldsAllThatCodeDependsOn) {
   differs("output_dtype", [](Problem &p, auto &, auto &, auto &) { p.outputDtype = ElementType::F32; });
   differs("state", [](Problem &p, auto &, auto &, auto &) { p.state = true; });
   differs("ragged", [](Problem &p, auto &, auto &, auto &) { p.ragged = true; });
+  differs("packed_queries", [](Problem &p, auto &, auto &, auto &) { p.packedQueries = true; });
+  differs("packed_keys", [](Problem &p, auto &, auto &, auto &) { p.packedKeys = true; });
   differs("page_size", [](Problem &p, auto &, auto &, auto &) { p.pageSize = 64; });
   differs("single_query", [](Problem &p, auto &, auto &, auto &) { p.queryLength = 2; });
   differs("arch", [](auto &, auto &, Target &t, auto &) { t.arch = "sm_100"; });

@@ -24,19 +24,23 @@ TEST(ProblemFlags, areTheFieldsOfTheJsonForm) {
   std::vector<Problem> problems = llvm::cantFail(
       parsed("--mode prefill --batch 2 --context 64 --query-heads 4 --kv-heads 2 --query-length 32 --head-dim 16 "
              "--dtype fp16 --output-dtype fp32 --probe none --window 8 --scale -0.5 --layout bhsd --ragged "
-             "--page-size 16"));
+             "--page-size 16 --packed-queries"));
   ASSERT_EQ(problems.size(), 1u);
   EXPECT_EQ(problems[0], llvm::cantFail(parseProblem(
                              R"({"mode": "prefill", "batch": 2, "context": 64, "query_heads": 4, "kv_heads": 2,
                                  "query_length": 32, "head_dim": 16, "dtype": "fp16", "output_dtype": "fp32",
                                  "probe": "none", "window": 8, "scale": -0.5, "layout": "bhsd", "ragged": true,
-                                 "page_size": 16})")));
+                                 "page_size": 16, "packed_queries": true})")));
 }
 
 TEST(ProblemFlags, switchesAreFieldsToo) {
   Problem problem = llvm::cantFail(parsed("--mode prefill --context 64 --head-dim 64 --causal --state"))[0];
   EXPECT_TRUE(problem.causal);
   EXPECT_TRUE(problem.state);
+  problem = llvm::cantFail(parsed("--context 64 --head-dim 64 --packed-queries --packed-keys"))[0];
+  EXPECT_TRUE(problem.packedQueries && problem.packedKeys && problem.ragged);
+  EXPECT_EQ(errorOf("--packed-keys --suite decode"),
+            "problem: expected one of: flags, --problem, --problems, --suite, got several");
   EXPECT_EQ(errorOf("--state --suite decode"),
             "problem: expected one of: flags, --problem, --problems, --suite, got several");
 }
@@ -115,6 +119,8 @@ TEST(ProblemFlags, titleNamesWhatIsNotTheDefault) {
   EXPECT_EQ(titleOf(problem), "prefill B=1 H=1 L=64 D=64 bf16 to fp32 window=8 softmax bhsd state");
   problem = llvm::cantFail(parsed("--context 64 --head-dim 64 --ragged --page-size 16"))[0];
   EXPECT_EQ(titleOf(problem), "decode B=1 H=1 L=64 D=64 bf16 ragged pages=16");
+  problem = llvm::cantFail(parsed("--context 64 --head-dim 64 --packed-queries --page-size 16"))[0];
+  EXPECT_EQ(titleOf(problem), "decode B=1 H=1 L=64 D=64 bf16 ragged packed=q pages=16");
 }
 
 } // namespace
