@@ -30,7 +30,8 @@ static FunctionType signatureOf(OpBuilder &b, const Problem &problem) {
     inputs.assign(problem.hasProbe() ? 2 : 1, queries);
     inputs.append({withHeads(problem.kvHeads), withHeads(problem.kvHeads), b.getF32Type()});
     if (problem.ragged)
-      inputs.append(2, RankedTensorType::get({ShapedType::kDynamic}, b.getI32Type()));
+      inputs.append(2 + problem.packedQueries + problem.packedKeys,
+                    RankedTensorType::get({ShapedType::kDynamic}, b.getI32Type()));
     if (problem.pageSize)
       inputs.push_back(RankedTensorType::get({ShapedType::kDynamic, ShapedType::kDynamic}, b.getI32Type()));
   }
@@ -46,10 +47,13 @@ static ValueRange emitOperator(ImplicitLocOpBuilder &b, const Problem &problem, 
   Value q = argument(), r = problem.hasProbe() ? argument() : Value(), k = argument(), v = argument(),
         scale = argument();
   Value lengths = problem.ragged ? argument() : Value(), starts = problem.ragged ? argument() : Value();
+  Value cuSeqlensQ = problem.packedQueries ? argument() : Value(),
+        cuSeqlensK = problem.packedKeys ? argument() : Value();
   Value pageTable = problem.pageSize ? argument() : Value();
   auto unlessZero = [&](int64_t value) { return value ? b.getI64IntegerAttr(value) : IntegerAttr(); };
-  return AttentionOp::create(b, outputs.front(), outputs.drop_front(), q, r, k, v, scale, lengths, starts, pageTable,
-                             unlessZero(problem.pageSize), problem.causal, unlessZero(problem.window))
+  return AttentionOp::create(b, outputs.front(), outputs.drop_front(), q, r, k, v, scale, lengths, starts, cuSeqlensQ,
+                             cuSeqlensK, pageTable, unlessZero(problem.pageSize), problem.causal,
+                             unlessZero(problem.window))
       .getResults();
 }
 

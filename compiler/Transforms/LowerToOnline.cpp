@@ -31,8 +31,8 @@ struct LowerAttention : OpRewritePattern<AttentionOp> {
     Value state = OnlineInitOp::create(rewriter, op.getLoc(), stateType);
     state = OnlineUpdateOp::create(rewriter, op.getLoc(), stateType, state, op.getQ(), op.getR(), /*rows=*/Value(),
                                    op.getK(), op.getV(), op.getScale(), op.getLengths(), op.getStarts(),
-                                   op.getPageTable(), op.getPageSizeAttr(), op.getCausal(), op.getWindowAttr(),
-                                   KeyRangeKind::Whole);
+                                   op.getCuSeqlensQ(), op.getCuSeqlensK(), op.getPageTable(), op.getPageSizeAttr(),
+                                   op.getCausal(), op.getWindowAttr(), KeyRangeKind::Whole);
     SmallVector<Value> results = {OnlineFinalizeOp::create(rewriter, op.getLoc(), op.getO().getType(), state)};
     if (!op.getStatistics().empty())
       llvm::append_range(

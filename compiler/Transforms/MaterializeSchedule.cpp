@@ -39,6 +39,7 @@ static LogicalResult checkAgreement(AttentionOp op, const Problem &problem) {
                 op.getCausal() == problem.causal &&
                 static_cast<int64_t>(op.getWindow().value_or(0)) == problem.window &&
                 op.getStatistics().empty() == !problem.state && bool(op.getLengths()) == problem.ragged &&
+                bool(op.getCuSeqlensQ()) == problem.packedQueries && bool(op.getCuSeqlensK()) == problem.packedKeys &&
                 static_cast<int64_t>(op.getPageSize().value_or(0)) == problem.pageSize;
   return agrees && !problem.isMerge() ? success() : disagreement(op, problem);
 }

@@ -48,9 +48,9 @@ static LogicalResult verifyWindow(Operation *op, bool causal, std::optional<uint
   return success();
 }
 
-/// lengths with starts, a page table with its page size; `constraints` name the two.
+/// lengths with starts, a page table with its page size, cu_seqlens with lengths; the others name the constraints.
 template <typename OpT>
-static LogicalResult verifySequences(OpT op, llvm::StringRef pairing, llvm::StringRef paging) {
+static LogicalResult verifySequences(OpT op, llvm::StringRef pairing, llvm::StringRef paging, llvm::StringRef packing) {
   if (bool(op.getLengths()) != bool(op.getStarts()))
     return op.emitOpError() << pairing << ": expected lengths and starts together";
   std::optional<uint64_t> pageSize = op.getPageSize();
@@ -58,6 +58,10 @@ static LogicalResult verifySequences(OpT op, llvm::StringRef pairing, llvm::Stri
     return op.emitOpError() << paging << ": expected a page table and a page size together";
   if (pageSize && static_cast<int64_t>(*pageSize) < 8)
     return op.emitOpError() << paging << ": expected pages of at least 8 keys, got " << static_cast<int64_t>(*pageSize);
+  if ((op.getCuSeqlensQ() || op.getCuSeqlensK()) && !op.getLengths())
+    return op.emitOpError() << packing << ": expected lengths beside cu_seqlens";
+  if (op.getCuSeqlensK() && op.getPageTable())
+    return op.emitOpError() << packing << ": expected cu_seqlens_k or pages, got both";
   return success();
 }
 
@@ -111,8 +115,9 @@ static LogicalResult verifyKeyShape(AttentionOp op) { // C3
   if (op.getK().getType() != op.getV().getType())
     return op.emitOpError() << "C3: expected v of type " << op.getK().getType() << ", got " << op.getV().getType();
   RankedTensorType q = tensor(op.getQ()), k = tensor(op.getK());
+  bool sharesBatch = !op.getPageTable() && !op.getCuSeqlensQ() && !op.getCuSeqlensK();
   for (unsigned dim : {0u, 3u})
-    if (q.getDimSize(dim) != k.getDimSize(dim) && (dim != 0 || !op.getPageTable()))
+    if (q.getDimSize(dim) != k.getDimSize(dim) && (dim != 0 || sharesBatch))
       return op.emitOpError() << "C3: expected dimension " << dim << " of k to be that of q, got " << k << " and " << q;
   return success();
 }
@@ -145,7 +150,7 @@ LogicalResult AttentionOp::verify() {
   return success(succeeded(verifyRanks(*this)) && succeeded(verifyProbeShape(*this)) &&
                  succeeded(verifyKeyShape(*this)) && succeeded(verifyHeads(*this)) && succeeded(verifyDim(*this)) &&
                  succeeded(verifyWindow(*this, getCausal(), getWindow(), "C6")) && succeeded(verifyState(*this)) &&
-                 succeeded(verifySequences(*this, "C8", "C9")));
+                 succeeded(verifySequences(*this, "C8", "C9", "C10")));
 }
 
 //===----------------------------------------------------------------------===//
@@ -229,7 +234,7 @@ LogicalResult OnlineUpdateOp::verify() {
     return emitOpError() << "C4: expected the result to be " << state << " with its splits unmerged, got " << result;
   if (getQ() && failed(verifyHeads(*this, tensor(getQ()), tensor(getK()), "C7")))
     return failure();
-  if (failed(verifySequences(*this, "C8", "C8")))
+  if (failed(verifySequences(*this, "C8", "C8", "C8")))
     return failure();
   return verifyWindow(*this, getCausal(), getWindow(), "C5");
 }

@@ -37,6 +37,10 @@ def LLA_AttentionOp : LLA_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     With `pages` of S keys k and v are (page, row, head, dim), and key j of sequence
     b is row j mod S of page page_table[b, j / S].
 
+    With `cu_seqlens_q` (batch + 1) q, r and the results are packed: their batch is
+    one, and sequence b has rows cu_seqlens_q[b] up to cu_seqlens_q[b + 1], as many as
+    Lq is then. Likewise k and v with `cu_seqlens_k`. Both are clamped, too.
+
     Further results, if asked for, are what a merge with other keys (context
     parallelism) and a backward pass need; p_j = e^(s_j - lse):
 
@@ -46,13 +50,14 @@ def LLA_AttentionOp : LLA_Op<"attention", [Pure, AttrSizedOperandSegments]> {
 
     (C1) q, r, k, v are rank 4, (batch, row, head, dim), of one element type.
     (C2) r has the type of q; the result o has its shape, and its element type or f32.
-    (C3) k and v have the same shape; dim, and batch without pages, agree with q.
+    (C3) k and v have the same shape; dim, and batch where nothing is paged or packed, agree with q.
     (C4) head counts and dim are static; query heads are a multiple of KV heads.
     (C5) dim is a multiple of 8 in 16..256.
     (C6) window >= 1 where present, and then causal is present.
     (C7) `statistics` is empty, or lse, tbar and vbar in f32: lse and tbar of q's shape without dim, vbar of q's.
     (C8) lengths and starts come together.
     (C9) a page table and a page size >= 8 come together.
+    (C10) cu_seqlens come with lengths and starts, those of k without pages.
 
     Example:
     ```mlir
@@ -65,11 +70,13 @@ def LLA_AttentionOp : LLA_Op<"attention", [Pure, AttrSizedOperandSegments]> {
   }];
   let arguments = (ins LLA_Tensor:$q, Optional<LLA_Tensor>:$r, LLA_Tensor:$k, LLA_Tensor:$v, F32:$scale,
                        Optional<LLA_PerSequence>:$lengths, Optional<LLA_PerSequence>:$starts,
+                       Optional<LLA_PerSequence>:$cu_seqlens_q, Optional<LLA_PerSequence>:$cu_seqlens_k,
                        Optional<LLA_PageTable>:$page_table, OptionalAttr<I64Attr>:$page_size,
                        UnitAttr:$causal, OptionalAttr<I64Attr>:$window);
   let results = (outs LLA_Tensor:$o, Variadic<LLA_StateTensor>:$statistics);
   let assemblyFormat = [{
     $q (`probe` $r^)? `keys` $k `values` $v `scale` $scale (`lengths` $lengths^)? (`starts` $starts^)?
+    (`cu_seqlens_q` $cu_seqlens_q^)? (`cu_seqlens_k` $cu_seqlens_k^)?
     (`pages` $page_table^)? (`of` $page_size^)? (`causal` $causal^)? (`window` $window^)? attr-dict
     `:` custom<AttentionTypes>(type($q), type($r), type($k), type($v), type($o), type($statistics), ref($r))
   }];
@@ -144,18 +151,21 @@ def LLA_OnlineUpdateOp : LLA_Op<"online_update", [Pure, AttrSizedOperandSegments
     (C5) window >= 1 where present, and then causal is present.
     (C6) tensors are rank 4, of the rows' element type; v has k's type, r has q's.
     (C7) head counts are static; query heads are a multiple of KV heads.
-    (C8) lengths and starts come together, and a page table with a page size >= 8.
+    (C8) lengths and starts come together, and a page table with a page size >= 8; cu_seqlens come with
+         lengths, those of k without pages.
   }];
   let arguments = (ins LLA_StateType:$state, Optional<LLA_Tensor>:$q, Optional<LLA_Tensor>:$r,
                        Optional<LLA_RowsType>:$rows, LLA_Tensor:$k, LLA_Tensor:$v, F32:$scale,
                        Optional<LLA_PerSequence>:$lengths, Optional<LLA_PerSequence>:$starts,
+                       Optional<LLA_PerSequence>:$cu_seqlens_q, Optional<LLA_PerSequence>:$cu_seqlens_k,
                        Optional<LLA_PageTable>:$page_table, OptionalAttr<I64Attr>:$page_size,
                        UnitAttr:$causal, OptionalAttr<I64Attr>:$window,
                        DefaultValuedAttr<LLA_KeyRange, "::lla::KeyRangeKind::Whole">:$range);
   let results = (outs LLA_StateType:$result);
   let assemblyFormat = [{
     $state (`queries` $q^)? (`probe` $r^)? (`rows` $rows^)? `keys` $k `values` $v `scale` $scale
-    (`lengths` $lengths^)? (`starts` $starts^)? (`pages` $page_table^)? (`of` $page_size^)?
+    (`lengths` $lengths^)? (`starts` $starts^)? (`cu_seqlens_q` $cu_seqlens_q^)? (`cu_seqlens_k` $cu_seqlens_k^)?
+    (`pages` $page_table^)? (`of` $page_size^)?
     (`causal` $causal^)? (`window` $window^)? `range` $range attr-dict
     `:` type($state) (`queries` type($q)^)? (`probe` type($r)^)? (`rows` type($rows)^)?
     `keys` type($k) `values` type($v) `->` type($result)

@@ -38,8 +38,8 @@ LogicalResult ArgumentOp::verify() {
 }
 
 LogicalResult LookupOp::verify() {
-  if (getArray() != "lengths" && getArray() != "starts") // C1
-    return emitOpError() << "C1: expected lengths or starts, got " << getArray();
+  if (!llvm::is_contained({"lengths", "starts", "cu_seqlens_q", "cu_seqlens_k"}, getArray())) // C1
+    return emitOpError() << "C1: expected lengths, starts, cu_seqlens_q or cu_seqlens_k, got " << getArray();
   return success();
 }
 

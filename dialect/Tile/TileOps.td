@@ -66,7 +66,7 @@ def Tile_LookupOp : Tile_Op<"lookup", [Pure]> {
   let description = [{
     Pure: nothing writes the array during the kernel.
 
-    (C1) `array` is lengths or starts, a pointer of KernelArguments.def.
+    (C1) `array` is lengths, starts, cu_seqlens_q or cu_seqlens_k, a pointer of KernelArguments.def.
   }];
   let arguments = (ins StrAttr:$array, I32:$index, I32:$otherwise);
   let results = (outs I32:$result);

@@ -6,9 +6,11 @@
 // back (0 1 2 | 5 4 3 | 6 7 8): who had the longest of one turn has the shortest of the
 // next. Grid y is the split.
 //
-// Lengths of a ragged problem are read here and nowhere else. How many splits share
-// a row tile follows from its own key tiles; what is left of the grid's y leaves at
-// once, before it has counted as an arrival.
+// Lengths of a ragged problem, and places in packed tensors, are read here and nowhere
+// else. How many splits share a row tile follows from its own key tiles; what is left
+// of the grid's y leaves at once, before it has counted as an arrival. So do all splits
+// of a row tile behind the last row of a sequence with few. Behind these lines a row,
+// and a key, of a packed tensor is its number among all sequences'.
 //
 //===----------------------------------------------------------------------===//
 
@@ -64,15 +66,34 @@ static void emitRanges(const I32 &i, const KernelPlan &plan, GridPosition &grid)
   grid.endFull = i.min(i.max(full, grid.firstFull), grid.tiles);
 }
 
-/// The sequence's own length and start, within what there can be.
-static void emitSequence(ImplicitLocOpBuilder &b, GridPosition &grid) {
+static Value emitLookup(ImplicitLocOpBuilder &b, llvm::StringRef array, Value index, Value otherwise) {
+  return tile::LookupOp::create(b, b.getI32Type(), array, index, otherwise);
+}
+
+/// Where the sequence begins in a packed tensor of `total` rows. It has those up to where the next begins, at most `count`,
+/// which becomes their number.
+static Value emitPlace(ImplicitLocOpBuilder &b, llvm::StringRef array, Value sequence, Value total, Value &count) {
   I32 i{b};
+  Value zero = i.constant(0);
+  Value begin = i.max(zero, i.min(emitLookup(b, array, sequence, zero), total));
+  Value end = i.max(begin, i.min(emitLookup(b, array, i.add(sequence, i.constant(1)), zero), total));
+  count = i.min(i.sub(end, begin), count);
+  return begin;
+}
+
+/// The sequence's own length and start, within what there can be.
+static void emitKeys(ImplicitLocOpBuilder &b, const Problem &problem, GridPosition &grid) {
+  I32 i{b};
+  Value firstKey;
+  if (problem.packedKeys)
+    firstKey = emitPlace(b, "cu_seqlens_k", grid.batch, i.argument("key_rows"), grid.context);
   Value zero = i.constant(0), most = grid.context;
-  auto lookUp = [&](llvm::StringRef array, Value otherwise) -> Value {
-    return tile::LookupOp::create(b, b.getI32Type(), array, grid.batch, otherwise);
-  };
-  grid.context = i.max(zero, i.min(lookUp("lengths", most), most));
-  grid.start = i.max(zero, i.min(lookUp("starts", zero), grid.context));
+  grid.context = i.max(zero, i.min(emitLookup(b, "lengths", grid.batch, most), most));
+  grid.start = i.max(zero, i.min(emitLookup(b, "starts", grid.batch, zero), grid.context));
+  if (!firstKey)
+    return;
+  grid.context = i.add(firstKey, grid.context);
+  grid.start = i.add(firstKey, grid.start);
 }
 
 /// At least `split_tiles` key tiles for each split that works, by whole clusters; the others leave.
@@ -121,8 +142,8 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
   grid.context = grid.capacity = i.argument("context");
   grid.start = i.constant(0);
   Value queryLength = i.argument("query_length"), kvHeads = i.argument("kv_heads");
-  auto diagonal = [&]() -> Value { return i.add(i.sub(grid.context, queryLength), i.constant(1)); };
-  grid.diagonal = diagonal();
+  auto diagonal = [&](Value rowsEnd) -> Value { return i.add(i.sub(grid.context, rowsEnd), i.constant(1)); };
+  grid.diagonal = diagonal(queryLength);
 
   Value heads = packs ? kvHeads : i.mul(kvHeads, i.constant(group));
   Value sequences = i.mul(i.argument("batch"), heads);
@@ -136,12 +157,22 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
   grid.queryHead = packs ? i.mul(head, i.constant(group)) : head;
   grid.kvHead = packs ? head : i.div(head, i.constant(group));
 
+  Value firstRow, rowsEnd = queryLength;
+  if (plan.problem.packedQueries) {
+    firstRow = emitPlace(b, "cu_seqlens_q", grid.batch, i.argument("query_rows"), queryLength);
+    rowsEnd = i.add(firstRow, queryLength);
+  }
   if (plan.problem.ragged) {
-    emitSequence(b, grid);
-    grid.diagonal = diagonal();
+    emitKeys(b, plan.problem, grid);
+    grid.diagonal = diagonal(rowsEnd);
   }
   grid.rowBegin = i.mul(rowTile, i.constant(plan.schedule.rows));
-  grid.rowEnd = i.mul(queryLength, i.constant(plan.packedGroup()));
+  grid.rowEnd = i.mul(rowsEnd, i.constant(plan.packedGroup()));
+  if (firstRow) {
+    grid.rowBegin = i.add(i.mul(firstRow, i.constant(plan.packedGroup())), grid.rowBegin);
+    Value isBehind = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, grid.rowBegin, grid.rowEnd);
+    tile::LeaveOp::create(b, isBehind);
+  }
   emitRanges(i, plan, grid);
   if (plan.problem.ragged && plan.schedule.splits > 1)
     emitSplits(b, plan, grid);

@@ -43,10 +43,11 @@ struct I32 {
 /// Packed row rho is query row rho / packedGroup; it sees key j iff
 ///     j < min(context, rho / packedGroup + diagonal)     diagonal = context - query_length + 1
 /// and, with a window W, j >= rho / packedGroup + diagonal - W. Of a ragged problem, context is the sequence's length,
-/// and j >= start.
+/// and j >= start. Rows and keys of packed tensors are counted through all sequences: those before this one are in rho
+/// and rowEnd, in j, context and start, and in diagonal, so that the formulas stay as they are.
 struct GridPosition {
   mlir::Value batch, queryHead, kvHead;
-  mlir::Value rowBegin, rowEnd;      ///< Packed rows of the CTA's tile; rowEnd is all rows of the head.
+  mlir::Value rowBegin, rowEnd;      ///< Packed rows of the CTA's tile; rowEnd is behind all of the head's.
   mlir::Value warp, split;
   mlir::Value splits;                ///< Parts of this row tile's keys: the grid's, or fewer of a short sequence's.
   mlir::Value context, diagonal, start;

@@ -47,7 +47,10 @@ Value Placement::view(tile::Tensor tensor) {
   bool ofKeys = tensor == tile::Tensor::K || tensor == tile::Tensor::V;
   auto type = tile::ViewType::get(b.getContext(), ofRows ? 1 : plan.problem.headDim, element,
                                   ofKeys ? plan.problem.pageSize : 0);
-  return tile::ViewOp::create(b, type, tensor, grid.batch, ofKeys ? grid.kvHead : grid.queryHead,
+  // Packed sequences are a batch of one.
+  bool isPacked = ofKeys ? plan.problem.packedKeys : plan.problem.packedQueries;
+  Value batch = isPacked ? I32{b}.constant(0) : grid.batch;
+  return tile::ViewOp::create(b, type, tensor, batch, ofKeys ? grid.kvHead : grid.queryHead,
                               /*shard=*/Value(), ofKeys ? 1 : plan.packedGroup());
 }
 

@@ -657,3 +657,63 @@ func.func @state_serving(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scal
 // CHECK: tile.view lse[
 // CHECK: tile.view tbar[
 // CHECK: tile.view vbar[
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Packed sequences: ring; rows and keys from the sequence's own on, row tiles behind its last row leave
+//===----------------------------------------------------------------------===//
+
+#prefill = #lla.problem<mode = prefill, batch = 3, query_heads = 4, kv_heads = 2, context = 1024, head_dim = 64, causal = true, packed_queries = true, packed_keys = true>
+#ring = #lla.schedule<load = ring, rows = 64, keys = 48, warps = 4, stages = 3>
+!rows = !lla.rows<bf16, dim = 64, group = 2, separate>
+!queries = tensor<?x?x4x64xbf16>
+!keys = tensor<?x?x2x64xbf16>
+
+func.func @ring_packed(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32, %lengths: tensor<?xi32>,
+    %starts: tensor<?xi32>, %cuq: tensor<?xi32>, %cuk: tensor<?xi32>) -> !queries
+    attributes {lla.problem = #prefill, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #ring} {
+  %0 = lla.online_init : <64, probe>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 2, separate>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale lengths %lengths starts %starts cu_seqlens_q %cuq
+    cu_seqlens_k %cuk causal range whole : <64, probe> rows !rows keys !keys values !keys -> <64, probe>
+  %3 = lla.online_finalize %2 : <64, probe> -> !queries
+  return %3 : !queries
+}
+
+// CHECK-LABEL: tile.kernel @ring_packed
+// CHECK: %[[MOST:.*]] = tile.argument "query_length"
+// CHECK: %[[TOTAL:.*]] = tile.argument "query_rows"
+// CHECK: %[[GIVEN:.*]] = tile.lookup "cu_seqlens_q"[%[[BATCH:.*]]] otherwise %[[ZERO:.*]]
+// CHECK: %[[BELOW:.*]] = arith.minsi %[[GIVEN]], %[[TOTAL]]
+// CHECK: %[[FIRST:.*]] = arith.maxsi %{{.*}}, %[[BELOW]]
+// CHECK: %[[AFTER:.*]] = arith.addi %[[BATCH]], %
+// CHECK: %[[NEXT:.*]] = tile.lookup "cu_seqlens_q"[%[[AFTER]]]
+// CHECK: %[[WITHIN:.*]] = arith.minsi %[[NEXT]], %[[TOTAL]]
+// CHECK: %[[END:.*]] = arith.maxsi %[[FIRST]], %[[WITHIN]]
+// CHECK: %[[ROWS:.*]] = arith.subi %[[END]], %[[FIRST]]
+// CHECK: %[[OWN:.*]] = arith.minsi %[[ROWS]], %[[MOST]]
+// CHECK: %[[ROWSEND:.*]] = arith.addi %[[FIRST]], %[[OWN]]
+// CHECK: tile.argument "key_rows"
+// CHECK: tile.lookup "cu_seqlens_k"[%[[BATCH]]]
+// CHECK: %[[FIRSTKEY:.*]] = arith.maxsi
+// CHECK: tile.lookup "cu_seqlens_k"[%[[AFTER]]]
+// CHECK: arith.subi %{{.*}}, %[[FIRSTKEY]]
+// CHECK: %[[KEYS:.*]] = arith.minsi
+// CHECK: tile.lookup "lengths"[%[[BATCH]]] otherwise %[[KEYS]]
+// CHECK: tile.lookup "starts"[%[[BATCH]]]
+// From here on rows and keys are counted through all sequences.
+// CHECK: %[[CONTEXT:.*]] = arith.addi %[[FIRSTKEY]], %
+// CHECK: %[[START:.*]] = arith.addi %[[FIRSTKEY]], %
+// CHECK: arith.subi %[[CONTEXT]], %[[ROWSEND]]
+// CHECK: %[[LAST:.*]] = arith.muli %[[ROWSEND]], %c2
+// CHECK: %[[BEFORE:.*]] = arith.muli %[[FIRST]], %c2
+// CHECK: %[[ROW:.*]] = arith.addi %[[BEFORE]], %
+// CHECK: %[[BEHIND:.*]] = arith.cmpi sge, %[[ROW]], %[[LAST]]
+// CHECK: tile.leave %[[BEHIND]]
+// CHECK: %[[Q:.*]] = tile.view q[%[[ZERO]], %{{.*}}] {group = 2 : i64}
+// CHECK: tile.copy %[[Q]][%[[ROW]]] :
+// CHECK: tile.view k[%[[ZERO]], %{{.*}}] :
+// CHECK: tile.copy {{.*}} from %{{.*}} until %{{.*}} : <64 x bf16> -> <48 x 64 x bf16>
+// CHECK: tile.view o[%[[ZERO]], %{{.*}}] {group = 2 : i64}
+// CHECK: tile.store %{{.*}}, %{{.*}} until %[[LAST]]

@@ -34,6 +34,11 @@ func.func private @small_scale() attributes {
 func.func private @serving() attributes {
   lla.problem = #lla.problem<context = 64, head_dim = 64, page_size = 16, ragged = true>}
 
+// CHECK-LABEL: func.func private @packed
+// CHECK-SAME: scale = 0.125, ragged = true, packed_queries = true, packed_keys = true>
+func.func private @packed() attributes {
+  lla.problem = #lla.problem<context = 64, head_dim = 64, packed_keys = true, packed_queries = true>}
+
 // CHECK-LABEL: func.func private @target
 // CHECK-SAME: #lla.target<arch = "sm_90a", multiprocessors = 132
 func.func private @target() attributes {

@@ -33,7 +33,7 @@ func.func @element_type(%q: tensor<1x4x2x64xi8>, %scale: f32) {
 
 func.func @C2_probe_shape(%q: tensor<1x4x2x64xbf16>, %r: tensor<1x1x2x64xbf16>, %k: tensor<1x9x2x64xbf16>, %scale: f32) {
   // expected-error @+1 {{C2: expected r of type 'tensor<1x4x2x64xbf16>', got 'tensor<1x1x2x64xbf16>'}}
-  %o = "lla.attention"(%q, %r, %k, %k, %scale) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 0, 0, 0>}>
+  %o = "lla.attention"(%q, %r, %k, %k, %scale) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 0, 0, 0, 0, 0>}>
     : (tensor<1x4x2x64xbf16>, tensor<1x1x2x64xbf16>, tensor<1x9x2x64xbf16>, tensor<1x9x2x64xbf16>, f32)
     -> tensor<1x4x2x64xbf16>
   return
@@ -61,7 +61,7 @@ func.func @C2_result_element(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x9x2x64xbf16
 
 func.func @C3_value_shape(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x9x2x64xbf16>, %v: tensor<1x9x1x64xbf16>, %scale: f32) {
   // expected-error @+1 {{C3: expected v of type 'tensor<1x9x2x64xbf16>', got 'tensor<1x9x1x64xbf16>'}}
-  %o = "lla.attention"(%q, %k, %v, %scale) <{operandSegmentSizes = array<i32: 1, 0, 1, 1, 1, 0, 0, 0>}>
+  %o = "lla.attention"(%q, %k, %v, %scale) <{operandSegmentSizes = array<i32: 1, 0, 1, 1, 1, 0, 0, 0, 0, 0>}>
     : (tensor<1x4x2x64xbf16>, tensor<1x9x2x64xbf16>, tensor<1x9x1x64xbf16>, f32) -> tensor<1x4x2x64xbf16>
   return
 }
@@ -235,9 +235,39 @@ func.func @C3_batch(%q: tensor<2x4x2x64xbf16>, %k: tensor<7x16x2x64xbf16>, %tabl
 
 // -----
 
+func.func @C10_without_lengths(%q: tensor<1x4x2x64xbf16>, %places: tensor<?xi32>, %scale: f32) {
+  // expected-error @+1 {{C10: expected lengths beside cu_seqlens}}
+  %o = lla.attention %q keys %q values %q scale %scale cu_seqlens_q %places
+    : tensor<1x4x2x64xbf16>, tensor<1x4x2x64xbf16> -> tensor<1x4x2x64xbf16>
+  return
+}
+
+// -----
+
+func.func @C10_packed_pages(%q: tensor<1x4x2x64xbf16>, %places: tensor<?xi32>, %table: tensor<?x?xi32>, %scale: f32) {
+  // expected-error @+1 {{C10: expected cu_seqlens_k or pages, got both}}
+  %o = lla.attention %q keys %q values %q scale %scale lengths %places starts %places cu_seqlens_k %places
+    pages %table of 16 : tensor<1x4x2x64xbf16>, tensor<1x4x2x64xbf16> -> tensor<1x4x2x64xbf16>
+  return
+}
+
+// -----
+
+// Packed rows are a batch of one.
+func.func @packed_batch(%q: tensor<1x40x2x64xbf16>, %k: tensor<3x16x2x64xbf16>, %places: tensor<?xi32>, %scale: f32) {
+  %0 = lla.attention %q keys %k values %k scale %scale lengths %places starts %places cu_seqlens_q %places
+    : tensor<1x40x2x64xbf16>, tensor<3x16x2x64xbf16> -> tensor<1x40x2x64xbf16>
+  // expected-error @+1 {{C3: expected dimension 0 of k to be that of q}}
+  %1 = lla.attention %q keys %k values %k scale %scale lengths %places starts %places
+    : tensor<1x40x2x64xbf16>, tensor<3x16x2x64xbf16> -> tensor<1x40x2x64xbf16>
+  return
+}
+
+// -----
+
 func.func @lengths_type(%q: tensor<1x4x2x64xbf16>, %lengths: tensor<?xi64>, %scale: f32) {
   // expected-error @+1 {{operand #4 must be i32 tensor of rank 1 and dynamic sizes, but got 'tensor<?xi64>'}}
-  %o = "lla.attention"(%q, %q, %q, %scale, %lengths, %lengths) <{operandSegmentSizes = array<i32: 1, 0, 1, 1, 1, 1, 1, 0>}>
+  %o = "lla.attention"(%q, %q, %q, %scale, %lengths, %lengths) <{operandSegmentSizes = array<i32: 1, 0, 1, 1, 1, 1, 1, 0, 0, 0>}>
     : (tensor<1x4x2x64xbf16>, tensor<1x4x2x64xbf16>, tensor<1x4x2x64xbf16>, f32, tensor<?xi64>, tensor<?xi64>)
     -> tensor<1x4x2x64xbf16>
   return
@@ -432,6 +462,16 @@ func.func @C8_update_starts_alone(%s: !lla.state<64>, %rows: !lla.rows<bf16, dim
     %k: tensor<1x4x2x64xbf16>, %starts: tensor<?xi32>, %scale: f32) {
   // expected-error @+1 {{C8: expected lengths and starts together}}
   %0 = lla.online_update %s rows %rows keys %k values %k scale %scale starts %starts range whole
+    : <64> rows !lla.rows<bf16, dim = 64, group = 1, none> keys tensor<1x4x2x64xbf16> values tensor<1x4x2x64xbf16> -> <64>
+  return
+}
+
+// -----
+
+func.func @C8_update_packed(%s: !lla.state<64>, %rows: !lla.rows<bf16, dim = 64, group = 1, none>,
+    %k: tensor<1x4x2x64xbf16>, %places: tensor<?xi32>, %scale: f32) {
+  // expected-error @+1 {{C8: expected lengths beside cu_seqlens}}
+  %0 = lla.online_update %s rows %rows keys %k values %k scale %scale cu_seqlens_k %places range whole
     : <64> rows !lla.rows<bf16, dim = 64, group = 1, none> keys tensor<1x4x2x64xbf16> values tensor<1x4x2x64xbf16> -> <64>
   return
 }

@@ -71,6 +71,23 @@ func.func @serving(%q: !queries, %k: !keys, %scale: f32, %s: !lla.state<128>, %l
   return
 }
 
+// Sequences one behind the other: query rows, keys, and both.
+// CHECK-LABEL: @packed_sequences
+// CHECK-SAME: %[[LENGTHS:[a-z0-9]+]]: tensor<?xi32>, %[[PLACES:[a-z0-9]+]]: tensor<?xi32>, %[[TABLE:[a-z0-9]+]]: tensor<?x?xi32>)
+// CHECK: lla.attention %{{.*}} lengths %[[LENGTHS]] starts %[[LENGTHS]] cu_seqlens_q %[[PLACES]] pages %[[TABLE]] of 64 causal :
+// CHECK: lla.attention %{{.*}} lengths %[[LENGTHS]] starts %[[LENGTHS]] cu_seqlens_k %[[PLACES]] :
+// CHECK: lla.online_update %{{.*}} lengths %[[LENGTHS]] starts %[[LENGTHS]] cu_seqlens_q %[[PLACES]] cu_seqlens_k %[[PLACES]] causal range whole : <128> queries
+func.func @packed_sequences(%q: !queries, %k: !keys, %scale: f32, %s: !lla.state<128>, %lengths: tensor<?xi32>,
+    %places: tensor<?xi32>, %table: tensor<?x?xi32>) {
+  %0 = lla.attention %q keys %k values %k scale %scale lengths %lengths starts %lengths cu_seqlens_q %places
+    pages %table of 64 causal : !queries, !keys -> !queries
+  %1 = lla.attention %q keys %k values %k scale %scale lengths %lengths starts %lengths cu_seqlens_k %places
+    : !queries, !keys -> !queries
+  %2 = lla.online_update %s queries %q keys %k values %k scale %scale lengths %lengths starts %lengths
+    cu_seqlens_q %places cu_seqlens_k %places causal range whole : <128> queries !queries keys !keys values !keys -> <128>
+  return
+}
+
 // The online form of a split, packed, peeled attention.
 // CHECK-LABEL: @online
 // CHECK-SAME: (%[[Q:.*]]: tensor<?x?x16x128xbf16>, %[[R:.*]]: tensor<?x?x16x128xbf16>, %[[K:.*]]: tensor<?x?x8x128xbf16>, %[[V:.*]]: tensor<?x?x8x128xbf16>, %[[SCALE:.*]]: f32)

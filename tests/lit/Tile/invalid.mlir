@@ -170,7 +170,7 @@ func.func @C6_load_rows_from(%v: !tile.view<64 x bf16>, %i: i32) {
 //===----------------------------------------------------------------------===//
 
 func.func @C1_lookup(%i: i32) {
-  // expected-error @+1 {{C1: expected lengths or starts, got page_table}}
+  // expected-error @+1 {{C1: expected lengths, starts, cu_seqlens_q or cu_seqlens_k, got page_table}}
   %0 = tile.lookup "page_table"[%i] otherwise %i
   return
 }

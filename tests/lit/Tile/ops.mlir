@@ -113,6 +113,10 @@ tile.kernel @serving attributes {warps = 4} {
   %length = tile.lookup "lengths"[%x] otherwise %most
   // CHECK: %[[START:.*]] = tile.lookup "starts"[%{{.*}}] otherwise %{{.*}}
   %start = tile.lookup "starts"[%x] otherwise %x
+  // CHECK: tile.lookup "cu_seqlens_q"[%{{.*}}] otherwise %{{.*}}
+  %place = tile.lookup "cu_seqlens_q"[%x] otherwise %x
+  // CHECK: tile.lookup "cu_seqlens_k"[%{{.*}}] otherwise %{{.*}}
+  %placeOfKeys = tile.lookup "cu_seqlens_k"[%x] otherwise %x
   %surplus = arith.cmpi sge, %x, %length : i32
   // CHECK: tile.leave %{{.*}}
   tile.leave %surplus

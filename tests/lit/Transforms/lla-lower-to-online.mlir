@@ -41,6 +41,17 @@ func.func @state(%q: tensor<?x?x4x64xf32>, %k: tensor<?x?x2x64xf32>, %v: tensor<
   return %o#0, %o#1, %o#2, %o#3 : tensor<?x?x4x64xf32>, tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x4x64xf32>
 }
 
+// Places in packed tensors are the update's.
+// CHECK-LABEL: func.func @packed
+// CHECK-SAME: %[[LENGTHS:[a-z0-9]+]]: tensor<?xi32>, %[[PLACES:[a-z0-9]+]]: tensor<?xi32>)
+// CHECK: lla.online_update %{{.*}} lengths %[[LENGTHS]] starts %[[LENGTHS]] cu_seqlens_q %[[PLACES]] cu_seqlens_k %[[PLACES]] range whole :
+func.func @packed(%q: tensor<?x?x4x64xf32>, %k: tensor<?x?x2x64xf32>, %scale: f32, %lengths: tensor<?xi32>,
+    %places: tensor<?xi32>) -> tensor<?x?x4x64xf32> {
+  %o = lla.attention %q keys %k values %k scale %scale lengths %lengths starts %lengths cu_seqlens_q %places
+    cu_seqlens_k %places : tensor<?x?x4x64xf32>, tensor<?x?x2x64xf32> -> tensor<?x?x4x64xf32>
+  return %o : tensor<?x?x4x64xf32>
+}
+
 // Lengths, starts and pages are the update's.
 // CHECK-LABEL: func.func @serving
 // CHECK-SAME: %[[LENGTHS:[a-z0-9]+]]: tensor<?xi32>, %[[STARTS:[a-z0-9]+]]: tensor<?xi32>, %[[TABLE:[a-z0-9]+]]: tensor<?x?xi32>)

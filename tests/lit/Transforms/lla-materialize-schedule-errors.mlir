@@ -98,6 +98,17 @@ func.func @other_lengths(%q: tensor<?x?x1x64xbf16>, %scale: f32) -> tensor<?x?x1
 
 // -----
 
+#problem = #lla.problem<mode = prefill, probe = none, context = 2048, head_dim = 64, packed_queries = true>
+func.func @other_places(%q: tensor<?x?x1x64xbf16>, %places: tensor<?xi32>, %scale: f32) -> tensor<?x?x1x64xbf16>
+    attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">} {
+  // expected-error @+1 {{disagrees with lla.problem}}
+  %o = lla.attention %q keys %q values %q scale %scale lengths %places starts %places cu_seqlens_k %places
+    : tensor<?x?x1x64xbf16>, tensor<?x?x1x64xbf16> -> tensor<?x?x1x64xbf16>
+  return %o : tensor<?x?x1x64xbf16>
+}
+
+// -----
+
 #problem = #lla.problem<mode = prefill, probe = none, context = 2048, head_dim = 64, page_size = 16>
 func.func @other_pages(%q: tensor<?x?x1x64xbf16>, %table: tensor<?x?xi32>, %scale: f32) -> tensor<?x?x1x64xbf16>
     attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">} {
