@@ -62,7 +62,9 @@ llvm::Error Executor::fillSequences(const Problem &problem, const AttentionTenso
   SequenceNumbers numbers = makeSequences(problem, kind, seed);
   for (auto [view, from] : {std::pair{&tensors.lengths, &numbers.lengths},
                             {&tensors.starts, &numbers.starts},
-                            {&tensors.pageTable, &numbers.pages}})
+                            {&tensors.pageTable, &numbers.pages},
+                            {&tensors.cuSeqlensQ, &numbers.cuSeqlensQ},
+                            {&tensors.cuSeqlensK, &numbers.cuSeqlensK}})
     if (view->data)
       if (llvm::Error error = copyIn(const_cast<int32_t *>(view->data), from->data(), view->spanBytes(), nullptr))
         return error;
@@ -91,7 +93,7 @@ llvm::Expected<ErrorFigures> Executor::compare(const Problem &problem, const Att
       return error;
     view.data = copy.data();
   }
-  return compareWithReference(problem, copies, sampleRows(problem, rows, seed));
+  return compareWithReference(problem, copies, sampleRows(problem, rows, seed, sequencesOf(copies)));
 }
 
 Launch makeLaunch(const LoadedKernel &kernel, const Problem &problem, const AttentionTensors &tensors, void *workspace,

@@ -1,7 +1,8 @@
-//===- IndexView.cpp - lengths, starts and page tables of a call ----------===//
+//===- IndexView.cpp - lengths, places and page tables of a call ----------===//
 
 #include "runtime/RuntimeError.h"
 #include "runtime/TensorView.h"
+#include "llvm/ADT/STLExtras.h"
 #include <algorithm>
 #include <fmt/format.h>
 #include <limits>
@@ -9,9 +10,24 @@
 namespace lla {
 namespace {
 
-constexpr NamedIndices indexNames[] = {{"lengths", &AttentionTensors::lengths},
-                                       {"starts", &AttentionTensors::starts},
-                                       {"page_table", &AttentionTensors::pageTable}};
+constexpr NamedIndices placesOfQueries = {"cu_seqlens_q", &AttentionTensors::cuSeqlensQ},
+                       placesOfKeys = {"cu_seqlens_k", &AttentionTensors::cuSeqlensK},
+                       lengths = {"lengths", &AttentionTensors::lengths},
+                       starts = {"starts", &AttentionTensors::starts},
+                       pageTable = {"page_table", &AttentionTensors::pageTable};
+constexpr NamedIndices indexNames[] = {placesOfQueries, placesOfKeys, lengths, starts, pageTable};
+/// What problems have is a part of one of these: keys are packed or paged.
+constexpr NamedIndices namesOfPaged[] = {placesOfQueries, lengths, starts, pageTable};
+constexpr NamedIndices namesOfPacked[] = {placesOfQueries, lengths, starts, placesOfKeys};
+
+bool isPlaces(const NamedIndices &indices) {
+  return indices.member == placesOfQueries.member || indices.member == placesOfKeys.member;
+}
+
+/// What a problem must be to have these.
+const char *kindOf(const NamedIndices &indices) {
+  return isPlaces(indices) ? "packed" : indices.member == pageTable.member ? "paged" : "ragged";
+}
 
 llvm::Error usage(std::string text) { return failure(FailureKind::Usage, std::move(text)); }
 
@@ -28,13 +44,14 @@ bool isAddressable(const IndexView &view) {
 }
 
 llvm::Error checkSizes(const Problem &problem, const NamedIndices &indices, const IndexView &view) {
-  bool isTable = indices.member == &AttentionTensors::pageTable;
+  bool isTable = indices.member == pageTable.member;
+  int64_t sequences = problem.batch + isPlaces(indices);
   auto fits = [&](int64_t number) { return isTable ? number >= 0 : number == 1; };
   auto error = [&](const char *field, auto expected, int64_t got) {
     return usage(fmt::format("{}.{}: expected {}, got {}", indices.name, field, expected, got));
   };
-  if (view.sequences != problem.batch)
-    return error("sequences", problem.batch, view.sequences);
+  if (view.sequences != sequences)
+    return error("sequences", sequences, view.sequences);
   if (!fits(view.each))
     return error("each", isTable ? ">= 0" : "1", view.each);
   if (view.sequences > 1 && !fits(view.stride))
@@ -53,12 +70,18 @@ int64_t IndexView::spanBytes() const {
 }
 
 llvm::ArrayRef<NamedIndices> indicesOf(const Problem &problem) {
-  return llvm::ArrayRef(indexNames).drop_front(problem.ragged ? 0 : 2).drop_back(problem.pageSize ? 0 : 1);
+  auto names = llvm::ArrayRef(problem.packedKeys ? namesOfPacked : namesOfPaged);
+  return names.drop_front(problem.packedQueries ? 0 : problem.ragged ? 1 : 3)
+      .drop_back(problem.packedKeys || problem.pageSize ? 0 : 1);
 }
 
 void setDenseIndices(const Problem &problem, AttentionTensors &tensors) {
   if (problem.ragged)
     tensors.lengths.sequences = tensors.starts.sequences = problem.batch;
+  if (problem.packedQueries)
+    tensors.cuSeqlensQ.sequences = problem.batch + 1;
+  if (problem.packedKeys)
+    tensors.cuSeqlensK.sequences = problem.batch + 1;
   if (problem.pageSize) {
     int64_t pagesEach = (problem.context + problem.pageSize - 1) / problem.pageSize;
     tensors.pageTable = {nullptr, problem.batch, pagesEach, pagesEach};
@@ -70,7 +93,17 @@ Sequences sequencesOf(const AttentionTensors &tensors) {
     return view.data ? llvm::ArrayRef<int32_t>(view.data, view.spanBytes() / sizeof(int32_t))
                      : llvm::ArrayRef<int32_t>();
   };
-  return {numbers(tensors.lengths), numbers(tensors.starts), numbers(tensors.pageTable), tensors.pageTable.stride};
+  return {numbers(tensors.lengths),    numbers(tensors.starts),     numbers(tensors.pageTable),
+          tensors.pageTable.stride,    numbers(tensors.cuSeqlensQ), numbers(tensors.cuSeqlensK),
+          /*queryRows=*/tensors.q.sizes[1], /*keyRows=*/tensors.k.sizes[1]};
+}
+
+llvm::Expected<int64_t> packedBatch(const Problem &planned, const AttentionTensors &tensors) {
+  int64_t numbers = tensors.cuSeqlensQ.sequences;
+  if (numbers < 1 || numbers > planned.batch + 1)
+    return usage(fmt::format("{}.sequences: expected 1..{}, a number more than sequences, got {}",
+                             placesOfQueries.name, planned.batch + 1, numbers));
+  return numbers - 1;
 }
 
 llvm::Error checkIndexSizes(const Problem &problem, const AttentionTensors &tensors) {
@@ -78,10 +111,10 @@ llvm::Error checkIndexSizes(const Problem &problem, const AttentionTensors &tens
     const IndexView &view = tensors.*indices.member;
     if (!view.data)
       continue;
-    bool isTable = indices.member == &AttentionTensors::pageTable;
-    if (isTable ? problem.pageSize == 0 : !problem.ragged)
+    auto isThis = [&](const NamedIndices &one) { return one.member == indices.member; };
+    if (llvm::none_of(indicesOf(problem), isThis))
       return usage(fmt::format("{}: expected null for a problem that is not {}, got an address", indices.name,
-                               isTable ? "paged" : "ragged"));
+                               kindOf(indices)));
     if (llvm::Error error = checkSizes(problem, indices, view))
       return error;
   }
@@ -92,6 +125,10 @@ llvm::Error checkIndexAddresses(const Problem &problem, const AttentionTensors &
                                 int64_t workspaceBytes) {
   if (problem.pageSize && !tensors.pageTable.data && problem.batch * problem.context > 0)
     return usage("page_table.data: expected an address, got null");
+  for (auto [indices, isNeeded] :
+       {std::pair{&placesOfQueries, problem.packedQueries}, {&placesOfKeys, problem.packedKeys}})
+    if (isNeeded && problem.batch > 0 && !(tensors.*indices->member).data)
+      return usage(fmt::format("{}.data: expected an address, got null", indices->name));
   for (const NamedIndices &indices : indicesOf(problem)) {
     const IndexView &view = tensors.*indices.member;
     if (!view.data)

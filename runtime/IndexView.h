@@ -1,4 +1,4 @@
-//===- IndexView.h - lengths, starts and page tables of a call ------------===//
+//===- IndexView.h - lengths, places and page tables of a call ------------===//
 //
 // Arrays of int32 in the memory of the device, which the host never reads: kernels
 // clamp what is out of range (Sequences.h).
@@ -14,7 +14,7 @@ namespace lla {
 
 struct AttentionTensors;
 
-/// Numbers of each sequence.
+/// Numbers of each sequence; cu_seqlens have those of one more.
 struct IndexView {
   const int32_t *data = nullptr; ///< Null: not given.
   int64_t sequences = 0;
@@ -30,7 +30,7 @@ struct NamedIndices {
   const char *name;
   IndexView AttentionTensors::*member;
 };
-/// What a call of `problem` may be given: lengths and starts if ragged, a page table if paged.
+/// What a call of `problem` may be given: lengths and starts if ragged, cu_seqlens if packed, a page table if paged.
 llvm::ArrayRef<NamedIndices> indicesOf(const Problem &problem);
 
 /// Index views for `problem`, dense, without data, into `tensors`.
@@ -39,12 +39,15 @@ void setDenseIndices(const Problem &problem, AttentionTensors &tensors);
 /// The numbers of a call whose index views are in host memory.
 Sequences sequencesOf(const AttentionTensors &tensors);
 
+/// The sequences that the cu_seqlens_q of a call have room for, at most those planned. Never allocates on success.
+llvm::Expected<int64_t> packedBatch(const Problem &planned, const AttentionTensors &tensors);
+
 /// Sizes and strides of those given, of a call that solves `problem`; others must not be given. Never allocates on
 /// success.
 llvm::Error checkIndexSizes(const Problem &problem, const AttentionTensors &tensors);
 
-/// Addresses of those given, apart from every output and the workspace; a paged problem needs its page table. Never
-/// allocates on success.
+/// Addresses of those given, apart from every output and the workspace; a packed problem needs its cu_seqlens, a paged
+/// one its page table. Never allocates on success.
 llvm::Error checkIndexAddresses(const Problem &problem, const AttentionTensors &tensors, const void *workspace,
                                 int64_t workspaceBytes);
 

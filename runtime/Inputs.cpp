@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 namespace lla {
 namespace {
@@ -64,6 +65,41 @@ void fillLengths(const Problem &problem, SequenceKind kind, Generator &generator
   }
 }
 
+/// Sequences of these sizes one behind the other in a tensor of `total` rows, with up to `gap` rows before the first.
+std::vector<int32_t> placesOf(const std::vector<int64_t> &sizes, int64_t total, int64_t gap, Generator &generator) {
+  int64_t place = std::min(gap, total - std::accumulate(sizes.begin(), sizes.end(), int64_t(0)));
+  place = place > 0 ? generator.below(place + 1) : 0;
+  std::vector<int32_t> places = {static_cast<int32_t>(place)};
+  for (int64_t size : sizes)
+    places.push_back(static_cast<int32_t>(place += size));
+  return places;
+}
+
+/// Lengths are known.
+void fillPlaces(const Problem &problem, SequenceKind kind, Generator &generator, SequenceNumbers &numbers) {
+  constexpr int64_t oneInSoMany = 8, gap = 5;
+  std::vector<int64_t> rows, keys;
+  for (int64_t sequence = 0; sequence < problem.batch; ++sequence) {
+    int64_t length = numbers.lengths[sequence];
+    if (kind == SequenceKind::Busy) {
+      rows.push_back(std::max<int64_t>(length * problem.queryLength / problem.context, 1));
+      keys.push_back(length);
+    } else {
+      rows.push_back(generator.below(oneInSoMany) == 0 ? 0 : generator.below(problem.queryLength + 1));
+      keys.push_back(sequence % 2 ? length : length + generator.below(problem.context - length + 1));
+    }
+  }
+  int64_t before = kind == SequenceKind::Busy ? 0 : gap;
+  if (problem.packedQueries) {
+    numbers.queryRows = problem.batch * problem.queryLength;
+    numbers.cuSeqlensQ = placesOf(rows, numbers.queryRows, before, generator);
+  }
+  if (problem.packedKeys) {
+    numbers.keyRows = problem.batch * problem.context;
+    numbers.cuSeqlensK = placesOf(keys, numbers.keyRows, before, generator);
+  }
+}
+
 void fillPages(const Problem &problem, Generator &generator, SequenceNumbers &numbers) {
   numbers.pagesEach = (problem.context + problem.pageSize - 1) / problem.pageSize;
   int64_t total = problem.batch * numbers.pagesEach;
@@ -87,6 +123,8 @@ SequenceNumbers makeSequences(const Problem &problem, SequenceKind kind, uint64_
   SequenceNumbers numbers;
   if (problem.ragged)
     fillLengths(problem, kind, generator, numbers);
+  if (problem.packedQueries || problem.packedKeys)
+    fillPlaces(problem, kind, generator, numbers);
   if (problem.pageSize)
     fillPages(problem, generator, numbers);
   return numbers;

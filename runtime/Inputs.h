@@ -6,8 +6,8 @@
 // has a generator of its own, so the values depend on (seed, tensor, row index)
 // only, not on layout or on who fills in which order.
 //
-// Lengths, starts and page tables are of two kinds: one that looks for mistakes,
-// and one to take times with.
+// Lengths, starts, places in packed tensors and page tables are of two kinds: one
+// that looks for mistakes, and one to take times with.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_RUNTIME_INPUTS_H
@@ -38,19 +38,25 @@ void *rowAddress(const TensorView &view, int64_t row);
 void fillInputRow(const TensorView &view, InputTensor which, uint64_t seed, int64_t row);
 
 enum class SequenceKind {
-  Any, ///< Lengths in 0..context, one in eight 0; every other sequence starts anywhere within its length.
-  Busy ///< Lengths in 1..context, all starts 0.
+  /// Lengths in 0..context, one in eight 0; every other sequence starts anywhere within its length. Packed: as many rows,
+  /// of 0..query_length; every other sequence has keys beyond its length; the first begins where it may.
+  Any,
+  /// Lengths in 1..context, all starts 0. Packed: rows in proportion, nothing between sequences.
+  Busy
 };
 
-/// Numbers of a ragged or paged call; those that the problem has no use for are empty.
+/// Numbers of a ragged, packed or paged call; those that the problem has no use for are empty.
 struct SequenceNumbers {
-  std::vector<int32_t> lengths, starts, pages;
+  std::vector<int32_t> lengths, starts, pages, cuSeqlensQ, cuSeqlensK;
   int64_t pagesEach = 0;
-  Sequences view() const { return {lengths, starts, pages, pagesEach}; }
+  int64_t queryRows = 0, keyRows = 0; ///< Of packed tensors.
+  Sequences view() const {
+    return {lengths, starts, pages, pagesEach, cuSeqlensQ, cuSeqlensK, queryRows, keyRows};
+  }
 };
 
 /// For dense tensors (denseTensors): each page belongs to one sequence, in random order. Entries of pages that a
-/// sequence does not have are -1.
+/// sequence does not have are -1; rows of packed tensors behind the last sequence are nobody's.
 SequenceNumbers makeSequences(const Problem &problem, SequenceKind kind, uint64_t seed);
 
 /// Reads or writes one row of host memory as doubles (writing rounds to nearest even).

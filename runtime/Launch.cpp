@@ -60,6 +60,8 @@ LaunchRecord makeLaunchRecord(const Schedule &schedule, const Resources &planned
   arguments.starts = const_cast<int32_t *>(tensors.starts.data);
   arguments.page_table = const_cast<int32_t *>(tensors.pageTable.data);
   arguments.page_table_stride = tensors.pageTable.stride;
+  arguments.cu_seqlens_q = const_cast<int32_t *>(tensors.cuSeqlensQ.data);
+  arguments.cu_seqlens_k = const_cast<int32_t *>(tensors.cuSeqlensK.data);
   arguments.workspace = costs.workspaceBytes ? workspace : nullptr;
   // The plan's offset, not this call's: else one call's partials would lie on another's counters.
   arguments.partials_offset = counterBytes(planned);
@@ -72,6 +74,8 @@ LaunchRecord makeLaunchRecord(const Schedule &schedule, const Resources &planned
   arguments.splits = static_cast<int32_t>(costs.grid.y);
   arguments.split_tiles = static_cast<int32_t>(schedule.splitTiles * costs.keyWarps);
   arguments.pages = static_cast<int32_t>(problem.pageSize ? tensors.k.sizes[0] : 0);
+  arguments.query_rows = static_cast<int32_t>(problem.packedQueries ? tensors.q.sizes[1] : 0);
+  arguments.key_rows = static_cast<int32_t>(problem.packedKeys ? tensors.k.sizes[1] : 0);
   arguments.scale_log2 = static_cast<float>(problem.effectiveScale() * std::numbers::log2e);
   return launch;
 }

@@ -34,6 +34,11 @@ RowIndex indexOf(const Problem &problem, int64_t row) {
           row % problem.queryHeads};
 }
 
+/// Number of the row over (batch, row, head) of q, r and the outputs.
+int64_t rowOfViews(const Problem &problem, const Sequences &sequences, RowIndex index) {
+  return (sequences.queries(problem, index.sequence).begin + index.position) * problem.queryHeads + index.head;
+}
+
 /// Keys (or values) [range) of one KV head as dense doubles.
 std::vector<double> gather(const Problem &problem, const Sequences &sequences, const TensorView &view, int64_t sequence,
                            KeyRange range, int64_t kvHead) {
@@ -55,6 +60,7 @@ Problem problemOfRow(const Problem &problem, KeyRange range) {
   single.window = 0;
   single.ragged = false;
   single.pageSize = 0;
+  single.packedQueries = single.packedKeys = false;
   single.scale = problem.effectiveScale();
   return single;
 }
@@ -89,15 +95,17 @@ Expectation expectationOf(const Problem &problem, const AttentionTensors &tensor
   RowIndex index = indexOf(problem, row);
   int64_t dims = problem.headDim;
   Sequences sequences = sequencesOf(tensors);
-  KeyRange range = visibleKeys(problem, index.position, sequences.keys(problem, index.sequence));
+  KeyRange range = visibleKeys(problem, index.position, sequences.keys(problem, index.sequence),
+                               sequences.queries(problem, index.sequence).count());
+  int64_t place = rowOfViews(problem, sequences, index);
   Expectation expectation{
       {std::vector<double>(dims), {-std::numeric_limits<double>::infinity(), 0, std::vector<double>(dims)}},
       std::vector<double>(dims)};
   if (range.begin < range.end) {
     std::vector<double> q(dims), r(problem.hasProbe() ? dims : 0);
-    readRow(tensors.q, row, q.data());
+    readRow(tensors.q, place, q.data());
     if (problem.hasProbe())
-      readRow(tensors.r, row, r.data());
+      readRow(tensors.r, place, r.data());
     int64_t kvHead = index.head / problem.group();
     std::vector<double> k = gather(problem, sequences, tensors.k, index.sequence, range, kvHead);
     std::vector<double> v = gather(problem, sequences, tensors.v, index.sequence, range, kvHead);
@@ -131,10 +139,11 @@ RowErrors compareRow(const Problem &problem, const AttentionTensors &tensors, in
       problem.isMerge() ? expectationOfMerge(problem, tensors, row) : expectationOf(problem, tensors, row);
   const std::vector<double> &expected = exact.o;
   std::vector<double> actual(problem.headDim);
-  readRow(tensors.o, row, actual.data());
+  int64_t place = rowOfViews(problem, sequencesOf(tensors), indexOf(problem, row));
+  readRow(tensors.o, place, actual.data());
   RowErrors errors;
   if (problem.state)
-    compareState(problem, tensors, row, exact.state, errors);
+    compareState(problem, tensors, place, exact.state, errors);
   for (int64_t i = 0; i < problem.headDim; ++i) {
     double difference = std::abs(actual[i] - expected[i]);
     double straightforward = std::abs(roundTo(problem.outputType(), baseline[i]) - expected[i]);
@@ -178,22 +187,31 @@ void inSequence(int64_t count, llvm::function_ref<void(int64_t)> body) {
     body(i);
 }
 
-std::vector<int64_t> sampleRows(const Problem &problem, int64_t rows, uint64_t seed) {
-  int64_t all = problem.batch * problem.queryLength * problem.queryHeads;
+std::vector<int64_t> sampleRows(const Problem &problem, int64_t rows, uint64_t seed, const Sequences &sequences) {
+  std::vector<int64_t> before = {0}; // Rows of the sequences before each, and of all.
+  for (int64_t sequence = 0; sequence < problem.batch; ++sequence)
+    before.push_back(before.back() + sequences.queries(problem, sequence).count());
+  int64_t count = before.back(), all = count * problem.queryHeads;
+  // The sequence of one of the rows that there are.
+  auto sequenceOf = [&](int64_t row) { return std::upper_bound(before.begin(), before.end(), row) - before.begin() - 1; };
+  auto numberOf = [&](int64_t row, int64_t head) {
+    int64_t sequence = sequenceOf(row);
+    return (sequence * problem.queryLength + row - before[sequence]) * problem.queryHeads + head;
+  };
+  auto numberAt = [&](int64_t index) { return numberOf(index / problem.queryHeads, index % problem.queryHeads); };
   std::vector<int64_t> chosen;
   if (rows <= 0 || rows >= all) {
     chosen.resize(all);
-    for (int64_t row = 0; row < all; ++row)
-      chosen[row] = row;
+    for (int64_t index = 0; index < all; ++index)
+      chosen[index] = numberAt(index);
     return chosen;
   }
-  for (int64_t sequence : {int64_t(0), problem.batch - 1})
-    for (int64_t position : {int64_t(0), problem.queryLength - 1})
-      for (int64_t head : {int64_t(0), problem.queryHeads - 1})
-        chosen.push_back((sequence * problem.queryLength + position) * problem.queryHeads + head);
+  for (int64_t row : {int64_t(0), before[sequenceOf(0) + 1] - 1, before[sequenceOf(count - 1)], count - 1})
+    for (int64_t head : {int64_t(0), problem.queryHeads - 1})
+      chosen.push_back(numberOf(row, head));
   std::mt19937_64 random(seed);
   while (static_cast<int64_t>(chosen.size()) < rows)
-    chosen.push_back(static_cast<int64_t>(random() % static_cast<uint64_t>(all)));
+    chosen.push_back(numberAt(static_cast<int64_t>(random() % static_cast<uint64_t>(all))));
   chosen.resize(rows);
   std::sort(chosen.begin(), chosen.end());
   chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
@@ -228,7 +246,7 @@ ErrorFigures compareWithReference(const Problem &problem, const AttentionTensors
   figures.tbar = total.tbar.difference / std::max(total.tbar.reference, 1.0);
   figures.vbar = ratio(total.vbar.difference, total.vbar.reference);
   figures.rows = rows.size();
-  figures.allRows = figures.rows == problem.batch * problem.queryLength * problem.queryHeads;
+  figures.allRows = figures.rows == sequencesOf(tensors).queryCount(problem) * problem.queryHeads;
   figures.oracle = "host reference";
   return figures;
 }

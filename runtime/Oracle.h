@@ -17,11 +17,11 @@ namespace lla {
 using ParallelFor = llvm::function_ref<void(int64_t count, llvm::function_ref<void(int64_t)> body)>;
 void inSequence(int64_t count, llvm::function_ref<void(int64_t)> body);
 
-/// Numbers of up to `rows` rows (0: all) over (sequence, row, head), ascending: the corners of the problem, then
-/// random ones from `seed`.
-std::vector<int64_t> sampleRows(const Problem &problem, int64_t rows, uint64_t seed);
+/// Numbers of up to `rows` rows (0: all) over (sequence, row < query length, head), ascending: the corners of the problem,
+/// then random ones from `seed`. Of packed queries, rows that `sequences` have.
+std::vector<int64_t> sampleRows(const Problem &problem, int64_t rows, uint64_t seed, const Sequences &sequences = {});
 
-/// Compares rows of the outputs; all tensors in host memory.
+/// Compares rows of the outputs, which there are; all tensors in host memory.
 ErrorFigures compareWithReference(const Problem &problem, const AttentionTensors &tensors, llvm::ArrayRef<int64_t> rows,
                                   ParallelFor parallel = inSequence);
 

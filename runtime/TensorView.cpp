@@ -305,12 +305,54 @@ llvm::Error checkPool(NamedView tensor, const Problem &planned) {
   return checkShape(tensor, anyPages, planned.pageSize, planned.kvHeads);
 }
 
+/// A packed tensor is a batch of one; 32 bits count its rows, of `together` heads each, and those of a tile behind them.
+llvm::Error checkPacked(NamedView tensor, const Problem &planned, int64_t heads, int64_t together) {
+  if (llvm::Error error = checkSize(tensor, 0, 1, /*upTo=*/false))
+    return error;
+  constexpr int64_t tile = 4096, most = std::numeric_limits<int32_t>::max() - tile;
+  return checkShape(tensor, planned, most / together, heads);
+}
+
+/// Batch and query length of a call, by its q.
+llvm::Error readQueries(const Problem &planned, const AttentionTensors &tensors, Problem &actual) {
+  NamedView q{"q", &tensors.q};
+  actual.batch = tensors.q.sizes[0];
+  actual.queryLength = tensors.q.sizes[1];
+  if (!planned.packedQueries)
+    return checkShape(q, planned, planned.queryLength, planned.queryHeads);
+  if (llvm::Error error = checkPacked(q, planned, planned.queryHeads, planned.group()))
+    return error;
+  llvm::Expected<int64_t> batch = packedBatch(planned, tensors);
+  if (!batch)
+    return batch.takeError();
+  actual.batch = *batch;
+  actual.queryLength = std::min(planned.queryLength, actual.queryLength);
+  return llvm::Error::success();
+}
+
 /// Keys that a paged call can have.
 int64_t contextOf(const Problem &planned, const AttentionTensors &tensors) {
   if (tensors.k.sizes[0] == 0)
     return 0;
   int64_t pages = tensors.pageTable.each;
   return pages > planned.context / planned.pageSize ? planned.context : pages * planned.pageSize;
+}
+
+/// Context of a call, by its k; the batch is known.
+llvm::Error readKeys(const Problem &planned, const AttentionTensors &tensors, Problem &actual) {
+  NamedView k{"k", &tensors.k};
+  if (planned.pageSize) {
+    actual.context = contextOf(planned, tensors);
+    return checkPool(k, planned);
+  }
+  actual.context = tensors.k.sizes[1];
+  if (planned.packedKeys) {
+    actual.context = std::min(planned.context, actual.context);
+    return checkPacked(k, planned, planned.kvHeads, 1);
+  }
+  if (llvm::Error error = checkShape(k, planned, planned.context, planned.kvHeads))
+    return error;
+  return checkSize(k, 0, actual.batch, /*upTo=*/false);
 }
 
 } // namespace
@@ -358,7 +400,10 @@ TensorView denseView(void *data, ElementType dtype, std::array<int64_t, 4> sizes
 
 AttentionTensors denseTensors(const Problem &problem) {
   auto ofQueries = [&](ElementType dtype, int64_t dim) {
-    return denseView(nullptr, dtype, {problem.batch, problem.queryLength, problem.queryHeads, dim}, problem.layout);
+    std::array<int64_t, 4> sizes = {problem.batch, problem.queryLength, problem.queryHeads, dim};
+    if (problem.packedQueries)
+      sizes = {1, problem.batch * problem.queryLength, problem.queryHeads, dim};
+    return denseView(nullptr, dtype, sizes, problem.layout);
   };
   AttentionTensors tensors;
   tensors.o = ofQueries(problem.outputType(), problem.headDim);
@@ -383,6 +428,10 @@ AttentionTensors denseTensors(const Problem &problem) {
     keySizes[0] = problem.batch * tensors.pageTable.each;
     keySizes[1] = problem.pageSize;
   }
+  if (problem.packedKeys) {
+    keySizes[0] = 1;
+    keySizes[1] = problem.batch * problem.context;
+  }
   tensors.k = tensors.v = denseView(nullptr, problem.dtype, keySizes, problem.layout);
   if (problem.hasProbe())
     tensors.r = tensors.q;
@@ -404,24 +453,13 @@ llvm::Expected<Problem> problemOf(const Problem &planned, const AttentionTensors
   if (planned.isMerge())
     return problemOfMerge(planned, tensors);
   NamedView q{"q", &tensors.q}, k{"k", &tensors.k};
-  if (llvm::Error error = checkShape(q, planned, planned.queryLength, planned.queryHeads))
-    return error;
   Problem actual = planned;
-  actual.batch = tensors.q.sizes[0];
-  actual.queryLength = tensors.q.sizes[1];
+  if (llvm::Error error = readQueries(planned, tensors, actual))
+    return error;
   if (llvm::Error error = checkIndexSizes(actual, tensors))
     return error;
-  if (planned.pageSize) {
-    actual.context = contextOf(planned, tensors);
-    if (llvm::Error error = checkPool(k, planned))
-      return error;
-  } else {
-    actual.context = tensors.k.sizes[1];
-    if (llvm::Error error = checkShape(k, planned, planned.context, planned.kvHeads))
-      return error;
-    if (llvm::Error error = checkSize(k, 0, actual.batch, /*upTo=*/false))
-      return error;
-  }
+  if (llvm::Error error = readKeys(planned, tensors, actual))
+    return error;
   if (planned.hasProbe())
     if (llvm::Error error = checkSameSizes({"r", &tensors.r}, q))
       return error;

@@ -37,8 +37,9 @@ TensorView shardOf(const TensorView &view, int64_t shard);
 TensorView denseView(void *data, ElementType dtype, std::array<int64_t, 4> sizes, Layout layout);
 
 /// What one call reads and writes; what the problem does not have (inputsOf, outputsOf) is ignored. lse and tbar are
-/// (batch, row, head, 1), in fp32 as vbar; the parts of a merge are the fp32 results of its shards. k and v of a paged
-/// problem are pools, seen as (page, row, head, dim).
+/// (batch, row, head, 1), in fp32 as vbar; the parts of a merge are the fp32 results of its shards. Packed queries and
+/// what is written for them are a batch of one, (1, rows of all sequences, head, dim), and so are packed keys and values.
+/// k and v of a paged problem are pools, seen as (page, row, head, dim).
 struct AttentionTensors {
   TensorView q, r, k, v, o;
   TensorView lse, tbar, vbar;
@@ -46,6 +47,8 @@ struct AttentionTensors {
   IndexView lengths = {};   ///< Ragged: keys of each sequence; not given: all of the context.
   IndexView starts = {};    ///< Ragged: first valid key of each; not given: 0.
   IndexView pageTable = {}; ///< Paged: the pages of each sequence, in order.
+  IndexView cuSeqlensQ = {}; ///< Packed queries: the first row of each sequence, and of one more.
+  IndexView cuSeqlensK = {}; ///< Packed keys: likewise.
 };
 
 /// A tensor of a call by its name.
@@ -59,13 +62,14 @@ llvm::ArrayRef<NamedTensor> inputsOf(const Problem &problem);
 llvm::ArrayRef<NamedTensor> outputsOf(const Problem &problem);
 
 /// Dense views of a problem's tensors in its layout, without data; those that it does not have are empty. Pages are
-/// as many as `batch` sequences of `context` keys take.
+/// as many as `batch` sequences of `context` keys take, rows of packed tensors as many as full sequences have.
 AttentionTensors denseTensors(const Problem &problem);
 
 /// The problem that a call on `tensors` solves: `planned` with the batch, query length and context (or shards) of
 /// the tensors, each at most the planned one (0 is legal). The context of a paged call is the planned one, or what the
-/// page table has numbers for if that is less. Everything else must agree. Fails naming the tensor and the size.
-/// Never allocates on success.
+/// page table has numbers for if that is less. Packed queries have a batch by their cu_seqlens_q; their query length is
+/// the planned one, or all of their rows if those are fewer, and so is the context of packed keys. Everything else must
+/// agree. Fails naming the tensor and the size. Never allocates on success.
 llvm::Expected<Problem> problemOf(const Problem &planned, const AttentionTensors &tensors);
 
 /// Addresses of what `problemOf` accepted: non-null (lengths and starts may be), last stride 1, aligned (16 bytes for

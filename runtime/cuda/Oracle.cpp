@@ -53,6 +53,10 @@ oracle::Attention attentionOf(const Problem &problem, const AttentionTensors &te
   attention.pageTable = tensors.pageTable.data;
   attention.pageTableStride = tensors.pageTable.stride;
   attention.pageSize = problem.pageSize;
+  attention.cuSeqlensQ = tensors.cuSeqlensQ.data;
+  attention.cuSeqlensK = tensors.cuSeqlensK.data;
+  attention.queryRows = tensors.q.sizes[1];
+  attention.keyRows = tensors.k.sizes[1];
   attention.scale = problem.effectiveScale();
   attention.element = elementOf(problem.dtype);
   attention.outputElement = elementOf(problem.outputType());
@@ -164,6 +168,16 @@ llvm::Error Oracle::synchronize() const {
   return device->check(device->driver().cuCtxSynchronize(), "cuCtxSynchronize");
 }
 
+llvm::Error Oracle::copyOut(void *to, const void *from, int64_t bytes) const {
+  if (llvm::Error error = synchronize())
+    return error;
+  ContextScope scope(*device);
+  if (llvm::Error error = device->check(
+          device->driver().cuMemcpyDtoHAsync(to, reinterpret_cast<CUdeviceptr>(from), bytes, nullptr), "cuMemcpyDtoHAsync"))
+    return error;
+  return synchronize();
+}
+
 llvm::Error Oracle::fillInputs(const Problem &problem, const AttentionTensors &tensors, uint64_t seed) {
   struct Input {
     const TensorView &view;
@@ -199,9 +213,18 @@ llvm::Error Oracle::fillInputs(const Problem &problem, const AttentionTensors &t
 
 llvm::Expected<ErrorFigures> Oracle::compare(const Problem &problem, const AttentionTensors &tensors, int64_t rows,
                                              uint64_t seed) {
-  std::vector<int64_t> numbers = sampleRows(problem, rows, seed);
+  // Which rows there are is all that the host needs of the sequences.
+  Sequences sequences;
+  std::vector<int32_t> places(tensors.cuSeqlensQ.data ? tensors.cuSeqlensQ.spanBytes() / sizeof(int32_t) : 0);
+  if (!places.empty()) {
+    if (llvm::Error error = copyOut(places.data(), tensors.cuSeqlensQ.data, tensors.cuSeqlensQ.spanBytes()))
+      return std::move(error);
+    sequences.cuSeqlensQ = places;
+    sequences.queryRows = tensors.q.sizes[1];
+  }
+  std::vector<int64_t> numbers = sampleRows(problem, rows, seed, sequences);
   int64_t count = numbers.size();
-  bool all = count == problem.batch * problem.queryLength * problem.queryHeads;
+  bool all = count == sequences.queryCount(problem) * problem.queryHeads;
   if (count == 0)
     return figuresOf({}, 0, all);
   // As resultNumbers of OracleKernels.cu has it.

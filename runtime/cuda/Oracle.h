@@ -56,6 +56,8 @@ private:
   template <class... Arguments>
   llvm::Error launch(CUfunction kernel, int64_t ctas, int64_t threads, CUstream stream, Arguments... arguments) const;
   llvm::Error synchronize() const;
+  /// From device memory, after all that runs. Synchronises.
+  llvm::Error copyOut(void *to, const void *from, int64_t bytes) const;
 
   std::shared_ptr<const Device> device;
   std::unique_ptr<Module> module;

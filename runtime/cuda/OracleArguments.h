@@ -25,6 +25,8 @@ struct Attention {
   const int *lengths, *starts; ///< Of each sequence; null: context, 0.
   const int *pageTable;        ///< Paged: k and v are (page, row, head, dim).
   long long pageTableStride, pageSize; ///< Page numbers between sequences; rows of a page, 0: not paged.
+  const int *cuSeqlensQ, *cuSeqlensK;  ///< First row of each sequence in q, in k, and of one more; null: not packed.
+  long long queryRows, keyRows;        ///< Of packed tensors.
   double scale;
   int element, outputElement; ///< Of q, r, k, v; of o.
   int causal, hasProbe, hasState, padding;

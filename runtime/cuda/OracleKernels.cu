@@ -98,14 +98,6 @@ extern "C" __global__ void oracle_fill(Fill fill) {
 
 //===--- the operator -------------------------------------------------------===//
 
-struct Row {
-  long long sequence, position, head;
-};
-
-__device__ Row rowOf(const Attention &a, long long number) {
-  return {number / a.queryHeads / a.queryLength, number / a.queryHeads % a.queryLength, number % a.queryHeads};
-}
-
 __device__ long long at(const Tensor &tensor, long long sequence, long long row, long long head) {
   return sequence * tensor.batchStride + row * tensor.rowStride + head * tensor.headStride;
 }
@@ -113,8 +105,41 @@ __device__ long long at(const Tensor &tensor, long long sequence, long long row,
 /// A number that a caller may give wrongly, as kernels take it.
 __device__ long long clamped(long long value, long long most) { return value < 0 ? 0 : value > most ? most : value; }
 
+/// Rows of a sequence in a packed tensor of `total`; never more than `most`.
+struct Span {
+  long long first, count;
+};
+__device__ Span spanOf(const int *cuSeqlens, long long sequence, long long total, long long most) {
+  long long first = clamped(cuSeqlens[sequence], total), next = clamped(cuSeqlens[sequence + 1], total);
+  return {first, clamped(next - first, most)};
+}
+
+struct Row {
+  long long sequence, position, head;
+  long long batch, place; ///< Where it is in q, r and the outputs.
+  long long rows;         ///< Of its sequence.
+};
+
+__device__ Row rowOf(const Attention &a, long long number) {
+  Row row = {number / a.queryHeads / a.queryLength, number / a.queryHeads % a.queryLength, number % a.queryHeads};
+  row.batch = row.sequence;
+  row.place = row.position;
+  row.rows = a.queryLength;
+  if (a.cuSeqlensQ) {
+    Span span = spanOf(a.cuSeqlensQ, row.sequence, a.queryRows, a.queryLength);
+    row.batch = 0;
+    row.place += span.first;
+    row.rows = span.count;
+  }
+  return row;
+}
+
+__device__ long long atRow(const Tensor &tensor, const Row &row) { return at(tensor, row.batch, row.place, row.head); }
+
 /// Where a key of a sequence is, in k or v.
 __device__ long long atKey(const Attention &a, const Tensor &tensor, long long sequence, long long key, long long head) {
+  if (a.cuSeqlensK)
+    return at(tensor, 0, clamped(a.cuSeqlensK[sequence], a.keyRows) + key, head);
   if (a.pageSize == 0)
     return at(tensor, sequence, key, head);
   long long page = a.pageTable[sequence * a.pageTableStride + key / a.pageSize];
@@ -147,15 +172,16 @@ template <class Number> __device__ void forwardRow(const Attention &a, const Row
   __shared__ Number query[mostDims], probe[mostDims], weight[blockThreads], correction[blockThreads];
   int thread = threadIdx.x;
   for (int dim = thread; dim < a.headDim; dim += blockThreads) {
-    query[dim] = widen(a.q.data, at(a.q, row.sequence, row.position, row.head) + dim, a.element);
-    probe[dim] = a.hasProbe ? widen(a.r.data, at(a.r, row.sequence, row.position, row.head) + dim, a.element) : 0;
+    query[dim] = widen(a.q.data, atRow(a.q, row) + dim, a.element);
+    probe[dim] = a.hasProbe ? widen(a.r.data, atRow(a.r, row) + dim, a.element) : 0;
   }
   __syncthreads();
 
   long long kvHead = row.head / (a.queryHeads / a.kvHeads);
-  long long length = a.lengths ? clamped(a.lengths[row.sequence], a.context) : a.context;
+  long long most = a.cuSeqlensK ? spanOf(a.cuSeqlensK, row.sequence, a.keyRows, a.context).count : a.context;
+  long long length = a.lengths ? clamped(a.lengths[row.sequence], most) : most;
   long long start = a.starts ? clamped(a.starts[row.sequence], length) : 0;
-  long long end = a.causal ? clamped(length - a.queryLength + row.position + 1, length) : length;
+  long long end = a.causal ? clamped(length - row.rows + row.position + 1, length) : length;
   long long begin = a.window && end - a.window > start ? end - a.window : start;
 
   auto scores = [&](long long key, Number &s, Number &t) {
@@ -277,13 +303,13 @@ extern "C" __global__ void __launch_bounds__(blockThreads)
     const double *result = exact + i * resultNumbers(a);
     if (a.hasState) {
       for (int dim = threadIdx.x; dim < a.headDim; dim += blockThreads)
-        look(vbar, mine.nans, a.vbar, at(a.vbar, row.sequence, row.position, row.head) + dim, result[a.headDim + dim]);
+        look(vbar, mine.nans, a.vbar, atRow(a.vbar, row) + dim, result[a.headDim + dim]);
       if (threadIdx.x == 0) {
-        look(lse, mine.nans, a.lse, at(a.lse, row.sequence, row.position, row.head), result[2 * a.headDim]);
-        look(tbar, mine.nans, a.tbar, at(a.tbar, row.sequence, row.position, row.head), result[2 * a.headDim + 1]);
+        look(lse, mine.nans, a.lse, atRow(a.lse, row), result[2 * a.headDim]);
+        look(tbar, mine.nans, a.tbar, atRow(a.tbar, row), result[2 * a.headDim + 1]);
       }
     }
-    long long base = at(a.o, row.sequence, row.position, row.head);
+    long long base = atRow(a.o, row);
     for (int dim = threadIdx.x; dim < a.headDim; dim += blockThreads) {
       double expected = result[dim];
       double output = widen(a.o.data, base + dim, a.outputElement);

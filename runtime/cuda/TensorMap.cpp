@@ -22,7 +22,7 @@ constexpr cuuint32_t boxBytes = 128; ///< Inner extent of a box: one swizzled li
 struct Source {
   const char *name;
   void *base;
-  int64_t batch, rows, heads; ///< Paged: pages, rows of a page.
+  int64_t batch, rows, heads; ///< Paged: pages, rows of a page; packed: 1, rows of all sequences.
   int64_t rowStride, headStride, batchStride;
   int64_t tileRows;
   int64_t group = 1; ///< Heads whose rows interleave in a tile.
@@ -80,12 +80,20 @@ llvm::Expected<TensorMapGeometry> geometryOf(const Problem &problem, const Sourc
 llvm::Expected<llvm::SmallVector<TensorMapGeometry, maximumTensorMaps>>
 tensorMapGeometry(const Problem &problem, const Schedule &schedule, const KernelArguments &a) {
   auto queries = [&](const char *name, void *base, int64_t rowStride, int64_t headStride, int64_t batchStride) {
-    return Source{name,      base,       a.batch,     a.query_length, problem.queryHeads,
-                  rowStride, headStride, batchStride, schedule.rows,
+    return Source{name,
+                  base,
+                  problem.packedQueries ? 1 : a.batch,
+                  problem.packedQueries ? a.query_rows : a.query_length,
+                  problem.queryHeads,
+                  rowStride,
+                  headStride,
+                  batchStride,
+                  schedule.rows,
                   packsGroup(problem, schedule) ? problem.group() : 1};
   };
   bool isPaged = problem.pageSize != 0;
-  int64_t keyBatch = isPaged ? a.pages : a.batch, keyRows = isPaged ? problem.pageSize : a.context;
+  int64_t keyBatch = isPaged ? a.pages : problem.packedKeys ? 1 : a.batch;
+  int64_t keyRows = isPaged ? problem.pageSize : problem.packedKeys ? a.key_rows : a.context;
   auto keys = [&](int64_t boxRows) {
     return std::array{Source{"k", a.k, keyBatch, keyRows, problem.kvHeads, a.k_row_stride, a.k_head_stride,
                              a.k_batch_stride, boxRows},

@@ -17,8 +17,8 @@
 
 namespace lla::cuda {
 
-/// One map, as cuTensorMapEncodeTiled takes it: dimensions are (dim, row, head, sequence or page), or of packed rows
-/// (dim, head of the group, row, group, sequence).
+/// One map, as cuTensorMapEncodeTiled takes it: dimensions are (dim, row, head, sequence or page), or of interleaved
+/// heads (dim, head of the group, row, group, sequence). Of packed tensors there is one sequence.
 struct TensorMapGeometry {
   void *base = nullptr;
   ElementType dtype = ElementType::BF16;

@@ -118,7 +118,8 @@ llvm::Expected<ErrorFigures> HostExecutor::compare(const Problem &problem, const
   auto parallel = [&](int64_t count, llvm::function_ref<void(int64_t)> body) {
     team.run(count, [&](int64_t task, unsigned) { body(task); });
   };
-  return compareWithReference(problem, tensors, sampleRows(problem, rows, seed), parallel);
+  return compareWithReference(problem, tensors, sampleRows(problem, rows, seed, sequencesOf(tensors)),
+                              parallel);
 }
 
 llvm::Expected<std::vector<std::vector<double>>> HostExecutor::time(llvm::ArrayRef<std::vector<Launch>> candidates,

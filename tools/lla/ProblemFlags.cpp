@@ -165,8 +165,8 @@ void ProblemFlags::addTo(CLI::App &command) {
       ->group("Problem");
   command
       .add_flag("--packed-queries", packedQueries,
-                "q, r and o are (1, rows of all sequences, heads, dim), each sequence's rows where cu_seqlens_q says, at "
-                "most query-length; implies --ragged")
+                "q, r and o have the rows of all sequences one behind the other, at most query-length each, where "
+                "cu_seqlens_q says; implies --ragged")
       ->group("Problem");
   command.add_flag("--packed-keys", packedKeys, "likewise k and v, by cu_seqlens_k, at most context")->group("Problem");
   command.add_option("--problem", problemFile, "a JSON file with these names ('_' for '-') instead; '-' reads stdin")

@@ -3,7 +3,8 @@
 // Computes o (and with --state lse, tbar, vbar) from q, r, k, v of files (real
 // activations), or from seeded random inputs; or merges what other runs have
 // written. What the flags do not say of the problem, the tensors' shapes do:
-// lengths or starts make it ragged, a page table makes k and v pools of pages.
+// lengths or starts make it ragged, cu_seqlens packed, a page table makes k and v
+// pools of pages.
 //
 //===----------------------------------------------------------------------===//
 
@@ -51,7 +52,8 @@ void declare(CLI::App &command, RunFlags &flags) {
       .add_option(
           "--inputs", flags.inputs,
           ".safetensors with q, r, k, v (no r: softmax), or .npy files named so, repeated; int32 tensors lengths, starts "
-          "(batch) and page_table (batch, pages; k and v are then pages) where the problem has them; with --mode merge "
+          "(batch), cu_seqlens_q (batch + 1; q, r and outputs are then (rows, heads, dim)), cu_seqlens_k (likewise k and "
+          "v) and page_table (batch, pages; k and v are then pages) where the problem has them; with --mode merge "
           "one .safetensors with o, lse, tbar, vbar (all fp32) for each shard; shapes as the layout says (default: "
           "seeded random inputs)")
       ->allow_extra_args(false)
@@ -98,7 +100,7 @@ StoredTensors outputTensors(const Problem &problem, const AttentionTensors &view
   StoredTensors tensors;
   for (auto [output, data] : llvm::zip_equal(outputsOf(problem), bytes)) {
     const TensorView &view = views.*output.member;
-    tensors[output.name] = {storedType(view.dtype), storedShape(view, problem.layout), data};
+    tensors[output.name] = {storedType(view.dtype), storedShape(problem, output, view), data};
   }
   return tensors;
 }

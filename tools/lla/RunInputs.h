@@ -9,17 +9,18 @@
 
 namespace lla {
 
-/// The tensors of input files: q, [r,] k and v, [lengths, starts, page_table,] or, of a merge, o, lse, tbar and vbar of
-/// one shard in each file.
+/// The tensors of input files: q, [r,] k and v, [lengths, starts, cu_seqlens_q, cu_seqlens_k, page_table,] or, of a merge,
+/// o, lse, tbar and vbar of one shard in each file.
 class RunInputs {
 public:
   /// No path: no tensor. Fails with Usage.
   static llvm::Expected<RunInputs> read(llvm::ArrayRef<std::string> paths, bool ofShards);
 
   bool empty() const { return files.empty(); }
-  /// The problem that the tensors alone describe, in the fields of its JSON form.
+  /// The problem that the tensors alone describe, in the fields of its JSON form. Packed sequences have query rows and keys
+  /// as the longest of them.
   nlohmann::json describe(Layout layout) const;
-  /// Dense views but for pools, which have as many pages as the file's; without data.
+  /// Dense views but for pools and packed tensors, which have as many pages, or rows, as the file's; without data.
   AttentionTensors shapes(const Problem &problem) const;
   /// Copies the problem's inputs to their places, of these shapes, on the device. Lengths and starts that are not there
   /// are what a call without them means.
@@ -37,8 +38,12 @@ private:
     llvm::Error checkModel(const char *name) const;
     /// Fails if there are index tensors of another kind than int32 or of other dimensions.
     llvm::Error checkIndices() const;
-    /// Copies a tensor to its place on the device.
-    llvm::Error upload(Executor &executor, const char *name, const TensorView &view, Layout layout) const;
+    bool has(const char *name) const { return tensors.count(name) != 0; }
+    /// (batch, row, head, dim) of q, k or o; a packed tensor has a batch of one and no dimension for it.
+    std::array<int64_t, 4> sizesOf(const char *name, Layout layout) const;
+    /// Copies a tensor to its place, of shape `shape` in the file, on the device.
+    llvm::Error upload(Executor &executor, const char *name, const TensorView &view,
+                       const std::vector<int64_t> &shape) const;
     llvm::Error upload(Executor &executor, const NamedIndices &indices, const Problem &problem,
                        const IndexView &view) const;
     llvm::Error missing(const char *name) const;
@@ -51,8 +56,9 @@ private:
   std::vector<Part> parts;       ///< Of a merge one for each file, else one of all files.
 };
 
-/// Sizes of a view of one shard in the order of `layout`; what has one element a row has no dim.
-std::vector<int64_t> storedShape(const TensorView &view, Layout layout);
+/// Sizes of one shard of a problem's tensor in the order of its layout; what is packed has no batch, what has one element a
+/// row no dim.
+std::vector<int64_t> storedShape(const Problem &problem, const NamedTensor &tensor, const TensorView &view);
 
 } // namespace lla
 #endif

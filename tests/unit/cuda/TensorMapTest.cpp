@@ -10,9 +10,9 @@ using namespace lla::cuda;
 
 // Generated kernels read the record at these offsets.
 static_assert(offsetof(KernelArguments, q) == 0 && offsetof(KernelArguments, page_table) == 120);
-static_assert(offsetof(KernelArguments, q_batch_stride) == 128 && offsetof(KernelArguments, page_table_stride) == 456);
-static_assert(offsetof(KernelArguments, batch) == 464 && offsetof(KernelArguments, scale_log2) == 500);
-static_assert(sizeof(KernelArguments) == 504 && alignof(KernelArguments) == 8);
+static_assert(offsetof(KernelArguments, q_batch_stride) == 144 && offsetof(KernelArguments, page_table_stride) == 472);
+static_assert(offsetof(KernelArguments, batch) == 480 && offsetof(KernelArguments, scale_log2) == 524);
+static_assert(sizeof(KernelArguments) == 528 && alignof(KernelArguments) == 8);
 
 namespace {
 
@@ -48,6 +48,8 @@ KernelArguments argumentsOf(const Problem &problem) {
   arguments.context = problem.context;
   arguments.kv_heads = problem.kvHeads;
   arguments.pages = problem.pageSize ? tensors.k.sizes[0] : 0;
+  arguments.query_rows = problem.packedQueries ? tensors.q.sizes[1] : 0;
+  arguments.key_rows = problem.packedKeys ? tensors.k.sizes[1] : 0;
   return arguments;
 }
 
@@ -158,6 +160,28 @@ TEST(TensorMap, PagesAreTheOutermostDimension) {
   EXPECT_TRUE(std::equal(strides, strides + 3, v.strideBytes));
   EXPECT_EQ(v.box[1], 16u); // Of 80 keys and 48 in a page.
   EXPECT_EQ(vRows.box[1], 1u);
+}
+
+TEST(TensorMap, PackedSequencesAreOneOfAllRows) {
+  Problem problem = prefill(Layout::BSHD);
+  problem.ragged = problem.packedQueries = problem.packedKeys = true;
+  KernelArguments arguments = argumentsOf(problem);
+  arguments.query_rows = 700;
+  arguments.key_rows = 900;
+  auto maps = tensorMapGeometry(problem, ring(), arguments);
+  ASSERT_TRUE(bool(maps)) << llvm::toString(maps.takeError());
+  ASSERT_EQ(maps->size(), 6u);
+  const TensorMapGeometry &q = (*maps)[0], &k = (*maps)[2], &kRows = (*maps)[4];
+  // (dim, head of the group, row, group, sequence); (dim, row, head, sequence)
+  EXPECT_EQ(q.sizes[2], 700u);
+  EXPECT_EQ(q.sizes[4], 1u);
+  for (const TensorMapGeometry *map : {&k, &kRows}) {
+    EXPECT_EQ(map->sizes[1], 900u);
+    EXPECT_EQ(map->sizes[3], 1u);
+    EXPECT_EQ(map->strideBytes[0], static_cast<cuuint64_t>(2 * arguments.k_row_stride));
+  }
+  EXPECT_EQ(k.box[1], 80u);
+  EXPECT_EQ(kRows.box[1], 1u);
 }
 
 TEST(TensorMap, MisplacedAddressNamesTheTensor) {

@@ -154,6 +154,41 @@ TEST(SequenceNumbers, AreOfTheirKind) {
   EXPECT_TRUE(makeSequences(problem, SequenceKind::Any, 1).lengths.empty());
 }
 
+TEST(SequenceNumbers, PackedSequencesFollowEachOther) {
+  Problem problem = smallProblem(Mode::Prefill);
+  problem.batch = 400;
+  problem.packedQueries = problem.packedKeys = problem.ragged = true;
+  int64_t without = 0, spare = 0, later = 0;
+  for (uint64_t seed : {1, 2, 3})
+    for (SequenceKind kind : {SequenceKind::Any, SequenceKind::Busy}) {
+      SequenceNumbers numbers = makeSequences(problem, kind, seed);
+      AttentionTensors tensors = denseTensors(problem);
+      EXPECT_EQ(numbers.queryRows, tensors.q.sizes[1]);
+      EXPECT_EQ(numbers.keyRows, tensors.k.sizes[1]);
+      ASSERT_EQ(numbers.cuSeqlensQ.size(), 401u);
+      ASSERT_EQ(numbers.cuSeqlensK.size(), 401u);
+      for (int64_t i = 0; i < problem.batch; ++i) {
+        int64_t rows = numbers.cuSeqlensQ[i + 1] - numbers.cuSeqlensQ[i];
+        int64_t keys = numbers.cuSeqlensK[i + 1] - numbers.cuSeqlensK[i];
+        EXPECT_TRUE(rows >= (kind == SequenceKind::Busy) && rows <= problem.queryLength) << rows;
+        EXPECT_TRUE(keys >= numbers.lengths[i] && keys <= problem.context) << keys;
+        EXPECT_TRUE(kind == SequenceKind::Any || keys == numbers.lengths[i]);
+        without += rows == 0;
+        spare += keys > numbers.lengths[i];
+      }
+      EXPECT_TRUE(numbers.cuSeqlensQ[0] >= 0 && numbers.cuSeqlensQ.back() <= numbers.queryRows);
+      EXPECT_TRUE(numbers.cuSeqlensK[0] >= 0 && numbers.cuSeqlensK.back() <= numbers.keyRows);
+      later += numbers.cuSeqlensQ[0] > 0;
+      // Where nothing is packed, the lengths are the same.
+      Problem padded = problem;
+      padded.packedQueries = padded.packedKeys = false;
+      EXPECT_EQ(makeSequences(padded, kind, seed).lengths, numbers.lengths);
+    }
+  EXPECT_GT(without, 3 * 400 / 16);
+  EXPECT_GT(spare, 3 * 400 / 8);
+  EXPECT_GT(later, 0);
+}
+
 TEST(HostExecutor, TimesEveryCandidateInEveryRound) {
   std::shared_ptr<HostExecutor> executor = fakeExecutor(1);
   std::unique_ptr<LoadedKernel> kernel = loadKernel(*executor, "nothing", smallProblem());

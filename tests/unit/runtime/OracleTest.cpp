@@ -32,13 +32,16 @@ struct OracleTest : testing::Test {
     tensors.lengths.data = numbers.lengths.empty() ? nullptr : numbers.lengths.data();
     tensors.starts.data = numbers.starts.empty() ? nullptr : numbers.starts.data();
     tensors.pageTable.data = numbers.pages.empty() ? nullptr : numbers.pages.data();
+    tensors.cuSeqlensQ.data = numbers.cuSeqlensQ.empty() ? nullptr : numbers.cuSeqlensQ.data();
+    tensors.cuSeqlensK.data = numbers.cuSeqlensK.empty() ? nullptr : numbers.cuSeqlensK.data();
     expected =
         referenceForward(problem, all(tensors.q), all(tensors.r), all(tensors.k), all(tensors.v), numbers.view());
     for (int64_t row = 0; row < rowCount(tensors.o); ++row)
       writeRow(tensors.o, row, &expected[row * problem.headDim]);
     if (!problem.state)
       return;
-    States states = referenceStates(problem, all(tensors.q), all(tensors.r), all(tensors.k), all(tensors.v));
+    States states = referenceStates(problem, all(tensors.q), all(tensors.r), all(tensors.k), all(tensors.v),
+                                    numbers.view());
     for (int64_t row = 0; row < rowCount(tensors.o); ++row) {
       writeRow(tensors.lse, row, &states.lse[row]);
       writeRow(tensors.tbar, row, &states.tbar[row]);
@@ -52,7 +55,7 @@ struct OracleTest : testing::Test {
     return values;
   }
   ErrorFigures compare(int64_t rows = 0) {
-    return compareWithReference(problem, tensors, sampleRows(problem, rows, 1));
+    return compareWithReference(problem, tensors, sampleRows(problem, rows, 1, numbers.view()));
   }
 };
 
@@ -200,6 +203,41 @@ TEST_F(OracleTest, SamplesAreDistinctAscendingAndHaveTheCorners) {
   EXPECT_TRUE(std::is_sorted(rows.begin(), rows.end()));
   EXPECT_EQ(sampleRows(what, 20, 9), rows);
   EXPECT_EQ(sampleRows(what, 0, 9).size(), size_t(what.batch * what.queryLength * what.queryHeads));
+}
+
+TEST_F(OracleTest, OfPackedSequencesOnlyTheirRowsAreLookedAt) {
+  for (bool packsKeys : {false, true}) {
+    Problem what = smallProblem(Mode::Prefill);
+    what.batch = 9;
+    what.state = what.ragged = what.packedQueries = true;
+    what.packedKeys = packsKeys;
+    make(what);
+    Sequences sequences = numbers.view();
+    int64_t rows = sequences.queryCount(problem) * problem.queryHeads;
+    ASSERT_LT(rows, rowCount(tensors.q));
+    // Rows of nobody hold anything, before the first sequence and behind the last.
+    std::vector<double> anything(problem.headDim, std::nan(""));
+    for (int64_t row = 0; row < tensors.o.sizes[1]; ++row)
+      if (row < numbers.cuSeqlensQ.front() || row >= numbers.cuSeqlensQ.back())
+        for (int64_t head = 0; head < problem.queryHeads; ++head)
+          writeRow(tensors.o, row * problem.queryHeads + head, anything.data());
+    ErrorFigures figures = compare();
+    EXPECT_LT(figures.relative, 1e-6);
+    EXPECT_LT(figures.lse, 1e-6);
+    EXPECT_TRUE(figures.allRows);
+    EXPECT_EQ(figures.rows, rows);
+    std::vector<int64_t> some = sampleRows(problem, 40, 5, sequences);
+    for (int64_t number : some) {
+      int64_t row = number / problem.queryHeads;
+      EXPECT_LT(row % problem.queryLength, sequences.queries(problem, row / problem.queryLength).count());
+    }
+    EXPECT_FALSE(compare(40).allRows);
+    // One wrong number in the last row of the last sequence is found, however few rows are looked at.
+    int64_t last = (numbers.cuSeqlensQ.back() - 1) * problem.queryHeads;
+    std::vector<double> wrong(problem.headDim, 7);
+    writeRow(tensors.o, last, wrong.data());
+    EXPECT_GT(compare(9).relative, 0.1);
+  }
 }
 
 } // namespace

@@ -167,6 +167,35 @@ TEST_F(PlanTest, RaggedAndPagedCallsAllocateNothingEither) {
   EXPECT_EQ(a.split_tiles, 2);
 }
 
+TEST_F(PlanTest, PackedCallsAllocateNothingEither) {
+  kernelName = "nothing";
+  problem.ragged = problem.packedQueries = problem.packedKeys = true;
+  tensors = denseTensors(problem);
+  for (TensorView *view : {&tensors.q, &tensors.r, &tensors.k, &tensors.v, &tensors.o})
+    view->data = memory.emplace_back(llvm::cantFail(executor->allocate(view->spanBytes())))->data();
+  for (IndexView *view : {&tensors.cuSeqlensQ, &tensors.cuSeqlensK})
+    view->data = static_cast<const int32_t *>(
+        memory.emplace_back(llvm::cantFail(executor->allocate(view->spanBytes())))->data());
+  Plan plan = this->plan();
+  ASSERT_EQ(textOf(plan.prepare()), "");
+  void *space = workspace(plan.workspaceBytes());
+  int64_t before = allocations;
+  bool failed = llvm::errorToBool(plan.run(tensors, space, plan.workspaceBytes(), nullptr));
+  EXPECT_EQ(allocations - before, 0);
+  EXPECT_FALSE(failed);
+  Launch launch = makeLaunch(*plan.answer().kernel, problem, tensors, space, executor->target());
+  const KernelArguments &a = launch.arguments;
+  EXPECT_EQ(a.cu_seqlens_q, tensors.cuSeqlensQ.data);
+  EXPECT_EQ(a.cu_seqlens_k, tensors.cuSeqlensK.data);
+  EXPECT_EQ(a.query_rows, tensors.q.sizes[1]);
+  EXPECT_EQ(a.key_rows, tensors.k.sizes[1]);
+  EXPECT_EQ(a.query_length, problem.queryLength);
+  // No row, nothing to launch: the kernel would say so if it ran.
+  for (TensorView *view : {&tensors.q, &tensors.r, &tensors.o})
+    view->sizes[1] = 0;
+  EXPECT_EQ(textOf(plan.run(tensors, space, plan.workspaceBytes(), nullptr)), "");
+}
+
 TEST_F(PlanTest, ArgumentsDescribeTheCall) {
   Plan plan = this->plan();
   ASSERT_EQ(textOf(plan.prepare()), "");

@@ -447,6 +447,107 @@ TEST_F(ServingTensorsTest, IndexViewsAreAlignedAndApart) {
   EXPECT_EQ(addresses(), "lse: expected memory of its own, got an overlap with lengths");
 }
 
+/// Sequences one behind the other.
+struct PackedTensorsTest : TensorViewTest {
+  PackedTensorsTest() {
+    problem.packedQueries = problem.packedKeys = problem.ragged = true;
+    tensors = denseTensors(problem);
+    uintptr_t next = 0x10000;
+    for (TensorView *view : {&tensors.q, &tensors.r, &tensors.k, &tensors.v, &tensors.o})
+      view->data = at(next += 0x10000);
+    for (IndexView *view : {&tensors.cuSeqlensQ, &tensors.cuSeqlensK})
+      view->data = static_cast<const int32_t *>(at(next += 0x10000));
+  }
+};
+
+TEST_F(PackedTensorsTest, DenseTensorsPass) {
+  EXPECT_EQ(shapes(), "");
+  EXPECT_EQ(addresses(TargetKind::Cuda, at(0x200000), 4096), "");
+  int64_t rows = problem.batch * problem.queryLength, keys = problem.batch * problem.context;
+  EXPECT_EQ(tensors.o.sizes, (std::array<int64_t, 4>{1, rows, problem.queryHeads, problem.headDim}));
+  EXPECT_EQ(tensors.v.sizes, (std::array<int64_t, 4>{1, keys, problem.kvHeads, problem.headDim}));
+  EXPECT_EQ(tensors.cuSeqlensQ.spanBytes(), 4 * (problem.batch + 1));
+}
+
+TEST_F(PackedTensorsTest, TheCallIsWhatItsPlacesAndRowsAllow) {
+  auto actual = [&] { return llvm::cantFail(problemOf(problem, tensors)); };
+  auto resize = [&](int64_t rows, int64_t keys) {
+    for (TensorView *view : {&tensors.q, &tensors.r, &tensors.o})
+      view->sizes[1] = rows;
+    for (TensorView *view : {&tensors.k, &tensors.v})
+      view->sizes[1] = keys;
+  };
+  EXPECT_EQ(actual(), problem);
+  resize(1, 2); // No sequence can have more.
+  EXPECT_EQ(actual().queryLength, 1);
+  EXPECT_EQ(actual().context, 2);
+  EXPECT_EQ(actual().batch, problem.batch);
+  resize(int64_t(1) << 20, int64_t(1) << 20); // More than full sequences have: nobody's.
+  EXPECT_EQ(actual(), problem);
+  resize(0, 0);
+  EXPECT_EQ(actual().queryLength, 0);
+  tensors.cuSeqlensQ.sequences = tensors.cuSeqlensK.sequences = 1;
+  EXPECT_EQ(actual().batch, 0);
+  EXPECT_EQ(addresses(), "");
+}
+
+TEST_F(PackedTensorsTest, EachWrongShapeIsNamed) {
+  tensors.q.sizes[0] = 2;
+  EXPECT_EQ(shapes(), "q.batch: expected 1, got 2");
+  tensors.q.sizes[0] = 1;
+  tensors.q.sizes[1] = int64_t(1) << 31;
+  EXPECT_EQ(shapes(), "q.row: expected at most 1073739775, got 2147483648"); // Two heads of a group are rows of one tile.
+  tensors.q.sizes[1] = problem.batch * problem.queryLength;
+  tensors.k.sizes[0] = 0;
+  EXPECT_EQ(shapes(), "k.batch: expected 1, got 0");
+  tensors.k.sizes[0] = 1;
+  tensors.cuSeqlensQ.sequences = problem.batch + 2;
+  EXPECT_EQ(shapes(), "cu_seqlens_q.sequences: expected 1..3, a number more than sequences, got 4");
+  tensors.cuSeqlensQ.sequences = 0;
+  EXPECT_EQ(shapes(), "cu_seqlens_q.sequences: expected 1..3, a number more than sequences, got 0");
+  tensors.cuSeqlensQ.sequences = problem.batch; // A call of fewer sequences;
+  EXPECT_EQ(shapes(), "cu_seqlens_k.sequences: expected 2, got 3");
+  tensors.cuSeqlensK.sequences = problem.batch;
+  EXPECT_EQ(shapes(), "");
+  tensors.cuSeqlensK.stride = 3;
+  EXPECT_EQ(shapes(), "cu_seqlens_k.stride: expected 1, got 3");
+}
+
+TEST_F(PackedTensorsTest, PlacesAreNeededAlignedAndApart) {
+  for (auto [view, name] : {std::pair{&tensors.cuSeqlensQ, "cu_seqlens_q"}, {&tensors.cuSeqlensK, "cu_seqlens_k"}}) {
+    const int32_t *own = view->data;
+    view->data = nullptr;
+    EXPECT_EQ(addresses(), std::string(name) + ".data: expected an address, got null");
+    view->data = static_cast<const int32_t *>(at(0x900002));
+    EXPECT_EQ(addresses(), std::string(name) + ".data: expected an address aligned to 4 bytes, got 0x900002");
+    view->data = static_cast<const int32_t *>(tensors.o.data);
+    EXPECT_EQ(addresses(), std::string("o: expected memory of its own, got an overlap with ") + name);
+    view->data = own;
+  }
+  problem.packedKeys = false;
+  tensors.k = tensors.v = denseTensors(problem).k;
+  EXPECT_EQ(shapes(), "cu_seqlens_k: expected null for a problem that is not packed, got an address");
+  tensors.cuSeqlensK = {};
+  EXPECT_EQ(shapes(), "");
+  problem.packedQueries = false;
+  tensors.q = tensors.r = tensors.o = denseTensors(problem).q;
+  EXPECT_EQ(shapes(), "cu_seqlens_q: expected null for a problem that is not packed, got an address");
+}
+
+TEST_F(PackedTensorsTest, OnlyKeysArePackedBesideQueriesOfABatch) {
+  problem.packedQueries = false;
+  TensorView queries = denseTensors(problem).q;
+  for (TensorView *view : {&tensors.q, &tensors.r, &tensors.o}) {
+    queries.data = view->data;
+    *view = queries;
+  }
+  tensors.cuSeqlensQ = {};
+  EXPECT_EQ(llvm::cantFail(problemOf(problem, tensors)), problem);
+  EXPECT_EQ(addresses(), "");
+  tensors.cuSeqlensK.sequences = problem.batch;
+  EXPECT_EQ(shapes(), "cu_seqlens_k.sequences: expected 3, got 2");
+}
+
 TEST_F(TensorViewTest, Workspace) {
   EXPECT_EQ(addresses(TargetKind::Host, nullptr, 64), "workspace: expected 64 bytes, got null");
   EXPECT_NE(addresses(TargetKind::Host, at(0x100010), 64).find("aligned to 256"), std::string::npos);

@@ -2,8 +2,10 @@
 
 Writes a .safetensors file of two sequences of lengths of their own (2 query
 heads, 1 KV head, at most 40 keys, D=16, float32): `ragged`, `paged`, which has
-the same keys in pages of 16, or a fault that KIND names. NaN is wherever no key
-is, -1 in the page table wherever no page is.
+the same keys in pages of 16, `packed`, which has the same rows and keys one
+sequence behind the other, `packed-paged`, which has the keys in pages, or a fault
+that KIND names. NaN is wherever no key is, -1 in the page table wherever no page
+is.
 """
 
 import json
@@ -40,6 +42,23 @@ if kind == "short-table":
     tensors["page_table"] = ("i", [1, 3], pages[0])
 elif kind != "ragged":
     tensors["page_table"] = ("i", [2, 3], sum(pages, []))
+if kind.startswith("packed"):
+    for name in "qr":
+        tensors[name] = ("f", [1, 2, 2, dim] if kind == "packed-rank" else [2, 2, dim], tensors[name][2])
+    tensors["cu_seqlens_q"] = ("i", [4], [0, 1, 2, 2]) if kind == "packed-more" else ("i", [3], [0, 1, 2])
+if kind == "packed":
+    before, places = 3, [0, 0]
+    for name in "kv":
+        rows = [[float("nan")] * dim] * before
+        for sequence in range(2):
+            places[sequence] = len(rows)
+            for key in range(starts[sequence], lengths[sequence]):
+                page = pages[sequence][key // page_size] * page_size + key % page_size
+                rows.append(tensors[name][2][page * dim:][:dim])
+        tensors[name] = ("f", [len(rows), 1, dim], sum(rows, []))
+    tensors["cu_seqlens_k"] = ("i", [3], [*places, len(rows)])
+    for name in ["lengths", "starts", "page_table"]:
+        del tensors[name]
 
 header, data = {}, b""
 for name, (code, shape, values) in tensors.items():
