@@ -38,8 +38,8 @@ void *rowAddress(const TensorView &view, int64_t row);
 void fillInputRow(const TensorView &view, InputTensor which, uint64_t seed, int64_t row);
 
 enum class SequenceKind {
-  /// Lengths in 0..context, one in eight 0; every other sequence starts anywhere within its length. Packed: as many rows,
-  /// of 0..query_length; every other sequence has keys beyond its length; the first begins where it may.
+  /// Lengths in 0..context, one in eight 0; every other sequence starts anywhere within its length. Packed: rows in
+  /// 0..query_length likewise; every other sequence has keys beyond its length; rows of nobody may come first.
   Any,
   /// Lengths in 1..context, all starts 0. Packed: rows in proportion, nothing between sequences.
   Busy

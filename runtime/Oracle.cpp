@@ -193,7 +193,9 @@ std::vector<int64_t> sampleRows(const Problem &problem, int64_t rows, uint64_t s
     before.push_back(before.back() + sequences.queries(problem, sequence).count());
   int64_t count = before.back(), all = count * problem.queryHeads;
   // The sequence of one of the rows that there are.
-  auto sequenceOf = [&](int64_t row) { return std::upper_bound(before.begin(), before.end(), row) - before.begin() - 1; };
+  auto sequenceOf = [&](int64_t row) -> int64_t {
+    return std::upper_bound(before.begin(), before.end(), row) - before.begin() - 1;
+  };
   auto numberOf = [&](int64_t row, int64_t head) {
     int64_t sequence = sequenceOf(row);
     return (sequence * problem.queryLength + row - before[sequence]) * problem.queryHeads + head;

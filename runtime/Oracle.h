@@ -17,8 +17,8 @@ namespace lla {
 using ParallelFor = llvm::function_ref<void(int64_t count, llvm::function_ref<void(int64_t)> body)>;
 void inSequence(int64_t count, llvm::function_ref<void(int64_t)> body);
 
-/// Numbers of up to `rows` rows (0: all) over (sequence, row < query length, head), ascending: the corners of the problem,
-/// then random ones from `seed`. Of packed queries, rows that `sequences` have.
+/// Numbers of up to `rows` rows (0: all) over (sequence, row < query length, head), ascending: the corners of the
+/// problem, then random ones from `seed`. Of packed queries, rows that `sequences` have.
 std::vector<int64_t> sampleRows(const Problem &problem, int64_t rows, uint64_t seed, const Sequences &sequences = {});
 
 /// Compares rows of the outputs, which there are; all tensors in host memory.

@@ -305,7 +305,7 @@ llvm::Error checkPool(NamedView tensor, const Problem &planned) {
   return checkShape(tensor, anyPages, planned.pageSize, planned.kvHeads);
 }
 
-/// A packed tensor is a batch of one; 32 bits count its rows, of `together` heads each, and those of a tile behind them.
+/// A packed tensor is a batch of one; 32 bits count its rows, of `together` heads each, and a tile's behind them.
 llvm::Error checkPacked(NamedView tensor, const Problem &planned, int64_t heads, int64_t together) {
   if (llvm::Error error = checkSize(tensor, 0, 1, /*upTo=*/false))
     return error;

@@ -38,8 +38,8 @@ TensorView denseView(void *data, ElementType dtype, std::array<int64_t, 4> sizes
 
 /// What one call reads and writes; what the problem does not have (inputsOf, outputsOf) is ignored. lse and tbar are
 /// (batch, row, head, 1), in fp32 as vbar; the parts of a merge are the fp32 results of its shards. Packed queries and
-/// what is written for them are a batch of one, (1, rows of all sequences, head, dim), and so are packed keys and values.
-/// k and v of a paged problem are pools, seen as (page, row, head, dim).
+/// what is written for them are a batch of one, (1, rows of all sequences, head, dim), and so are packed keys and
+/// values. k and v of a paged problem are pools, seen as (page, row, head, dim).
 struct AttentionTensors {
   TensorView q, r, k, v, o;
   TensorView lse, tbar, vbar;

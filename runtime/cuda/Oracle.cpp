@@ -172,8 +172,9 @@ llvm::Error Oracle::copyOut(void *to, const void *from, int64_t bytes) const {
   if (llvm::Error error = synchronize())
     return error;
   ContextScope scope(*device);
-  if (llvm::Error error = device->check(
-          device->driver().cuMemcpyDtoHAsync(to, reinterpret_cast<CUdeviceptr>(from), bytes, nullptr), "cuMemcpyDtoHAsync"))
+  auto address = reinterpret_cast<CUdeviceptr>(from);
+  if (llvm::Error error =
+          device->check(device->driver().cuMemcpyDtoHAsync(to, address, bytes, nullptr), "cuMemcpyDtoHAsync"))
     return error;
   return synchronize();
 }

@@ -124,6 +124,15 @@ Axis pages(std::initializer_list<int64_t> values) {
       [](const Case &entry, int64_t size) { return entry.paged(size); });
 }
 
+/// Packed queries beside keys of each kind.
+Axis packings() {
+  return {{"padded_keys", [](const Case &entry) { return entry.packedQueries(); }},
+          {"packed_keys", [](const Case &entry) { return entry.packed(); }},
+          {"only_keys", [](const Case &entry) { return entry.packedKeys(); }},
+          {"p16", [](const Case &entry) { return entry.packedQueries().paged(16); }},
+          {"p24", [](const Case &entry) { return entry.packedQueries().paged(24); }}};
+}
+
 /// Normalises and appends the product of `axes`; a problem that does not normalise is a fault of the list.
 void expand(std::vector<Case> &list, Tier tier, const char *name, const Case &base, std::vector<Axis> axes) {
   std::vector<Case> product = {base};
@@ -169,6 +178,8 @@ LLA_CASE_METHOD(wideOutput(), copy.problem.outputDtype = ElementType::F32)
 LLA_CASE_METHOD(withState(), copy.problem.state = true)
 LLA_CASE_METHOD(ragged(SequenceInput input), copy.problem.ragged = true, copy.sequences = input)
 LLA_CASE_METHOD(paged(int64_t pageSize), copy.problem.pageSize = pageSize)
+LLA_CASE_METHOD(packedQueries(), copy.problem.packedQueries = true)
+LLA_CASE_METHOD(packedKeys(), copy.problem.packedKeys = true)
 LLA_CASE_METHOD(with(InputKind kind), copy.inputKind = kind)
 LLA_CASE_METHOD(placed(Arrangement where), copy.arrangement = where)
 LLA_CASE_METHOD(scheduled(ScheduleSet set), copy.schedules = set)

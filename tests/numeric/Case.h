@@ -86,6 +86,10 @@ struct Case {
   Case wideOutput() const;
   Case ragged(SequenceInput input = SequenceInput::Any) const;
   Case paged(int64_t pageSize) const;
+  /// Query rows, and keys, of all sequences one behind the other.
+  Case packedQueries() const;
+  Case packedKeys() const;
+  Case packed() const { return packedQueries().packedKeys(); }
   Case with(InputKind kind) const;
   Case placed(Arrangement where) const;
   Case scheduled(ScheduleSet set) const;

@@ -25,6 +25,16 @@ std::vector<double> randomValues(std::array<int64_t, 4> sizes, InputTensor which
   return {values.begin(), values.end()};
 }
 
+/// Of the query rows over (batch, row), those that some sequence has.
+std::vector<bool> rowsOfSequences(const Problem &problem, const DenseInputs &inputs) {
+  std::vector<bool> isSomebodys(inputs.q.size() / (problem.queryHeads * problem.headDim));
+  for (int64_t sequence = 0; sequence < problem.batch; ++sequence) {
+    RowRange rows = inputs.sequences().queries(problem, sequence);
+    std::fill(isSomebodys.begin() + rows.begin, isSomebodys.begin() + rows.end, true);
+  }
+  return isSomebodys;
+}
+
 /// The inputs of one problem while they are being shaped.
 class Shaping {
 public:
@@ -80,40 +90,62 @@ public:
 
   /// What no row may see must not matter, whatever it is.
   void spoilUnseenKeys() {
-    for (int64_t sequence = 0; sequence < problem.batch; ++sequence)
-      for (int64_t position = 0; position < problem.context; ++position) {
-        bool isShared = sequence < 2 && position < inputs.sharedKeys;
-        if (isShared ? isSeen(0, position) || isSeen(1, position) : isSeen(sequence, position))
-          continue;
-        for (std::vector<double> *tensor : {&inputs.k, &inputs.v})
-          std::fill_n(tensor->begin() + offsetOf(sequence, position, 0), problem.kvHeads * problem.headDim, nan);
+    std::vector<bool> isSeen(inputs.k.size() / (problem.kvHeads * problem.headDim));
+    for (int64_t sequence = 0; sequence < problem.batch; ++sequence) {
+      KeyRange seen = seenKeys(sequence);
+      for (int64_t key = seen.begin; key < seen.end; ++key) {
+        isSeen[rowOf(sequence, key)] = true;
+        if (sequence < 2 && key < inputs.sharedKeys)
+          isSeen[rowOf(1 - sequence, key)] = true;
       }
+    }
+    for (size_t row = 0; row < isSeen.size(); ++row)
+      for (std::vector<double> *tensor : {&inputs.k, &inputs.v})
+        if (int64_t elements = problem.kvHeads * problem.headDim; !isSeen[row])
+          std::fill_n(tensor->begin() + static_cast<int64_t>(row) * elements, elements, nan);
+  }
+
+  /// Query rows that no sequence has: every other one holds NaN; from the others a result could be made.
+  void spoilNobodysQueries() {
+    std::vector<bool> isSomebodys = rowsOfSequences(problem, inputs);
+    for (size_t row = 0; row < isSomebodys.size(); row += 2)
+      for (std::vector<double> *tensor : {&inputs.q, &inputs.r})
+        if (int64_t elements = problem.queryHeads * problem.headDim; !isSomebodys[row] && !tensor->empty())
+          std::fill_n(tensor->begin() + static_cast<int64_t>(row) * elements, elements, nan);
   }
 
 private:
   /// Keys that some row sees.
   KeyRange seenKeys(int64_t sequence = 0) const {
-    return lla::seenKeys(problem, inputs.sequences().keys(problem, sequence));
+    Sequences sequences = inputs.sequences();
+    return lla::seenKeys(problem, sequences.keys(problem, sequence), sequences.queries(problem, sequence).count());
   }
   int64_t seenCount() const { return seenKeys().count(); }
-  bool isSeen(int64_t sequence, int64_t position) const {
-    KeyRange seen = seenKeys(sequence);
-    return position >= seen.begin && position < seen.end;
-  }
 
+  /// Row of a key in dense tensors, which do not have pages yet.
+  int64_t rowOf(int64_t sequence, int64_t position) const {
+    return problem.packedKeys ? inputs.sequences().row(problem, sequence, position)
+                              : sequence * problem.context + position;
+  }
   int64_t offsetOf(int64_t sequence, int64_t position, int64_t kvHead) const {
-    return ((sequence * problem.context + position) * problem.kvHeads + kvHead) * problem.headDim;
+    return (rowOf(sequence, position) * problem.kvHeads + kvHead) * problem.headDim;
   }
 
   /// Visits each key, with the first key of its sequence and head, and the last query that it meets.
   template <class Visit> void forEachKey(Visit visit) {
-    for (int64_t sequence = 0; sequence < problem.batch; ++sequence)
+    Sequences sequences = inputs.sequences();
+    for (int64_t sequence = 0; sequence < problem.batch; ++sequence) {
+      RowRange queries = sequences.queries(problem, sequence);
+      if (queries.count() == 0)
+        continue;
+      int64_t keys = problem.packedKeys ? sequences.keys(problem, sequence).end : problem.context;
       for (int64_t head = 0; head < problem.kvHeads; ++head)
-        for (int64_t position = 0; position < problem.context; ++position) {
-          int64_t lastRow = (sequence + 1) * problem.queryLength - 1;
+        for (int64_t position = 0; position < keys; ++position) {
+          int64_t lastRow = queries.end - 1;
           const double *query = &inputs.q[(lastRow * problem.queryHeads + head * problem.group()) * problem.headDim];
           visit(&inputs.k[offsetOf(sequence, position, head)], &inputs.k[offsetOf(sequence, 0, head)], query, position);
         }
+    }
   }
 
   const Problem &problem;
@@ -123,9 +155,15 @@ private:
 bool holdsSeenNaN(InputKind kind) { return kind == InputKind::SeenNaNKey || kind == InputKind::SeenNaNValue; }
 
 void fillSequences(const Problem &problem, SequenceInput choice, uint64_t seed, DenseInputs &inputs) {
-  if (!problem.ragged || choice == SequenceInput::NotGiven)
+  if (!problem.ragged)
     return;
   SequenceNumbers numbers = makeSequences(problem, SequenceKind::Any, seed);
+  inputs.cuSeqlensQ = numbers.cuSeqlensQ;
+  inputs.cuSeqlensK = numbers.cuSeqlensK;
+  inputs.queryRows = numbers.queryRows;
+  inputs.keyRows = numbers.keyRows;
+  if (choice == SequenceInput::NotGiven)
+    return;
   inputs.lengths = numbers.lengths;
   if (choice != SequenceInput::WithoutStarts)
     inputs.starts = numbers.starts;
@@ -138,6 +176,14 @@ void fillSequences(const Problem &problem, SequenceInput choice, uint64_t seed, 
     inputs.lengths[i] = lengths[i % std::size(lengths)];
     inputs.starts[i] = starts[i % std::size(starts)];
   }
+  // No row or key is of two sequences: both would write it, or one's NaN reach the other.
+  const int32_t rowPlaces[] = {-1, 4, most, 9, least}, keyPlaces[] = {least, 20, most, 5, least};
+  auto replace = [](std::vector<int32_t> &places, llvm::ArrayRef<int32_t> by) {
+    for (size_t i = 0; i < places.size(); ++i)
+      places[i] = by[std::min(i, by.size() - 1)];
+  };
+  replace(inputs.cuSeqlensQ, rowPlaces);
+  replace(inputs.cuSeqlensK, keyPlaces);
 }
 
 /// Larger of two, or NaN.
@@ -196,7 +242,7 @@ Truth mergeTruth(const Problem &problem, const Outputs &parts) {
   return truth;
 }
 
-/// True if a row (over (sequence, row, head)) is of no key.
+/// True if a row (over (batch, row, head)) is of no key.
 bool isBlind(const Problem &problem, const DenseInputs &inputs, int64_t number) {
   if (problem.isMerge()) {
     for (int64_t shard = 0; shard < problem.shards; ++shard)
@@ -204,9 +250,13 @@ bool isBlind(const Problem &problem, const DenseInputs &inputs, int64_t number) 
         return false;
     return true;
   }
-  int64_t row = number / problem.queryHeads % problem.queryLength;
-  int64_t sequence = number / problem.queryHeads / problem.queryLength;
-  return visibleKeys(problem, row, inputs.sequences().keys(problem, sequence)).count() == 0;
+  Sequences sequences = inputs.sequences();
+  for (int64_t sequence = 0; sequence < problem.batch; ++sequence) {
+    RowRange rows = sequences.queries(problem, sequence);
+    if (int64_t row = number / problem.queryHeads - rows.begin; row >= 0 && row < rows.count())
+      return visibleKeys(problem, row, sequences.keys(problem, sequence), rows.count()).count() == 0;
+  }
+  return false;
 }
 
 /// Distance of neighbouring values at `magnitude`, relative to it.
@@ -238,6 +288,7 @@ DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed, Se
   if (problem.pageSize && problem.batch > 1 && !holdsSeenNaN(kind))
     shaping.shareFirstPage();
   shaping.spoilUnseenKeys();
+  shaping.spoilNobodysQueries();
   for (std::vector<double> *tensor : {&inputs.q, &inputs.r, &inputs.k, &inputs.v})
     for (double &value : *tensor)
       value = roundTo(problem.dtype, value);
@@ -250,23 +301,31 @@ Truth makeTruth(const Problem &problem, const DenseInputs &inputs) {
   Problem dense = problem;
   dense.pageSize = 0;
   Truth truth;
+  truth.rowsOfFirst = problem.batch ? inputs.sequences().queries(problem, 0).end : 0;
   truth.exact = referenceForward(dense, inputs.q, inputs.r, inputs.k, inputs.v, inputs.sequences());
   if (problem.dtype != ElementType::F32)
     truth.baseline = baselineForward(dense, inputs.q, inputs.r, inputs.k, inputs.v, inputs.sequences());
   if (problem.state)
     truth.states = referenceStates(dense, inputs.q, inputs.r, inputs.k, inputs.v, inputs.sequences());
+  // Rows that no sequence has stay as they were before the call: NaN.
+  std::vector<bool> isSomebodys = rowsOfSequences(problem, inputs);
+  for (std::vector<double> *tensor : {&truth.exact, &truth.states.lse, &truth.states.tbar, &truth.states.vbar})
+    for (size_t i = 0, elements = tensor->size() / std::max<size_t>(isSomebodys.size(), 1); i < tensor->size(); ++i)
+      if (!isSomebodys[i / elements])
+        (*tensor)[i] = nan;
   return truth;
 }
 
-/// True if masked products may have spread another key's NaN into this (sequence, row, head).
-static bool isBesideNaN(const Problem &problem, InputKind kind, int64_t row) {
-  return holdsSeenNaN(kind) && row / problem.queryHeads / problem.queryLength == 0 &&
+/// True if masked products may have spread another key's NaN into this (row, head) of all sequences'.
+static bool isBesideNaN(const Problem &problem, InputKind kind, const Truth &truth, int64_t row) {
+  return holdsSeenNaN(kind) && row / problem.queryHeads < truth.rowsOfFirst &&
          row % problem.queryHeads < problem.group();
 }
 
 /// Largest error of a state's tensor with `dim` elements a row, over max|exact| or `least` if that is more.
-static double measureState(const Problem &problem, InputKind kind, const std::vector<double> &output,
-                           const std::vector<double> &exact, int64_t dim, double least) {
+static double measureState(const Problem &problem, InputKind kind, const Truth &truth,
+                           const std::vector<double> &output, const std::vector<double> &exact, int64_t dim,
+                           double least) {
   if (output.size() != exact.size())
     return nan;
   double largest = 0, magnitude = least;
@@ -275,7 +334,7 @@ static double measureState(const Problem &problem, InputKind kind, const std::ve
       largest = std::isnan(output[i]) ? largest : nan;
       continue;
     }
-    if (isBesideNaN(problem, kind, static_cast<int64_t>(i) / dim) || output[i] == exact[i]) // Infinities, too.
+    if (isBesideNaN(problem, kind, truth, static_cast<int64_t>(i) / dim) || output[i] == exact[i]) // Infinities, too.
       continue;
     largest = worse(largest, std::abs(output[i] - exact[i]));
     magnitude = std::isinf(exact[i]) ? magnitude : std::max(magnitude, std::abs(exact[i]));
@@ -292,7 +351,7 @@ ErrorFigures measure(const Problem &problem, InputKind kind, const Outputs &outp
       largest = std::isnan(output[i]) ? largest : nan;
       continue;
     }
-    if (isBesideNaN(problem, kind, static_cast<int64_t>(i) / problem.headDim))
+    if (isBesideNaN(problem, kind, truth, static_cast<int64_t>(i) / problem.headDim))
       continue;
     double error = std::abs(output[i] - exact);
     double rough = truth.baseline.empty() ? 0 : std::abs(truth.baseline[i] - exact);
@@ -310,10 +369,10 @@ ErrorFigures measure(const Problem &problem, InputKind kind, const Outputs &outp
   figures.baselineRelative = ratio(largestBaseline, magnitude);
   figures.baselineRms = ratio(std::sqrt(squaresBaseline), std::sqrt(energy));
   figures.maxReference = magnitude;
-  figures.lse = measureState(problem, kind, outputs.lse, truth.states.lse, 1, 1);
-  figures.tbar = measureState(problem, kind, outputs.tbar, truth.states.tbar, 1, 1);
-  figures.vbar = measureState(problem, kind, outputs.vbar, truth.states.vbar, problem.headDim, 0);
-  figures.rows = problem.batch * problem.queryLength * problem.queryHeads;
+  figures.lse = measureState(problem, kind, truth, outputs.lse, truth.states.lse, 1, 1);
+  figures.tbar = measureState(problem, kind, truth, outputs.tbar, truth.states.tbar, 1, 1);
+  figures.vbar = measureState(problem, kind, truth, outputs.vbar, truth.states.vbar, problem.headDim, 0);
+  figures.rows = static_cast<int64_t>(truth.exact.size()) / problem.headDim;
   figures.allRows = true;
   figures.oracle = "host reference";
   return figures;
@@ -369,7 +428,7 @@ std::string judgeBlindRows(const Problem &problem, const DenseInputs &inputs, co
     for (size_t i = 0; i < output.values.size(); ++i) {
       int64_t number = static_cast<int64_t>(i) / output.dim;
       if (output.values[i] != output.expected && isBlind(problem, inputs, number))
-        return fmt::format("row {} (over sequence, row, head) sees no key; expected {} to be exactly {}, got {}",
+        return fmt::format("row {} (over batch, row, head) sees no key; expected {} to be exactly {}, got {}",
                            number, output.name, output.expected, output.values[i]);
     }
   return "";

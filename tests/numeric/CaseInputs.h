@@ -13,32 +13,36 @@ struct Outputs {
   std::vector<double> o, lse, tbar, vbar;
 };
 
-/// Dense (batch, row, head, dim) values, rounded to the problem's dtype; r is empty without a probe. Also of a paged
-/// problem: PagedKeys.h puts its keys into pages.
+/// Dense (batch, row, head, dim) values, packed ones (row, head, dim), rounded to the problem's dtype; r is empty
+/// without a probe. Also of a paged problem: PagedKeys.h puts its keys into pages.
 struct DenseInputs {
   std::vector<double> q, r, k, v;
-  Outputs parts;                        ///< Of a merge, (shard, batch, ...): what its shards' calls wrote.
-  std::vector<int32_t> lengths, starts; ///< Empty: not given.
-  int64_t sharedKeys = 0;               ///< First keys that sequences 0 and 1 have in common, for a page of both.
+  Outputs parts;                               ///< Of a merge, (shard, batch, ...): what its shards' calls wrote.
+  std::vector<int32_t> lengths, starts;        ///< Empty: not given.
+  std::vector<int32_t> cuSeqlensQ, cuSeqlensK; ///< Empty: not packed.
+  int64_t queryRows = 0, keyRows = 0;          ///< Of packed tensors.
+  int64_t sharedKeys = 0;                      ///< First keys that sequences 0 and 1 have in common, for a page of both.
 
-  Sequences sequences() const { return {lengths, starts, {}, 0}; }
+  Sequences sequences() const { return {lengths, starts, {}, 0, cuSeqlensQ, cuSeqlensK, queryRows, keyRows}; }
 };
 
 /// Depends on its arguments only.
 DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed,
                        SequenceInput sequences = SequenceInput::Any);
 
-/// The results in double precision and of the straightforward evaluation (Reference.h).
+/// The results in double precision and of the straightforward evaluation (Reference.h); NaN in rows that no sequence
+/// has.
 struct Truth {
   std::vector<double> exact;
   States states;                ///< With state.
   std::vector<double> baseline; ///< Empty for fp32, whose errors are judged on their own.
+  int64_t rowsOfFirst = 0;      ///< Rows up to the last of sequence 0.
 };
 Truth makeTruth(const Problem &problem, const DenseInputs &inputs);
 
-/// The outputs against the truth. NaNs of the truth must be NaN in the output; with a NaN among the seen keys the
-/// rows of that sequence and KV head are looked at for nothing else, since masked products may spread it there.
-/// `relative` is NaN if a number became NaN, or a NaN a number.
+/// The outputs against the truth. NaNs of the truth must be NaN in the output, as rows that nobody writes are; with a
+/// NaN among the seen keys the rows of that sequence and KV head are looked at for nothing else, since masked products
+/// may spread it there. `relative` is NaN if a number became NaN, or a NaN a number.
 ErrorFigures measure(const Problem &problem, InputKind kind, const Outputs &outputs, const Truth &truth);
 
 /// Why these figures are not good enough; empty if they are.

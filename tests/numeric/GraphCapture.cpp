@@ -91,6 +91,11 @@ llvm::Error captureAndReplay(Workplace &place, const Problem &problem, const Sch
       return error;
     if (llvm::Error error = executor.fillSequences(problem, tensors->views(), SequenceKind::Any, round))
       return error;
+    // For rows that no sequence has now, and one had.
+    if (llvm::Error error = executor.fill(o.data, GuardedRegion::poison, o.spanBytes(), nullptr))
+      return error;
+    if (llvm::Error error = executor.synchronize(nullptr))
+      return error;
     if (llvm::Error error = place.runAndWait(*plan, tensors->views(), *workspace))
       return error;
     if (llvm::Error error = executor.copyOut(eager.data(), o.data, o.spanBytes(), nullptr))
@@ -127,7 +132,10 @@ void checkGraphCapture(Workplace &place) {
   Problem ragged = decode;
   ragged.batch = 9;
   ragged.ragged = true;
-  for (Problem problem : {decode, prefill, ragged}) {
+  Problem packed = prefill;
+  packed.batch = 5;
+  packed.packedQueries = packed.packedKeys = true;
+  for (Problem problem : {decode, prefill, ragged, packed}) {
     llvm::cantFail(normalize(problem));
     ScheduleSet set = problem.mode == Mode::Decode ? ScheduleSet::RandomSplits : ScheduleSet::Default;
     for (const Schedule &schedule : schedulesOf(problem, set, place.executor->target(), place.settings.seed, 0)) {

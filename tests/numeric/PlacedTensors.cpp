@@ -99,6 +99,10 @@ llvm::Expected<PlacedTensors> PlacedTensors::create(Executor &executor, const Pr
     return std::move(error);
   if (llvm::Error error = tensors.addIndices(executor, tensors.device.starts, inputs.starts, 1, 0))
     return std::move(error);
+  if (llvm::Error error = tensors.addIndices(executor, tensors.device.cuSeqlensQ, inputs.cuSeqlensQ, 1, 0))
+    return std::move(error);
+  if (llvm::Error error = tensors.addIndices(executor, tensors.device.cuSeqlensK, inputs.cuSeqlensK, 1, 0))
+    return std::move(error);
   if (llvm::Error error = tensors.addIndices(executor, tensors.device.pageTable, paged.table, paged.each, gap))
     return std::move(error);
   if (llvm::Error error = add(tensors.device.k, key, k))

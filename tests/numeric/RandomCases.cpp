@@ -78,6 +78,8 @@ Problem drawSpecialisation(Draw &draw, const Target &target) {
   problem.ragged = draw.oneIn(3);
   if (draw.oneIn(3))
     problem.pageSize = draw.oneIn(2) ? 8 * draw.between(1, 16) : draw.between(8, 130);
+  problem.packedQueries = problem.ragged && draw.oneIn(2);
+  problem.packedKeys = problem.ragged && problem.pageSize == 0 && draw.oneIn(2);
   llvm::cantFail(normalize(problem));
   return problem;
 }
@@ -165,6 +167,9 @@ Case drawCase(Draw &draw, const Problem &specialisation, const Schedule &schedul
   if (entry.problem.ragged)
     entry.sequences = draw.pick({SequenceInput::Any, SequenceInput::Any, SequenceInput::WithoutStarts,
                                  SequenceInput::NotGiven, SequenceInput::OutOfRange});
+  // A sequence beyond what there can be is cut at the plan's lengths, which the call's tensors do not tell.
+  if (entry.sequences == SequenceInput::OutOfRange && (entry.problem.packedQueries || entry.problem.packedKeys))
+    entry.problem = problemOf(entry, entry.calls.front());
   for (const Schedule &choice :
        {drawSplits(draw, schedule, entry.problem), schedule, defaultSchedule(entry.problem, target)})
     if (entry.given.empty() && !llvm::errorToBool(checkFeasible(entry.problem, choice, target)))

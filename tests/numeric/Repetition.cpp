@@ -44,7 +44,11 @@ std::vector<Problem> families(int64_t lengthDivisor) {
   pagedPrefill.batch = 3;
   pagedPrefill.ragged = true;
   pagedPrefill.pageSize = 64;
-  std::vector<Problem> problems = {decode, softmax, chunk, causal, full, window, ragged, paged, pagedPrefill};
+  Problem packed = causal;
+  packed.batch = 3;
+  packed.packedQueries = packed.packedKeys = true;
+  std::vector<Problem> problems = {decode, softmax, chunk,        causal, full,
+                                   window, ragged,  paged, pagedPrefill, packed};
   for (Problem &problem : problems)
     llvm::cantFail(normalize(problem));
   return problems;

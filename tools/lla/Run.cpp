@@ -52,8 +52,8 @@ void declare(CLI::App &command, RunFlags &flags) {
       .add_option(
           "--inputs", flags.inputs,
           ".safetensors with q, r, k, v (no r: softmax), or .npy files named so, repeated; int32 tensors lengths, starts "
-          "(batch), cu_seqlens_q (batch + 1; q, r and outputs are then (rows, heads, dim)), cu_seqlens_k (likewise k and "
-          "v) and page_table (batch, pages; k and v are then pages) where the problem has them; with --mode merge "
+          "(batch), cu_seqlens_q (batch + 1; q, r and outputs are then (rows, heads, dim)), cu_seqlens_k (likewise k "
+          "and v) and page_table (batch, pages; k and v are then pages) where the problem has them; with --mode merge "
           "one .safetensors with o, lse, tbar, vbar (all fp32) for each shard; shapes as the layout says (default: "
           "seeded random inputs)")
       ->allow_extra_args(false)

@@ -70,8 +70,8 @@ static Value emitLookup(ImplicitLocOpBuilder &b, llvm::StringRef array, Value in
   return tile::LookupOp::create(b, b.getI32Type(), array, index, otherwise);
 }
 
-/// Where the sequence begins in a packed tensor of `total` rows. It has those up to where the next begins, at most `count`,
-/// which becomes their number.
+/// Where the sequence begins in a packed tensor of `total` rows. It has those up to where the next begins, at most
+/// `count`, which becomes their number.
 static Value emitPlace(ImplicitLocOpBuilder &b, llvm::StringRef array, Value sequence, Value total, Value &count) {
   I32 i{b};
   Value zero = i.constant(0);

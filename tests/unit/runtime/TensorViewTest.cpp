@@ -496,7 +496,8 @@ TEST_F(PackedTensorsTest, EachWrongShapeIsNamed) {
   EXPECT_EQ(shapes(), "q.batch: expected 1, got 2");
   tensors.q.sizes[0] = 1;
   tensors.q.sizes[1] = int64_t(1) << 31;
-  EXPECT_EQ(shapes(), "q.row: expected at most 1073739775, got 2147483648"); // Two heads of a group are rows of one tile.
+  // Two heads of a group are rows of one tile.
+  EXPECT_EQ(shapes(), "q.row: expected at most 1073739775, got 2147483648");
   tensors.q.sizes[1] = problem.batch * problem.queryLength;
   tensors.k.sizes[0] = 0;
   EXPECT_EQ(shapes(), "k.batch: expected 1, got 0");
