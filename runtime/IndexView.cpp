@@ -111,8 +111,8 @@ llvm::Error checkIndexSizes(const Problem &problem, const AttentionTensors &tens
     const IndexView &view = tensors.*indices.member;
     if (!view.data)
       continue;
-    auto isThis = [&](const NamedIndices &one) { return one.member == indices.member; };
-    if (llvm::none_of(indicesOf(problem), isThis))
+    auto isAnother = [&](const NamedIndices &one) { return one.member != indices.member; };
+    if (llvm::all_of(indicesOf(problem), isAnother))
       return usage(fmt::format("{}: expected null for a problem that is not {}, got an address", indices.name,
                                kindOf(indices)));
     if (llvm::Error error = checkSizes(problem, indices, view))
