@@ -99,6 +99,14 @@ llvm::Expected<Problem> toProblem(const lla_problem *given) {
   return problem;
 }
 
+llvm::Error checkMembers(const Problem &problem) {
+  for (auto [field, isSet] :
+       {std::pair{"packed_queries", problem.packedQueries}, {"packed_keys", problem.packedKeys}})
+    if (isSet)
+      return usage(fmt::format("{}: expected false (the C interface has no cu_seqlens), got true", field));
+  return llvm::Error::success();
+}
+
 lla_problem fromProblem(const Problem &problem) {
   lla_problem given = LLA_PROBLEM_INIT;
   given.mode = numberOf(modes, problem.mode);

@@ -44,7 +44,10 @@ lla_device deviceOf(DeviceName name);
 
 /// The problem, not normalised. Fails with Usage, naming the field.
 llvm::Expected<Problem> toProblem(const lla_problem *given);
+/// Of a problem that the struct has members for.
 lla_problem fromProblem(const Problem &problem);
+/// Fails with Usage if it has not: packed sequences.
+llvm::Error checkMembers(const Problem &problem);
 
 /// The tensors of a call of `problem`, which is normalised, on `device`: what it has is given and what it has not is
 /// null; rank, type and device are right. Sizes and addresses are for Plan::run to check. Never allocates on success.

@@ -141,6 +141,8 @@ lla_status lla_problem_parse(const char *json, lla_problem *problem) {
     llvm::Expected<Problem> parsed = parseProblem(json);
     if (!parsed)
       return toStatus(withKind(FailureKind::Usage, parsed.takeError()));
+    if (llvm::Error error = checkMembers(*parsed))
+      return toStatus(std::move(error));
     return toStatus(writeStruct("problem", fromProblem(*parsed), problem));
   });
 }

@@ -11,6 +11,7 @@
 #include "runtime/RuntimeError.h"
 #include "runtime/Toolkit.h"
 #include "runtime/UserCache.h"
+#include "runtime/capi/Structs.h"
 #include "tools/lla/AotLibrary.h"
 #include "tools/lla/AotVerify.h"
 #include "tools/lla/Command.h"
@@ -156,9 +157,12 @@ llvm::Expected<std::vector<Unit>> unitsOf(const AotFlags &flags, const Knobs &kn
   if (!given)
     return given.takeError();
   std::vector<Problem> problems;
-  for (const Problem &problem : *given)
+  for (const Problem &problem : *given) {
+    if (llvm::Error error = capi::checkMembers(problem)) // A library is called through the same structs.
+      return std::move(error);
     if (!llvm::is_contained(problems, problem))
       problems.push_back(problem);
+  }
   std::vector<std::pair<Target, bool>> targets; ///< And whether it is the floor.
   bool hasGpu = false;
   for (const std::string &name : names) {

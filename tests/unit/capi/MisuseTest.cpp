@@ -253,6 +253,8 @@ TEST(Problem, JsonIsChecked) {
   expectFailure(lla_problem_parse(nullptr, &problem), LLA_ERROR_USAGE, "json: expected an address, got null");
   for (const char *json : {"", "{", "[]", "{\"head_dim\":\"x\"}", "{\"nonsense\":1}"})
     expectFailure(lla_problem_parse(json, &problem), LLA_ERROR_USAGE, "");
+  expectFailure(lla_problem_parse("{\"context\":64,\"head_dim\":32,\"packed_keys\":true}", &problem), LLA_ERROR_USAGE,
+                "packed_keys: expected false (the C interface has no cu_seqlens), got true");
   EXPECT_EQ(problem.head_dim, 0);
   ASSERT_OK(lla_problem_parse("{\"mode\":\"prefill\",\"context\":64,\"head_dim\":32,\"dtype\":\"fp16\",\"window\":8,"
                               "\"probe\":\"none\",\"layout\":\"bhsd\",\"scale\":0.5,\"output_dtype\":\"fp32\"}",
