@@ -123,6 +123,7 @@ def paged(k, v, seed, page_size=16):
     return pools, table
 
 
+@unittest.skipIf(HAS_GPU, "fp32 runs on the host only")
 class Vmap(unittest.TestCase):
     check = Attention.check
 
@@ -187,6 +188,7 @@ class Vmap(unittest.TestCase):
         self.assertFalse(np.isfinite(out[1]).any())
 
 
+@unittest.skipIf(HAS_GPU, "fp32 runs on the host only")
 class Misuse(unittest.TestCase):
     def test_each_is_an_exception(self):
         q, r, k, v = reference.inputs(1)
