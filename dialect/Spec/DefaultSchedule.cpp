@@ -2,9 +2,9 @@
 //
 // Closed-form rules from bytes, waves and registers; nothing is measured here.
 // Values are candidates of the field table wherever a search may start from
-// them. Five kinds of work:
+// them. Six kinds of work:
 //
-//   few rows, CUDA   one block of rows, all warps on keys, splits fill the GPU
+//   few rows, CUDA   one block of rows, all warps on keys, splits in clusters or to fill the GPU
 //   more, sm_90a     one warpgroup's 64 rows, where row tiles fill the GPU by themselves
 //   prefill, sm_90a  wgmma with a ring, two consumer warpgroups
 //   prefill, CUDA    each warp its own rows
@@ -124,8 +124,9 @@ void splitInClusters(const Problem &problem, int64_t tiles, const Target &target
     schedule.keys = 32;
   int64_t splitKeys = schedule.splits * schedule.keys;
   schedule.warps = candidateBelow("warps", std::min(schedule.warps, (visible + splitKeys - 1) / splitKeys));
-  // Clusters beyond 8 need a GPU with whole partitions of 16 multiprocessors.
-  int64_t largest = multiprocessors >= wholeGpu && schedule.splits == widest ? widest : portable;
+  // Clusters beyond 8 need whole partitions of 16 multiprocessors: seen on sm_90 only, no promise of other GPUs.
+  bool isWhole = target.computeCapability() == 90 && multiprocessors >= wholeGpu;
+  int64_t largest = isWhole && schedule.splits == widest ? widest : portable;
   while (2 * schedule.cluster <= largest && schedule.splits % (2 * schedule.cluster) == 0)
     schedule.cluster *= 2;
 }
@@ -226,9 +227,7 @@ std::optional<Schedule> rowsOfOneWarpgroup(const Problem &problem, const Target 
   bool fills = waveEfficiency(resources(problem, schedule, target).tiles, target.multiprocessors) >= 0.75;
   if (!packsGroup(problem, schedule) || !fills)
     return std::nullopt;
-  schedule.stages = 3; // Enough in flight; more slots were slower.
-  if (problem.headDim > 128)
-    schedule.stages = 2;
+  schedule.stages = problem.headDim > 128 ? 2 : 3; // Enough in flight; more slots were slower.
   if (llvm::errorToBool(checkFeasible(problem, schedule, target)))
     return std::nullopt;
   return schedule;
@@ -292,9 +291,9 @@ Schedule defaultSchedule(const Problem &problem, const Target &target) {
     std::optional<Schedule> wide = packedRows(problem) <= fewRows ? rowsOfOneWarpgroup(problem, target) : std::nullopt;
     return wide ? *wide : fewRowsOnCuda(problem, target);
   }
-  constexpr int64_t swizzlePeriod = 8; // Pages of other sizes do not fit a ring.
-  if (target.hasWarpgroupMma() && problem.pageSize % swizzlePeriod == 0)
-    return manyRowsOnWarpgroups(problem, target);
+  if (target.hasWarpgroupMma()) // Pages of some sizes do not fit a ring.
+    if (Schedule ring = manyRowsOnWarpgroups(problem, target); !llvm::errorToBool(checkFeasible(problem, ring, target)))
+      return ring;
   return manyRowsOnCuda(problem, target);
 }
 

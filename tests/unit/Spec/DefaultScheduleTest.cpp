@@ -120,6 +120,8 @@ TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
   EXPECT_EQ(split(8, 8, 2048), std::tuple(2, 2, 8)) << "a pair on every multiprocessor";
   EXPECT_EQ(split(4, 8, 2048), std::tuple(4, 4, 4)) << "clusters of eight would not all find room";
   EXPECT_EQ(split(4, 8, 2048, 64), std::tuple(8, 8, 4)) << "narrow heads leave it";
+  EXPECT_EQ(defaultOn("sm_100", problemOf(Mode::Decode, 1, 8, 4096, 128)).cluster, 8) << "16 were seen on sm_90 only";
+  EXPECT_EQ(defaultOn("sm_120", problemOf(Mode::Decode, 1, 8, 4096, 128)).cluster, 8);
   EXPECT_EQ(defaultOn("sm_80", problemOf(Mode::Decode, 1, 8, 4096, 128)).cluster, 1);
   EXPECT_EQ(defaultOn("sm_80", problemOf(Mode::Decode, 1, 8, 4096, 128)).splits, 16);
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 32, 8, 4096, 128)).splits, 1);
