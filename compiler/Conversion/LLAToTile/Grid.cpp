@@ -108,6 +108,13 @@ static void emitSplits(ImplicitLocOpBuilder &b, const KernelPlan &plan, GridPosi
   tile::LeaveOp::create(b, surplus);
 }
 
+/// Heads of a sequence that have row tiles of their own.
+static Value emitTiledHeads(const I32 &i, const KernelPlan &plan) {
+  bool packs = packsGroup(plan.problem, plan.schedule);
+  Value kvHeads = i.argument("kv_heads");
+  return packs ? kvHeads : i.mul(kvHeads, i.constant(plan.problem.group()));
+}
+
 void lla::emitRowTiles(ImplicitLocOpBuilder &b, const KernelPlan &plan, llvm::function_ref<void(Value)> body) {
   I32 i{b};
   Value place = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridX);
@@ -116,8 +123,7 @@ void lla::emitRowTiles(ImplicitLocOpBuilder &b, const KernelPlan &plan, llvm::fu
   if (plan.schedule.dependent)
     place = tile::AwaitLaunchOp::create(b, b.getI32Type(), place);
   Value width = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridWidth), one = i.constant(1);
-  Value heads = i.mul(i.argument("kv_heads"), i.constant(packsGroup(plan.problem, plan.schedule) ? 1 : plan.problem.group()));
-  Value tiles = i.mul(i.mul(i.argument("batch"), heads), i.argument("row_tiles"));
+  Value tiles = i.mul(i.mul(i.argument("batch"), emitTiledHeads(i, plan)), i.argument("row_tiles"));
   auto placeIn = [&](Value turn) -> Value {
     Value isBack = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, turn, one), i.constant(0));
     return arith::SelectOp::create(b, isBack, i.sub(i.sub(width, one), place), place);
@@ -141,11 +147,10 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
   grid.splits = i.argument("splits");
   grid.context = grid.capacity = i.argument("context");
   grid.start = i.constant(0);
-  Value queryLength = i.argument("query_length"), kvHeads = i.argument("kv_heads");
+  Value queryLength = i.argument("query_length"), heads = emitTiledHeads(i, plan);
   auto diagonal = [&](Value rowsEnd) -> Value { return i.add(i.sub(grid.context, rowsEnd), i.constant(1)); };
   grid.diagonal = diagonal(queryLength);
 
-  Value heads = packs ? kvHeads : i.mul(kvHeads, i.constant(group));
   Value sequences = i.mul(i.argument("batch"), heads);
   Value head = i.rem(tile, sequences), rowTile = i.div(tile, sequences);
   if (plan.problem.causal)

@@ -94,6 +94,8 @@ static FailureOr<KernelPlan> makePlan(func::FuncOp function) {
     return function.emitOpError("expected packed rows (lla-pack-rows)");
   plan.packing = rows.getRows().getType().getPacking();
   plan.elementType = rows.getRows().getType().getElementType();
+  if (int64_t group = rows.getRows().getType().getGroup(); group != plan.packedGroup())
+    return rows.emitOpError() << "expected rows of group " << plan.packedGroup() << " for this schedule, got " << group;
   return plan;
 }
 

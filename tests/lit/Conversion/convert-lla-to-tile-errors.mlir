@@ -12,6 +12,19 @@ func.func @no_schedule(%q: !queries) attributes {lla.problem = #decode, lla.targ
 
 // -----
 
+#decode = #lla.problem<mode = decode, probe = none, query_heads = 2, kv_heads = 1, context = 4096, head_dim = 64>
+#gpu = #lla.target<arch = "sm_90a">
+!queries = tensor<?x?x2x64xbf16>
+
+func.func @other_group(%q: !queries)
+    attributes {lla.problem = #decode, lla.target = #gpu, lla.schedule = #lla.schedule<rows = 16, warps = 1>} {
+  // expected-error @+1 {{expected rows of group 2 for this schedule, got 1}}
+  %0 = lla.pack_rows %q : !queries -> <bf16, dim = 64, group = 1, none>
+  return
+}
+
+// -----
+
 #decode = #lla.problem<mode = decode, probe = none, context = 4096, head_dim = 64>
 #gpu = #lla.target<arch = "sm_90a">
 !queries = tensor<?x?x1x64xbf16>

@@ -299,14 +299,14 @@ func.func @registers_softmax(%q: tensor<?x?x1x40xf16>, %k: tensor<?x?x1x40xf16>,
 
 #prefill = #lla.problem<mode = prefill, query_heads = 2, kv_heads = 1, context = 512, head_dim = 64, causal = true>
 #ring = #lla.schedule<load = ring, rows = 64, keys = 48, warps = 4, stages = 3, peel = true>
-!rows = !lla.rows<bf16, dim = 64, group = 1, separate>
+!rows = !lla.rows<bf16, dim = 64, group = 2, separate>
 !queries = tensor<?x?x2x64xbf16>
 !keys = tensor<?x?x1x64xbf16>
 
 func.func @ring(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -> !queries
     attributes {lla.problem = #prefill, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #ring} {
   %0 = lla.online_init : <64, probe>
-  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 1, separate>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 2, separate>
   %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale causal range interior
     : <64, probe> rows !rows keys !keys values !keys -> <64, probe>
   %3 = lla.online_update %2 rows %1 keys %k values %v scale %scale causal range causal_edge
@@ -340,13 +340,53 @@ func.func @ring(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -
 
 // -----
 
+// Persistent CTAs: turns of the grid's width, there and back; the launch before is awaited once, ahead of them.
+
+#prefill = #lla.problem<mode = prefill, query_heads = 2, kv_heads = 1, context = 512, head_dim = 64>
+#turns = #lla.schedule<load = ring, rows = 64, keys = 48, warps = 4, stages = 3, dependent = true, persistent = true>
+!rows = !lla.rows<bf16, dim = 64, group = 2, separate>
+!queries = tensor<?x?x2x64xbf16>
+!keys = tensor<?x?x1x64xbf16>
+
+func.func @turns(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -> !queries
+    attributes {lla.problem = #prefill, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #turns} {
+  %0 = lla.online_init : <64, probe>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 2, separate>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale range whole
+    : <64, probe> rows !rows keys !keys values !keys -> <64, probe>
+  %3 = lla.online_finalize %2 : <64, probe> -> !queries
+  return %3 : !queries
+}
+
+// CHECK-LABEL: tile.kernel @turns
+// CHECK: %[[X:.*]] = tile.index grid_x
+// CHECK: %[[PLACE:.*]] = tile.await_launch %[[X]]
+// CHECK: %[[WIDTH:.*]] = tile.index grid_width
+// A group's heads are rows of one tile: tiles are as many as KV heads have.
+// CHECK: %[[HEADS:.*]] = arith.muli %{{.*}}, %{{.*}} : i32
+// CHECK: %[[TILES:.*]] = arith.muli %[[HEADS]], %{{.*}} : i32
+// CHECK: %[[WHOLE:.*]] = arith.divui %[[TILES]], %[[WIDTH]]
+// CHECK: %[[LAST:.*]] = arith.subi %[[WIDTH]], %c1
+// CHECK: %[[BACK:.*]] = arith.subi %[[LAST]], %[[PLACE]]
+// CHECK: arith.select %{{.*}}, %[[BACK]], %[[PLACE]]
+// CHECK: %[[REST:.*]] = arith.remui %[[TILES]], %[[WIDTH]]
+// CHECK: arith.cmpi slt, %{{.*}}, %[[REST]]
+// CHECK: scf.for %[[TURN:.*]] = %c0{{[^ ]*}} to %{{.*}} step %c1
+// CHECK-NOT: tile.await_launch
+// CHECK: %[[FIRST:.*]] = arith.muli %[[TURN]], %[[WIDTH]]
+// CHECK: tile.view q[{{.*}}] {group = 2 : i64}
+// CHECK: scf.for
+// CHECK: tile.store
+
+// -----
+
 //===----------------------------------------------------------------------===//
 // Ragged lengths and paged keys: ring
 //===----------------------------------------------------------------------===//
 
 #prefill = #lla.problem<mode = prefill, query_heads = 2, kv_heads = 1, context = 512, head_dim = 64, causal = true, ragged = true, page_size = 16>
 #ring = #lla.schedule<load = ring, rows = 64, keys = 48, warps = 4, stages = 3>
-!rows = !lla.rows<bf16, dim = 64, group = 1, separate>
+!rows = !lla.rows<bf16, dim = 64, group = 2, separate>
 !queries = tensor<?x?x2x64xbf16>
 !keys = tensor<?x?x1x64xbf16>
 
@@ -354,7 +394,7 @@ func.func @ring_serving(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale
     %starts: tensor<?xi32>, %table: tensor<?x?xi32>) -> !queries
     attributes {lla.problem = #prefill, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #ring} {
   %0 = lla.online_init : <64, probe>
-  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 1, separate>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 2, separate>
   %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale lengths %lengths starts %starts pages %table of 16
     causal range whole : <64, probe> rows !rows keys !keys values !keys -> <64, probe>
   %3 = lla.online_finalize %2 : <64, probe> -> !queries

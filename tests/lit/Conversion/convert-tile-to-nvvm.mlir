@@ -344,6 +344,31 @@ tile.kernel @paged_ring attributes {warps = 4, producer_warps = 4} {
 
 // -----
 
+// Rows of a group's interleaved heads: a map of five dimensions (dim, head of the group, row, group, sequence).
+
+!once = !tile.ring<1 x [!tile.shared<64 x 64 x bf16>]>
+!view = !tile.view<64 x bf16>
+
+// CHECK-LABEL: llvm.func @packed_rows
+tile.kernel @packed_rows attributes {warps = 4, producer_warps = 4, shared_limit = 16384 : i64} {
+  %once = tile.ring {offset = 0, barrier_offset = 8192} : !once
+  %c0 = arith.constant 0 : i32
+  %head = tile.argument "kv_heads" : i32
+  %row = tile.argument "context" : i32
+  %q = tile.view q[%c0, %head] {group = 4 : i64} : <64 x bf16>
+  tile.roles producer {
+    // CHECK-DAG: %[[ROW:.*]] = arith.divui %{{.*}}, %c4
+    // CHECK-DAG: %[[GROUP:.*]] = arith.divui %{{.*}}, %c4
+    // CHECK: nvvm.cp.async.bulk.tensor.shared.cluster.global %{{.*}}, %{{.*}}, %{{.*}}, box[%c0{{[^,]*}}, %c0{{[^,]*}}, %{{.*}}, %{{.*}}, %c0{{[^,]*}}]
+    tile.ring_fill %once[%c0] from %q at %row : !once, !view
+  } consumer {
+    %t = tile.ring_acquire %once[%c0] : !once -> !tile.shared<64 x 64 x bf16>
+    tile.ring_release %once[%c0] : !once
+  } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// -----
+
 //===----------------------------------------------------------------------===//
 // Merges
 //===----------------------------------------------------------------------===//
