@@ -357,11 +357,12 @@ std::vector<HeldOut> holdOut(llvm::ArrayRef<Record> asked, llvm::ArrayRef<Record
 std::optional<double> timeOf(const Record &record, const Schedule &schedule, const Target &target) {
   if (schedule == record.schedule)
     return record.microseconds;
-  if (record.defaultMicroseconds > 0 && schedule == defaultSchedule(record.problem, target))
-    return record.defaultMicroseconds;
   for (const TimedSchedule &alternative : record.alternatives)
     if (alternative.schedule == schedule)
       return alternative.microseconds;
+  // Last: the default's rules may have changed since.
+  if (record.defaultMicroseconds > 0 && schedule == defaultSchedule(record.problem, target))
+    return record.defaultMicroseconds;
   return std::nullopt;
 }
 

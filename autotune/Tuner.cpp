@@ -261,7 +261,7 @@ llvm::Expected<std::vector<Contender>> Tuner::finalists() {
   std::vector<Trial> field, unready;
   for (const Trial &trial : bestTrials())
     (ready.count(trial.schedule) ? field : unready).push_back(trial);
-  bool maySpill = llvm::all_of(field, [](const Trial &trial) { return trial.spillBytes > 0; });
+  bool maySpill = llvm::all_of(field, [](const Trial &trial) { return !isClean(trial); });
   if (llvm::Error error = requalify(unready, maySpill))
     return error;
   for (const Trial &trial : unready) {
@@ -323,7 +323,7 @@ void Tuner::count(const Trial &trial, int64_t one) {
   bool compiled = trial.outcome != Outcome::Infeasible && trial.outcome != Outcome::CompileFailed &&
                   trial.outcome != Outcome::CompileTimeout && trial.outcome != Outcome::CompileCrashed;
   counts.compiled += compiled ? one : 0;
-  counts.clean += compiled && trial.spillBytes == 0 ? one : 0;
+  counts.clean += compiled && isClean(trial) ? one : 0;
   counts.correct += trial.isOk() ? one : 0;
   counts.timed += trial.isOk() && !trial.samples.empty() ? one : 0;
 }

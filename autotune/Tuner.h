@@ -4,7 +4,7 @@
 //   feasible  by closed form (SearchSpace)
 //   tried     asked for by the strategy
 //   compiled  the evaluator made code of them
-//   clean     without spills (spilling ones are run only if nothing else works)
+//   clean     without spills that cost (those are run only if nothing else works)
 //   correct   against the oracle, before any timing
 //   timed     a few rounds, for the strategy
 //   raced     the best against the default, interleaved, until it is decided

@@ -211,7 +211,8 @@ TEST(Tuner, WhatWaitsOutsideTheKeyLoopsMaySpill) {
   problem.headDim = 64;
   llvm::cantFail(normalize(problem));
   Target gpu = llvm::cantFail(namedTarget("sm_90a"));
-  auto table = reducedTable({{"keys", {64, 80}}, {"stages", {2, 3}}, {"persistent", {0, 1}}}, defaultSchedule(problem, gpu));
+  auto table = reducedTable({{"keys", {64, 80}}, {"stages", {2, 3}}, {"persistent", {0, 1}}},
+                            defaultSchedule(problem, gpu));
   Search search(SearchSpace::enumerate(problem, gpu, table));
   Schedule byTurns = search.optimum, once = search.optimum;
   byTurns.persistent = true;
@@ -224,6 +225,7 @@ TEST(Tuner, WhatWaitsOutsideTheKeyLoopsMaySpill) {
   TuneResult result = search.run();
   EXPECT_EQ(trialOf(result, byTurns).outcome, Outcome::Ok);
   EXPECT_EQ(trialOf(result, once).outcome, Outcome::Spilled);
+  EXPECT_EQ(result.counts.clean, result.counts.tried - 1);
 }
 
 TEST(Tuner, SpillingCandidatesRunIfNothingElseWorks) {
