@@ -9,6 +9,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <map>
 #include <mutex>
@@ -45,6 +46,46 @@ int64_t JitStatistics::*counterOf(ScheduleSource source) {
   return nullptr;
 }
 
+/// What this process has asked for, by the file that is to get it: written when a Jit ends, or the process does. Bindings
+/// keep theirs to the end.
+class Captures {
+public:
+  static Captures &ofProcess() {
+    static Captures *captures = [] {
+      std::atexit([] { ofProcess().write(); });
+      return new Captures; // Never destroyed: threads may still ask.
+    }();
+    return *captures;
+  }
+
+  void count(const std::string &file, const std::string &problem) {
+    std::lock_guard<std::mutex> lock(mutex);
+    ++asked[file][problem];
+  }
+
+  void write() {
+    std::lock_guard<std::mutex> lock(mutex);
+    for (const auto &[path, problems] : asked) {
+      std::error_code error;
+      llvm::raw_fd_ostream file(path, error, llvm::sys::fs::CD_OpenAlways, llvm::sys::fs::FA_Write,
+                                llvm::sys::fs::OF_Append);
+      if (error)
+        continue;        // The run itself is over and went well.
+      std::string lines; // One write: other processes append to the same file.
+      for (const auto &[problem, count] : problems)
+        lines += fmt::format("{{\"problem\":{},\"count\":{}}}\n", problem, count);
+      file << lines;
+      file.close();
+      file.clear_error();
+    }
+    asked.clear();
+  }
+
+private:
+  std::mutex mutex;
+  std::map<std::string, std::map<std::string, int64_t>> asked;
+};
+
 } // namespace
 
 llvm::StringRef name(CodeSource source) { return nameIn(codeSources, source); }
@@ -59,7 +100,6 @@ struct Jit::State {
   std::mutex mutex; ///< Guards the three maps and the statistics.
   std::map<std::string, std::shared_ptr<Slot>> slots;
   std::map<std::string, ScheduleAnswer> decisions;
-  std::map<std::string, int64_t> asked; ///< Problems and how often, for the capture.
   std::mutex deciding;                  ///< One search at a time: it wants the device for itself.
   std::once_flag toolchainRead;
   Toolchain toolchain;
@@ -80,19 +120,8 @@ Jit::Jit(std::shared_ptr<Executor> executor, JitOptions options)
     : device(std::move(executor)), options(std::move(options)), state(std::make_unique<State>()) {}
 
 Jit::~Jit() {
-  if (options.capture.empty() || state->asked.empty())
-    return;
-  std::error_code error;
-  llvm::raw_fd_ostream file(options.capture, error, llvm::sys::fs::CD_OpenAlways, llvm::sys::fs::FA_Write,
-                            llvm::sys::fs::OF_Append);
-  if (error)
-    return;          // The run itself is over and went well.
-  std::string lines; // One write: other processes append to the same file.
-  for (const auto &[problem, count] : state->asked)
-    lines += fmt::format("{{\"problem\":{},\"count\":{}}}\n", problem, count);
-  file << lines;
-  file.close();
-  file.clear_error();
+  if (!options.capture.empty())
+    Captures::ofProcess().write();
 }
 
 llvm::Expected<ScheduleAnswer> Jit::decide(const Problem &problem) {
@@ -144,7 +173,7 @@ llvm::Expected<JitAnswer> Jit::get(const Problem &problem, const ScheduleAnswer 
     std::string key = toJson(problem);
     std::lock_guard<std::mutex> lock(state->mutex);
     if (!options.capture.empty())
-      ++state->asked[key];
+      Captures::ofProcess().count(options.capture, key);
     std::shared_ptr<Slot> &entry = state->slots[key + toText(schedule.schedule)];
     if (!entry)
       entry = std::make_shared<Slot>();

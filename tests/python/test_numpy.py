@@ -1,7 +1,10 @@
 """The package on NumPy arrays, on the host."""
 
+import json
+import os
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 
@@ -257,6 +260,23 @@ class DLPack(unittest.TestCase):
         lla.attention(*(Direct(x.ctypes.data, x.shape) for x in (q, r, k, v)), out=Direct(out.ctypes.data, out.shape))
         np.testing.assert_array_equal(out, lla.attention(q, r, k, v))
         self.assertEqual(Direct.borrowed - before, 5)
+
+
+class Capture(unittest.TestCase):
+    def test_what_a_process_asked_for(self):
+        """Contexts live to its end, and what they were asked for is written then."""
+        code = """import numpy as np, lla
+q = np.ones((1, 1, 2, 16), np.float32)
+for _ in range(3):
+    lla.attention(q, q, q, q)
+"""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "seen.jsonl")
+            environment = {**os.environ, "LLA_CAPTURE": path}
+            subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+            with open(path) as file:
+                seen = [json.loads(line) for line in file]
+        self.assertEqual([(each["problem"]["head_dim"], each["problem"]["query_heads"]) for each in seen], [(16, 2)])
 
 
 class Import(unittest.TestCase):
