@@ -16,15 +16,22 @@
 namespace lla::python {
 namespace {
 
-/// The tensors of one call.
+/// The tensors of one call, and the stream that it goes to.
 template <size_t N> class Arguments {
 public:
-  /// False: an exception is set. None is no tensor.
-  bool take(const Argument (&table)[N], PyObject *const *objects, void *stream) {
+  /// Of `objects`, None is no tensor; `streamArgument` is an int, or None: the current one of the first tensor's library,
+  /// on which the others are made ready. False: an exception is set.
+  bool take(const Argument (&table)[N], PyObject *const *objects, PyObject *streamArgument) {
+    bool isGiven = streamArgument != Py_None;
+    stream = isGiven ? PyLong_AsVoidPtr(streamArgument) : nullptr;
+    if (PyErr_Occurred())
+      return false;
     for (size_t i = 0; i < N; ++i) {
       if (objects[i] == Py_None)
         continue;
       if (!borrowed[i].take(objects[i], table[i].name, table[i].isWritten, stream))
+        return false;
+      if (i == 0 && !isGiven && !borrowed[0].currentStream(stream))
         return false;
       tensors.*table[i].member = &borrowed[i].tensor();
     }
@@ -32,36 +39,33 @@ public:
   }
   Borrowed borrowed[N];
   lla_tensors tensors = LLA_TENSORS_INIT;
+  void *stream = nullptr;
 };
+
+/// Whether so many arguments came; else an exception is set.
+bool hasCount(const char *function, size_t expected, Py_ssize_t count) {
+  return count == static_cast<Py_ssize_t>(expected) ||
+         PyErr_Format(PyExc_TypeError, "%s: expected %zu arguments, got %zd", function, expected, count);
+}
 
 /// Whether there is none; else an exception is set.
 bool accept(const std::string &fault) { return fault.empty() || raise(LLA_ERROR_USAGE, fault.c_str()) != nullptr; }
 
-/// An int or None; False: an exception is set.
-bool readStream(PyObject *object, const Borrowed &first, void *&stream) {
-  if (object == Py_None)
-    return first.currentStream(stream);
-  stream = PyLong_AsVoidPtr(object);
-  return !PyErr_Occurred();
-}
-
-/// Runs a plan for the problem of these tensors. The host computes meanwhile: other threads may go on.
-PyObject *run(const lla_problem &problem, const lla_tensors &tensors, const Borrowed &first, PyObject *like,
-              PyObject *streamArgument) {
-  lla_device device = first.tensor().device;
-  void *stream = nullptr, *workspace = nullptr;
-  if (!readStream(streamArgument, first, stream))
-    return nullptr;
+/// Runs a plan for the problem of these tensors, the first of which is `like`. The host computes meanwhile: other
+/// threads may go on.
+template <size_t N> PyObject *run(const lla_problem &problem, const Arguments<N> &arguments, PyObject *like) {
+  lla_device device = arguments.borrowed[0].tensor().device;
+  void *workspace = nullptr;
   PreparedPlan *plan = planFor(rounded(problem), device, like);
-  if (!plan || !workspaceOf(*plan, stream, device, like, workspace))
+  if (!plan || !workspaceOf(*plan, arguments.stream, device, like, workspace))
     return nullptr;
-  auto *on = static_cast<CUstream_st *>(stream);
+  auto *on = static_cast<CUstream_st *>(arguments.stream);
   lla_status status;
   if (device.type == LLA_DEVICE_CUDA) {
-    status = lla_plan_run(plan->plan, &tensors, workspace, plan->workspaceBytes, on);
+    status = lla_plan_run(plan->plan, &arguments.tensors, workspace, plan->workspaceBytes, on);
   } else {
     Py_BEGIN_ALLOW_THREADS;
-    status = lla_plan_run(plan->plan, &tensors, workspace, plan->workspaceBytes, on);
+    status = lla_plan_run(plan->plan, &arguments.tensors, workspace, plan->workspaceBytes, on);
     Py_END_ALLOW_THREADS;
   }
   if (status)
@@ -74,12 +78,11 @@ PyObject *run(const lla_problem &problem, const lla_tensors &tensors, const Borr
 /// attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, causal, window, scale, bhsd, stream)
 PyObject *attention(PyObject *, PyObject *const *objects, Py_ssize_t count) {
   constexpr size_t tensorCount = std::size(attentionArguments);
-  if (count != static_cast<Py_ssize_t>(tensorCount) + 5)
-    return PyErr_Format(PyExc_TypeError, "attention: expected 16 arguments, got %zd", count);
+  if (!hasCount("attention", tensorCount + 5, count))
+    return nullptr;
   PyObject *const *options = objects + tensorCount;
   Arguments<tensorCount> arguments;
-  void *stream = options[4] == Py_None ? nullptr : PyLong_AsVoidPtr(options[4]);
-  if (PyErr_Occurred() || !arguments.take(attentionArguments, objects, stream))
+  if (!arguments.take(attentionArguments, objects, options[4]))
     return nullptr;
   lla_problem problem = LLA_PROBLEM_INIT;
   int causal = PyObject_IsTrue(options[0]), isBhsd = PyObject_IsTrue(options[3]);
@@ -93,7 +96,7 @@ PyObject *attention(PyObject *, PyObject *const *objects, Py_ssize_t count) {
   }
   if (PyErr_Occurred())
     return nullptr;
-  return run(problem, arguments.tensors, arguments.borrowed[0], objects[0], options[4]);
+  return run(problem, arguments, objects[0]);
 }
 
 //===--- merge --------------------------------------------------------------===//
@@ -112,19 +115,17 @@ constexpr Argument mergeArguments[] = {
 /// merge(part_o, part_lse, part_tbar, part_vbar, out, lse, tbar, vbar, bhsd, stream)
 PyObject *merge(PyObject *, PyObject *const *objects, Py_ssize_t count) {
   constexpr size_t tensorCount = std::size(mergeArguments);
-  if (count != static_cast<Py_ssize_t>(tensorCount) + 2)
-    return PyErr_Format(PyExc_TypeError, "merge: expected 10 arguments, got %zd", count);
+  if (!hasCount("merge", tensorCount + 2, count))
+    return nullptr;
   PyObject *const *options = objects + tensorCount;
   Arguments<tensorCount> arguments;
-  void *stream = options[1] == Py_None ? nullptr : PyLong_AsVoidPtr(options[1]);
-  if (PyErr_Occurred() || !arguments.take(mergeArguments, objects, stream))
+  if (!arguments.take(mergeArguments, objects, options[1]))
     return nullptr;
-  const lla_tensors &tensors = arguments.tensors;
   lla_problem problem = LLA_PROBLEM_INIT;
   int isBhsd = PyObject_IsTrue(options[0]);
-  if (isBhsd < 0 || !accept(mergeProblem(tensors, isBhsd, problem)))
+  if (isBhsd < 0 || !accept(mergeProblem(arguments.tensors, isBhsd, problem)))
     return nullptr;
-  return run(problem, tensors, arguments.borrowed[0], objects[0], options[1]);
+  return run(problem, arguments, objects[0]);
 }
 
 //===--- warm-up and what else is asked -------------------------------------===//

@@ -1,4 +1,4 @@
-//===- PlanCache.cpp - a prepared plan for each kind of call --------------===//
+//===- PlanCache.cpp - plans and workspaces of Python's calls -------------===//
 
 #include "runtime/python/PlanCache.h"
 #include "runtime/python/Tensors.h"
