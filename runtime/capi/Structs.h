@@ -11,6 +11,7 @@
 #include "runtime/DeviceName.h"
 #include "runtime/TensorView.h"
 #include "runtime/capi/lla.h"
+#include <cstddef>
 #include <cstring>
 
 namespace lla::capi {
@@ -19,10 +20,23 @@ namespace lla::capi {
 /// Never allocates on success.
 llvm::Error checkStruct(const char *name, const void *given, size_t least, size_t known);
 
-/// A struct of the caller's, as this library knows it. `least` is its size in the first version.
-template <class Struct>
-llvm::Error readStruct(const char *name, const Struct *given, Struct &known, size_t least = sizeof(Struct)) {
-  if (llvm::Error error = checkStruct(name, given, least, sizeof(Struct)))
+/// Bytes of a struct's first version: callers that were built with it pass no more. They end with the member that was
+/// its last, whatever has been added behind it since.
+template <class Struct> constexpr size_t firstSize = 0;
+template <> inline constexpr size_t firstSize<lla_problem> = offsetof(lla_problem, lambda) + sizeof(double);
+template <> inline constexpr size_t firstSize<lla_tensors> = offsetof(lla_tensors, page_table) + sizeof(void *);
+template <> inline constexpr size_t firstSize<lla_plan_info> = offsetof(lla_plan_info, reserved) + sizeof(int32_t);
+template <> inline constexpr size_t firstSize<lla_context_info> =
+    offsetof(lla_context_info, multiprocessors) + sizeof(int64_t);
+template <> inline constexpr size_t firstSize<lla_statistics> =
+    offsetof(lla_statistics, search_milliseconds) + sizeof(double);
+template <> inline constexpr size_t firstSize<lla_warmup_options> =
+    offsetof(lla_warmup_options, statuses) + sizeof(void *);
+
+/// A struct of the caller's, as this library knows it.
+template <class Struct> llvm::Error readStruct(const char *name, const Struct *given, Struct &known) {
+  static_assert(firstSize<Struct> > sizeof(size_t) && firstSize<Struct> <= sizeof(Struct));
+  if (llvm::Error error = checkStruct(name, given, firstSize<Struct>, sizeof(Struct)))
     return error;
   known = {};
   std::memcpy(&known, given, std::min(given->struct_size, sizeof(Struct)));
@@ -30,9 +44,9 @@ llvm::Error readStruct(const char *name, const Struct *given, Struct &known, siz
 }
 
 /// The caller's struct gets what it has room for; its struct_size stays.
-template <class Struct>
-llvm::Error writeStruct(const char *name, Struct known, Struct *given, size_t least = sizeof(Struct)) {
-  if (llvm::Error error = checkStruct(name, given, least, sizeof(Struct)))
+template <class Struct> llvm::Error writeStruct(const char *name, Struct known, Struct *given) {
+  static_assert(firstSize<Struct> > sizeof(size_t) && firstSize<Struct> <= sizeof(Struct));
+  if (llvm::Error error = checkStruct(name, given, firstSize<Struct>, sizeof(Struct)))
     return error;
   known.struct_size = given->struct_size;
   std::memcpy(given, &known, std::min(given->struct_size, sizeof(Struct)));

@@ -1,5 +1,6 @@
 //===- Warmup.cpp - the kernels of many problems at once ------------------===//
 
+#include "dialect/Spec/Cpu.h"
 #include "runtime/RuntimeError.h"
 #include "runtime/capi/Objects.h"
 #include "runtime/capi/Structs.h"
@@ -47,7 +48,7 @@ size_t Warmup::threads() const {
   if (workerOptions(context.knobs).executable.empty())
     return 1;
   int64_t jobs = options.jobs ? options.jobs : context.knobs.jobs;
-  size_t wanted = jobs > 0 ? jobs : std::max(1u, std::thread::hardware_concurrency());
+  size_t wanted = jobs > 0 ? jobs : usableCpus();
   return std::min(wanted, problems.size());
 }
 

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/capi/Structs.h"
 #include "HostCall.h"
 #include <cmath>
 #include <cstring>
@@ -119,7 +120,7 @@ void expectChecksSize(const char *name, const Struct &good, const std::function<
   EXPECT_OK(call(&longer.known)); // A newer caller that uses nothing new.
   longer.unknown[15] = 1;
   expectFailure(call(&longer.known), LLA_ERROR_USAGE, prefix + " at most");
-  for (size_t size : {size_t(0), size_t(8), sizeof(Struct) - 1, size_t(5000), ~size_t(0)}) {
+  for (size_t size : {size_t(0), size_t(8), lla::capi::firstSize<Struct> - 1, size_t(5000), ~size_t(0)}) {
     longer.known = good;
     longer.known.struct_size = size;
     expectFailure(call(&longer.known), LLA_ERROR_USAGE, prefix);
