@@ -1,6 +1,7 @@
 //===- CompileWorker.cpp - compiling in processes of their own ------------===//
 
 #include "runtime/CompileWorker.h"
+#include "dialect/Spec/Cpu.h"
 #include "runtime/ChildProcess.h"
 #include "runtime/Notices.h"
 #include "runtime/RuntimeError.h"
@@ -165,7 +166,7 @@ std::vector<llvm::Expected<Artifact>> CompileWorkers::compileAll(llvm::ArrayRef<
         done(i);
     }
   };
-  size_t jobs = options.jobs > 0 ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
+  size_t jobs = options.jobs > 0 ? options.jobs : usableCpus();
   std::vector<std::thread> team;
   // In this process, one at a time: nobody has promised more of the compiler.
   for (size_t i = 1; i < std::min(jobs, requests.size()) && !options.executable.empty(); ++i)

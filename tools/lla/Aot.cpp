@@ -62,12 +62,12 @@ void declare(CLI::App &command, AotFlags &flags) {
   command.add_option("--cc", flags.cc, "the C compiler that links the shared form (default: cc)")->type_name("PATH");
   command
       .add_option("--verify", flags.library,
-                  "instead: run the kernels of a shared library that run here, and compare with an independent "
-                  "reference")
+                  "instead: run each problem of a shared library on what is here, with the kernel that the library "
+                  "picks, and compare with an independent reference")
       ->type_name("LIB");
   command
       .add_option("--rows", flags.rows,
-                  "with --verify: rows that the host's reference looks at; 0: all (default: 64)")
+                  "with --verify: rows that the host's reference looks at; 0: all (default: 64; a GPU's oracle looks at all it can)")
       ->check(CLI::NonNegativeNumber);
   addOutputFlag(command, flags.output, {OutputForm::Text, OutputForm::Json});
 }
@@ -198,11 +198,12 @@ llvm::Expected<std::vector<Artifact>> compileAll(const Knobs &knobs, Cache &cach
     Key key = artifactKey(unit.problem, unit.schedule.schedule, unit.target, toolchainOf(unit.options, &cache));
     digests.push_back(key.digest());
     if (ArtifactLoad load = cache.artifacts.load(key); load.artifact) {
-      llvm::Expected<Artifact> artifact = fromStored(std::move(*load.artifact));
-      if (!artifact)
-        return artifact.takeError();
-      found[digests.size() - 1] = std::move(*artifact);
-      continue;
+      if (llvm::Expected<Artifact> artifact = fromStored(std::move(*load.artifact))) {
+        found[digests.size() - 1] = std::move(*artifact);
+        continue;
+      } else {
+        llvm::consumeError(artifact.takeError()); // A damaged entry is a miss.
+      }
     }
     if (!numbers.emplace(digests.back(), requests.size()).second)
       continue;
@@ -290,6 +291,8 @@ llvm::Error makeLibrary(const AotFlags &flags, const Knobs &knobs) {
   llvm::Expected<std::vector<Artifact>> artifacts = compileAll(knobs, *cache, *units);
   if (!artifacts)
     return artifacts.takeError();
+  if (interrupted()) // Nothing is written.
+    return llvm::Error::success();
   LibraryPlan plan{flags.name, *names, {}, ""};
   for (size_t i = 0; i < units->size(); ++i) {
     Unit &unit = (*units)[i];
@@ -312,7 +315,11 @@ llvm::Error makeLibrary(const AotFlags &flags, const Knobs &knobs) {
 llvm::Error aot(const AotFlags &flags, Knobs &knobs) {
   if (llvm::Error error = flags.knobs.apply(knobs))
     return error;
-  return flags.library.empty() ? makeLibrary(flags, knobs) : verifyLibrary(flags.library, knobs, flags.rows);
+  if (flags.library.empty())
+    return makeLibrary(flags, knobs);
+  if (flags.output != OutputForm::Text)
+    return fieldError("output", "text with --verify", "json");
+  return verifyLibrary(flags.library, knobs, flags.rows);
 }
 
 } // namespace

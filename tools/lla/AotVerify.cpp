@@ -249,8 +249,10 @@ llvm::Error verifyLibrary(const std::string &path, const Knobs &knobs, int64_t r
     }
     llvm::scope_exit destroy([&] { library->context_destroy(place.context); });
     if (error) {
-      print(fmt::format("skip {} kernels for {}: {}\n", problems->size(), isHost ? "the host" : "GPUs",
-                        llvm::toString(std::move(error))));
+      auto [kind, text] = describe(std::move(error));
+      if (kind != FailureKind::NoDevice)
+        return failure(kind, text);
+      print(fmt::format("skip {} problems for {}: {}\n", problems->size(), isHost ? "the host" : "GPUs", text));
       continue;
     }
     for (const Problem &problem : *problems) {

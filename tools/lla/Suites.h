@@ -10,8 +10,8 @@
 namespace lla {
 
 /// "decode": the eight rows that the operator's authors publish. "prefill": causal, 16 heads. "grid": decode of 1..2048
-/// heads over 128..32768 keys, 207 problems. "pretuned": what the shipped records are of, decode with groups 1, 4 and
-/// 8; "pretuned-mha": its group 1. Fails naming `suite`.
+/// heads over 128..32768 keys, 207 problems. "pretuned": what shipped records should be of, decode with groups 1, 4 and
+/// 8 (those of a GPU may be fewer, or more); "pretuned-mha": its group 1. Fails naming `suite`.
 llvm::Expected<std::vector<Problem>> suite(llvm::StringRef name);
 /// "decode|prefill|...".
 std::string suiteNames();
