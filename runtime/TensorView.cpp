@@ -334,7 +334,7 @@ llvm::Error readQueries(const Problem &planned, const AttentionTensors &tensors,
 int64_t contextOf(const Problem &planned, const AttentionTensors &tensors) {
   if (tensors.k.sizes[0] == 0)
     return 0;
-  int64_t pages = tensors.pageTable.each;
+  int64_t pages = std::max<int64_t>(tensors.pageTable.each, 0);
   return pages > planned.context / planned.pageSize ? planned.context : pages * planned.pageSize;
 }
 

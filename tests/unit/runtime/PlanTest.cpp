@@ -41,9 +41,28 @@ struct PlanTest : testing::Test {
     options.compiler = [this](const CompileRequest &) -> llvm::Expected<Artifact> { return fakeArtifact(kernelName); };
     jit = std::make_shared<Jit>(executor, options);
     setFakeProblem(problem);
-    for (TensorView *view : {&tensors.q, &tensors.r, &tensors.k, &tensors.v, &tensors.o})
-      view->data = memory.emplace_back(llvm::cantFail(executor->allocate(view->spanBytes())))->data();
+    place();
     llvm::cantFail(executor->fillInputs(problem, tensors, 1));
+  }
+  /// Dense tensors of the problem, as it is now.
+  void place() {
+    tensors = denseTensors(problem);
+    auto allocate = [&](int64_t bytes) {
+      return memory.emplace_back(llvm::cantFail(executor->allocate(bytes)))->data();
+    };
+    for (llvm::ArrayRef<NamedTensor> names : {inputsOf(problem), outputsOf(problem)})
+      for (const NamedTensor &one : names)
+        (tensors.*one.member).data = allocate((tensors.*one.member).spanBytes());
+    for (const NamedIndices &one : indicesOf(problem))
+      (tensors.*one.member).data = static_cast<const int32_t *>(allocate((tensors.*one.member).spanBytes()));
+  }
+  /// Allocations of one run, which must go well.
+  int64_t allocationsOf(const Plan &plan, void *space) {
+    int64_t before = allocations;
+    bool failed = llvm::errorToBool(plan.run(tensors, space, plan.workspaceBytes(), nullptr));
+    int64_t made = allocations - before;
+    EXPECT_FALSE(failed);
+    return made;
   }
   void *workspace(int64_t bytes) {
     void *data = memory.emplace_back(llvm::cantFail(executor->allocate(bytes)))->data();
@@ -120,17 +139,27 @@ TEST_F(PlanTest, AnEmptyCallLaunchesNothing) {
   EXPECT_EQ(static_cast<char *>(tensors.o.data)[0], 7);
 }
 
+TEST_F(PlanTest, APackedCallWithoutRowsLaunchesNothing) {
+  kernelName = "wrong"; // Would write.
+  problem.ragged = problem.packedQueries = problem.packedKeys = true;
+  place();
+  Plan plan = this->plan();
+  ASSERT_EQ(textOf(plan.prepare()), "");
+  for (TensorView *view : {&tensors.q, &tensors.r, &tensors.o})
+    view->sizes[1] = 0;
+  llvm::cantFail(executor->fill(tensors.o.data, 7, 64, nullptr));
+  ASSERT_EQ(textOf(plan.run(tensors, workspace(plan.workspaceBytes()), plan.workspaceBytes(), nullptr)), "");
+  EXPECT_EQ(static_cast<char *>(tensors.o.data)[0], 7);
+}
+
 TEST_F(PlanTest, RunAllocatesNothing) {
   kernelName = "nothing";
   Plan plan = this->plan();
   ASSERT_EQ(textOf(plan.prepare()), "");
   void *space = workspace(plan.workspaceBytes());
-  int64_t before = allocations;
-  bool failed = false;
   for (int i = 0; i < 100; ++i)
-    failed |= llvm::errorToBool(plan.run(tensors, space, plan.workspaceBytes(), nullptr));
-  EXPECT_EQ(allocations - before, 0);
-  EXPECT_FALSE(failed);
+    EXPECT_EQ(allocationsOf(plan, space), 0);
+  int64_t before = allocations;
   ::operator delete(::operator new(1)); // Not a new-expression, which might be optimised away.
   EXPECT_GT(allocations, before);       // The counter counts.
 }
@@ -139,22 +168,14 @@ TEST_F(PlanTest, RaggedAndPagedCallsAllocateNothingEither) {
   kernelName = "nothing";
   problem.ragged = true;
   problem.pageSize = 8;
-  tensors = denseTensors(problem);
-  for (TensorView *view : {&tensors.q, &tensors.r, &tensors.k, &tensors.v, &tensors.o})
-    view->data = memory.emplace_back(llvm::cantFail(executor->allocate(view->spanBytes())))->data();
-  for (IndexView *view : {&tensors.lengths, &tensors.starts, &tensors.pageTable})
-    view->data = static_cast<const int32_t *>(
-        memory.emplace_back(llvm::cantFail(executor->allocate(view->spanBytes())))->data());
+  place();
   Schedule schedule = defaultSchedule(problem, executor->target());
   schedule.splits = 4;
   schedule.splitTiles = 2;
   Plan plan = llvm::cantFail(Plan::create(problem, schedule, jit));
   ASSERT_EQ(textOf(plan.prepare()), "");
   void *space = workspace(plan.workspaceBytes());
-  int64_t before = allocations;
-  bool failed = llvm::errorToBool(plan.run(tensors, space, plan.workspaceBytes(), nullptr));
-  EXPECT_EQ(allocations - before, 0);
-  EXPECT_FALSE(failed);
+  EXPECT_EQ(allocationsOf(plan, space), 0);
   Launch launch = makeLaunch(*plan.answer().kernel, problem, tensors, space, executor->target());
   const KernelArguments &a = launch.arguments;
   EXPECT_EQ(a.lengths, tensors.lengths.data);
@@ -170,19 +191,11 @@ TEST_F(PlanTest, RaggedAndPagedCallsAllocateNothingEither) {
 TEST_F(PlanTest, PackedCallsAllocateNothingEither) {
   kernelName = "nothing";
   problem.ragged = problem.packedQueries = problem.packedKeys = true;
-  tensors = denseTensors(problem);
-  for (TensorView *view : {&tensors.q, &tensors.r, &tensors.k, &tensors.v, &tensors.o})
-    view->data = memory.emplace_back(llvm::cantFail(executor->allocate(view->spanBytes())))->data();
-  for (IndexView *view : {&tensors.cuSeqlensQ, &tensors.cuSeqlensK})
-    view->data = static_cast<const int32_t *>(
-        memory.emplace_back(llvm::cantFail(executor->allocate(view->spanBytes())))->data());
+  place();
   Plan plan = this->plan();
   ASSERT_EQ(textOf(plan.prepare()), "");
   void *space = workspace(plan.workspaceBytes());
-  int64_t before = allocations;
-  bool failed = llvm::errorToBool(plan.run(tensors, space, plan.workspaceBytes(), nullptr));
-  EXPECT_EQ(allocations - before, 0);
-  EXPECT_FALSE(failed);
+  EXPECT_EQ(allocationsOf(plan, space), 0);
   Launch launch = makeLaunch(*plan.answer().kernel, problem, tensors, space, executor->target());
   const KernelArguments &a = launch.arguments;
   EXPECT_EQ(a.cu_seqlens_q, tensors.cuSeqlensQ.data);
@@ -190,10 +203,6 @@ TEST_F(PlanTest, PackedCallsAllocateNothingEither) {
   EXPECT_EQ(a.query_rows, tensors.q.sizes[1]);
   EXPECT_EQ(a.key_rows, tensors.k.sizes[1]);
   EXPECT_EQ(a.query_length, problem.queryLength);
-  // No row, nothing to launch: the kernel would say so if it ran.
-  for (TensorView *view : {&tensors.q, &tensors.r, &tensors.o})
-    view->sizes[1] = 0;
-  EXPECT_EQ(textOf(plan.run(tensors, space, plan.workspaceBytes(), nullptr)), "");
 }
 
 TEST_F(PlanTest, ArgumentsDescribeTheCall) {
