@@ -123,7 +123,8 @@ void lla::emitRowTiles(ImplicitLocOpBuilder &b, const KernelPlan &plan, llvm::fu
   if (plan.schedule.dependent)
     place = tile::AwaitLaunchOp::create(b, b.getI32Type(), place);
   Value width = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridWidth), one = i.constant(1);
-  Value tiles = i.mul(i.mul(i.argument("batch"), emitTiledHeads(i, plan)), i.argument("row_tiles"));
+  Value heads = emitTiledHeads(i, plan);
+  Value tiles = i.mul(i.mul(i.argument("batch"), heads), i.argument("row_tiles"));
   auto placeIn = [&](Value turn) -> Value {
     Value isBack = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, turn, one), i.constant(0));
     return arith::SelectOp::create(b, isBack, i.sub(i.sub(width, one), place), place);
