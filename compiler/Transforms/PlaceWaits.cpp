@@ -13,7 +13,8 @@
 //      a region, the terminator included: nothing is in flight across iterations.
 //   2. pending = number of asynchronous products between the product and the wait.
 //   3. A ring_release reads all products before it: their operands may be its slot.
-//   4. The wait's results replace the product's: nothing can be hoisted above it.
+//   4. A product that only waits read, be it in a branch, has been waited for as the schedule wants it.
+//   5. The wait's results replace the product's: nothing can be hoisted above it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -55,9 +56,9 @@ static int64_t productsBetween(DotOp dot, Operation *end) {
 }
 
 static void placeWait(DotOp dot) {
+  if (!dot->use_empty() && llvm::all_of(dot->getUsers(), llvm::IsaPred<WaitOp>))
+    return; // Rule 4.
   Operation *reader = firstReader(dot);
-  if (isa_and_nonnull<WaitOp>(reader) && llvm::is_contained(reader->getOperands(), dot.getResult()))
-    return; // The schedule asked for this wait.
   auto b = ImplicitLocOpBuilder::atBlockEnd(dot.getLoc(), dot->getBlock());
   if (reader)
     b.setInsertionPoint(reader);

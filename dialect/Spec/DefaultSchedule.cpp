@@ -189,7 +189,7 @@ Schedule byTurns(const Problem &problem, const Target &target, const Schedule &s
 }
 
 /// Two warpgroups of 64 rows, the same ones where the value columns of one are too many for a thread; as many keys per
-/// tile as registers hold (80 at D = 128 with a probe).
+/// tile as registers hold without spills.
 Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   Schedule schedule;
   schedule.load = LoadPath::Ring;
@@ -202,7 +202,10 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   schedule.dependent = true;
   // The masks of a window's edge, or of a start within a page, need registers that wider tiles have used up.
   bool masksBegin = problem.window || (problem.ragged && problem.pageSize);
-  int64_t most = keysThatMatter(problem, masksBegin ? 64 : 112);
+  bool isWide = problem.headDim > 64 && problem.hasProbe();
+  // Tiles as long as the rows' have one masked tile at the causal edge; 112 keys spill nothing.
+  int64_t widest = problem.causal ? schedule.rows : 112;
+  int64_t most = keysThatMatter(problem, masksBegin || isWide ? 64 : widest);
   for (int64_t keys : candidates("keys")) {
     Schedule larger = schedule;
     larger.keys = keys;

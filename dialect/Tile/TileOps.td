@@ -308,12 +308,16 @@ def Tile_RowReduceOp : Tile_Op<"row_reduce", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Tile_AnyOp : Tile_Op<"any", [Pure]> {
-  let summary = "true if the condition holds for any row, or share of a row, of the warp";
-  let description = [{ (C1) the condition is i1, in layout row, partial_row or dense. }];
-  let arguments = (ins Tile_FragType:$condition);
+def Tile_AnyOp : Tile_Op<"any", []> {
+  let summary = "true if the condition holds for any row, or share of a row, of the warp or warpgroup";
+  let description = [{
+    Not pure: all the warps of a warpgroup are to be asked together.
+
+    (C1) the condition is i1, in layout row, partial_row or dense.
+  }];
+  let arguments = (ins Tile_FragType:$condition, UnitAttr:$warpgroup);
   let results = (outs I1:$result);
-  let assemblyFormat = "$condition attr-dict `:` type($condition)";
+  let assemblyFormat = "$condition (`of` `warpgroup` $warpgroup^)? attr-dict `:` type($condition)";
   let hasVerifier = 1;
 }
 

@@ -1,29 +1,32 @@
 //===- OnlineStep.cpp - folding one key tile into the state ---------------===//
 //
 //     s = q kT, t = r kT                    (products; t may stay in flight)
-//     M = max(m, scale max s)               rescale by e^(m - M) where M grew
 //     p = e^(scale s - m)                   d1 += sum p
 //     u = p (t - c)                         d2 += sum u
 //     O1 += p v, O2 += u v
+//
+// That is all for most tiles: m and c, relative to which the sums are, are taken to
+// be good still. The lanes' shares of sum p tell when they are not; then, and only then,
+//
+//     m moves to the maximum of scale s     if a p may be beyond 2^lazy
+//     c moves to the mean of t              if a row's weight has quadrupled
+//
+// and p and the sums so far with them. Any m and c are exact algebra, but
+//   - p must not overflow: it is at most 2^lazy times the keys of a lane's share;
+//   - the products see p and u rounded to 16 bits, and the output O1 (1 + d2/d1) - O2
+//     amplifies what p lost by 1 + |tbar - c|. With c the mean of a quarter of the weight
+//     at least, keys that c is far from are a part of the sum only; a dominant key or
+//     growing scores make the weight quadruple at once.
 //
 // Masks cost one select: the s of a hidden key becomes the infinity that `scale`
 // turns into -inf, its p is exactly 0, and t counts as 0 wherever p is; so a scale of any
 // sign is right, and garbage in keys that a row does not see cannot reach it
 // (0 * NaN is never formed).
 //
-// The rescale is lazy: m may lag behind the true maximum by `lazy` powers of two.
-// That is exact algebra (any m is), p <= 2^lazy, and the branch is rarely taken.
-//
-// So is any centre c of t. The products see p and u rounded to 16 bits, and the
-// output O1 (1 + d2/d1) - O2 amplifies what p lost by 1 + |tbar - c|: hence c moves
-// to the mean tbar, and d2 and O2 with it, whenever a row's weight has quadrupled
-// since c was last looked at. Then the keys that c is far from are a part of the
-// sum only; a dominant key or growing scores make it quadruple at once. The lanes'
-// shares of d1 say when, before t has arrived.
-//
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Conversion/LLAToTile/OnlineStep.h"
+#include <cmath>
 #include <limits>
 #include <numbers>
 
@@ -61,12 +64,13 @@ static Value emitMap(ImplicitLocOpBuilder &b, tile::FragType type, ValueRange in
 Value OnlineStep::map(tile::FragType type, ValueRange inputs, Body body) { return emitMap(b, type, inputs, {}, body); }
 
 Value OnlineStep::hide(Value scores, Value start, Value key) {
-  return emitMap(b, place.scoreType(), scores, {place.rowBase(), start}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    Value visible = emitVisible(in, place.plan, place.grid, a[1], a[2]);
-    if (start != key)
-      visible = arith::AndIOp::create(in, visible, arith::CmpIOp::create(in, arith::CmpIPredicate::sge, a[2], key));
-    return arith::SelectOp::create(in, visible, a[0], hidden);
-  });
+  return emitMap(
+      b, place.scoreType(), scores, {place.rowBase(), start}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+        Value visible = emitVisible(in, place.plan, place.grid, a[1], a[2]);
+        if (start != key)
+          visible = arith::AndIOp::create(in, visible, arith::CmpIOp::create(in, arith::CmpIPredicate::sge, a[2], key));
+        return arith::SelectOp::create(in, visible, a[0], hidden);
+      });
 }
 
 OnlineState OnlineStep::initialState() {
@@ -91,34 +95,48 @@ OnlineState OnlineStep::initialState() {
 //===----------------------------------------------------------------------===//
 
 OnlineState OnlineStep::fold(const OnlineState &state, Value key, bool masked) {
-  tile::FragType type = place.scoreType();
   Value start = masked ? place.tileStart(key) : key;
+  auto visible = [&](Value s) { return masked ? hide(s, start, key) : s; };
   Scores scores = place.scores(start);
-  if (masked)
-    scores.s = hide(scores.s, start, key);
-  OnlineState next = rescale(state, tileMaximum(scores.s));
+  Value s = visible(scores.s), t = scores.t;
+  OnlineState next = state;
+  Value p = weights(s, next.m, /*masked=*/false), weight = partialRowSum(p);
 
-  // A row that has seen no key yet has m = -inf; all its p are 0.
-  Value reference = !masked ? next.m : map(place.rowType(), {next.m}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    Value none = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(in, -kInfinity));
-    return arith::SelectOp::create(in, none, constant(in, 0), a[0]);
-  });
-  Value p = map(type, {scores.s, reference}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    return math::Exp2Op::create(in, math::FmaOp::create(in, a[0], scale, arith::NegFOp::create(in, a[1])));
-  });
-  Value weight = partialRowSum(p);
-  if (!scores.t) {
-    next.d1 = add(next.d1, weight);
+  auto awaitProbe = [&] {
+    if (t)
+      t = place.arrived(t);
+    if (t && masked)
+      t = map(place.scoreType(), {p, t},
+              [](ImplicitLocOpBuilder &in, ValueRange a) { return zeroWhereZero(in, a[0], a[1]); });
+  };
+  SmallVector<Value *> scaled = {&p, &weight};
+  llvm::append_range(scaled, next.members());
+  SmallVector<Value *> moved = scaled;
+  if (t)
+    moved.push_back(&t);
+  auto settle = [&] {
+    choose(any(isBeyond(weight)), scaled, [&] {
+      Value again = place.repeated(s);
+      again = again == s ? s : visible(again);
+      rescale(next, tileMaximum(again));
+      p = weights(again, next.m, masked);
+      weight = partialRowSum(p);
+    });
+    awaitProbe();
+    if (t)
+      recentre(next, p, t, weight);
+  };
+  Value isUnsettled = isBeyond(weight);
+  if (t)
+    isUnsettled = eitherOf(isUnsettled, isGreater(add(next.d1, weight), next.limit));
+  choose(any(isUnsettled), moved, settle, awaitProbe);
+
+  next.d1 = add(next.d1, weight);
+  if (!t) {
     place.accumulate(p, {}, next);
     return next;
   }
-
-  Value t = !masked ? scores.t : map(type, {p, scores.t}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    return zeroWhereZero(in, a[0], a[1]);
-  });
-  recentre(next, p, t, weight);
-  next.d1 = add(next.d1, weight);
-  Value u = map(type, {p, t, next.c}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+  Value u = map(place.scoreType(), {p, t, next.c}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     return arith::MulFOp::create(in, a[0], arith::SubFOp::create(in, a[1], a[2]));
   });
   next.d2 = add(next.d2, partialRowSum(u));
@@ -126,115 +144,126 @@ OnlineState OnlineStep::fold(const OnlineState &state, Value key, bool masked) {
   return next;
 }
 
+/// e^(scale s - m). With masks, a row may have seen no key yet: its m is -inf, and all its p are 0.
+Value OnlineStep::weights(Value s, Value m, bool masked) {
+  if (masked)
+    m = map(place.rowType(), {m}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+      Value none = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(in, -kInfinity));
+      return arith::SelectOp::create(in, none, constant(in, 0), a[0]);
+    });
+  return map(place.scoreType(), {s, m}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    return math::Exp2Op::create(in, math::FmaOp::create(in, a[0], scale, arith::NegFOp::create(in, a[1])));
+  });
+}
+
 /// Row maxima of scale * s; -inf for a row that sees none of the keys.
 Value OnlineStep::tileMaximum(Value s) {
   // A negative scale turns the order around.
   auto extremum = scf::IfOp::create(b, TypeRange{place.rowType()}, negativeScale, /*withElseRegion=*/true);
-  for (auto [block, kind] : {std::pair(extremum.thenBlock(), tile::Reduction::Min),
-                             std::pair(extremum.elseBlock(), tile::Reduction::Max)}) {
+  for (auto [block, kind] :
+       {std::pair(extremum.thenBlock(), tile::Reduction::Min), std::pair(extremum.elseBlock(), tile::Reduction::Max)}) {
     auto inner = ImplicitLocOpBuilder::atBlockBegin(b.getLoc(), block);
     Value reduced = tile::RowReduceOp::create(inner, place.rowType(), s, kind);
     scf::YieldOp::create(inner, reduced);
   }
-  return map(place.rowType(), {extremum.getResult(0)}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    return arith::MulFOp::create(in, a[0], scale);
+  return map(place.rowType(), {extremum.getResult(0)},
+             [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::MulFOp::create(in, a[0], scale); });
+}
+
+/// The state relative to `maximum`, in rows where it is greater than m.
+void OnlineStep::rescale(OnlineState &state, Value maximum) {
+  Value before = state.m;
+  state.m = map(place.rowType(), {before, maximum}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    return arith::MaxNumFOp::create(in, a[0], a[1]);
   });
-}
-
-/// The state relative to a maximum that has grown, or as it was if no row's has grown by more than `lazy`.
-OnlineState OnlineStep::rescale(const OnlineState &state, Value maximum) {
-  Value threshold = constant(b, static_cast<double>(place.plan.schedule.lazy));
-  Value grew = map(place.rowType(b.getI1Type()), {maximum, state.m}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    return arith::CmpFOp::create(in, arith::CmpFPredicate::OGT, arith::SubFOp::create(in, a[0], a[1]), threshold);
+  Value factor = map(place.rowType(), {before, state.m}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(in, -kInfinity));
+    Value shrink = math::Exp2Op::create(in, arith::SubFOp::create(in, a[0], a[1]));
+    return arith::SelectOp::create(in, empty, constant(in, 0), shrink);
   });
-  Value any = tile::AnyOp::create(b, b.getI1Type(), grew);
-  SmallVector<Value> before = state.flatten();
-  auto branch = scf::IfOp::create(b, TypeRange(ValueRange(before)), any, /*withElseRegion=*/true);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    OnlineState scaled = state;
-    scaled.m = map(place.rowType(), {state.m, maximum}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-      return arith::MaxNumFOp::create(in, a[0], a[1]);
-    });
-    Value factor = map(place.rowType(), {state.m, scaled.m}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-      Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(in, -kInfinity));
-      Value shrink = math::Exp2Op::create(in, arith::SubFOp::create(in, a[0], a[1]));
-      return arith::SelectOp::create(in, empty, constant(in, 0), shrink);
-    });
-    auto times = [](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::MulFOp::create(in, a[0], a[1]); };
-    scaled.d1 = map(place.sumType(), {state.d1, factor}, times);
-    if (state.d2) {
-      scaled.d2 = map(place.sumType(), {state.d2, factor}, times);
-      scaled.limit = map(place.sumType(), {state.limit, factor}, times);
-    }
-    // A stacked block's probe rows are scaled as their query rows.
-    if (place.valueType().getRows() != place.scoreType().getRows())
-      factor = tile::StackOp::create(b, factor, factor);
-    for (Value &value : scaled.values)
-      value = map(place.valueType(), {value, factor}, times);
-    scf::YieldOp::create(b, scaled.flatten());
-    b.setInsertionPointToStart(branch.elseBlock());
-    scf::YieldOp::create(b, before);
-  }
-  return OnlineState::unflatten(branch.getResults(), place.plan.hasProbe());
+  auto times = [](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::MulFOp::create(in, a[0], a[1]); };
+  state.d1 = map(place.sumType(), {state.d1, factor}, times);
+  if (state.d2)
+    state.d2 = map(place.sumType(), {state.d2, factor}, times);
+  // A stacked block's probe rows are scaled as their query rows.
+  if (place.valueType().getRows() != place.scoreType().getRows())
+    factor = tile::StackOp::create(b, factor, factor);
+  for (Value &value : state.values)
+    value = map(place.valueType(), {value, factor}, times);
 }
 
-//===----------------------------------------------------------------------===//
-// The centre
-//===----------------------------------------------------------------------===//
-
-/// True (i1 per row or lane) where x > y.
-Value OnlineStep::isGreater(Value x, Value y) {
-  auto type = cast<tile::FragType>(x.getType());
-  return map(tile::FragType::get(b.getContext(), type.getRows(), 1, b.getI1Type(), type.getLayout(), 0), {x, y},
-             [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-               return arith::CmpFOp::create(in, arith::CmpFPredicate::OGT, a[0], a[1]);
-             });
-}
-
-/// Runs `then`, which changes what moves with the centre, if `condition` holds in any lane of the warp.
-void OnlineStep::whenAny(Value condition, OnlineState &state, llvm::function_ref<void()> then) {
-  SmallVector<Value *> moved = {&state.c, &state.d2, &state.limit, &state.values.back()};
-  auto current = [&] { return llvm::map_to_vector(moved, [](Value *value) { return *value; }); };
-  SmallVector<Value> before = current();
-  Value any = tile::AnyOp::create(b, b.getI1Type(), condition);
-  auto branch = scf::IfOp::create(b, TypeRange(ValueRange(before)), any, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(branch.elseBlock());
-  scf::YieldOp::create(b, before);
-  b.setInsertionPointToStart(branch.thenBlock());
-  then();
-  scf::YieldOp::create(b, current());
-  for (auto [value, result] : llvm::zip(moved, branch.getResults()))
-    *value = result;
-}
-
-/// Moves the centre to the mean of t with a tile counted in, and the sums so far with it, where that makes a row's weight
-/// quadruple; `weight` is the tile's sum of p.
+/// Moves the centre to the mean of t with a tile counted in, whose sum of p is `weight`, and the sums so far with it.
 void OnlineStep::recentre(OnlineState &state, Value p, Value t, Value weight) {
   Value d1 = add(state.d1, weight);
-  whenAny(isGreater(d1, state.limit), state, [&] {
-    Value weighted = partialRowSum(map(place.scoreType(), {p, t}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-      return arith::MulFOp::create(in, a[0], a[1]);
-    }));
-    Value d2 = map(place.sumType(), {state.d2, weighted, weight, state.c}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-      return arith::AddFOp::create(in, a[0], arith::SubFOp::create(in, a[1], arith::MulFOp::create(in, a[3], a[2])));
-    });
-    Value shift = map(place.rowType(), {complete(d1), complete(d2)}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-      auto flags = arith::FastMathFlags::arcp | arith::FastMathFlags::afn;
-      Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(in, 0));
-      return arith::SelectOp::create(in, empty, constant(in, 0), arith::DivFOp::create(in, a[1], a[0], flags));
-    });
-    state.limit = map(place.sumType(), {d1}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-      return arith::MulFOp::create(in, a[0], constant(in, 4));
-    });
-    state.c = add(state.c, shift);
-    state.d2 = map(place.sumType(), {state.d2, state.d1, shift}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-      return arith::SubFOp::create(in, a[0], arith::MulFOp::create(in, a[2], a[1]));
-    });
-    place.shiftValues(state, shift);
+  Value sum =
+      partialRowSum(map(place.scoreType(), {p, t, state.c}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+        return arith::MulFOp::create(in, a[0], arith::SubFOp::create(in, a[1], a[2]));
+      }));
+  Value shift =
+      map(place.rowType(), {complete(d1), complete(add(state.d2, sum))},
+          [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+            auto flags = arith::FastMathFlags::arcp | arith::FastMathFlags::afn;
+            Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(in, 0));
+            return arith::SelectOp::create(in, empty, constant(in, 0), arith::DivFOp::create(in, a[1], a[0], flags));
+          });
+  state.limit = map(place.sumType(), {d1}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    return arith::MulFOp::create(in, a[0], constant(in, 4));
   });
+  state.c = add(state.c, shift);
+  state.d2 = map(place.sumType(), {state.d2, state.d1, shift}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    return arith::SubFOp::create(in, a[0], arith::MulFOp::create(in, a[2], a[1]));
+  });
+  place.shiftValues(state, shift);
+}
+
+//===----------------------------------------------------------------------===//
+// Conditions
+//===----------------------------------------------------------------------===//
+
+/// i1 per lane's share of a row: true where x > y, and where either is no number.
+Value OnlineStep::isGreater(Value x, Value y) {
+  return map(place.sumType(b.getI1Type()), {x, y}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    return arith::CmpFOp::create(in, arith::CmpFPredicate::UGT, a[0], a[1]);
+  });
+}
+
+/// True where a lane's sum of p says that one of them may be beyond 2^lazy.
+Value OnlineStep::isBeyond(Value weight) {
+  double most = std::ldexp(static_cast<double>(place.keysOfSum()), place.plan.schedule.lazy);
+  return map(place.sumType(b.getI1Type()), {weight}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    return arith::CmpFOp::create(in, arith::CmpFPredicate::UGT, a[0], constant(in, most));
+  });
+}
+
+Value OnlineStep::eitherOf(Value x, Value y) {
+  return map(place.sumType(b.getI1Type()), {x, y},
+             [](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::OrIOp::create(in, a[0], a[1]); });
+}
+
+/// True if the condition holds anywhere in what takes branches together.
+Value OnlineStep::any(Value condition) {
+  return tile::AnyOp::create(b, b.getI1Type(), condition, /*warpgroup=*/place.byWarpgroup());
+}
+
+/// Runs `then` or `otherwise`, which change `values`.
+void OnlineStep::choose(Value condition, ArrayRef<Value *> values, llvm::function_ref<void()> then,
+                        llvm::function_ref<void()> otherwise) {
+  auto current = [&] { return llvm::map_to_vector(values, [](Value *value) { return *value; }); };
+  SmallVector<Value> before = current();
+  auto branch = scf::IfOp::create(b, TypeRange(ValueRange(before)), condition, /*withElseRegion=*/true);
+  auto assign = [&](ValueRange to) {
+    for (auto [value, next] : llvm::zip(values, to))
+      *value = next;
+  };
+  OpBuilder::InsertionGuard guard(b);
+  for (auto [block, body] : {std::pair(branch.thenBlock(), then), std::pair(branch.elseBlock(), otherwise)}) {
+    b.setInsertionPointToStart(block);
+    assign(before);
+    if (body)
+      body();
+    scf::YieldOp::create(b, current());
+  }
+  assign(branch.getResults());
 }
 
 Value OnlineStep::complete(Value sum) {

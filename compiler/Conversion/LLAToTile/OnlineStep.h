@@ -35,9 +35,14 @@ private:
   mlir::Value hide(mlir::Value scores, mlir::Value start, mlir::Value key);
 
   mlir::Value tileMaximum(mlir::Value s);
-  OnlineState rescale(const OnlineState &state, mlir::Value maximum);
+  mlir::Value weights(mlir::Value s, mlir::Value m, bool masked);
+  void rescale(OnlineState &state, mlir::Value maximum);
   mlir::Value isGreater(mlir::Value x, mlir::Value y);
-  void whenAny(mlir::Value condition, OnlineState &state, llvm::function_ref<void()> then);
+  mlir::Value isBeyond(mlir::Value weight);
+  mlir::Value eitherOf(mlir::Value x, mlir::Value y);
+  mlir::Value any(mlir::Value condition);
+  void choose(mlir::Value condition, llvm::ArrayRef<mlir::Value *> values, llvm::function_ref<void()> then,
+              llvm::function_ref<void()> otherwise = {});
   void recentre(OnlineState &state, mlir::Value p, mlir::Value t, mlir::Value weight);
   mlir::Value complete(mlir::Value sum);
   mlir::Value partialRowSum(mlir::Value elements);

@@ -5,12 +5,17 @@
 using namespace mlir;
 using namespace lla;
 
-SmallVector<Value> OnlineState::flatten() const {
-  SmallVector<Value> flat = {m, d1};
+SmallVector<Value *> OnlineState::members() {
+  SmallVector<Value *> all = {&m, &d1};
   if (d2)
-    flat.append({d2, c, limit});
-  flat.append(values.begin(), values.end());
-  return flat;
+    all.append({&d2, &c, &limit});
+  for (Value &value : values)
+    all.push_back(&value);
+  return all;
+}
+
+SmallVector<Value> OnlineState::flatten() const {
+  return llvm::map_to_vector(OnlineState(*this).members(), [](Value *value) { return *value; });
 }
 
 OnlineState OnlineState::unflatten(ValueRange flat, bool probe) {
@@ -32,10 +37,15 @@ tile::FragType Placement::rowType(Type elementType) {
   return tile::FragType::get(b.getContext(), score.getRows(), 1, elementType ? elementType : b.getF32Type(), layout, 0);
 }
 
-tile::FragType Placement::sumType() {
+tile::FragType Placement::sumType(Type elementType) {
   tile::FragType row = rowType();
   tile::Layout layout = row.getLayout() == tile::Layout::Dense ? tile::Layout::Dense : tile::Layout::PartialRow;
-  return tile::FragType::get(b.getContext(), row.getRows(), 1, b.getF32Type(), layout, 0);
+  return tile::FragType::get(b.getContext(), row.getRows(), 1, elementType ? elementType : b.getF32Type(), layout, 0);
+}
+
+int64_t Placement::keysOfSum() {
+  constexpr int64_t lanesOfRow = 4;
+  return sumType() == rowType() ? plan.schedule.keys : plan.schedule.keys / lanesOfRow;
 }
 
 Value Placement::view(tile::Tensor tensor) {

@@ -26,6 +26,8 @@ struct OnlineState {
   /// Fixed order m, d1, [d2, c, limit,] values: what loops carry.
   llvm::SmallVector<mlir::Value> flatten() const;
   static OnlineState unflatten(mlir::ValueRange flat, bool probe);
+  /// The same, in place.
+  llvm::SmallVector<mlir::Value *> members();
 };
 
 class Placement {
@@ -38,6 +40,10 @@ public:
   virtual void loadRows() = 0;
   /// Products of the rows with the key tile at `key`.
   virtual Scores scores(mlir::Value key) = 0;
+  /// The scores s of the last tile once more: `s` itself, or formed anew where products write over it.
+  virtual mlir::Value repeated(mlir::Value s) { return s; }
+  /// A score that may be in flight, waited for here.
+  virtual mlir::Value arrived(mlir::Value score) { return score; }
   /// values + p V (and (p t) V) for the key tile that `scores` was last called with.
   virtual void accumulate(mlir::Value p, mlir::Value pt, OnlineState &state) = 0;
   /// O2 - shift O1, by row: what a centre's move of `shift` makes of O2.
@@ -59,7 +65,11 @@ public:
   virtual unsigned valueCount() const { return plan.packing == Packing::Separate ? 2 : 1; }
   /// Layouts of per-row statistics: complete, and as carried for the sums.
   tile::FragType rowType(mlir::Type elementType = {});
-  tile::FragType sumType();
+  tile::FragType sumType(mlir::Type elementType = {});
+  /// Keys of a tile in one lane's share of a row's sum.
+  int64_t keysOfSum();
+  /// True if products are formed by whole warpgroups, which then take branches together.
+  virtual bool byWarpgroup() const { return false; }
 
   /// Adds the states of `axis`; afterwards statistics and values are in the merged layout.
   virtual void merge(OnlineState &state, SplitAxis axis) = 0;

@@ -36,16 +36,21 @@ public:
     auto copy = [&](Value view, int64_t columns) -> Value {
       return tile::CopyOp::create(b, shared(plan.schedule.keys, columns), view, key, firstCopied, endCopied, boxRows);
     };
-    Value k = copy(keys, paddedKeyDim(plan.problem, plan.schedule));
+    k = copy(keys, paddedKeyDim(plan.problem, plan.schedule));
     v = copy(values, paddedValueDim(plan.problem, plan.schedule));
-    auto product = [&](Value a) -> Value {
-      return tile::DotOp::create(b, scoreType(), a, k, Value(), /*transpose_b=*/true);
-    };
     Scores scores{product(q), plan.hasProbe() ? product(r) : Value()};
     if (plan.schedule.overlap || !plan.hasProbe())
       return scores;
     auto wait = tile::WaitOp::create(b, TypeRange{scoreType(), scoreType()}, ValueRange{scores.s, scores.t}, 0);
     return {wait.getResult(0), wait.getResult(1)};
+  }
+
+  Value repeated(Value) override { return product(q); }
+
+  Value arrived(Value score) override {
+    if (!plan.schedule.overlap)
+      return score;
+    return tile::WaitOp::create(b, TypeRange{score.getType()}, score, /*pending=*/0).getResult(0);
   }
 
   void accumulate(Value p, Value pt, OnlineState &state) override {
@@ -73,6 +78,7 @@ public:
   Value firstTile() override { return I32{b}.constant(0); }
   Value tileStep() override { return I32{b}.constant(1); }
   bool contiguous() const override { return true; }
+  bool byWarpgroup() const override { return true; }
   /// The last tile ends with the last visible key: a copy cannot stop short of keys that no row sees, and
   /// what is in them must not reach a product, not even times 0. Before key 0 it reads zeros. Where the
   /// visible keys start later and are fewer than a tile, the row tile is a head's last, not full one, and
@@ -114,12 +120,14 @@ private:
   tile::FragType accumulator(int64_t columns) {
     return tile::FragType::get(b.getContext(), 16, columns, b.getF32Type(), tile::Layout::Accumulator, 0);
   }
+  Value product(Value a) { return tile::DotOp::create(b, scoreType(), a, k, Value(), /*transpose_b=*/true); }
   Value operand(Value p) {
     auto type = tile::FragType::get(b.getContext(), 16, plan.schedule.keys, plan.elementType, tile::Layout::Operand, 0);
     return tile::ConvertOp::create(b, type, p);
   }
 
-  Value q, r, keys, values, v;
+  Value q, r, keys, values;
+  Value k, v; ///< Of the last tile.
   Value firstCopied, endCopied; ///< Null: copies need no bounds.
 };
 } // namespace

@@ -163,7 +163,7 @@ struct WaitPattern : LanePattern<tile::WaitOp> {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     SmallVector<Values> results;
     for (ValueRange value : adaptor.getValues())
-      results.push_back(ptx::wgmmaWait(b, op.getPending(), value));
+      results.push_back(ptx::wgmmaWait(b, op.getPending(), op->getParentRegion()->getRegionNumber(), value));
     rewriter.replaceOpWithMultiple(op, std::move(results));
     return success();
   }

@@ -113,6 +113,17 @@ void ptx::storeAsync(ImplicitLocOpBuilder &b, Value address, ValueRange values, 
            "r,r," + repeat("f", count) + ",~{memory}", operands, LLVM::LLVMVoidType::get(b.getContext()), 0);
 }
 
+// PTX ISA 9.7.13.1, barrier.red.
+Value ptx::barrierAny(ImplicitLocOpBuilder &b, Value barrier, Value predicate) {
+  Value flag = arith::ExtUIOp::create(b, b.getI32Type(), predicate);
+  Value any = assemble(b,
+                       "{\n.reg .pred p, q;\nsetp.ne.b32 p, $2, 0;\nbarrier.cta.red.or.pred.aligned q, $1, 128, p;\n"
+                       "selp.b32 $0, 1, 0, q;\n}",
+                       "=r,r,r", {barrier, flag}, b.getI32Type(), 1)[0];
+  Value zero = arith::ConstantIntOp::create(b, 0, 32);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, any, zero);
+}
+
 static llvm::StringRef mmaType(Type element) { return element.isBF16() ? "bf16" : "f16"; }
 
 // PTX ISA 9.7.15.5, wgmma.mma_async; immediates: scale-d, imm-scale-a, imm-scale-b, imm-trans-a, imm-trans-b.
@@ -148,8 +159,8 @@ Values ptx::wgmmaRegisters(ImplicitLocOpBuilder &b, Type element, int64_t n, Val
 }
 
 // PTX ISA 9.7.15.7, wgmma.wait_group.
-Values ptx::wgmmaWait(ImplicitLocOpBuilder &b, int64_t pending, ValueRange accumulators) {
+Values ptx::wgmmaWait(ImplicitLocOpBuilder &b, int64_t pending, unsigned region, ValueRange accumulators) {
   unsigned count = accumulators.size();
-  return assemble(b, "wgmma.wait_group.sync.aligned " + std::to_string(pending) + ";",
+  return assemble(b, llvm::formatv("wgmma.wait_group.sync.aligned {0}; // region {1}", pending, region).str(),
                   repeat("=f", count) + "," + ties(count), accumulators, b.getF32Type(), count);
 }

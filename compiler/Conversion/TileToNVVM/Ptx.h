@@ -48,6 +48,9 @@ Value peerAddress(ImplicitLocOpBuilder &b, Value address, Value rank);
 /// 1, 2 or 4 floats to a peer's shared memory; their bytes count at its barrier when they are there. (st.async)
 void storeAsync(ImplicitLocOpBuilder &b, Value address, ValueRange values, Value barrier);
 
+/// True if the predicate holds for any of a warpgroup's 128 threads, which all arrive at `barrier`. (barrier.red.or)
+Value barrierAny(ImplicitLocOpBuilder &b, Value barrier, Value predicate);
+
 /// D = A B over `aOffsets.size()` steps of 16, both from shared memory (descriptors plus offsets in units
 /// of 16 bytes), in flight on return. m64nNk16, fp32 accumulators. (wgmma.mma_async, fence, commit_group)
 Values wgmmaShared(ImplicitLocOpBuilder &b, mlir::Type element, int64_t n, Value a, Value bDescriptor,
@@ -56,8 +59,9 @@ Values wgmmaShared(ImplicitLocOpBuilder &b, mlir::Type element, int64_t n, Value
 Values wgmmaRegisters(ImplicitLocOpBuilder &b, mlir::Type element, int64_t n, ValueRange a, Value bDescriptor,
                       llvm::ArrayRef<int64_t> bOffsets, ValueRange accumulators);
 /// At most `pending` groups are in flight after it. The accumulators are threaded through, so that no
-/// read of them can be moved above. (wgmma.wait_group)
-Values wgmmaWait(ImplicitLocOpBuilder &b, int64_t pending, ValueRange accumulators);
+/// read of them can be moved above. Waits of different regions differ: LLVM would make equal ones on both sides of a
+/// branch into one above it. (wgmma.wait_group)
+Values wgmmaWait(ImplicitLocOpBuilder &b, int64_t pending, unsigned region, ValueRange accumulators);
 
 } // namespace lla::ptx
 #endif

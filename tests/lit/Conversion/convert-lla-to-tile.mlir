@@ -55,53 +55,64 @@ func.func @registers_probe(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>,
 // Keys beyond the context are hidden in the scores, once.
 // CHECK: %[[HIDDEN:.*]] = tile.map(%[[S]] : {{.*}}) at
 // CHECK: arith.cmpi slt, %{{.*}}, %[[CONTEXT]]
-// The order of scores turns around with a negative scale.
+// p, and its sum, as if m were good still, and before t is looked at.
+// CHECK: %[[P0:.*]] = tile.map(%[[HIDDEN]], %[[M]] :
+// CHECK: math.exp2
+// CHECK: %[[WEIGHT0:.*]] = tile.row_reduce sum %[[P0]] : {{.*}} -> <8 x 1 x f32, partial_row>
+// It is not where a lane's four p may be beyond 2^8, or the weight is past its limit, or either is no number.
+// CHECK: %[[BEYOND:.*]] = tile.map(%[[WEIGHT0]] :
+// CHECK: %[[MOST:.*]] = arith.constant 1.024000e+03
+// CHECK: arith.cmpf ugt, %{{.*}}, %[[MOST]]
+// CHECK: %[[D1TILE0:.*]] = tile.map(%[[D1]], %[[WEIGHT0]] :
+// CHECK: %[[PAST:.*]] = tile.map(%[[D1TILE0]], %[[LIMIT]] :
+// CHECK: arith.cmpf ugt
+// CHECK: %[[EITHER:.*]] = tile.map(%[[BEYOND]], %[[PAST]] :
+// CHECK: %[[UNSETTLED:.*]] = tile.any %[[EITHER]] : <8 x 1 x i1, partial_row>
+// CHECK: %[[TILE:.*]]:9 = scf.if %[[UNSETTLED]]
+// A maximum has grown: all of the state is rescaled, and p formed anew. The order of scores turns around with a negative scale.
+// CHECK: %[[GREW:.*]] = tile.any
+// CHECK: %[[SCALED:.*]]:8 = scf.if %[[GREW]]
 // CHECK: scf.if %{{.*}} -> (!tile.frag<8 x 1 x f32, row>)
 // CHECK: tile.row_reduce min %[[HIDDEN]]
 // CHECK: tile.row_reduce max %[[HIDDEN]]
-// Rescale only where some row's maximum grew enough; all of the state or nothing.
-// CHECK: %[[GREW:.*]] = tile.any
-// CHECK: %[[STATE:.*]]:6 = scf.if %[[GREW]]
 // CHECK: math.exp2
 // CHECK: tile.stack
-// CHECK: } else {
-// CHECK: scf.yield %[[M]], %[[D1]], %[[D2]], %[[C]], %[[LIMIT]], %[[O]] :
-// p, and its sum, before t is looked at.
-// CHECK: %[[P:.*]] = tile.map(%[[HIDDEN]], %{{.*}} :
+// CHECK: %[[P1:.*]] = tile.map(%[[HIDDEN]], %{{.*}} :
 // CHECK: math.exp2
-// CHECK: %[[WEIGHT:.*]] = tile.row_reduce sum %[[P]] : {{.*}} -> <8 x 1 x f32, partial_row>
+// CHECK: tile.row_reduce sum %[[P1]] : {{.*}} -> <8 x 1 x f32, partial_row>
+// CHECK: } else {
+// CHECK: scf.yield %[[P0]], %[[WEIGHT0]], %[[M]], %[[D1]], %[[D2]], %[[C]], %[[LIMIT]], %[[O]] :
 // A hidden key's t, whatever it is, counts as 0.
-// CHECK: %[[TSEEN:.*]] = tile.map(%[[P]], %[[T]] :
+// CHECK: %[[TSEEN:.*]] = tile.map(%[[SCALED]]#0, %[[T]] :
 // CHECK: arith.cmpf oeq
 // CHECK: arith.select
-// Where the weight has passed its limit in some lane, c moves to the mean of t, and d2 and O2 with it; the next limit is
-// four times the weight.
-// CHECK: %[[D1TILE:.*]] = tile.map(%[[STATE]]#1, %[[WEIGHT]] :
-// CHECK: tile.map(%[[D1TILE]], %[[STATE]]#4 :
-// CHECK: arith.cmpf ogt
-// CHECK: %[[PAST:.*]] = tile.any %{{.*}} : <8 x 1 x i1, partial_row>
-// CHECK: %[[MOVED:.*]]:4 = scf.if %[[PAST]]
-// CHECK: tile.map(%[[P]], %[[TSEEN]] :
+// c moves to the mean of t, and d2 and O2 with it; the next limit is four times the weight.
+// CHECK: %[[D1TILE:.*]] = tile.map(%[[SCALED]]#3, %[[SCALED]]#1 :
+// CHECK: tile.map(%[[SCALED]]#0, %[[TSEEN]], %[[SCALED]]#5 :
 // CHECK: tile.row_reduce sum %[[D1TILE]] : {{.*}} -> <8 x 1 x f32, row>
 // CHECK: tile.row_reduce sum %{{.*}} : {{.*}} -> <8 x 1 x f32, row>
 // CHECK: arith.divf
 // CHECK: arith.constant 4.000000e+00
-// CHECK: %[[UPPER:.*]], %[[LOWER:.*]] = tile.split %[[STATE]]#5
+// CHECK: %[[UPPER:.*]], %[[LOWER:.*]] = tile.split %[[SCALED]]#7
 // CHECK: %[[LESS:.*]] = tile.map(%[[LOWER]], %[[UPPER]], %{{.*}} :
 // CHECK: tile.stack %[[UPPER]], %[[LESS]]
-// CHECK: scf.yield %[[STATE]]#3, %[[STATE]]#2, %[[STATE]]#4, %[[STATE]]#5 :
+// Else nothing moves.
+// CHECK: } else {
+// CHECK: %[[TSAME:.*]] = tile.map(%[[P0]], %[[T]] :
+// CHECK: scf.yield %[[P0]], %[[WEIGHT0]], %[[M]], %[[D1]], %[[D2]], %[[C]], %[[LIMIT]], %[[O]], %[[TSAME]] :
+// CHECK: %[[D1NEXT:.*]] = tile.map(%[[TILE]]#3, %[[TILE]]#1 :
 // u = p (t - c).
-// CHECK: %[[U:.*]] = tile.map(%[[P]], %[[TSEEN]], %[[MOVED]]#0 :
+// CHECK: %[[U:.*]] = tile.map(%[[TILE]]#0, %[[TILE]]#8, %[[TILE]]#5 :
 // CHECK-NEXT: ^bb0(%[[PX:.*]]: f32, %[[TX:.*]]: f32, %[[CX:.*]]: f32):
 // CHECK-NEXT: %[[SHIFTED:.*]] = arith.subf %[[TX]], %[[CX]]
 // CHECK-NEXT: arith.mulf %[[PX]], %[[SHIFTED]]
 // CHECK: tile.row_reduce sum %[[U]] : {{.*}} -> <8 x 1 x f32, partial_row>
 // One product of [p; u] with V gives O1 over O2.
-// CHECK: %[[PU:.*]] = tile.stack %[[P]], %[[U]]
+// CHECK: %[[PU:.*]] = tile.stack %[[TILE]]#0, %[[U]]
 // CHECK: %[[A:.*]] = tile.convert %[[PU]] : {{.*}} -> <16 x 16 x bf16, operand>
 // CHECK: %[[VALUES:.*]] = tile.load %[[V]]{{.*}} -> <16 x 64 x bf16, values>
-// CHECK: %[[NEXT:.*]] = tile.dot %[[A]], %[[VALUES]] plus %[[MOVED]]#3
-// CHECK: scf.yield %[[STATE]]#0, %[[D1TILE]], %{{.*}}, %[[MOVED]]#0, %[[MOVED]]#2, %[[NEXT]]
+// CHECK: %[[NEXT:.*]] = tile.dot %[[A]], %[[VALUES]] plus %[[TILE]]#7
+// CHECK: scf.yield %[[TILE]]#2, %[[D1NEXT]], %{{.*}}, %[[TILE]]#5, %[[TILE]]#6, %[[NEXT]]
 // The sums that lanes carried in part are completed once, then warps merge, then CTAs.
 // CHECK: %[[D1SUM:.*]] = tile.row_reduce sum %[[FOLD]]#1 : <8 x 1 x f32, partial_row> -> <8 x 1 x f32, row>
 // CHECK: %[[D2SUM:.*]] = tile.row_reduce sum %[[FOLD]]#2 : <8 x 1 x f32, partial_row> -> <8 x 1 x f32, row>
@@ -325,8 +336,19 @@ func.func @ring(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -
 // CHECK: %[[K:.*]] = tile.copy {{.*}} -> <48 x 64 x bf16>
 // CHECK: %[[V:.*]] = tile.copy {{.*}} -> <48 x 64 x bf16>
 // CHECK: tile.dot %[[Q]], %[[K]] transposed : {{.*}} -> <16 x 48 x f32, accumulator>
-// CHECK-NEXT: tile.dot %[[R]], %[[K]] transposed : {{.*}} -> <16 x 48 x f32, accumulator>
+// CHECK-NEXT: %[[T:.*]] = tile.dot %[[R]], %[[K]] transposed : {{.*}} -> <16 x 48 x f32, accumulator>
 // CHECK-NOT: tile.wait
+// CHECK-NOT: ) at %
+// Whole warpgroups decide, since s is formed by them; t is waited for on both sides.
+// CHECK: %[[UNSETTLED:.*]] = tile.any %{{.*}} of warpgroup
+// CHECK-NEXT: scf.if %[[UNSETTLED]]
+// CHECK-NOT: tile.wait
+// CHECK: tile.any %{{.*}} of warpgroup
+// CHECK-NEXT: scf.if
+// CHECK: tile.dot %[[Q]], %[[K]] transposed : {{.*}} -> <16 x 48 x f32, accumulator>
+// CHECK: tile.wait 0 of %[[T]]
+// CHECK: } else {
+// CHECK: tile.wait 0 of %[[T]]
 // CHECK-NOT: ) at %
 // CHECK: %[[P:.*]] = tile.convert {{.*}} -> <16 x 48 x bf16, operand>
 // CHECK-NEXT: %[[U:.*]] = tile.convert {{.*}} -> <16 x 48 x bf16, operand>

@@ -83,6 +83,41 @@ tile.kernel @map attributes {warps = 1} {
 
 // -----
 
+// All four warps of a warpgroup decide alike, at a barrier of their own. The waits on both sides of a branch differ, or
+// LLVM would make them one above it.
+!scores = !tile.frag<16 x 16 x f32, accumulator>
+
+// CHECK-LABEL: llvm.func @warpgroup
+tile.kernel @warpgroup attributes {warps = 4} {
+  %x = tile.fill 0.0 : <16 x 16 x f32, accumulator>
+  %row = tile.row_reduce max %x : <16 x 16 x f32, accumulator> -> <16 x 1 x f32, row>
+  %grew = tile.map(%row : !tile.frag<16 x 1 x f32, row>) -> !tile.frag<16 x 1 x i1, row> {
+  ^bb0(%y: f32):
+    %z = arith.cmpf ogt, %y, %y : f32
+    tile.yield %z : i1
+  }
+  // CHECK: %[[TWO:.*]] = arith.constant 2 : i32
+  // CHECK: %[[GROUP:.*]] = arith.shrui %{{.*}}, %[[TWO]]
+  // CHECK: %[[BARRIER:.*]] = arith.addi %[[GROUP]],
+  // CHECK: llvm.inline_asm has_side_effects asm_dialect = att "{{.*}}barrier.cta.red.or.pred.aligned q, $1, 128, p;{{.*}}" %[[BARRIER]],
+  // CHECK: nvvm.vote.sync any
+  %any = tile.any %grew of warpgroup : <16 x 1 x i1, row>
+  // CHECK: scf.if
+  // CHECK: "wgmma.wait_group.sync.aligned 0; // region 0"
+  // CHECK: } else {
+  // CHECK: "wgmma.wait_group.sync.aligned 0; // region 1"
+  %y = scf.if %any -> !scores {
+    %there = tile.wait 0 of %x : (!scores) -> !scores
+    scf.yield %there : !scores
+  } else {
+    %there = tile.wait 0 of %x : (!scores) -> !scores
+    scf.yield %there : !scores
+  }
+  // CHECK-NOT: tile.
+}
+
+// -----
+
 //===----------------------------------------------------------------------===//
 // mma.sync m16n8k16
 //===----------------------------------------------------------------------===//
@@ -219,7 +254,7 @@ tile.kernel @wgmma attributes {warps = 4, producer_warps = 4} {
     // CHECK: llvm.inline_asm has_side_effects asm_dialect = att "{{.*}}wgmma.fence.sync.aligned;{{.*}}wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {{.*}}, da, db, 0, 1, 1, 0, 0;{{.*}}, da, db, 1, 1, 1, 0, 0;{{.*}}wgmma.commit_group.sync.aligned;
     %s = tile.dot %t#0, %t#0 transposed : !keys, !keys -> <16 x 64 x f32, accumulator>
     // The wait's results are tied to its operands, so that nothing is hoisted above it: 32 registers.
-    // CHECK: llvm.inline_asm has_side_effects asm_dialect = att "wgmma.wait_group.sync.aligned 0;", "=f,{{.*}}=f,0,1,2,{{.*}},31"
+    // CHECK: llvm.inline_asm has_side_effects asm_dialect = att "wgmma.wait_group.sync.aligned 0; // region 1", "=f,{{.*}}=f,0,1,2,{{.*}},31"
     %ready = tile.wait 0 of %s : (!scores) -> !scores
     %p = tile.convert %ready : <16 x 64 x f32, accumulator> -> <16 x 64 x bf16, operand>
     // Four steps of 16 keys; V is read transposed, the accumulator is tied.

@@ -23,6 +23,6 @@
 // PREFILL-COUNT-3: tile.ring_fill
 // PREFILL: } consumer {
 // PREFILL-NOT: tile.ring_fill
-// PREFILL-COUNT-8: tile.dot
+// PREFILL-COUNT-10: tile.dot
 // PREFILL-NOT: tile.dot
 // PREFILL: tile.store

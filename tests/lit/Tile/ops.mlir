@@ -62,6 +62,8 @@ tile.kernel @registers attributes {warps = 4, stages = 2, shared_limit = 4096} {
   }
   // CHECK: tile.any %[[TWO]]#0 : <8 x 1 x i1, row>
   %any = tile.any %grew : <8 x 1 x i1, row>
+  // CHECK: tile.any %[[TWO]]#0 of warpgroup : <8 x 1 x i1, row>
+  %whole = tile.any %grew of warpgroup : <8 x 1 x i1, row>
   // CHECK: %[[STACK:.*]] = tile.stack %[[P]], %[[T]] : <8 x 16 x f32, accumulator> -> <16 x 16 x f32, accumulator>
   %stacked = tile.stack %p, %t : <8 x 16 x f32, accumulator> -> <16 x 16 x f32, accumulator>
   // CHECK: %[[A:.*]] = tile.convert %[[STACK]] : <16 x 16 x f32, accumulator> -> <16 x 16 x bf16, operand>

@@ -101,6 +101,30 @@ tile.kernel @unread attributes {warps = 4, producer_warps = 4} {
   %t = tile.dot %tiles#1, %tiles#1 transposed : !tile, !tile -> <16 x 64 x f32, accumulator>
 }
 
+// Both sides of a branch wait for themselves.
+// CHECK-LABEL: tile.kernel @asked_for_on_both_sides
+// CHECK: %[[T:.*]] = tile.dot
+// CHECK-NEXT: scf.if
+// CHECK-NEXT: tile.wait 0 of %[[T]]
+// CHECK-NEXT: tile.row_reduce
+// CHECK-NEXT: } else {
+// CHECK-NEXT: tile.wait 0 of %[[T]]
+// CHECK-NEXT: }
+// CHECK-NEXT: }
+tile.kernel @asked_for_on_both_sides attributes {warps = 4, producer_warps = 4} {
+  %ring = tile.ring : !ring
+  %c0 = arith.constant 0 : i32
+  %true = arith.constant true
+  %tiles:2 = tile.ring_acquire %ring[%c0] : !ring -> !tile, !tile
+  %t = tile.dot %tiles#0, %tiles#1 transposed : !tile, !tile -> <16 x 64 x f32, accumulator>
+  scf.if %true {
+    %there = tile.wait 0 of %t : (!scores) -> !scores
+    %m = tile.row_reduce max %there : <16 x 64 x f32, accumulator> -> <16 x 1 x f32, row>
+  } else {
+    %there = tile.wait 0 of %t : (!scores) -> !scores
+  }
+}
+
 // mma.sync finishes before its result is read: nothing to wait for.
 // CHECK-LABEL: tile.kernel @synchronous
 // CHECK-NOT: tile.wait

@@ -155,9 +155,12 @@ TEST(DefaultSchedule, RowsOfManyHeadsShareAWarpgroup) {
 
 TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
   Schedule wide = defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 128));
-  EXPECT_EQ(toText(wide), "load=ring rows=128 keys=80 warps=8 value_parts=1 stages=2 splits=1 cluster=1 ctas=1 "
+  EXPECT_EQ(toText(wide), "load=ring rows=128 keys=64 warps=8 value_parts=1 stages=3 splits=1 cluster=1 ctas=1 "
                           "lazy=8 overlap=true peel=true dependent=true split_tiles=1 persistent=true");
-  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 64)).keys, 112);
+  Problem narrow = problemOf(Mode::Prefill, 1, 16, 8192, 64);
+  EXPECT_EQ(defaultOn("sm_90a", narrow).keys, 128); // One masked tile for each of rows.
+  narrow.causal = false;
+  EXPECT_EQ(defaultOn("sm_90a", narrow).keys, 112);
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 192)).valueParts, 2);
   EXPECT_EQ(defaultOn("sm_90", problemOf(Mode::Prefill, 1, 16, 8192, 128)).load, LoadPath::Registers);
   Problem half = problemOf(Mode::Prefill, 1, 16, 8192, 128);
@@ -189,7 +192,9 @@ TEST(DefaultSchedule, PagesThatARingCannotCopyGoThroughRegisters) {
   Problem problem = problemOf(Mode::Prefill, 1, 16, 8192, 128);
   problem.pageSize = 64;
   EXPECT_EQ(defaultOn("sm_90a", problem).load, LoadPath::Ring);
-  EXPECT_EQ(defaultOn("sm_90a", problem).keys, 80);
+  EXPECT_EQ(defaultOn("sm_90a", problem).keys, 64);
+  problem.headDim = 64;
+  EXPECT_EQ(defaultOn("sm_90a", problem).keys, 128);
   problem.ragged = true; // The masks of a start within a page cost registers.
   EXPECT_EQ(defaultOn("sm_90a", problem).keys, 64);
   problem.pageSize = 20;
