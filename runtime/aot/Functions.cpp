@@ -28,11 +28,13 @@ struct Context {
 };
 
 struct Plan {
-  Problem problem;
+  Plan(const Problem &problem, lla_device place) : problem(problem), form(problem, place) {}
+
+  const Problem problem;
+  const CallForm form;
   const TableKernel *kernel = nullptr;
   Resources costs;
   std::shared_ptr<Device> device;
-  lla_device place = {};
   std::string problemText;
   std::mutex preparing;
   std::unique_ptr<LoadedCode> code;
@@ -64,11 +66,9 @@ llvm::Expected<std::unique_ptr<Plan>> makePlan(const Context &context, const lla
   llvm::Expected<const TableKernel *> kernel = findKernel(*problem, context.device->capability);
   if (!kernel)
     return kernel.takeError();
-  auto plan = std::make_unique<Plan>();
-  plan->problem = *problem;
+  auto plan = std::make_unique<Plan>(*problem, context.place);
   plan->kernel = *kernel;
   plan->device = context.device;
-  plan->place = context.place;
   plan->costs = resources(*problem, plan->kernel->schedule, plan->device->target);
   plan->problemText = toJson(*problem);
   return plan;
@@ -91,7 +91,7 @@ llvm::Error run(const Plan &plan, const lla_tensors *given, void *workspace, siz
   if (!plan.ready.load(std::memory_order_acquire))
     return failure(FailureKind::NotPrepared, "plan: expected it to be prepared before it is run, got a new one");
   AttentionTensors tensors;
-  if (llvm::Error error = readTensors(plan.problem, plan.place, given, tensors))
+  if (llvm::Error error = readTensors(plan.form, given, tensors))
     return error;
   const Target &target = plan.device->target;
   constexpr size_t most = std::numeric_limits<int64_t>::max();

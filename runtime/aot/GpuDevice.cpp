@@ -20,10 +20,10 @@ public:
   GpuCode(std::shared_ptr<const cuda::Device> device, std::unique_ptr<cuda::Module> module, CUfunction entry,
           const Problem &planned, const Schedule &schedule, const Resources &costs)
       : device(std::move(device)), module(std::move(module)), entry(entry), planned(planned), schedule(schedule),
-        costs(costs) {}
+        costs(costs), maps(cuda::makeTensorMapCache(schedule)) {}
 
   llvm::Error launch(const LaunchRecord &launch, CUstream_st *stream) const override {
-    return cuda::launchKernel(*device, entry, planned, schedule, costs, launch, stream);
+    return cuda::launchKernel(*device, entry, planned, schedule, costs, maps.get(), launch, stream);
   }
 
 private:
@@ -33,6 +33,7 @@ private:
   Problem planned;
   Schedule schedule;
   Resources costs;
+  std::unique_ptr<cuda::TensorMapCache> maps;
 };
 
 class GpuDevice : public Device {

@@ -5,6 +5,7 @@
 #include "runtime/Plan.h"
 #include "runtime/capi/HandleTable.h"
 #include "runtime/capi/Status.h"
+#include "runtime/capi/Structs.h"
 #include <atomic>
 #include <mutex>
 
@@ -24,7 +25,7 @@ struct PreparedPlan {
   PreparedPlan(Plan plan, lla_device device);
 
   Plan plan;
-  const lla_device device;
+  const CallForm form;
   PlanTexts texts;
   std::mutex preparing;
   std::atomic<bool> ready = false; ///< Set after all that `prepare` writes: a run reads it first.

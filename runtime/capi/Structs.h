@@ -63,9 +63,19 @@ lla_problem fromProblem(const Problem &problem);
 /// Fails with Usage if it has not: packed sequences.
 llvm::Error checkMembers(const Problem &problem);
 
-/// The tensors of a call of `problem`, which is normalised, on `device`: what it has is given and what it has not is
-/// null; rank, type and device are right. Sizes and addresses are for Plan::run to check. Never allocates on success.
-llvm::Error readTensors(const Problem &problem, lla_device device, const lla_tensors *given, AttentionTensors &tensors);
+/// What the calls of a plan are given: decided once, not at each launch.
+struct CallForm {
+  /// `problem` is normalised.
+  CallForm(const Problem &problem, lla_device device);
+
+  lla_device device; ///< That tensors have to be on.
+  Layout layout;
+  uint32_t tensors = 0, indices = 0; ///< A bit for each that the problem has, in TensorStruct's order.
+};
+
+/// The tensors of a call: what the problem has is given (an index view may be null) and what it has not is null; rank,
+/// type and device are right. Sizes and addresses are for checkCall. Never allocates on success.
+llvm::Error readTensors(const CallForm &form, const lla_tensors *given, AttentionTensors &tensors);
 
 } // namespace lla::capi
 #endif

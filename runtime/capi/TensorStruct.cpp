@@ -57,13 +57,6 @@ constexpr IndexMember indexMembers[] = {
     {"page_table", &lla_tensors::page_table, &AttentionTensors::pageTable, 2},
 };
 
-bool isOf(llvm::ArrayRef<NamedTensor> names, TensorView AttentionTensors::*view) {
-  for (const NamedTensor &one : names)
-    if (one.member == view)
-      return true;
-  return false;
-}
-
 std::string textOf(lla_device device) {
   switch (device.type) {
   case LLA_DEVICE_CPU:
@@ -134,18 +127,17 @@ void readStrides(const lla_tensor &tensor, int64_t (&strides)[mostDimensions]) {
   }
 }
 
-llvm::Error readTensor(const TensorMember &member, const lla_tensor &given, const Problem &problem, lla_device device,
-                       TensorView &view) {
+llvm::Error readTensor(const TensorMember &member, const lla_tensor &given, const CallForm &form, TensorView &view) {
   int32_t first = member.hasShards ? 1 : 0; // Of (batch, row, head).
   bool hasDim = member.shape == Shape::Vectors;
-  if (llvm::Error error = checkPlace(member.name, given, device, first + 3 + hasDim))
+  if (llvm::Error error = checkPlace(member.name, given, form.device, first + 3 + hasDim))
     return error;
   std::optional<ElementType> dtype = elementTypeOf(given.dtype);
   if (!dtype)
     return usage(fmt::format("{}.dtype: expected fp32, bf16 or fp16, got {}", member.name, textOf(given.dtype)));
   int64_t strides[mostDimensions];
   readStrides(given, strides);
-  int32_t row = problem.layout == Layout::BSHD ? 1 : 2, head = 3 - row;
+  int32_t row = form.layout == Layout::BSHD ? 1 : 2, head = 3 - row;
   const int64_t *sizes = given.shape + first, *steps = strides + first;
   view.data = addressOf(given);
   view.dtype = *dtype;
@@ -189,32 +181,40 @@ lla_device deviceOf(DeviceName name) {
   return {LLA_DEVICE_CUDA, static_cast<int32_t>(name.number)};
 }
 
-llvm::Error readTensors(const Problem &problem, lla_device device, const lla_tensors *given,
-                        AttentionTensors &tensors) {
+CallForm::CallForm(const Problem &problem, lla_device device) : device(device), layout(problem.layout) {
+  for (llvm::ArrayRef<NamedTensor> names : {inputsOf(problem), outputsOf(problem)})
+    for (const NamedTensor &one : names)
+      for (size_t i = 0; i < std::size(tensorMembers); ++i)
+        tensors |= uint32_t(tensorMembers[i].view == one.member) << i;
+  for (const NamedIndices &one : indicesOf(problem))
+    for (size_t i = 0; i < std::size(indexMembers); ++i)
+      indices |= uint32_t(indexMembers[i].view == one.member) << i;
+}
+
+llvm::Error readTensors(const CallForm &form, const lla_tensors *given, AttentionTensors &tensors) {
   lla_tensors read;
   if (llvm::Error error = readStruct("tensors", given, read))
     return error;
-  llvm::ArrayRef<NamedTensor> inputs = inputsOf(problem), outputs = outputsOf(problem);
-  for (const TensorMember &member : tensorMembers) {
+  for (size_t i = 0; i < std::size(tensorMembers); ++i) {
+    const TensorMember &member = tensorMembers[i];
     const lla_tensor *tensor = read.*member.given;
-    if (!isOf(inputs, member.view) && !isOf(outputs, member.view)) {
-      if (tensor)
-        return notNull(member.name);
-      continue;
-    }
-    if (!tensor)
-      return usage(fmt::format("{}: expected a tensor, got null", member.name));
-    if (llvm::Error error = readTensor(member, *tensor, problem, device, tensors.*member.view))
-      return error;
-  }
-  for (const IndexMember &member : indexMembers) {
-    const lla_tensor *tensor = read.*member.given;
-    if (!tensor)
-      continue;
-    bool isTable = member.view == &AttentionTensors::pageTable;
-    if (isTable ? problem.pageSize == 0 : !problem.ragged)
+    bool isNeeded = form.tensors >> i & 1;
+    if (!isNeeded && tensor)
       return notNull(member.name);
-    if (llvm::Error error = readIndices(member, *tensor, device, tensors.*member.view))
+    if (isNeeded && !tensor)
+      return usage(fmt::format("{}: expected a tensor, got null", member.name));
+    if (isNeeded)
+      if (llvm::Error error = readTensor(member, *tensor, form, tensors.*member.view))
+        return error;
+  }
+  for (size_t i = 0; i < std::size(indexMembers); ++i) {
+    const IndexMember &member = indexMembers[i];
+    const lla_tensor *tensor = read.*member.given;
+    if (!tensor)
+      continue;
+    if (!(form.indices >> i & 1))
+      return notNull(member.name);
+    if (llvm::Error error = readIndices(member, *tensor, form.device, tensors.*member.view))
       return error;
   }
   return llvm::Error::success();

@@ -22,7 +22,7 @@ constinit PlanTable plans;
 static_assert(LLA_PROJECT_VERSION == 10000 * LLA_VERSION_MAJOR + 100 * LLA_VERSION_MINOR + LLA_VERSION_PATCH,
               "lla.h and CMakeLists.txt");
 
-PreparedPlan::PreparedPlan(Plan given, lla_device device) : plan(std::move(given)), device(device) {
+PreparedPlan::PreparedPlan(Plan given, lla_device device) : plan(std::move(given)), form(plan.problem(), device) {
   texts.problem = toJson(plan.problem());
   texts.schedule = toText(plan.schedule().schedule);
   texts.reason = plan.schedule().why;
@@ -63,7 +63,7 @@ llvm::Error run(const PreparedPlan &plan, const lla_tensors *given, void *worksp
   if (!plan.ready.load(std::memory_order_acquire))
     return failure(FailureKind::NotPrepared, "plan: expected lla_plan_prepare before lla_plan_run, got none");
   AttentionTensors tensors;
-  if (llvm::Error error = readTensors(plan.plan.problem(), plan.device, given, tensors))
+  if (llvm::Error error = readTensors(plan.form, given, tensors))
     return error;
   constexpr size_t most = std::numeric_limits<int64_t>::max();
   return plan.plan.run(tensors, workspace, static_cast<int64_t>(std::min(workspaceBytes, most)), stream);

@@ -26,8 +26,10 @@ class CudaKernel : public LoadedKernel {
 public:
   CudaKernel(const Problem &problem, const Schedule &schedule, const Resources &costs, std::unique_ptr<Module> module,
              CUfunction entry)
-      : LoadedKernel(problem, schedule, costs), entry(entry), module(std::move(module)) {}
+      : LoadedKernel(problem, schedule, costs), entry(entry), maps(makeTensorMapCache(schedule)),
+        module(std::move(module)) {}
   const CUfunction entry;
+  const std::unique_ptr<TensorMapCache> maps;
 
 private:
   std::unique_ptr<Module> module;
@@ -149,7 +151,8 @@ llvm::Error CudaExecutor::fill(void *to, uint8_t value, int64_t bytes, Stream st
 
 llvm::Error CudaExecutor::launch(const Launch &launch, Stream stream) {
   const auto &kernel = static_cast<const CudaKernel &>(*launch.kernel);
-  return launchKernel(*device, kernel.entry, kernel.problem, kernel.schedule, kernel.costs, launch, streamOf(stream));
+  return launchKernel(*device, kernel.entry, kernel.problem, kernel.schedule, kernel.costs, kernel.maps.get(), launch,
+                      streamOf(stream));
 }
 
 llvm::Error CudaExecutor::synchronize(Stream stream) {

@@ -117,8 +117,13 @@ llvm::Error Device::readFacts() {
   return llvm::Error::success();
 }
 
-ContextScope::ContextScope(const Device &device)
-    : device(device), pushed(device.driver().cuCtxPushCurrent(device.context()) == CUDA_SUCCESS) {}
+ContextScope::ContextScope(const Device &device) : device(device), pushed(false) {
+  // Frameworks have it current already: to ask is cheaper than to push and to pop.
+  CUcontext current = nullptr;
+  bool isCurrent = device.driver().cuCtxGetCurrent(&current) == CUDA_SUCCESS && current == device.context();
+  if (!isCurrent)
+    pushed = device.driver().cuCtxPushCurrent(device.context()) == CUDA_SUCCESS;
+}
 
 ContextScope::~ContextScope() {
   // A failed push shows in the next call that needs the context.

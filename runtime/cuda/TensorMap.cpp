@@ -18,15 +18,7 @@ constexpr int64_t strideLimitBytes = int64_t(1) << 40;
 constexpr int64_t boxRowLimit = 256;
 constexpr cuuint32_t boxBytes = 128; ///< Inner extent of a box: one swizzled line.
 
-/// One tensor in elements, as the launch record has it.
-struct Source {
-  const char *name;
-  void *base;
-  int64_t batch, rows, heads; ///< Paged: pages, rows of a page; packed: 1, rows of all sequences.
-  int64_t rowStride, headStride, batchStride;
-  int64_t tileRows;
-  int64_t group = 1; ///< Heads whose rows interleave in a tile.
-};
+using Source = TensorMapSource;
 
 llvm::Error outOfRange(const Source &source, const char *what, const std::string &expected, int64_t got) {
   return failure(FailureKind::Usage, fmt::format("{}: {}: expected {}, got {}", source.name, what, expected, got));
@@ -39,7 +31,9 @@ llvm::Expected<cuuint64_t> strideBytes(const Source &source, const char *what, i
   return bytes;
 }
 
-llvm::Expected<TensorMapGeometry> geometryOf(const Problem &problem, const Source &source) {
+} // namespace
+
+llvm::Expected<TensorMapGeometry> tensorMapGeometry(const Problem &problem, const Source &source) {
   TensorMapGeometry map;
   int64_t elementSize = elementBytes(problem.dtype);
   if (int64_t misplaced = reinterpret_cast<uintptr_t>(source.base) % alignmentBytes)
@@ -75,10 +69,8 @@ llvm::Expected<TensorMapGeometry> geometryOf(const Problem &problem, const Sourc
   return map;
 }
 
-} // namespace
-
-llvm::Expected<llvm::SmallVector<TensorMapGeometry, maximumTensorMaps>>
-tensorMapGeometry(const Problem &problem, const Schedule &schedule, const KernelArguments &a) {
+llvm::SmallVector<TensorMapSource, maximumTensorMaps>
+tensorMapSources(const Problem &problem, const Schedule &schedule, const KernelArguments &a) {
   auto queries = [&](const char *name, void *base, int64_t rowStride, int64_t headStride, int64_t batchStride) {
     return Source{name,
                   base,
@@ -107,10 +99,14 @@ tensorMapGeometry(const Problem &problem, const Schedule &schedule, const Kernel
   llvm::append_range(sources, keys(rowsPerKeyCopy(problem, schedule)));
   if (problem.ragged || isPaged)
     llvm::append_range(sources, keys(/*boxRows=*/1));
+  return sources;
+}
 
+llvm::Expected<llvm::SmallVector<TensorMapGeometry, maximumTensorMaps>>
+tensorMapGeometry(const Problem &problem, const Schedule &schedule, const KernelArguments &arguments) {
   llvm::SmallVector<TensorMapGeometry, maximumTensorMaps> maps;
-  for (const Source &source : sources) {
-    llvm::Expected<TensorMapGeometry> map = geometryOf(problem, source);
+  for (const Source &source : tensorMapSources(problem, schedule, arguments)) {
+    llvm::Expected<TensorMapGeometry> map = tensorMapGeometry(problem, source);
     if (!map)
       return map.takeError();
     maps.push_back(*map);

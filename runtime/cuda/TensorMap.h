@@ -17,6 +17,16 @@
 
 namespace lla::cuda {
 
+/// One tensor of a map in elements, as the launch record has it.
+struct TensorMapSource {
+  const char *name;
+  void *base;
+  int64_t batch, rows, heads; ///< Paged: pages, rows of a page; packed: 1, rows of all sequences.
+  int64_t rowStride, headStride, batchStride;
+  int64_t tileRows;
+  int64_t group = 1; ///< Heads whose rows interleave in a tile.
+};
+
 /// One map, as cuTensorMapEncodeTiled takes it: dimensions are (dim, row, head, sequence or page), or of interleaved
 /// heads (dim, head of the group, row, group, sequence). Of packed tensors there is one sequence.
 struct TensorMapGeometry {
@@ -36,6 +46,11 @@ constexpr int maximumTensorMaps = 6;
 /// bytes or out of the copy engine's range.
 llvm::Expected<llvm::SmallVector<TensorMapGeometry, maximumTensorMaps>>
 tensorMapGeometry(const Problem &problem, const Schedule &schedule, const KernelArguments &arguments);
+
+/// Likewise one by one: first what the maps are made of, which checks nothing, then the map of one, which checks it.
+llvm::SmallVector<TensorMapSource, maximumTensorMaps>
+tensorMapSources(const Problem &problem, const Schedule &schedule, const KernelArguments &arguments);
+llvm::Expected<TensorMapGeometry> tensorMapGeometry(const Problem &problem, const TensorMapSource &source);
 
 /// 128-byte swizzle, zeros beyond the edges, L2 promotion of 128 bytes.
 DeviceFault encode(const Driver &driver, const TensorMapGeometry &geometry, CUtensorMap &map);

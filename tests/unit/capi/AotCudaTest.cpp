@@ -97,7 +97,7 @@ TEST(AotCuda, ARunIsALaunchAndNothingElse) {
   EXPECT_STREQ(call.info.code_source, "library");
   int before = fakeCudaLaunches();
   ASSERT_OK(call.run(stream));
-  EXPECT_STREQ(fakeCudaTakeCalls(), "cuCtxPushCurrent cuLaunchKernelEx cuCtxPopCurrent ");
+  EXPECT_STREQ(fakeCudaTakeCalls(), "cuCtxGetCurrent cuCtxPushCurrent cuLaunchKernelEx cuCtxPopCurrent ");
   EXPECT_EQ(fakeCudaLaunches(), before + 1);
   FakeLaunch launch = fakeCudaLastLaunch();
   EXPECT_EQ(launch.stream, stream);
@@ -110,8 +110,8 @@ TEST(AotCuda, TensorMapsAreMadeInTheCall) {
   EXPECT_NE(std::string(call.info.schedule).find("load=ring"), std::string::npos) << call.info.schedule;
   ASSERT_OK(call.run(stream));
   EXPECT_STREQ(fakeCudaTakeCalls(),
-               "cuCtxPushCurrent cuTensorMapEncodeTiled cuTensorMapEncodeTiled cuTensorMapEncodeTiled "
-               "cuTensorMapEncodeTiled cuLaunchKernelEx cuCtxPopCurrent ");
+               "cuCtxGetCurrent cuCtxPushCurrent cuTensorMapEncodeTiled cuTensorMapEncodeTiled "
+               "cuTensorMapEncodeTiled cuTensorMapEncodeTiled cuLaunchKernelEx cuCtxPopCurrent ");
 }
 
 TEST(AotCuda, EachGpuGetsTheCodeMadeMostCloselyForIt) {

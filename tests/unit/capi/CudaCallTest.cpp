@@ -14,6 +14,8 @@
 #include <thread>
 #include <vector>
 
+extern "C" int cuCtxSetCurrent(void *context); // The fake driver's.
+
 namespace {
 
 #define ASSERT_OK(call) ASSERT_EQ(call, LLA_OK) << lla_last_error()
@@ -113,7 +115,7 @@ TEST(Cuda, ARunIsALaunchAndNothingElse) {
   CudaCall call(decode(), 1);
   int before = fakeCudaLaunches();
   ASSERT_OK(call.run(stream));
-  EXPECT_STREQ(fakeCudaTakeCalls(), "cuCtxPushCurrent cuLaunchKernelEx cuCtxPopCurrent ");
+  EXPECT_STREQ(fakeCudaTakeCalls(), "cuCtxGetCurrent cuCtxPushCurrent cuLaunchKernelEx cuCtxPopCurrent ");
   EXPECT_EQ(fakeCudaLaunches(), before + 1);
   FakeLaunch launch = fakeCudaLastLaunch();
   EXPECT_EQ(launch.stream, stream);
@@ -126,8 +128,56 @@ TEST(Cuda, TensorMapsAreMadeInTheCall) {
   CudaCall call(prefill(), 0);
   ASSERT_OK(call.run(stream));
   EXPECT_STREQ(fakeCudaTakeCalls(),
-               "cuCtxPushCurrent cuTensorMapEncodeTiled cuTensorMapEncodeTiled cuTensorMapEncodeTiled "
-               "cuTensorMapEncodeTiled cuLaunchKernelEx cuCtxPopCurrent ");
+               "cuCtxGetCurrent cuCtxPushCurrent cuTensorMapEncodeTiled cuTensorMapEncodeTiled "
+               "cuTensorMapEncodeTiled cuTensorMapEncodeTiled cuLaunchKernelEx cuCtxPopCurrent ");
+}
+
+TEST(Cuda, MapsOfTensorsThatComeAgainAreKept) {
+  CudaCall call(prefill(), 0);
+  fakeCudaReadMaps(4);
+  ASSERT_OK(call.run(stream));
+  fakeCudaTakeCalls();
+  auto expectMaps = [&](const char *calls) {
+    ASSERT_OK(call.run(stream));
+    EXPECT_STREQ(fakeCudaTakeCalls(), calls);
+    const lla_tensor *inOrder[] = {&call.q, &call.r, &call.k, &call.v};
+    for (int i = 0; i < 4; ++i)
+      EXPECT_EQ(fakeCudaLastLaunch().bases[i], static_cast<char *>(inOrder[i]->data) + inOrder[i]->byte_offset) << i;
+  };
+  const char *none = "cuCtxGetCurrent cuCtxPushCurrent cuLaunchKernelEx cuCtxPopCurrent ";
+  const char *one =
+      "cuCtxGetCurrent cuCtxPushCurrent cuTensorMapEncodeTiled cuLaunchKernelEx cuCtxPopCurrent ";
+  expectMaps(none);
+  call.k.byte_offset = 4096; // Another layer's.
+  expectMaps(one);
+  expectMaps(none);
+  call.k.byte_offset = 0;
+  expectMaps(none);
+  const int64_t padded[] = {1024 * 272, 272, 136, 1};
+  call.v.strides = padded;
+  expectMaps(one);
+  call.queryShape[0] = call.keyShape[0] = 2; // Fewer sequences than before: all four are others.
+  expectMaps("cuCtxGetCurrent cuCtxPushCurrent cuTensorMapEncodeTiled cuTensorMapEncodeTiled "
+             "cuTensorMapEncodeTiled cuTensorMapEncodeTiled cuLaunchKernelEx cuCtxPopCurrent ");
+  for (uint64_t layer = 0; layer < 1000; ++layer) { // More than are kept.
+    call.k.byte_offset = layer * 256;
+    ASSERT_OK(call.run(stream));
+    EXPECT_EQ(fakeCudaLastLaunch().bases[2], static_cast<char *>(call.k.data) + layer * 256);
+  }
+  fakeCudaReadMaps(0);
+}
+
+TEST(Cuda, AContextThatIsCurrentIsLeftAlone) {
+  CudaCall call(decode(), 1);
+  ASSERT_EQ(cuCtxSetCurrent(reinterpret_cast<void *>(2)), 0); // Of device 1.
+  ASSERT_OK(call.run(stream));
+  EXPECT_STREQ(fakeCudaTakeCalls(), "cuCtxGetCurrent cuLaunchKernelEx ");
+  EXPECT_EQ(fakeCudaCurrentDevice(), 1);
+  CudaCall other(decode(), 0);
+  ASSERT_OK(other.run(stream));
+  EXPECT_EQ(fakeCudaLastLaunch().device, 0);
+  EXPECT_EQ(fakeCudaCurrentDevice(), 1);
+  ASSERT_EQ(cuCtxSetCurrent(nullptr), 0);
 }
 
 TEST(Cuda, SmallerCallsHaveSmallerGrids) {

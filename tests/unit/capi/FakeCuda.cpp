@@ -1,6 +1,7 @@
 //===- FakeCuda.cpp - a CUDA driver without a GPU -------------------------===//
 
 #include "FakeCuda.h"
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <cuda.h>
@@ -32,7 +33,7 @@ thread_local CUcontext current[16];
 thread_local int depth = 0;
 std::mutex lock;
 FakeLaunch last = {};
-std::atomic<int> launches = 0, launchResult = 0, major = 9, minor = 0;
+std::atomic<int> launches = 0, launchResult = 0, mapsRead = 0, major = 9, minor = 0;
 char image[64] = ""; ///< Of a cubin: its ELF header.
 
 CUcontext contextOf(int device) { return reinterpret_cast<CUcontext>(static_cast<uintptr_t>(device + 1)); }
@@ -74,6 +75,11 @@ CUresult push(CUcontext context) {
   current[depth++] = context;
   return CUDA_SUCCESS;
 }
+CUresult getCurrent(CUcontext *context) {
+  calls.add("cuCtxGetCurrent");
+  *context = depth ? current[depth - 1] : nullptr;
+  return CUDA_SUCCESS;
+}
 CUresult pop(CUcontext *context) {
   calls.add("cuCtxPopCurrent");
   *context = current[--depth];
@@ -93,14 +99,20 @@ CUresult getFunctionAttribute(int *value, CUfunction_attribute which, CUfunction
 }
 CUresult errorName(CUresult, const char **name) { return *name = "CUDA_ERROR_FAKE", CUDA_SUCCESS; }
 CUresult errorText(CUresult, const char **text) { return *text = "as it was told", CUDA_SUCCESS; }
-CUresult encodeMap() { return calls.add("cuTensorMapEncodeTiled"), CUDA_SUCCESS; }
+CUresult encodeMap(CUtensorMap *map, CUtensorMapDataType, cuuint32_t, void *base) {
+  calls.add("cuTensorMapEncodeTiled");
+  std::memcpy(map, &base, sizeof(base));
+  return CUDA_SUCCESS;
+}
 CUresult launch(const CUlaunchConfig *config, CUfunction, void **parameters, void **) {
   calls.add("cuLaunchKernelEx");
   if (int result = launchResult)
     return static_cast<CUresult>(result);
   std::lock_guard<std::mutex> guard(lock);
   last = {config->gridDimX, config->gridDimY, config->blockDimX, config->sharedMemBytes,
-          config->hStream,  currentDevice(),  parameters[0]};
+          config->hStream,  currentDevice(),  parameters[0],      {}};
+  for (int i = 0; i < mapsRead; ++i)
+    std::memcpy(&last.bases[i], parameters[1 + i], sizeof(void *));
   ++launches;
   return CUDA_SUCCESS;
 }
@@ -128,6 +140,7 @@ const Function functions[] = {
     {"cuDeviceTotalMem", addressOf(getMemory)},
     {"cuDeviceGetAttribute", addressOf(getAttribute)},
     {"cuDevicePrimaryCtxRetain", addressOf(retain)},
+    {"cuCtxGetCurrent", addressOf(getCurrent)},
     {"cuCtxPushCurrent", addressOf(push)},
     {"cuCtxPopCurrent", addressOf(pop)},
     {"cuModuleLoadDataEx", addressOf(loadModule)},
@@ -172,4 +185,34 @@ FAKE_API void fakeCudaSetCapability(int newMajor, int newMinor) {
   minor = newMinor;
 }
 FAKE_API const char *fakeCudaLastImage() { return image; }
+FAKE_API void fakeCudaReadMaps(int count) { mapsRead = count; }
 FAKE_API void fakeCudaSetLaunchResult(int result) { launchResult = result; }
+
+//===--- what programs that open libcuda themselves ask for (tests/bench) -----===//
+
+FAKE_API CUresult cuInit(unsigned) { return CUDA_SUCCESS; }
+FAKE_API CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device) { return retain(context, device); }
+FAKE_API CUresult cuCtxSetCurrent(CUcontext context) {
+  depth = context ? std::max(depth, 1) : depth - (depth > 0);
+  if (context)
+    current[depth - 1] = context;
+  return CUDA_SUCCESS;
+}
+FAKE_API CUresult cuStreamCreate(CUstream *stream, unsigned) {
+  return *stream = reinterpret_cast<CUstream>(&last), CUDA_SUCCESS;
+}
+FAKE_API CUresult cuStreamSynchronize(CUstream) { return CUDA_SUCCESS; }
+FAKE_API CUresult cuMemAlloc(CUdeviceptr *address, size_t bytes) {
+  static std::atomic<CUdeviceptr> next = CUdeviceptr(1) << 40; // Nobody reads there.
+  return *address = next.fetch_add((bytes + 511) / 256 * 256), CUDA_SUCCESS;
+}
+FAKE_API CUresult cuMemsetD8(CUdeviceptr, unsigned char, size_t) { return CUDA_SUCCESS; }
+FAKE_API CUresult cuModuleLoadData(CUmodule *module, const void *) {
+  return *module = reinterpret_cast<CUmodule>(&last), CUDA_SUCCESS;
+}
+FAKE_API CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) {
+  return getFunction(function, module, name);
+}
+FAKE_API CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction kernel, void **parameters, void **extra) {
+  return launch(config, kernel, parameters, extra);
+}

@@ -16,6 +16,7 @@ struct FakeLaunch {
   CUstream_st *stream;
   int device;      ///< Of the context that was current; -1: none was.
   void *arguments; ///< What the first parameter points to; valid until the launch returns, so only for comparing.
+  void *bases[6];  ///< Of the tensor maps behind it, as many as fakeCudaReadMaps said.
 };
 
 /// Names of the functions called on this thread since the last time, with a space after each.
@@ -29,6 +30,8 @@ int fakeCudaCurrentDevice();
 void fakeCudaSetCapability(int major, int minor);
 /// The first bytes of the module that was loaded last.
 const char *fakeCudaLastImage();
+/// How many tensor maps the launches to come have.
+void fakeCudaReadMaps(int count);
 /// The result of the launches to come.
 void fakeCudaSetLaunchResult(int result);
 }
