@@ -50,7 +50,7 @@ llvm::Expected<TrialLogHeader> parseHeader(llvm::StringRef line) {
     reader.fail("log_version", std::to_string(logVersion), "nothing");
   else if (version != logVersion)
     reader.fail("log_version", std::to_string(logVersion), std::to_string(version));
-  reader.nested("problem", header.problem, parseProblem);
+  reader.nested("problem", header.problem, readProblem);
   reader.nested("target", header.target, parseTarget);
   reader.text("compiler", header.compiler);
   reader.boolean("graph_replay", header.conditions.graphReplay);

@@ -82,9 +82,8 @@ std::string differenceText(const Schedule &schedule, const Schedule &base) {
   return difference;
 }
 
-llvm::Expected<TimedSchedule> parseAlternative(llvm::StringRef json, const Schedule &base) {
+llvm::Expected<TimedSchedule> readAlternative(FieldReader reader, const Schedule &base) {
   TimedSchedule alternative;
-  FieldReader reader("alternative", json);
   std::string text;
   readRequired(reader, "schedule", reader.text("schedule", text), "what differs from the record's");
   readRequired(reader, "microseconds", reader.number("microseconds", alternative.microseconds), "a time");
@@ -98,10 +97,11 @@ llvm::Expected<TimedSchedule> parseAlternative(llvm::StringRef json, const Sched
 }
 
 void readAlternatives(FieldReader &reader, Record &record) {
-  std::vector<std::string> elements;
+  std::vector<nlohmann::json> elements;
   reader.array("alternatives", elements);
-  for (const std::string &element : elements)
-    if (llvm::Expected<TimedSchedule> alternative = parseAlternative(element, record.schedule))
+  for (nlohmann::json &element : elements)
+    if (llvm::Expected<TimedSchedule> alternative =
+            readAlternative(FieldReader("alternative", std::move(element)), record.schedule))
       record.alternatives.push_back(*alternative);
     else
       reader.fail("alternatives", "schedules with their times", llvm::toString(alternative.takeError()));
@@ -167,11 +167,11 @@ std::string toJson(const Record &record) {
 llvm::Expected<Record> parseRecord(llvm::StringRef json) {
   Record record;
   FieldReader reader("record", json);
-  reader.nested("problem", record.problem, parseProblem);
+  reader.nested("problem", record.problem, readProblem);
   readRequired(reader, "device_class", reader.text("device_class", record.deviceClass), "a class of devices");
   readPolicy(reader, record.policy);
   readRequired(reader, "family", reader.integer("family", record.family), "a version");
-  reader.nested("schedule", record.schedule, parseSchedule);
+  reader.nested("schedule", record.schedule, readSchedule);
   readRequired(reader, "microseconds", reader.number("microseconds", record.microseconds), "a time");
   record.low = record.high = record.microseconds;
   reader.number("low", record.low);

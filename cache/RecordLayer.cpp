@@ -204,6 +204,11 @@ void RecordTable::parseKind(const Record &wanted) const {
   if (unread.empty())
     return;
   std::vector<FieldSpelling> spellings = kindSpellings(wanted);
+  std::string kind;
+  for (const FieldSpelling &spelling : spellings)
+    kind += spelling.whole + ',';
+  if (!parsedKinds.insert(kind).second)
+    return; // What is unread is of others.
   parse([&](llvm::StringRef line) { return !isOfOtherKind(line, spellings); });
 }
 

@@ -11,6 +11,7 @@
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <map>
 #include <mutex>
+#include <set>
 
 namespace lla {
 
@@ -86,7 +87,7 @@ private:
     int64_t number;
     llvm::StringRef text;
   };
-  /// The lock is held on all three.
+  /// The lock is held.
   void parse(llvm::function_ref<bool(llvm::StringRef line)> isWanted) const;
   void parseKind(const Record &wanted) const;
   bool insert(const Record &record) const;
@@ -95,6 +96,7 @@ private:
   bool isWritable = false;
   mutable std::mutex mutex;
   mutable std::vector<Line> unread;
+  mutable std::set<std::string> parsedKinds; ///< As kindSpellings tells them apart: none of these is unread.
   mutable std::map<std::string, Entry> records; ///< By the key's text.
   mutable std::vector<EntryFault> faults;       ///< Of the lines.
 };

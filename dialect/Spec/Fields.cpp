@@ -6,7 +6,6 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <limits>
-#include <set>
 
 using nlohmann::json;
 
@@ -29,28 +28,34 @@ std::string describe(const json &value) {
   return text.size() <= shown ? text : text.substr(0, shown) + "...";
 }
 
-/// What a text gets wrong that its parsed form would not show: doubled fields of the outer object, deep nesting,
-/// numbers that no double holds.
-class Inspector : public json::json_sax_t {
+/// Builds the value of a text, and says what the text gets wrong that its value would not show: doubled fields of the
+/// outer object, deep nesting, numbers that no double holds.
+class Builder : public json::json_sax_t {
 public:
-  Inspector(llvm::StringRef what, std::string &failure) : what(what), failure(failure) {}
+  Builder(llvm::StringRef what, std::string &failure) : what(what), failure(failure) {}
 
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
+  json take() { return std::move(root); }
+
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(number_integer_t value) override { return add(value); }
+  bool number_unsigned(number_unsigned_t value) override { return add(value); }
   bool number_float(number_float_t value, const string_t &text) override {
-    return !vanishes(text, value) || fault(field, numberThatFits, text);
+    return vanishes(text, value) ? fault(field, numberThatFits, text) : add(value);
   }
-  bool string(string_t &) override { return true; }
-  bool binary(binary_t &) override { return true; }
-  bool start_object(size_t) override { return enter(); }
+  bool string(string_t &value) override { return add(std::move(value)); }
+  bool binary(binary_t &) override { return true; } // JSON text has none.
+  bool start_object(size_t) override { return enter(json::object()); }
   bool end_object() override { return leave(); }
-  bool start_array(size_t) override { return enter(); }
+  bool start_array(size_t) override { return enter(json::array()); }
   bool end_array() override { return leave(); }
   bool key(string_t &name) override {
-    field = name;
-    return depth > 1 || seen.insert(name).second || fault(name, "one value", "two");
+    field = std::move(name);
+    bool isDoubled = open.size() == 1 && root.contains(field);
+    if (isDoubled)
+      return fault(field, "one value", "two");
+    place = &(*open.back())[field];
+    return true;
   }
   bool parse_error(size_t, const std::string &token, const json::exception &error) override {
     constexpr int numberOverflow = 406;
@@ -68,27 +73,43 @@ private:
     failure = faultText(where.empty() ? what : where, expected, got);
     return false;
   }
-  bool enter() {
-    return ++depth <= maximumDepth || fault(what, fmt::format("at most {} nested levels", maximumDepth), "more");
+  /// Puts a value where the next one belongs: into the field that was named last, or behind an array's others.
+  json &put(json value) {
+    if (open.empty())
+      return root = std::move(value);
+    if (open.back()->is_object())
+      return *place = std::move(value);
+    open.back()->push_back(std::move(value));
+    return open.back()->back();
+  }
+  bool add(json value) {
+    put(std::move(value));
+    return true;
+  }
+  bool enter(json container) {
+    open.push_back(&put(std::move(container)));
+    return static_cast<int>(open.size()) <= maximumDepth ||
+           fault(what, fmt::format("at most {} nested levels", maximumDepth), "more");
   }
   bool leave() {
-    --depth;
+    open.pop_back();
     return true;
   }
 
   llvm::StringRef what;
   std::string &failure;
   std::string field; ///< Whose value is being read.
-  std::set<std::string> seen;
-  int depth = 0;
+  json root;
+  std::vector<json *> open; ///< Containers, the outermost first: each is whole before the next of its parent begins.
+  json *place = nullptr;    ///< Of the value of `field`.
 };
 
 /// Parses `text` and says in `failure` why not.
 json parseObject(llvm::StringRef what, llvm::StringRef text, std::string &failure) {
-  Inspector inspector(what, failure);
-  if (!json::sax_parse(text.begin(), text.end(), &inspector))
+  Builder builder(what, failure);
+  if (!json::sax_parse(text.begin(), text.end(), &builder))
     return json::object();
-  json object = json::parse(text.begin(), text.end());
+  json object = builder.take();
   if (!object.is_object())
     failure = faultText(what, "a JSON object", describe(object));
   return object;
@@ -107,6 +128,16 @@ bool vanishes(llvm::StringRef number, double value) {
 
 FieldReader::FieldReader(llvm::StringRef what, llvm::StringRef text)
     : what(what), fields(parseObject(what, text, failure)) {
+  readVersion();
+}
+
+FieldReader::FieldReader(llvm::StringRef what, json object) : what(what), fields(std::move(object)) {
+  if (!fields.is_object())
+    failure = faultText(what, "a JSON object", describe(fields));
+  readVersion();
+}
+
+void FieldReader::readVersion() {
   int64_t version = 1;
   if (integer("version", version) && version != 1)
     fail("version", "1", std::to_string(version));
@@ -205,19 +236,27 @@ bool FieldReader::text(llvm::StringRef field, std::string &value) {
   return true;
 }
 
-bool FieldReader::object(llvm::StringRef field, std::string &json) {
-  const nlohmann::json *found = find(field);
+bool FieldReader::object(llvm::StringRef field, json &value) {
+  const json *found = find(field);
   if (!found)
     return false;
   if (!found->is_object()) {
     fail(field, "a JSON object", describe(*found));
     return false;
   }
-  json = found->dump();
+  value = *found;
   return true;
 }
 
-bool FieldReader::array(llvm::StringRef field, std::vector<std::string> &elements) {
+bool FieldReader::object(llvm::StringRef field, std::string &text) {
+  json value;
+  if (!object(field, value))
+    return false;
+  text = value.dump();
+  return true;
+}
+
+bool FieldReader::array(llvm::StringRef field, std::vector<json> &elements) {
   const json *found = find(field);
   if (!found)
     return false;
@@ -225,9 +264,17 @@ bool FieldReader::array(llvm::StringRef field, std::vector<std::string> &element
     fail(field, "an array", describe(*found));
     return false;
   }
-  elements.clear();
-  for (const json &element : *found)
-    elements.push_back(element.dump());
+  elements.assign(found->begin(), found->end());
+  return true;
+}
+
+bool FieldReader::array(llvm::StringRef field, std::vector<std::string> &texts) {
+  std::vector<json> elements;
+  if (!array(field, elements))
+    return false;
+  texts.clear();
+  for (const json &element : elements)
+    texts.push_back(element.dump());
   return true;
 }
 

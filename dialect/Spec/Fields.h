@@ -60,6 +60,9 @@ class FieldReader {
 public:
   /// `what` names the object in errors, e.g. "problem".
   FieldReader(llvm::StringRef what, llvm::StringRef json);
+  FieldReader(llvm::StringRef what, const char *json) : FieldReader(what, llvm::StringRef(json)) {}
+  /// Of a value that another reader gave.
+  FieldReader(llvm::StringRef what, nlohmann::json object);
   /// Fields that nobody asks for are no fault: newer files stay readable.
   void allowOthers() { isOpen = true; }
 
@@ -73,10 +76,12 @@ public:
   bool numberOrNull(llvm::StringRef field, double &value);
   bool numbers(llvm::StringRef field, std::vector<double> &values);
   bool text(llvm::StringRef field, std::string &value);
-  /// A nested object, as JSON text for its own reader.
-  bool object(llvm::StringRef field, std::string &json);
+  /// A nested object, for its own reader, or as JSON text.
+  bool object(llvm::StringRef field, nlohmann::json &value);
+  bool object(llvm::StringRef field, std::string &text);
   /// Likewise each element of an array.
-  bool array(llvm::StringRef field, std::vector<std::string> &elements);
+  bool array(llvm::StringRef field, std::vector<nlohmann::json> &elements);
+  bool array(llvm::StringRef field, std::vector<std::string> &texts);
   template <class Enum, size_t N> bool choice(llvm::StringRef field, Enum &value, const NamedValue<Enum> (&table)[N]) {
     std::string spelling;
     if (!text(field, spelling))
@@ -89,17 +94,22 @@ public:
     return false;
   }
 
-  /// A nested object through its own parser, whose message goes under `field`. One that is not there is a fault.
+  /// A nested object through its own reader, whose message goes under `field`. One that is not there is a fault.
+  template <class Value>
+  void nested(llvm::StringRef field, Value &value, llvm::Expected<Value> (*read)(FieldReader)) {
+    nlohmann::json inner;
+    if (!object(field, inner))
+      return fail(field, "an object", "nothing");
+    keep(field, value, read(FieldReader(field, std::move(inner))));
+  }
+
+  /// Likewise through its parser.
   template <class Value>
   void nested(llvm::StringRef field, Value &value, llvm::Expected<Value> (*parse)(llvm::StringRef)) {
-    std::string json;
-    if (!object(field, json))
+    std::string text;
+    if (!object(field, text))
       return fail(field, "an object", "nothing");
-    llvm::Expected<Value> parsed = parse(json);
-    if (parsed)
-      value = std::move(*parsed);
-    else
-      fail(field, "a valid one", llvm::toString(parsed.takeError()));
+    keep(field, value, parse(text));
   }
 
   /// Records a fault of a field's value; the first one wins.
@@ -108,6 +118,13 @@ public:
   llvm::Error finish();
 
 private:
+  template <class Value> void keep(llvm::StringRef field, Value &value, llvm::Expected<Value> parsed) {
+    if (parsed)
+      value = std::move(*parsed);
+    else
+      fail(field, "a valid one", llvm::toString(parsed.takeError()));
+  }
+  void readVersion();
   /// The field's value, or null if it is absent or something failed before.
   const nlohmann::json *find(llvm::StringRef field);
 

@@ -268,9 +268,10 @@ llvm::Error normalize(Problem &problem) {
   return checkOutput(problem);
 }
 
-llvm::Expected<Problem> parseProblem(llvm::StringRef json) {
+llvm::Expected<Problem> parseProblem(llvm::StringRef json) { return readProblem(FieldReader("problem", json)); }
+
+llvm::Expected<Problem> readProblem(FieldReader reader) {
   Problem problem;
-  FieldReader reader("problem", json);
   reader.choice("mode", problem.mode, modes);
   if (problem.isMerge())
     problem.dtype = ElementType::F32;

@@ -42,6 +42,8 @@
 
 namespace lla {
 
+class FieldReader;
+
 enum class Mode { Decode, Prefill, Merge };
 /// Where the probe r comes from: absent (softmax), an input, or solved for
 /// (exact local linear attention, ridge `lambda`; refused until it lands).
@@ -105,6 +107,7 @@ llvm::Error normalize(Problem &problem);
 
 /// JSON text <-> Problem. Unknown fields, wrong types and wrong values are errors that name the field.
 llvm::Expected<Problem> parseProblem(llvm::StringRef json);
+llvm::Expected<Problem> readProblem(FieldReader reader);
 /// Canonical: fixed field order, defaults resolved; equal problems give equal text.
 std::string toJson(const Problem &problem);
 

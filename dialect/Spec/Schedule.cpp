@@ -133,9 +133,10 @@ std::string toJson(const Schedule &schedule) {
   return object.dump();
 }
 
-llvm::Expected<Schedule> parseSchedule(llvm::StringRef json) {
+llvm::Expected<Schedule> parseSchedule(llvm::StringRef json) { return readSchedule(FieldReader("schedule", json)); }
+
+llvm::Expected<Schedule> readSchedule(FieldReader reader) {
   Schedule schedule;
-  FieldReader reader("schedule", json);
   for (const ScheduleField &field : scheduleFields())
     readField(reader, field, schedule);
   if (llvm::Error error = reader.finish())

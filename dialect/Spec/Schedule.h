@@ -15,6 +15,8 @@
 
 namespace lla {
 
+class FieldReader;
+
 enum class LoadPath { Registers, Ring, Scratch };
 llvm::StringRef name(LoadPath);
 std::optional<LoadPath> parseLoadPath(llvm::StringRef);
@@ -45,6 +47,7 @@ std::string toText(const Schedule &schedule);
 llvm::Expected<Schedule> parseScheduleText(llvm::StringRef text, const Schedule &base = {});
 std::string toJson(const Schedule &schedule);
 llvm::Expected<Schedule> parseSchedule(llvm::StringRef json);
+llvm::Expected<Schedule> readSchedule(FieldReader reader);
 
 /// What an untuned call gets: feasible for every valid problem on every known
 /// target, from closed-form rules (bytes, waves, registers); never measured.

@@ -70,7 +70,7 @@ llvm::Expected<Problem> parseLine(llvm::StringRef line) {
   FieldReader reader("captured problem", line);
   Problem problem;
   uint64_t count = 0;
-  reader.nested("problem", problem, parseProblem);
+  reader.nested("problem", problem, readProblem);
   reader.natural("count", count);
   if (llvm::Error error = reader.finish())
     return error;

@@ -144,9 +144,9 @@ TEST(Fields, NaturalsAndListsNameTheirFaults) {
             "x: expected an array of numbers, got an array");
   EXPECT_EQ(fault(R"({"x": "1"})", [&](FieldReader &r) { r.array("x", rows); }), "x: expected an array, got \"1\"");
   Problem problem;
-  EXPECT_EQ(fault(R"({"x": {"context": 64}})", [&](FieldReader &r) { r.nested("x", problem, parseProblem); }),
+  EXPECT_EQ(fault(R"({"x": {"context": 64}})", [&](FieldReader &r) { r.nested("x", problem, readProblem); }),
             "x: expected a valid one, got head_dim: expected a multiple of 8 in 16..256, got nothing");
-  EXPECT_EQ(fault("{}", [&](FieldReader &r) { r.nested("x", problem, parseProblem); }),
+  EXPECT_EQ(fault("{}", [&](FieldReader &r) { r.nested("x", problem, readProblem); }),
             "x: expected an object, got nothing");
 }
 
