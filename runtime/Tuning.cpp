@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
+#include <map>
 
 namespace lla {
 namespace {
@@ -38,6 +39,15 @@ std::optional<Artifact> find(const ArtifactStore &store, const Key &key) {
   return std::move(*artifact);
 }
 
+/// Of two requests for one kernel, the second's answer.
+llvm::Expected<Artifact> sameAs(llvm::Expected<Artifact> &first) {
+  if (first)
+    return *first;
+  auto [kind, message] = describe(first.takeError());
+  first = failure(kind, message);
+  return failure(kind, message);
+}
+
 llvm::Expected<Artifact> keep(Cache &cache, const Key &key, const Artifact &artifact) {
   llvm::Expected<StoredArtifact> stored = cache.artifacts.store(key, toStored(artifact));
   if (stored)
@@ -54,14 +64,20 @@ BatchCompileFunction cachedBatchCompiler(std::shared_ptr<CompileWorkers> workers
     std::vector<llvm::Expected<Artifact>> results;
     if (requests.empty())
       return results;
-    Toolchain toolchain = toolchainOf(requests.front().options, cache.get());
+    std::map<std::string, Toolchain> toolchains; // By ptxas.
     std::vector<std::optional<llvm::Expected<Artifact>>> slots(requests.size());
     std::vector<CompileRequest> missing;
     std::vector<size_t> places;
     std::vector<Key> keys;
+    std::map<std::string, size_t> firsts; // By key.
     for (size_t i = 0; i < requests.size(); ++i) {
       const CompileRequest &request = requests[i];
-      keys.push_back(artifactKey(request.problem, request.schedule, request.target, toolchain));
+      auto toolchain = toolchains.find(request.options.ptxasPath);
+      if (toolchain == toolchains.end())
+        toolchain = toolchains.emplace(request.options.ptxasPath, toolchainOf(request.options, cache.get())).first;
+      keys.push_back(artifactKey(request.problem, request.schedule, request.target, toolchain->second));
+      if (!firsts.emplace(keys[i].digest(), i).second)
+        continue;
       if (std::optional<Artifact> artifact = cache ? find(cache->artifacts, keys[i]) : std::nullopt) {
         slots[i].emplace(std::move(*artifact));
       } else if (llvm::Error error = checkMayCompile(misses, request, keys[i], cache ? &cache->artifacts : nullptr)) {
@@ -77,6 +93,9 @@ BatchCompileFunction cachedBatchCompiler(std::shared_ptr<CompileWorkers> workers
         slots[places[i]].emplace(keep(*cache, keys[places[i]], *compiled[i]));
       else
         slots[places[i]].emplace(std::move(compiled[i]));
+    for (size_t i = 0; i < slots.size(); ++i)
+      if (!slots[i])
+        slots[i].emplace(sameAs(*slots[firsts.at(keys[i].digest())]));
     for (std::optional<llvm::Expected<Artifact>> &slot : slots)
       results.push_back(std::move(*slot));
     return results;

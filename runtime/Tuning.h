@@ -15,8 +15,8 @@
 
 namespace lla {
 
-/// How evaluators get their kernels: found in the cache, else compiled by workers, in parallel, and kept; or refused by
-/// `misses`. `cache` may be null.
+/// How evaluators and ahead-of-time libraries get their kernels: found in the cache, else compiled by workers, in
+/// parallel, each once, and kept; or refused by `misses`. `cache` may be null.
 BatchCompileFunction cachedBatchCompiler(std::shared_ptr<CompileWorkers> workers, std::shared_ptr<Cache> cache,
                                          const MissRules &misses);
 

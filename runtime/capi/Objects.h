@@ -11,24 +11,41 @@
 
 namespace lla::capi {
 
+class PreparedPlan;
+
 struct Context {
+  /// As lla_context_create takes it.
+  static llvm::Expected<std::unique_ptr<Context>> open(const char *target);
+  lla_context_info describe() const;
+  /// Of a problem that is not normalised.
+  llvm::Expected<std::unique_ptr<PreparedPlan>> plan(const Problem &problem) const;
+
   Knobs knobs;
   std::shared_ptr<Jit> jit;
   lla_device device = {}; ///< That tensors have to be on.
 };
 
-struct PlanTexts {
-  std::string problem, schedule, reason, notice;
-};
-
-struct PreparedPlan {
+class PreparedPlan {
+public:
   PreparedPlan(Plan plan, lla_device device);
 
-  Plan plan;
+  int64_t workspaceBytes() const { return plan.workspaceBytes(); }
+  /// `preparing` is held.
+  llvm::Error load();
+  llvm::Error launch(const AttentionTensors &tensors, void *workspace, int64_t workspaceBytes,
+                     CUstream_st *stream) const {
+    return plan.run(tensors, workspace, workspaceBytes, stream);
+  }
+  /// Another thread may be preparing it.
+  lla_plan_info describe() const;
+
   const CallForm form;
-  PlanTexts texts;
   std::mutex preparing;
-  std::atomic<bool> ready = false; ///< Set after all that `prepare` writes: a run reads it first.
+  std::atomic<bool> ready = false; ///< Set after all that `load` writes: a run reads it first.
+
+private:
+  Plan plan;
+  std::string problem, schedule, reason, notice; ///< What `describe` points to.
 };
 
 using ContextTable = HandleTable<lla_context, Context, 1>;

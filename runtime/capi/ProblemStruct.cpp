@@ -86,6 +86,10 @@ llvm::Expected<Problem> toProblem(const lla_problem *given) {
     return std::move(error);
   if (llvm::Error error = select("ragged", read.ragged, flags, problem.ragged))
     return std::move(error);
+  if (llvm::Error error = select("packed_queries", read.packed_queries, flags, problem.packedQueries))
+    return std::move(error);
+  if (llvm::Error error = select("packed_keys", read.packed_keys, flags, problem.packedKeys))
+    return std::move(error);
   if (llvm::Error error = select("has_scale", read.has_scale, flags, hasScale))
     return std::move(error);
   if (read.reserved != 0)
@@ -97,14 +101,6 @@ llvm::Expected<Problem> toProblem(const lla_problem *given) {
     problem.scale = read.scale;
   problem.lambda = read.lambda;
   return problem;
-}
-
-llvm::Error checkMembers(const Problem &problem) {
-  for (auto [field, isSet] :
-       {std::pair{"packed_queries", problem.packedQueries}, {"packed_keys", problem.packedKeys}})
-    if (isSet)
-      return usage(fmt::format("{}: expected false (the C interface has no cu_seqlens), got true", field));
-  return llvm::Error::success();
 }
 
 lla_problem fromProblem(const Problem &problem) {
@@ -122,6 +118,8 @@ lla_problem fromProblem(const Problem &problem) {
     given.*size.given = problem.*size.known;
   given.scale = problem.scale.value_or(0);
   given.lambda = problem.lambda;
+  given.packed_queries = problem.packedQueries;
+  given.packed_keys = problem.packedKeys;
   return given;
 }
 

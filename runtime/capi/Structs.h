@@ -58,10 +58,7 @@ lla_device deviceOf(DeviceName name);
 
 /// The problem, not normalised. Fails with Usage, naming the field.
 llvm::Expected<Problem> toProblem(const lla_problem *given);
-/// Of a problem that the struct has members for.
 lla_problem fromProblem(const Problem &problem);
-/// Fails with Usage if it has not: packed sequences.
-llvm::Error checkMembers(const Problem &problem);
 
 /// What the calls of a plan are given: decided once, not at each launch.
 struct CallForm {
@@ -70,7 +67,8 @@ struct CallForm {
 
   lla_device device; ///< That tensors have to be on.
   Layout layout;
-  uint32_t tensors = 0, indices = 0; ///< A bit for each that the problem has, in TensorStruct's order.
+  uint32_t tensors = 0, indices = 0; ///< A bit for each that the problem has, in TensorMembers' order.
+  uint32_t packed = 0;               ///< Of the tensors, those without a batch.
 };
 
 /// The tensors of a call: what the problem has is given (an index view may be null) and what it has not is null; rank,

@@ -6,6 +6,7 @@
 
 #include "runtime/RuntimeError.h"
 #include "runtime/capi/Structs.h"
+#include "runtime/capi/TensorMembers.h"
 #include <fmt/format.h>
 
 namespace lla::capi {
@@ -17,45 +18,6 @@ static_assert(sizeof(lla_tensor) == 48 && offsetof(lla_tensor, device) == 8 && o
               offsetof(lla_tensor, strides) == 32 && offsetof(lla_tensor, byte_offset) == 40);
 
 llvm::Error usage(std::string text) { return failure(FailureKind::Usage, std::move(text)); }
-
-using GivenTensor = const lla_tensor *lla_tensors::*;
-
-/// What a tensor is of a problem.
-enum class Shape { Vectors, Rows }; ///< With `dim` (o, q ...), and without (lse, tbar).
-
-struct TensorMember {
-  const char *name;
-  GivenTensor given;
-  TensorView AttentionTensors::*view;
-  Shape shape;
-  bool hasShards;
-};
-constexpr TensorMember tensorMembers[] = {
-    {"q", &lla_tensors::q, &AttentionTensors::q, Shape::Vectors, false},
-    {"k", &lla_tensors::k, &AttentionTensors::k, Shape::Vectors, false},
-    {"v", &lla_tensors::v, &AttentionTensors::v, Shape::Vectors, false},
-    {"r", &lla_tensors::r, &AttentionTensors::r, Shape::Vectors, false},
-    {"o", &lla_tensors::o, &AttentionTensors::o, Shape::Vectors, false},
-    {"lse", &lla_tensors::lse, &AttentionTensors::lse, Shape::Rows, false},
-    {"tbar", &lla_tensors::tbar, &AttentionTensors::tbar, Shape::Rows, false},
-    {"vbar", &lla_tensors::vbar, &AttentionTensors::vbar, Shape::Vectors, false},
-    {"part_o", &lla_tensors::part_o, &AttentionTensors::partO, Shape::Vectors, true},
-    {"part_lse", &lla_tensors::part_lse, &AttentionTensors::partLse, Shape::Rows, true},
-    {"part_tbar", &lla_tensors::part_tbar, &AttentionTensors::partTbar, Shape::Rows, true},
-    {"part_vbar", &lla_tensors::part_vbar, &AttentionTensors::partVbar, Shape::Vectors, true},
-};
-
-struct IndexMember {
-  const char *name;
-  GivenTensor given;
-  IndexView AttentionTensors::*view;
-  int32_t rank;
-};
-constexpr IndexMember indexMembers[] = {
-    {"lengths", &lla_tensors::lengths, &AttentionTensors::lengths, 1},
-    {"starts", &lla_tensors::starts, &AttentionTensors::starts, 1},
-    {"page_table", &lla_tensors::page_table, &AttentionTensors::pageTable, 2},
-};
 
 std::string textOf(lla_device device) {
   switch (device.type) {
@@ -127,25 +89,26 @@ void readStrides(const lla_tensor &tensor, int64_t (&strides)[mostDimensions]) {
   }
 }
 
-llvm::Error readTensor(const TensorMember &member, const lla_tensor &given, const CallForm &form, TensorView &view) {
-  int32_t first = member.hasShards ? 1 : 0; // Of (batch, row, head).
-  bool hasDim = member.shape == Shape::Vectors;
-  if (llvm::Error error = checkPlace(member.name, given, form.device, first + 3 + hasDim))
+llvm::Error readTensor(const TensorMember &member, const lla_tensor &given, const CallForm &form, bool isPacked,
+                       TensorView &view) {
+  DimensionPlaces places(member, form.layout, isPacked);
+  if (llvm::Error error = checkPlace(member.name, given, form.device, places.rank))
     return error;
   std::optional<ElementType> dtype = elementTypeOf(given.dtype);
   if (!dtype)
     return usage(fmt::format("{}.dtype: expected fp32, bf16 or fp16, got {}", member.name, textOf(given.dtype)));
   int64_t strides[mostDimensions];
   readStrides(given, strides);
-  int32_t row = form.layout == Layout::BSHD ? 1 : 2, head = 3 - row;
-  const int64_t *sizes = given.shape + first, *steps = strides + first;
   view.data = addressOf(given);
   view.dtype = *dtype;
-  view.sizes = {sizes[0], sizes[row], sizes[head], hasDim ? sizes[3] : 1};
-  view.strides = {steps[0], steps[row], steps[head], hasDim ? steps[3] : 1};
-  if (member.hasShards) {
-    view.shards = given.shape[0];
-    view.shardStride = strides[0];
+  int32_t order[] = {places.batch, places.row, places.head, places.dim};
+  for (size_t i = 0; i < std::size(order); ++i) { // What a tensor has not is one element, which is never stepped over.
+    view.sizes[i] = order[i] < 0 ? 1 : given.shape[order[i]];
+    view.strides[i] = order[i] < 0 ? 1 : strides[order[i]];
+  }
+  if (places.shard >= 0) {
+    view.shards = given.shape[places.shard];
+    view.shardStride = strides[places.shard];
   }
   return llvm::Error::success();
 }
@@ -184,8 +147,11 @@ lla_device deviceOf(DeviceName name) {
 CallForm::CallForm(const Problem &problem, lla_device device) : device(device), layout(problem.layout) {
   for (llvm::ArrayRef<NamedTensor> names : {inputsOf(problem), outputsOf(problem)})
     for (const NamedTensor &one : names)
-      for (size_t i = 0; i < std::size(tensorMembers); ++i)
-        tensors |= uint32_t(tensorMembers[i].view == one.member) << i;
+      for (size_t i = 0; i < std::size(tensorMembers); ++i) {
+        bool isOne = tensorMembers[i].view == one.member;
+        tensors |= uint32_t(isOne) << i;
+        packed |= uint32_t(isOne && tensorMembers[i].isPacked(problem)) << i;
+      }
   for (const NamedIndices &one : indicesOf(problem))
     for (size_t i = 0; i < std::size(indexMembers); ++i)
       indices |= uint32_t(indexMembers[i].view == one.member) << i;
@@ -204,7 +170,7 @@ llvm::Error readTensors(const CallForm &form, const lla_tensors *given, Attentio
     if (isNeeded && !tensor)
       return usage(fmt::format("{}: expected a tensor, got null", member.name));
     if (isNeeded)
-      if (llvm::Error error = readTensor(member, *tensor, form, tensors.*member.view))
+      if (llvm::Error error = readTensor(member, *tensor, form, form.packed >> i & 1, tensors.*member.view))
         return error;
   }
   for (size_t i = 0; i < std::size(indexMembers); ++i) {

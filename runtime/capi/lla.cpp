@@ -1,7 +1,8 @@
-//===- lla.cpp - the functions of the C API -------------------------------===//
+//===- lla.cpp - the objects of liblla, and what liblla alone has ---------===//
 //
-// Each finds its handle, translates its structs and calls the runtime; nothing is
-// decided here. Warmup.cpp and Status.cpp have the rest.
+// Contexts and plans over the JIT, for Functions.cpp, which has the functions that
+// ahead-of-time libraries have too; and the functions that only a JIT can have.
+// Warmup.cpp and Status.cpp have the rest.
 //
 //===----------------------------------------------------------------------===//
 
@@ -12,7 +13,6 @@
 #include "runtime/capi/Objects.h"
 #include "runtime/capi/Structs.h"
 #include <fmt/format.h>
-#include <limits>
 
 namespace lla::capi {
 
@@ -22,15 +22,37 @@ constinit PlanTable plans;
 static_assert(LLA_PROJECT_VERSION == 10000 * LLA_VERSION_MAJOR + 100 * LLA_VERSION_MINOR + LLA_VERSION_PATCH,
               "lla.h and CMakeLists.txt");
 
-PreparedPlan::PreparedPlan(Plan given, lla_device device) : plan(std::move(given)), form(plan.problem(), device) {
-  texts.problem = toJson(plan.problem());
-  texts.schedule = toText(plan.schedule().schedule);
-  texts.reason = plan.schedule().why;
+PreparedPlan::PreparedPlan(Plan given, lla_device device)
+    : form(given.problem(), device), plan(std::move(given)), problem(toJson(plan.problem())),
+      schedule(toText(plan.schedule().schedule)), reason(plan.schedule().why) {}
+
+llvm::Error PreparedPlan::load() {
+  if (llvm::Error error = plan.prepare())
+    return error;
+  notice = plan.answer().notice;
+  return llvm::Error::success();
 }
 
-namespace {
+lla_plan_info PreparedPlan::describe() const {
+  lla_plan_info known = LLA_PLAN_INFO_INIT;
+  known.problem = problem.c_str();
+  known.schedule = schedule.c_str();
+  known.schedule_source = name(plan.schedule().source).data();
+  known.schedule_reason = reason.c_str();
+  known.code_source = known.notice = "";
+  known.workspace_bytes = plan.workspaceBytes();
+  if (ready.load(std::memory_order_acquire)) {
+    const JitAnswer &answer = plan.answer();
+    known.is_prepared = 1;
+    known.code_source = name(answer.code).data();
+    known.notice = notice.c_str();
+    known.compile_milliseconds = answer.compileMilliseconds;
+    known.load_milliseconds = answer.loadMilliseconds;
+  }
+  return known;
+}
 
-llvm::Expected<std::unique_ptr<Context>> openContext(const char *target) {
+llvm::Expected<std::unique_ptr<Context>> Context::open(const char *target) {
   llvm::Expected<Knobs> knobs = Knobs::fromEnvironment();
   if (!knobs)
     return withKind(FailureKind::Usage, knobs.takeError());
@@ -47,26 +69,37 @@ llvm::Expected<std::unique_ptr<Context>> openContext(const char *target) {
   return context;
 }
 
-llvm::Error prepare(PreparedPlan &plan) {
-  std::lock_guard<std::mutex> lock(plan.preparing);
-  if (plan.ready.load(std::memory_order_relaxed))
-    return llvm::Error::success();
-  if (llvm::Error error = plan.plan.prepare())
-    return error;
-  plan.texts.notice = plan.plan.answer().notice;
-  plan.ready.store(true, std::memory_order_release);
-  return llvm::Error::success();
+lla_context_info Context::describe() const {
+  const Executor &executor = jit->executor();
+  lla_context_info known = LLA_CONTEXT_INFO_INIT;
+  known.target = executor.name().c_str();
+  known.arch = executor.target().arch.c_str();
+  known.device_name = executor.target().deviceName.c_str();
+  known.device = device;
+  known.multiprocessors = executor.target().multiprocessors;
+  return known;
 }
 
-llvm::Error run(const PreparedPlan &plan, const lla_tensors *given, void *workspace, size_t workspaceBytes,
-                CUstream_st *stream) {
-  if (!plan.ready.load(std::memory_order_acquire))
-    return failure(FailureKind::NotPrepared, "plan: expected lla_plan_prepare before lla_plan_run, got none");
-  AttentionTensors tensors;
-  if (llvm::Error error = readTensors(plan.form, given, tensors))
+llvm::Expected<std::unique_ptr<PreparedPlan>> Context::plan(const Problem &problem) const {
+  llvm::Expected<Plan> created = Plan::create(problem, jit);
+  if (!created)
+    return created.takeError();
+  return std::make_unique<PreparedPlan>(std::move(*created), device);
+}
+
+namespace {
+
+/// A caller that was built before a member was added gets only problems that do not use it.
+llvm::Error writeProblem(const lla_problem &known, lla_problem *given) {
+  if (llvm::Error error = checkStruct("problem", given, firstSize<lla_problem>, sizeof(known)))
     return error;
-  constexpr size_t most = std::numeric_limits<int64_t>::max();
-  return plan.plan.run(tensors, workspace, static_cast<int64_t>(std::min(workspaceBytes, most)), stream);
+  const char *bytes = reinterpret_cast<const char *>(&known);
+  if (std::any_of(bytes + std::min(given->struct_size, sizeof(known)), bytes + sizeof(known),
+                  [](char byte) { return byte != 0; }))
+    return failure(FailureKind::Usage,
+                   fmt::format("problem.struct_size: expected {}, for a problem that uses all members, got {}",
+                               sizeof(known), given->struct_size));
+  return writeStruct("problem", known, given);
 }
 
 lla_statistics fromStatistics(const JitStatistics &sum) {
@@ -89,33 +122,11 @@ lla_statistics fromStatistics(const JitStatistics &sum) {
   return known;
 }
 
-/// `plan` may be being prepared by another thread.
-lla_plan_info fromPlan(const PreparedPlan &plan) {
-  lla_plan_info known = LLA_PLAN_INFO_INIT;
-  known.problem = plan.texts.problem.c_str();
-  known.schedule = plan.texts.schedule.c_str();
-  known.schedule_source = name(plan.plan.schedule().source).data();
-  known.schedule_reason = plan.texts.reason.c_str();
-  known.code_source = known.notice = "";
-  known.workspace_bytes = plan.plan.workspaceBytes();
-  if (plan.ready.load(std::memory_order_acquire)) {
-    const JitAnswer &answer = plan.plan.answer();
-    known.is_prepared = 1;
-    known.code_source = name(answer.code).data();
-    known.notice = plan.texts.notice.c_str();
-    known.compile_milliseconds = answer.compileMilliseconds;
-    known.load_milliseconds = answer.loadMilliseconds;
-  }
-  return known;
-}
-
 } // namespace
 } // namespace lla::capi
 
 using namespace lla;
 using namespace lla::capi;
-
-uint32_t lla_version(void) { return LLA_PROJECT_VERSION; }
 
 lla_status lla_set_log_callback(lla_log_level level, lla_log_callback callback, void *user) {
   return guarded([&] {
@@ -141,44 +152,7 @@ lla_status lla_problem_parse(const char *json, lla_problem *problem) {
     llvm::Expected<Problem> parsed = parseProblem(json);
     if (!parsed)
       return toStatus(withKind(FailureKind::Usage, parsed.takeError()));
-    if (llvm::Error error = checkMembers(*parsed))
-      return toStatus(std::move(error));
-    return toStatus(writeStruct("problem", fromProblem(*parsed), problem));
-  });
-}
-
-lla_status lla_context_create(const char *target, lla_context **context) {
-  return guarded([&] {
-    if (llvm::Error error = checkPointer("context", context))
-      return toStatus(std::move(error));
-    llvm::Expected<std::unique_ptr<Context>> opened = openContext(target);
-    if (!opened)
-      return toStatus(opened.takeError());
-    lla_context *handle = contexts.insert(std::move(*opened));
-    if (!handle)
-      return tooMany("context");
-    *context = handle;
-    return LLA_OK;
-  });
-}
-
-lla_status lla_context_destroy(lla_context *context) {
-  return guarded([&] { return !context || contexts.remove(context) ? LLA_OK : badHandle("context", context); });
-}
-
-lla_status lla_context_describe(const lla_context *handle, lla_context_info *info) {
-  return guarded([&] {
-    const Context *context = contexts.find(handle);
-    if (!context)
-      return badHandle("context", handle);
-    const Executor &executor = context->jit->executor();
-    lla_context_info known = LLA_CONTEXT_INFO_INIT;
-    known.target = executor.name().c_str();
-    known.arch = executor.target().arch.c_str();
-    known.device_name = executor.target().deviceName.c_str();
-    known.device = context->device;
-    known.multiprocessors = executor.target().multiprocessors;
-    return toStatus(writeStruct("info", known, info));
+    return toStatus(writeProblem(fromProblem(*parsed), problem));
   });
 }
 
@@ -188,64 +162,5 @@ lla_status lla_context_statistics(const lla_context *handle, lla_statistics *sta
     if (!context)
       return badHandle("context", handle);
     return toStatus(writeStruct("statistics", fromStatistics(context->jit->statistics()), statistics));
-  });
-}
-
-lla_status lla_plan_create(const lla_context *handle, const lla_problem *given, lla_plan **plan) {
-  return guarded([&] {
-    const Context *context = contexts.find(handle);
-    if (!context)
-      return badHandle("context", handle);
-    if (llvm::Error error = checkPointer("plan", plan))
-      return toStatus(std::move(error));
-    llvm::Expected<Problem> problem = toProblem(given);
-    if (!problem)
-      return toStatus(problem.takeError());
-    llvm::Expected<Plan> created = Plan::create(*problem, context->jit);
-    if (!created)
-      return toStatus(created.takeError());
-    lla_plan *inserted = plans.insert(std::make_unique<PreparedPlan>(std::move(*created), context->device));
-    if (!inserted)
-      return tooMany("plan");
-    *plan = inserted;
-    return LLA_OK;
-  });
-}
-
-lla_status lla_plan_destroy(lla_plan *plan) {
-  return guarded([&] { return !plan || plans.remove(plan) ? LLA_OK : badHandle("plan", plan); });
-}
-
-lla_status lla_plan_workspace_size(const lla_plan *handle, size_t *bytes) {
-  return guarded([&] {
-    const PreparedPlan *plan = plans.find(handle);
-    if (!plan)
-      return badHandle("plan", handle);
-    if (llvm::Error error = checkPointer("bytes", bytes))
-      return toStatus(std::move(error));
-    *bytes = plan->plan.workspaceBytes();
-    return LLA_OK;
-  });
-}
-
-lla_status lla_plan_prepare(lla_plan *handle) {
-  return guarded([&] {
-    PreparedPlan *plan = plans.find(handle);
-    return plan ? toStatus(prepare(*plan)) : badHandle("plan", handle);
-  });
-}
-
-lla_status lla_plan_run(const lla_plan *handle, const lla_tensors *tensors, void *workspace, size_t workspaceBytes,
-                        CUstream_st *stream) {
-  return guarded([&] {
-    const PreparedPlan *plan = plans.find(handle);
-    return plan ? toStatus(run(*plan, tensors, workspace, workspaceBytes, stream)) : badHandle("plan", handle);
-  });
-}
-
-lla_status lla_plan_describe(const lla_plan *handle, lla_plan_info *info) {
-  return guarded([&] {
-    const PreparedPlan *plan = plans.find(handle);
-    return plan ? toStatus(writeStruct("info", fromPlan(*plan), info)) : badHandle("plan", handle);
   });
 }

@@ -169,10 +169,12 @@ typedef struct lla_problem {
   int64_t page_size;    /* 0: keys are contiguous; >= 8: k and v are pools of pages of so many keys */
   double scale;         /* of <q, k>, if has_scale */
   double lambda;        /* 0 */
+  int32_t packed_queries; /* query rows of all sequences stand one behind the other; implies ragged */
+  int32_t packed_keys;    /* likewise keys and values, which are not in pages then; implies ragged */
 } lla_problem;
 
 /* One decode step of one head of nothing: set context and head_dim at least. */
-#define LLA_PROBLEM_INIT {sizeof(lla_problem), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0.0, 0.0}
+#define LLA_PROBLEM_INIT {sizeof(lla_problem), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0, 0}
 
 /* From the JSON form that the driver takes (`lla COMMAND --problem`); lines that LLA_CAPTURE writes have it as
  * `problem`. */
@@ -266,7 +268,12 @@ typedef struct lla_tensor {
  * The last stride is 1 and none is negative; on a GPU the addresses and the other strides of tensors with a `dim` are
  * multiples of 16 bytes. Inputs may overlap or interleave, even with themselves (stride 0); an output addresses each of
  * its elements once and overlaps nothing. Sizes b <= batch, s <= query_length, l <= context, n <= shards of the
- * problem, 0 too; k and v have the same l. */
+ * problem, 0 too; k and v have the same l.
+ *
+ * Packed queries have no b: q, r, o and vbar are [rows, query_heads, head_dim], lse and tbar [rows, query_heads], with
+ * the rows of all sequences, of which cu_seqlens_q says where each begins. Likewise packed keys: k and v are [keys,
+ * kv_heads, head_dim]. query_length and context are the most that a sequence has: what a cu_seqlens says beyond them is
+ * neither read nor written. */
 typedef struct lla_tensors {
   size_t struct_size;
   const lla_tensor *q; /* [b, s, query_heads, head_dim] of dtype */
@@ -288,10 +295,13 @@ typedef struct lla_tensors {
   const lla_tensor *starts;  /* ragged: the first valid key of each [b]; null: 0 */
   const lla_tensor
       *page_table; /* paged: [b, p], the pages of a sequence in order; its l is min(context, p page_size) */
+  const lla_tensor *cu_seqlens_q; /* packed queries: the first row of each sequence, and of one more [b + 1] */
+  const lla_tensor *cu_seqlens_k; /* packed keys: likewise the first key [b + 1] */
 } lla_tensors;
 
 #define LLA_TENSORS_INIT                                                                                               \
-  {sizeof(lla_tensors), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+  {sizeof(lla_tensors), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,  \
+   NULL}
 
 /*===--- plans ------------------------------------------------------------===*/
 

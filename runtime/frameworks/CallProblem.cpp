@@ -2,6 +2,7 @@
 
 #include "runtime/frameworks/CallProblem.h"
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace lla::frameworks {
@@ -28,33 +29,74 @@ std::string readType(const char *name, const lla_tensor &tensor, int32_t &dtype)
   return {};
 }
 
+/// What a side of a call has at most, and over how many sequences.
+struct Lengths {
+  int64_t batch, length, heads, dim;
+  bool isPacked;
+};
+
+/// Of q, or of k, whose name the places have too. A tensor that is packed has no batch.
+std::string readSide(const lla_tensor &tensor, const lla_tensor *places, const char *side, int64_t longest, bool isBhsd,
+                     Lengths &lengths) {
+  lengths.isPacked = places;
+  int32_t first = places ? 0 : 1, row = isBhsd ? first + 1 : first, head = isBhsd ? first : first + 1;
+  lengths.batch = places ? 0 : tensor.shape[0];
+  lengths.length = tensor.shape[row];
+  lengths.heads = tensor.shape[head];
+  lengths.dim = tensor.shape[first + 2];
+  std::string longestName = std::string("max_seqlen_") + side, placesName = std::string("cu_seqlens_") + side;
+  if (!places)
+    return longest ? longestName + ": expected none without " + placesName + ", got " + std::to_string(longest)
+                   : std::string();
+  if (std::string fault = checkGiven(placesName.c_str(), places, 1); !fault.empty())
+    return fault;
+  if (places->shape[0] < 1)
+    return placesName + ": expected a number more than sequences, got " + std::to_string(places->shape[0]);
+  if (longest < 0)
+    return longestName + ": expected >= 0, got " + std::to_string(longest);
+  lengths.batch = places->shape[0] - 1;
+  if (longest)
+    lengths.length = std::min(lengths.length, longest);
+  return {};
+}
+
 } // namespace
 
-std::string attentionProblem(const lla_tensors &tensors, bool isBhsd, lla_problem &problem) {
-  for (auto [name, tensor] : {std::pair("q", tensors.q), {"k", tensors.k}, {"v", tensors.v}, {"out", tensors.o}})
-    if (std::string fault = checkGiven(name, tensor, 4); !fault.empty())
+std::string attentionProblem(const lla_tensors &tensors, bool isBhsd, Longest longest, lla_problem &problem) {
+  int32_t queryRank = tensors.cu_seqlens_q ? 3 : 4, keyRank = tensors.cu_seqlens_k ? 3 : 4;
+  for (auto [name, tensor, rank] : {std::tuple("q", tensors.q, queryRank),
+                                    {"k", tensors.k, keyRank},
+                                    {"v", tensors.v, keyRank},
+                                    {"out", tensors.o, queryRank}})
+    if (std::string fault = checkGiven(name, tensor, rank); !fault.empty())
       return fault;
   if (std::string fault = readType("q", *tensors.q, problem.dtype); !fault.empty())
     return fault;
   if (std::string fault = readType("out", *tensors.o, problem.output_dtype); !fault.empty())
     return fault;
-  int row = isBhsd ? 2 : 1, head = 3 - row;
-  const int64_t *queries = tensors.q->shape, *keys = tensors.k->shape;
+  Lengths queries, keys;
+  if (std::string fault = readSide(*tensors.q, tensors.cu_seqlens_q, "q", longest.queries, isBhsd, queries);
+      !fault.empty())
+    return fault;
+  if (std::string fault = readSide(*tensors.k, tensors.cu_seqlens_k, "k", longest.keys, isBhsd, keys); !fault.empty())
+    return fault;
   problem.layout = isBhsd ? LLA_LAYOUT_BHSD : LLA_LAYOUT_BSHD;
-  problem.batch = queries[0];
-  problem.query_length = std::max<int64_t>(queries[row], 1);
+  problem.batch = queries.batch;
+  problem.query_length = std::max<int64_t>(queries.length, 1);
   problem.mode = problem.query_length == 1 ? LLA_MODE_DECODE : LLA_MODE_PREFILL;
-  problem.query_heads = queries[head];
-  problem.head_dim = queries[3];
-  problem.kv_heads = keys[head];
-  problem.context = keys[row];
+  problem.query_heads = queries.heads;
+  problem.head_dim = queries.dim;
+  problem.kv_heads = keys.heads;
+  problem.context = keys.length;
+  problem.packed_queries = queries.isPacked;
+  problem.packed_keys = keys.isPacked;
   problem.probe = tensors.r ? LLA_PROBE_GIVEN : LLA_PROBE_NONE;
   problem.state = tensors.lse || tensors.tbar || tensors.vbar;
-  problem.ragged = tensors.lengths || tensors.starts;
+  problem.ragged = tensors.lengths || tensors.starts || queries.isPacked || keys.isPacked;
   if (tensors.page_table) {
     if (std::string fault = checkGiven("page_table", tensors.page_table, 2); !fault.empty())
       return fault;
-    problem.page_size = keys[row];
+    problem.page_size = keys.length;
     if (__builtin_mul_overflow(tensors.page_table->shape[1], problem.page_size, &problem.context))
       return "page_table: expected fewer pages, got more keys than 64 bits can count";
   }
@@ -80,6 +122,10 @@ std::string mergeProblem(const lla_tensors &tensors, bool isBhsd, lla_problem &p
   problem.query_heads = problem.kv_heads = sizes[head];
   problem.head_dim = sizes[3];
   return {};
+}
+
+std::string callProblem(const lla_tensors &tensors, bool isBhsd, lla_problem &problem) {
+  return tensors.part_o ? mergeProblem(tensors, isBhsd, problem) : attentionProblem(tensors, isBhsd, {}, problem);
 }
 
 } // namespace lla::frameworks

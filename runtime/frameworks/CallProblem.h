@@ -3,6 +3,7 @@
 #define LLA_RUNTIME_FRAMEWORKS_CALLPROBLEM_H
 
 #include "runtime/capi/lla.h"
+#include <iterator>
 #include <string>
 
 namespace lla::frameworks {
@@ -26,12 +27,40 @@ inline constexpr Argument attentionArguments[] = {
     {"lengths", &lla_tensors::lengths, false},
     {"starts", &lla_tensors::starts, false},
     {"page_table", &lla_tensors::page_table, false},
+    {"cu_seqlens_q", &lla_tensors::cu_seqlens_q, false},
+    {"cu_seqlens_k", &lla_tensors::cu_seqlens_k, false},
+};
+/// The first of them, without the places of packed sequences.
+inline constexpr size_t unpackedArguments = std::size(attentionArguments) - 2;
+
+inline constexpr Argument mergeArguments[] = {
+    {"part_o", &lla_tensors::part_o, false},
+    {"part_lse", &lla_tensors::part_lse, false},
+    {"part_tbar", &lla_tensors::part_tbar, false},
+    {"part_vbar", &lla_tensors::part_vbar, false},
+    {"out", &lla_tensors::o, true},
+    {"lse", &lla_tensors::lse, true},
+    {"tbar", &lla_tensors::tbar, true},
+    {"vbar", &lla_tensors::vbar, true},
+};
+
+/// Every tensor that some call has, once: callers that name theirs need not say what they call.
+inline constexpr size_t argumentCount = std::size(attentionArguments) + 4;
+constexpr const Argument &argumentAt(size_t i) {
+  return i < std::size(attentionArguments) ? attentionArguments[i] : mergeArguments[i - std::size(attentionArguments)];
+}
+
+/// Rows and keys that a packed sequence has at most; 0: as many as there are of all.
+struct Longest {
+  int64_t queries = 0, keys = 0;
 };
 
 // The sizes of these tensors are the problem's maxima; mask, window and scale are the caller's to add. The answer is
 // empty, or says what is wrong: "name: expected X, got Y". Only shapes and types are looked at.
-std::string attentionProblem(const lla_tensors &tensors, bool isBhsd, lla_problem &problem);
+std::string attentionProblem(const lla_tensors &tensors, bool isBhsd, Longest longest, lla_problem &problem);
 std::string mergeProblem(const lla_tensors &tensors, bool isBhsd, lla_problem &problem);
+/// Of the one or, where parts are given, the other.
+std::string callProblem(const lla_tensors &tensors, bool isBhsd, lla_problem &problem);
 
 } // namespace lla::frameworks
 #endif

@@ -7,7 +7,7 @@
 #ifndef LLA_RUNTIME_FRAMEWORKS_PLANTABLE_H
 #define LLA_RUNTIME_FRAMEWORKS_PLANTABLE_H
 
-#include "runtime/frameworks/Api.h"
+#include "runtime/capi/Api.h"
 #include <string>
 
 namespace lla::frameworks {

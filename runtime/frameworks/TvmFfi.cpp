@@ -51,32 +51,37 @@ const Library &library() {
 
 Failure usage(std::string message) { return {LLA_ERROR_USAGE, std::move(message)}; }
 
-/// The arguments of a call: attentionArguments, causal, window, scale, bhsd, and of a run the workspace.
+/// What a function takes: tensors, then options, then, of a run, the workspace.
+struct Form {
+  const char *name; ///< Of the function that prepares.
+  const Argument *tensors;
+  size_t tensorCount, optionCount;
+};
+constexpr Form plain = {"attention_prepare", attentionArguments, unpackedArguments, /*causal, window, scale, bhsd*/ 4},
+               packed = {"attention_varlen_prepare", attentionArguments, std::size(attentionArguments),
+                         /*max_seqlen_q, max_seqlen_k and those*/ 6},
+               merge = {"merge_prepare", mergeArguments, std::size(mergeArguments), /*bhsd*/ 1};
+
+/// The arguments of a call.
 class Call {
 public:
-  Failure read(const Value *values, int32_t count, int32_t expected) {
-    if (count != expected)
+  explicit Call(const Form &form) : form(form) {}
+
+  Failure read(const Value *values, int32_t count, bool isRun) {
+    size_t expected = form.tensorCount + form.optionCount + isRun;
+    if (count < 0 || static_cast<size_t>(count) != expected)
       return usage("arguments: expected " + std::to_string(expected) + ", got " + std::to_string(count));
-    for (size_t i = 0; i < tensorCount; ++i)
-      if (Failure failure = readTensor(attentionArguments[i].name, values[i], tensors.*attentionArguments[i].member))
+    for (size_t i = 0; i < form.tensorCount; ++i)
+      if (Failure failure = readTensor(form.tensors[i].name, values[i], tensors.*form.tensors[i].member))
         return failure;
-    int64_t causal = 0, isBhsd = 0;
-    if (Failure failure = readInteger("causal", values[tensorCount], causal))
-      return failure;
-    if (Failure failure = readInteger("window", values[tensorCount + 1], problem.window))
-      return failure;
-    if (Failure failure = readScale(values[tensorCount + 2]))
-      return failure;
-    if (Failure failure = readInteger("bhsd", values[tensorCount + 3], isBhsd))
-      return failure;
-    if (count > prepared)
-      if (Failure failure = readTensor("workspace", values[prepared], workspace))
+    if (isRun)
+      if (Failure failure = readTensor("workspace", values[expected - 1], workspace))
         return failure;
-    if (std::string fault = attentionProblem(tensors, isBhsd != 0, problem); !fault.empty())
-      return usage(std::move(fault));
-    problem.causal = causal != 0;
+    const Value *options = values + form.tensorCount;
+    if (Failure failure = form.tensors == mergeArguments ? readMerge(options) : readAttention(options))
+      return failure;
     problem = rounded(problem);
-    device = tensors.q->device;
+    device = (tensors.*form.tensors[0].member)->device;
     return {};
   }
 
@@ -90,7 +95,8 @@ public:
   Failure run() {
     PreparedPlan *plan = findPlan(problem, device);
     if (!plan) // The stream may be captured.
-      return {LLA_ERROR_NOT_PREPARED, "plan: expected attention_prepare of such a call before, got none"};
+      return {LLA_ERROR_NOT_PREPARED,
+              "plan: expected " + std::string(form.name) + " of such a call before, got none"};
     void *memory = nullptr;
     size_t bytes = 0;
     if (workspace) {
@@ -107,10 +113,37 @@ public:
     return {};
   }
 
-  static constexpr size_t tensorCount = std::size(attentionArguments);
-  static constexpr int32_t prepared = tensorCount + 4; ///< Arguments of a prepare; one less than of a run.
-
 private:
+  Failure readAttention(const Value *options) {
+    int64_t causal = 0, isBhsd = 0;
+    Longest longest;
+    if (form.tensorCount != unpackedArguments) {
+      if (Failure failure = readInteger("max_seqlen_q", *options++, longest.queries))
+        return failure;
+      if (Failure failure = readInteger("max_seqlen_k", *options++, longest.keys))
+        return failure;
+    }
+    if (Failure failure = readInteger("causal", options[0], causal))
+      return failure;
+    if (Failure failure = readInteger("window", options[1], problem.window))
+      return failure;
+    if (Failure failure = readScale(options[2]))
+      return failure;
+    if (Failure failure = readInteger("bhsd", options[3], isBhsd))
+      return failure;
+    problem.causal = causal != 0;
+    std::string fault = attentionProblem(tensors, isBhsd != 0, longest, problem);
+    return fault.empty() ? Failure() : usage(std::move(fault));
+  }
+
+  Failure readMerge(const Value *options) {
+    int64_t isBhsd = 0;
+    if (Failure failure = readInteger("bhsd", options[0], isBhsd))
+      return failure;
+    std::string fault = mergeProblem(tensors, isBhsd != 0, problem);
+    return fault.empty() ? Failure() : usage(std::move(fault));
+  }
+
   static Failure readTensor(const char *name, const Value &value, const lla_tensor *&tensor) {
     if (value.type == Value::none)
       tensor = nullptr;
@@ -145,6 +178,7 @@ private:
     return {};
   }
 
+  const Form &form;
   lla_problem problem = LLA_PROBLEM_INIT;
   lla_tensors tensors = LLA_TENSORS_INIT;
   const lla_tensor *workspace = nullptr;
@@ -179,15 +213,17 @@ template <class Work> int guarded(Work work) {
 #endif
 #define LLA_TVM_FFI_FUNCTION(name)                                                                                     \
   extern "C" __attribute__((visibility("default"))) int LLA_TVM_FFI_NAME(name)(void *, const void *arguments,          \
-                                                                               int32_t count, void *answer)
+                                                                               int32_t count,                      \
+                                                                               [[maybe_unused]] void *answer)
 
-/// attention_prepare(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, causal, window, scale, bhsd):
-/// compiles and loads what a call needs, and gives the bytes of its workspace.
-LLA_TVM_FFI_FUNCTION(attention_prepare) {
+namespace {
+
+/// Compiles and loads what a call needs, and gives the bytes of its workspace.
+int prepare(const Form &form, const void *arguments, int32_t count, void *answer) {
   return guarded([&]() -> Failure {
-    Call call;
+    Call call(form);
     int64_t bytes = 0;
-    if (Failure failure = call.read(static_cast<const Value *>(arguments), count, Call::prepared))
+    if (Failure failure = call.read(static_cast<const Value *>(arguments), count, /*isRun=*/false))
       return failure;
     if (Failure failure = call.prepare(bytes))
       return failure;
@@ -199,12 +235,29 @@ LLA_TVM_FFI_FUNCTION(attention_prepare) {
   });
 }
 
-/// attention(the same ..., workspace): enqueues the kernel on the current stream; neither compiles nor allocates.
-LLA_TVM_FFI_FUNCTION(attention) {
+/// Enqueues the kernel on the current stream; neither compiles nor allocates.
+int run(const Form &form, const void *arguments, int32_t count) {
   return guarded([&]() -> Failure {
-    Call call;
-    if (Failure failure = call.read(static_cast<const Value *>(arguments), count, Call::prepared + 1))
+    Call call(form);
+    if (Failure failure = call.read(static_cast<const Value *>(arguments), count, /*isRun=*/true))
       return failure;
     return call.run();
   });
 }
+
+} // namespace
+
+/// attention_prepare(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, causal, window, scale, bhsd), and
+/// attention(the same ..., workspace).
+LLA_TVM_FFI_FUNCTION(attention_prepare) { return prepare(plain, arguments, count, answer); }
+LLA_TVM_FFI_FUNCTION(attention) { return run(plain, arguments, count); }
+
+/// Of packed sequences: attention_varlen_prepare(q ... page_table, cu_seqlens_q, cu_seqlens_k, max_seqlen_q,
+/// max_seqlen_k, causal, window, scale, bhsd), and attention_varlen(the same ..., workspace).
+LLA_TVM_FFI_FUNCTION(attention_varlen_prepare) { return prepare(packed, arguments, count, answer); }
+LLA_TVM_FFI_FUNCTION(attention_varlen) { return run(packed, arguments, count); }
+
+/// merge_prepare(part_o, part_lse, part_tbar, part_vbar, out, lse, tbar, vbar, bhsd), and merge(the same ...,
+/// workspace).
+LLA_TVM_FFI_FUNCTION(merge_prepare) { return prepare(merge, arguments, count, answer); }
+LLA_TVM_FFI_FUNCTION(merge) { return run(merge, arguments, count); }

@@ -75,18 +75,21 @@ template <size_t N> PyObject *run(const lla_problem &problem, const Arguments<N>
 
 //===--- attention ----------------------------------------------------------===//
 
-/// attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, causal, window, scale, bhsd, stream)
+/// attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k, causal, window,
+/// scale, bhsd, max_seqlen_q, max_seqlen_k, stream)
 PyObject *attention(PyObject *, PyObject *const *objects, Py_ssize_t count) {
   constexpr size_t tensorCount = std::size(attentionArguments);
-  if (!hasCount("attention", tensorCount + 5, count))
+  if (!hasCount("attention", tensorCount + 7, count))
     return nullptr;
   PyObject *const *options = objects + tensorCount;
   Arguments<tensorCount> arguments;
-  if (!arguments.take(attentionArguments, objects, options[4]))
+  if (!arguments.take(attentionArguments, objects, options[6]))
     return nullptr;
   lla_problem problem = LLA_PROBLEM_INIT;
   int causal = PyObject_IsTrue(options[0]), isBhsd = PyObject_IsTrue(options[3]);
-  if (causal < 0 || isBhsd < 0 || !accept(attentionProblem(arguments.tensors, isBhsd, problem)))
+  Longest longest = {PyLong_AsLongLong(options[4]), PyLong_AsLongLong(options[5])};
+  if (PyErr_Occurred() || causal < 0 || isBhsd < 0 ||
+      !accept(attentionProblem(arguments.tensors, isBhsd, longest, problem)))
     return nullptr;
   problem.causal = causal;
   problem.window = PyLong_AsLongLong(options[1]);
@@ -100,17 +103,6 @@ PyObject *attention(PyObject *, PyObject *const *objects, Py_ssize_t count) {
 }
 
 //===--- merge --------------------------------------------------------------===//
-
-constexpr Argument mergeArguments[] = {
-    {"part_o", &lla_tensors::part_o, false},
-    {"part_lse", &lla_tensors::part_lse, false},
-    {"part_tbar", &lla_tensors::part_tbar, false},
-    {"part_vbar", &lla_tensors::part_vbar, false},
-    {"out", &lla_tensors::o, true},
-    {"lse", &lla_tensors::lse, true},
-    {"tbar", &lla_tensors::tbar, true},
-    {"vbar", &lla_tensors::vbar, true},
-};
 
 /// merge(part_o, part_lse, part_tbar, part_vbar, out, lse, tbar, vbar, bhsd, stream)
 PyObject *merge(PyObject *, PyObject *const *objects, Py_ssize_t count) {
@@ -251,7 +243,7 @@ bool readShape(PyObject *object, lla_tensor &tensor, std::vector<int64_t> &shape
 
 /// prepare(tuple of shapes, causal, window, scale, bhsd, target): bytes of workspace
 PyObject *prepare(PyObject *, PyObject *arguments) {
-  constexpr size_t tensorCount = std::size(attentionArguments);
+  constexpr size_t tensorCount = argumentCount;
   PyObject *shapes;
   int causal, isBhsd;
   long long window;
@@ -271,10 +263,10 @@ PyObject *prepare(PyObject *, PyObject *arguments) {
       continue;
     if (!readShape(shape, given[i], sizes[i]))
       return nullptr;
-    tensors.*attentionArguments[i].member = &given[i];
+    tensors.*argumentAt(i).member = &given[i];
   }
   lla_device device;
-  if (!accept(attentionProblem(tensors, isBhsd, problem)) || !deviceOf(target, device))
+  if (!accept(callProblem(tensors, isBhsd, problem)) || !deviceOf(target, device))
     return nullptr;
   problem.causal = causal;
   problem.window = window;

@@ -76,7 +76,7 @@ public:
       return failure;
     if (Failure failure = readBuffers(results, frame.rets.rets, frame.rets.size))
       return failure;
-    if (std::string fault = attentionProblem(tensors, isBhsd, problem); !fault.empty())
+    if (std::string fault = callProblem(tensors, isBhsd, problem); !fault.empty())
       return usage(std::move(fault));
     problem.causal = isCausal;
     problem.has_scale = 1;
@@ -181,17 +181,18 @@ private:
         takeWorkspace(buffer);
         continue;
       }
-      auto *argument = std::find_if(std::begin(attentionArguments), std::end(attentionArguments),
-                                    [&](const Argument &one) { return one.name == name; });
-      if (argument == std::end(attentionArguments))
+      size_t number = 0;
+      while (number < argumentCount && argumentAt(number).name != name)
+        ++number;
+      if (number == argumentCount)
         return usage("buffers: expected names of tensors, got " + std::string(name));
-      lla_tensor &tensor = given[argument - std::begin(attentionArguments)];
+      lla_tensor &tensor = given[number];
       tensor.data = buffer.data;
       tensor.device = device;
       tensor.ndim = static_cast<int32_t>(buffer.rank);
       tensor.dtype = typeOf(buffer.dtype);
       tensor.shape = buffer.dims;
-      tensors.*argument->member = &tensor;
+      tensors.*argumentAt(number).member = &tensor;
     }
     return i == count ? Failure{} : usage("buffers: expected one for each name, got more");
   }
@@ -208,7 +209,7 @@ private:
   lla_device device = {};
   bool isCausal = false, isBhsd = false;
   lla_problem problem = LLA_PROBLEM_INIT;
-  lla_tensor given[std::size(attentionArguments)] = {};
+  lla_tensor given[argumentCount] = {};
   lla_tensors tensors = LLA_TENSORS_INIT;
   void *workspace = nullptr;
   size_t workspaceBytes = 0;

@@ -26,6 +26,16 @@ def attention(q, r, k, v, *, causal=False, window=0, scale=None, lengths=None, s
     return out, lse
 
 
+def packed(q, r, k, v, cu_seqlens_q, cu_seqlens_k, **options):
+    """Of sequences that stand one behind the other; without r softmax attention."""
+    out = np.zeros(q.shape)
+    for i in range(len(cu_seqlens_q) - 1):
+        rows, keys = slice(*cu_seqlens_q[i:i + 2]), slice(*cu_seqlens_k[i:i + 2])
+        one = None if r is None else r[None, rows]
+        out[rows] = attention(q[None, rows], one, k[None, keys], v[None, keys], **options)[0][0]
+    return out
+
+
 def inputs(seed, batch=2, rows=1, heads=4, kv_heads=2, keys=40, dim=32, dtype=np.float32):
     """q, r, k, v of moderate size."""
     random = np.random.default_rng(seed)

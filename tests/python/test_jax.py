@@ -89,6 +89,34 @@ class Attention(unittest.TestCase):
         self.assertEqual(out.dtype, jnp.float32)
         self.check(out, right, 0.02)
 
+    def test_merge(self):
+        q, r, k, v = reference.inputs(12, batch=3, rows=2)
+        right, lse = reference.attention(q, r, k, v)
+
+        def parts(q, r, k, v):
+            states = [lla.jax.attention(q, r, k[:, a:b], v[:, a:b], return_state=True)
+                      for a, b in ((0, 11), (11, 30), (30, 40))]
+            return [jnp.stack(x) for x in zip(*states)]
+
+        whole = lla.jax.attention(q, r, k, v, return_state=True)
+        for merge in (lla.jax.merge, lla.merge, jax.jit(lla.jax.merge)):
+            merged = merge(*parts(q, r, k, v))
+            self.check(merged.out, right)
+            self.check(merged.lse, lse)
+            self.check(merged.tbar, np.asarray(whole.tbar, np.float64))
+            self.check(merged.vbar, np.asarray(whole.vbar, np.float64))
+        self.assertEqual(lla.jax.merge(*parts(q, r, k, v), dtype=jnp.bfloat16).out.dtype, jnp.bfloat16)
+        # Over a dimension in front, over one in the middle, and with something that is not mapped.
+        more = [jnp.stack([x, x[:, ::-1]]) for x in parts(q, r, k, v)]
+        self.check(jax.jit(jax.vmap(lla.jax.merge))(*more).out, np.stack([right, right[::-1]]))
+        behind = [jnp.moveaxis(x, 0, 2) for x in more]
+        self.check(jax.vmap(lla.jax.merge, in_axes=2)(*behind).out, np.stack([right, right[::-1]]))
+        one = parts(q, r, k, v)
+        self.check(jax.vmap(lla.jax.merge, in_axes=(0, None, None, None))(jnp.stack([one[0]] * 2), *one[1:]).out,
+                   np.stack([right] * 2))
+        with self.assertRaisesRegex(lla.UsageError, "lse.ndim: expected 4, got 3"):
+            lla.jax.merge(one[0], one[1][0], *one[2:])
+
     def test_lengths_and_pages(self):
         q, r, k, v = reference.inputs(4, batch=3, rows=2, keys=48)
         lengths, starts = np.array([48, 0, 17], np.int32), np.array([0, 0, 5], np.int32)

@@ -95,6 +95,26 @@ class Attention(unittest.TestCase):
         right = reference.attention(q, r, k, v, lengths=lengths)[0]
         self.check(lla.attention(q, r, *pools, page_table=table, lengths=lengths), right)
 
+    def test_packed(self):
+        q, r, k, v = (x[0] for x in reference.inputs(10, batch=1, rows=17, keys=50))
+        rows, keys = np.array([0, 4, 4, 17], np.int32), np.array([0, 20, 21, 50], np.int32)
+        for options in ({}, {"causal": True}, {"window": 3}):
+            right = reference.packed(q, r, k, v, rows, keys, **options)
+            for longest in ({}, {"max_seqlen_q": 13, "max_seqlen_k": 29}):
+                out = lla.attention(q, r, k, v, cu_seqlens_q=rows, cu_seqlens_k=keys, **longest, **options)
+                self.check(out, right)
+        state = lla.attention(q, None, k, v, cu_seqlens_q=rows, cu_seqlens_k=keys, return_state=True)
+        self.check(state.out, reference.packed(q, None, k, v, rows, keys))
+        self.assertEqual(state.lse.shape, (17, 4))
+        turned = lla.attention(*(x.transpose(1, 0, 2) for x in (q, r, k, v)), layout="bhsd", cu_seqlens_q=rows,
+                               cu_seqlens_k=keys, causal=True)
+        self.check(turned.transpose(1, 0, 2), reference.packed(q, r, k, v, rows, keys, causal=True))
+        # Only the keys: one row of each sequence, in a batch.
+        one = q[:3, None]
+        right = np.concatenate([reference.attention(one[i:i + 1], None, k[None, a:b], v[None, a:b])[0]
+                                for i, (a, b) in enumerate(zip(keys, keys[1:]))])
+        self.check(lla.attention(one, None, k, v, cu_seqlens_k=keys, max_seqlen_k=29), right)
+
     def test_out_is_the_result(self):
         q, r, k, v = reference.inputs(8)
         out = np.empty_like(q)
@@ -150,6 +170,10 @@ class Misuse(unittest.TestCase):
                 (lla.UsageError, "q.dtype: expected fp32, bf16 or fp16", {"q": q.astype(np.float64)}),
                 (lla.UsageError, "k.dtype: expected fp32, got fp16", {"k": k.astype(np.float16)}),
                 (lla.UsageError, "v.row: expected 40 as in k, got 39", {"v": v[:, :39]}),
+                (lla.UsageError, "max_seqlen_q: expected none without cu_seqlens_q, got 3", {"max_seqlen_q": 3}),
+                (lla.UsageError, "q.ndim: expected 3, got 4", {"cu_seqlens_q": table[0]}),
+                (lla.UsageError, "cu_seqlens_k.ndim: expected 1, got 2",
+                 {"k": k[0], "v": v[0], "cu_seqlens_k": table}),
                 (lla.UsageError, "k.batch: expected", {"k": k[:1], "v": v[:1]}),
                 (lla.UsageError, "q.stride(dim): expected 1", {"q": np.repeat(q, 2, axis=3)[..., ::2]}),
                 (lla.UsageError, "k.stride(row): expected >= 0", {"k": k[:, ::-1]}),

@@ -71,6 +71,30 @@ class Functions(unittest.TestCase):
         self.check(lla.parallax_attn_with_kvcache(q, r, *pools, page_table=table, seqused_k=lengths), right)
         self.check(lla.parallax_attn_with_kvcache(q, r, k, v, seqused_k=lengths), right)
 
+    def test_packed(self):
+        q, r, k, v = (x[0] for x in inputs(10, batch=1, rows=14, keys=33))
+        rows, keys = torch.tensor([0, 3, 3, 14], dtype=torch.int32), torch.tensor([0, 9, 20, 33], dtype=torch.int32)
+        for window in (None, 4):
+            right = torch.cat([lla_torch.parallax_reference(*(x[None, rows[i]:rows[i + 1]] for x in (q, r)),
+                                                            *(x[None, keys[i]:keys[i + 1]] for x in (k, v)),
+                                                            window_size=window)[0] for i in (0, 2)])
+            self.check(lla.parallax_varlen_func(q, r, k, v, rows, keys, 11, 13, window_size=window), right)
+        out = torch.empty_like(q)
+        self.assertIs(lla.parallax_varlen_func(q, r, k, v, rows, keys, 11, 13, window_size=4, out=out), out)
+        self.check(out, right)
+        # The same keys in pages, of which each sequence has five at most.
+        table = torch.arange(15, dtype=torch.int32).flip(0).reshape(3, 5)
+        pools = torch.zeros(2, 15, 8, 2, 32)
+        for i in range(3):
+            for pool, x in zip(pools, (k, v)):
+                for j, row in enumerate(x[keys[i]:keys[i + 1]]):
+                    pool[table[i, j // 8], j % 8] = row
+        out = lla.parallax_varlen_func(q, r, *pools, rows, None, 11, 13, window_size=4, page_table=table,
+                                       seqused_k=keys.diff())
+        self.check(out, right)
+        with self.assertRaisesRegex(lla.UsageError, "cu_seqlens_k: expected either it or a page_table, got neither"):
+            lla.parallax_varlen_func(q, r, k, v, rows, None, 11, 13)
+
     def test_strides_and_out(self):
         q, r, k, v = inputs(5, rows=3)
         right = lla_torch.parallax_reference(q, r, k, v)
@@ -101,6 +125,27 @@ class Operator(unittest.TestCase):
         rest = (None, None, None, True, 0, None, False)
         torch.library.opcheck(torch.ops.lla.attention, (q, r, k, v, *rest))
         torch.library.opcheck(torch.ops.lla.attention_out, (q, None, k, v, *rest, torch.empty_like(q)))
+        rows, keys = (torch.tensor(x, dtype=torch.int32) for x in ([0, 2, 4], [0, 40, 80]))
+        packed = [x.flatten(0, 1) for x in (q, r, k, v)]
+        torch.library.opcheck(torch.ops.lla.attention, (*packed, *rest, rows, keys, 2, 40))
+        torch.library.opcheck(torch.ops.lla.attention_out,
+                              (*packed, *rest, torch.empty_like(packed[0]), rows, keys, 2, 40))
+
+    def test_calls_of_the_operator(self):
+        q, r, k, v = inputs(11, rows=3)
+        rest = (None, None, None, True, 0, None, False)
+        right = lla_torch.parallax_reference(q, r, k, v)
+        for mode in (torch.no_grad, torch.enable_grad, torch.inference_mode):
+            with mode():
+                self.assertLessEqual(float((torch.ops.lla.attention(q, r, k, v, *rest) - right).abs().max()), 5e-6)
+                out = torch.empty_like(q)
+                torch.ops.lla.attention_out(q, r, k, v, *rest, out)
+                self.assertLessEqual(float((out - right).abs().max()), 5e-6)
+        # A tensor that is stored as its negative.
+        negative = torch.view_as_complex(torch.stack([q, -q], -1)).conj().imag
+        self.assertTrue(negative.is_neg())
+        out = torch.ops.lla.attention(negative, r, k, v, *rest)
+        self.assertLessEqual(float((out - right).abs().max()), 5e-6)
 
     def test_compile(self):
         q, r, k, v = inputs(8)
@@ -113,9 +158,15 @@ class Operator(unittest.TestCase):
             lla_torch.parallax_attn_with_kvcache(2 * q, r, k, v, out=out)
             return out + 1
 
+        places = [torch.tensor(x, dtype=torch.int32) for x in ([0, 1, 2], [0, 40, 80])]
+
+        def packed(q, r, k, v):
+            parts = (x.flatten(0, 1) for x in (2 * q, r, k, v))
+            return lla_torch.parallax_varlen_func(*parts, *places, 1, 40).reshape(q.shape) + 1
+
         right = lla_torch.parallax_reference(2 * q, r, k, v) + 1
         # The tracer's own code generator needs a compiler at run time; what is tested is that it traces in one piece.
-        for function, arguments in ((layer, (q, r, k, v)), (into, (q, r, k, v, out))):
+        for function, arguments in ((layer, (q, r, k, v)), (into, (q, r, k, v, out)), (packed, (q, r, k, v))):
             compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
             self.assertLessEqual(float((compiled(*arguments) - right).abs().max()), 5e-6)
 

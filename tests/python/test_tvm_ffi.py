@@ -43,6 +43,34 @@ class ByHand(unittest.TestCase):
                     self.assertEqual(call_by_hand("lla_attention", *arguments, zeros, as_objects=as_objects)[0], 0)
                     self.check(out, reference.attention(q, r, k, v, **options)[0])
 
+    def call(self, name, arguments):
+        """Prepares, and runs with a workspace."""
+        status, result = call_by_hand(f"{name}_prepare", *arguments)
+        self.assertEqual((status, result.type), (0, 1))
+        zeros = np.zeros(result.payload.integer, np.int32) if result.payload.integer else None
+        self.assertEqual(call_by_hand(name, *arguments, zeros)[0], 0)
+
+    def test_packed(self):
+        q, r, k, v = (x[0] for x in reference.inputs(4, batch=1, rows=12, keys=30))
+        places = [np.array(x, np.int32) for x in ([0, 3, 3, 12], [0, 9, 20, 30])]
+        for longest in ((9, 11), (0, 0)):
+            out = np.full_like(q, np.nan)
+            arguments = [q, r, k, v, out, *[None] * 6, *places, *longest, True, 0, None, False]
+            self.call("lla_attention_varlen", arguments)
+            self.check(out, reference.packed(q, r, k, v, *places, causal=True))
+        arguments[14] = -1
+        self.assertEqual(call_by_hand("lla_attention_varlen_prepare", *arguments)[0], -1)
+
+    def test_merge(self):
+        q, r, k, v = reference.inputs(5, keys=40)
+        parts = [lla.attention(q, r, k[:, a:b], v[:, a:b], return_state=True) for a, b in ((0, 15), (15, 40))]
+        stacked = [np.stack(x) for x in zip(*parts)]
+        results = [np.full_like(x, np.nan) for x in parts[0]]
+        self.call("lla_merge", [*stacked, *results, False])
+        out, lse = reference.attention(q, r, k, v)
+        self.check(results[0], out)
+        self.check(results[1], lse)
+
     def test_misuse(self):
         q, r, k, v = reference.inputs(2)
         good = arguments_of(q, r, k, v, np.empty_like(q))

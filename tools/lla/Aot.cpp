@@ -10,8 +10,8 @@
 #include "dialect/Spec/Fields.h"
 #include "runtime/RuntimeError.h"
 #include "runtime/Toolkit.h"
+#include "runtime/Tuning.h"
 #include "runtime/UserCache.h"
-#include "runtime/capi/Structs.h"
 #include "tools/lla/AotLibrary.h"
 #include "tools/lla/AotVerify.h"
 #include "tools/lla/Command.h"
@@ -157,12 +157,9 @@ llvm::Expected<std::vector<Unit>> unitsOf(const AotFlags &flags, const Knobs &kn
   if (!given)
     return given.takeError();
   std::vector<Problem> problems;
-  for (const Problem &problem : *given) {
-    if (llvm::Error error = capi::checkMembers(problem)) // A library is called through the same structs.
-      return std::move(error);
+  for (const Problem &problem : *given)
     if (!llvm::is_contained(problems, problem))
       problems.push_back(problem);
-  }
   std::vector<std::pair<Target, bool>> targets; ///< And whether it is the floor.
   bool hasGpu = false;
   for (const std::string &name : names) {
@@ -187,50 +184,30 @@ llvm::Expected<std::vector<Unit>> unitsOf(const AotFlags &flags, const Knobs &kn
   return units;
 }
 
-/// The kernels of all units: from the cache, or compiled, several at a time, each code once.
-llvm::Expected<std::vector<Artifact>> compileAll(const Knobs &knobs, Cache &cache, llvm::ArrayRef<Unit> units) {
-  std::map<std::string, size_t> numbers; ///< Of requests, by key.
+/// The kernels of all units. Compiled whatever LLA_DISABLE_JIT says: that is what this command is for.
+llvm::Expected<std::vector<Artifact>> compileAll(const Knobs &knobs, std::shared_ptr<Cache> cache,
+                                                 llvm::ArrayRef<Unit> units) {
   std::vector<CompileRequest> requests;
-  std::vector<Key> keys;
-  std::vector<std::optional<Artifact>> found(units.size());
-  std::vector<std::string> digests;
-  for (const Unit &unit : units) {
-    Key key = artifactKey(unit.problem, unit.schedule.schedule, unit.target, toolchainOf(unit.options, &cache));
-    digests.push_back(key.digest());
-    if (ArtifactLoad load = cache.artifacts.load(key); load.artifact) {
-      if (llvm::Expected<Artifact> artifact = fromStored(std::move(*load.artifact))) {
-        found[digests.size() - 1] = std::move(*artifact);
-        continue;
-      } else {
-        llvm::consumeError(artifact.takeError()); // A damaged entry is a miss.
-      }
-    }
-    if (!numbers.emplace(digests.back(), requests.size()).second)
-      continue;
+  for (const Unit &unit : units)
     requests.push_back({unit.problem, unit.target, unit.schedule.schedule, unit.options});
-    keys.push_back(std::move(key));
-  }
   WorkerOptions options = workerOptions(knobs);
   options.jobs = knobs.jobs;
-  std::vector<Artifact> made;
+  BatchCompileFunction compile =
+      cachedBatchCompiler(std::make_shared<CompileWorkers>(options), std::move(cache), MissRules());
+  std::vector<Artifact> all;
   std::string fault; ///< The first.
-  std::vector<llvm::Expected<Artifact>> results = CompileWorkers(options).compileAll(requests);
+  std::vector<llvm::Expected<Artifact>> results = compile(requests);
   for (size_t i = 0; i < results.size(); ++i) {
-    if (!results[i]) {
-      std::string text = llvm::toString(results[i].takeError());
-      if (fault.empty())
-        fault = fmt::format("{} on {}: {}", titleOf(requests[i].problem), requests[i].target.arch, text);
+    if (results[i]) {
+      all.push_back(std::move(*results[i]));
       continue;
     }
-    if (llvm::Expected<StoredArtifact> kept = cache.artifacts.store(keys[i], toStored(*results[i])); !kept)
-      llvm::consumeError(kept.takeError()); // A full cache is no reason not to make a library.
-    made.push_back(std::move(*results[i]));
+    std::string text = llvm::toString(results[i].takeError());
+    if (fault.empty())
+      fault = fmt::format("{} on {}: {}", titleOf(requests[i].problem), requests[i].target.arch, text);
   }
   if (!fault.empty())
     return failure(FailureKind::Compile, fault);
-  std::vector<Artifact> all;
-  for (size_t i = 0; i < units.size(); ++i)
-    all.push_back(found[i] ? std::move(*found[i]) : made[numbers.at(digests[i])]);
   return all;
 }
 
@@ -288,7 +265,7 @@ llvm::Error makeLibrary(const AotFlags &flags, const Knobs &knobs) {
   llvm::Expected<std::vector<Unit>> units = unitsOf(flags, knobs, *cache, *names);
   if (!units)
     return units.takeError();
-  llvm::Expected<std::vector<Artifact>> artifacts = compileAll(knobs, *cache, *units);
+  llvm::Expected<std::vector<Artifact>> artifacts = compileAll(knobs, cache, *units);
   if (!artifacts)
     return artifacts.takeError();
   if (interrupted()) // Nothing is written.

@@ -137,6 +137,8 @@ ordered_json predicatesOf(const Problem &problem) {
                          {"window", problem.window},
                          {"state", problem.state},
                          {"ragged", problem.ragged},
+                         {"packed_queries", problem.packedQueries},
+                         {"packed_keys", problem.packedKeys},
                          {"page_size", problem.pageSize}};
   return serves;
 }
@@ -283,7 +285,7 @@ llvm::Error writeShared(const LibraryPlan &plan, const std::string &directory, c
   }
   // The functions of the header and nothing else; the table and the kernels are seen by the runtime inside only.
   std::string map = fmt::format("{{\n  global: {0}_context_*; {0}_plan_*; {0}_status_name; {0}_last_error; "
-                                "{0}_version; {0}_manifest; __tvm_ffi_{0}_attention*;\n  local: *;\n}};\n",
+                                "{0}_version; {0}_manifest; __tvm_ffi_{0}_*;\n  local: *;\n}};\n",
                                 plan.name);
   if (llvm::Error error = writeWhole(exports, map))
     return error;

@@ -5,6 +5,7 @@
 #include "runtime/Oracle.h"
 #include "runtime/RuntimeError.h"
 #include "runtime/capi/Structs.h"
+#include "runtime/capi/TensorStructs.h"
 #include "tools/lla/DeviceTensors.h"
 #include "tools/lla/Figures.h"
 #include "tools/lla/Interrupt.h"
@@ -13,7 +14,6 @@
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Path.h"
-#include <deque>
 #include <dlfcn.h>
 #include <fmt/format.h>
 
@@ -82,91 +82,6 @@ llvm::Expected<LibraryFunctions> openLibrary(const std::string &path) {
   return functions;
 }
 
-/// Tensors of a call as the library takes them.
-class TensorStructs {
-public:
-  TensorStructs(const Problem &problem, const AttentionTensors &views, lla_device device)
-      : layout(problem.layout), device(device) {
-    const std::pair<TensorView AttentionTensors::*, const lla_tensor *lla_tensors::*> members[] = {
-        {&AttentionTensors::q, &lla_tensors::q},
-        {&AttentionTensors::k, &lla_tensors::k},
-        {&AttentionTensors::v, &lla_tensors::v},
-        {&AttentionTensors::r, &lla_tensors::r},
-        {&AttentionTensors::o, &lla_tensors::o},
-        {&AttentionTensors::lse, &lla_tensors::lse},
-        {&AttentionTensors::tbar, &lla_tensors::tbar},
-        {&AttentionTensors::vbar, &lla_tensors::vbar},
-        {&AttentionTensors::partO, &lla_tensors::part_o},
-        {&AttentionTensors::partLse, &lla_tensors::part_lse},
-        {&AttentionTensors::partTbar, &lla_tensors::part_tbar},
-        {&AttentionTensors::partVbar, &lla_tensors::part_vbar}};
-    for (auto [view, given] : members)
-      for (llvm::ArrayRef<NamedTensor> names : {inputsOf(problem), outputsOf(problem)})
-        for (const NamedTensor &one : names)
-          if (one.member == view)
-            all.*given = add(views.*view, isPart(view), hasDim(view));
-    for (const NamedIndices &one : indicesOf(problem)) {
-      const IndexView &view = views.*one.member;
-      bool isTable = one.member == &AttentionTensors::pageTable;
-      const lla_tensor *tensor = add(const_cast<int32_t *>(view.data), {LLA_TYPE_INT, 32, 1},
-                                     isTable ? Sizes{view.sequences, view.each} : Sizes{view.sequences},
-                                     isTable ? Sizes{view.stride, 1} : Sizes{1});
-      (isTable ? all.page_table : one.member == &AttentionTensors::lengths ? all.lengths : all.starts) = tensor;
-    }
-  }
-  TensorStructs(const TensorStructs &) = delete;
-
-  lla_tensors all = LLA_TENSORS_INIT;
-
-private:
-  using Sizes = std::vector<int64_t>;
-  struct Described {
-    lla_tensor tensor;
-    Sizes shape, strides;
-  };
-
-  static bool isPart(TensorView AttentionTensors::*view) {
-    return view == &AttentionTensors::partO || view == &AttentionTensors::partLse ||
-           view == &AttentionTensors::partTbar || view == &AttentionTensors::partVbar;
-  }
-  static bool hasDim(TensorView AttentionTensors::*view) {
-    return view != &AttentionTensors::lse && view != &AttentionTensors::tbar && view != &AttentionTensors::partLse &&
-           view != &AttentionTensors::partTbar;
-  }
-
-  const lla_tensor *add(const TensorView &view, bool hasShards, bool hasDim) {
-    int row = layout == Layout::BSHD ? 1 : 2, head = 3 - row;
-    Sizes shape(3), strides(3);
-    for (auto [place, dimension] : {std::pair{0, 0}, {row, 1}, {head, 2}}) {
-      shape[place] = view.sizes[dimension];
-      strides[place] = view.strides[dimension];
-    }
-    if (hasDim) {
-      shape.push_back(view.sizes[3]);
-      strides.push_back(view.strides[3]);
-    }
-    if (hasShards) {
-      shape.insert(shape.begin(), view.shards);
-      strides.insert(strides.begin(), view.shardStride);
-    }
-    lla_data_type type = {static_cast<uint8_t>(view.dtype == ElementType::BF16 ? LLA_TYPE_BFLOAT : LLA_TYPE_FLOAT),
-                          static_cast<uint8_t>(8 * elementBytes(view.dtype)), 1};
-    return add(view.data, type, std::move(shape), std::move(strides));
-  }
-
-  const lla_tensor *add(void *data, lla_data_type type, Sizes shape, Sizes strides) {
-    Described &one = described.emplace_back();
-    one.shape = std::move(shape);
-    one.strides = std::move(strides);
-    one.tensor = {data, device, static_cast<int32_t>(one.shape.size()), type, one.shape.data(), one.strides.data(), 0};
-    return &one.tensor;
-  }
-
-  const Layout layout;
-  const lla_device device;
-  std::deque<Described> described; ///< Elements stay where they are.
-};
-
 /// One device of this machine that the library has code for.
 struct Place {
   std::shared_ptr<Executor> executor;
@@ -191,7 +106,7 @@ llvm::Expected<ErrorFigures> judge(const LibraryFunctions &library, const Place 
     return memory.takeError();
   if (llvm::Error error = memory->fillRandom(*place.executor, problem, knobs.seed))
     return error;
-  TensorStructs tensors(problem, memory->views(), capi::deviceOf(place.name));
+  capi::TensorStructs tensors(problem, memory->views(), capi::deviceOf(place.name));
   if (llvm::Error error =
           library.check(library.plan_run(plan, &tensors.all, memory->workspace(), memory->workspaceBytes(), nullptr)))
     return error;

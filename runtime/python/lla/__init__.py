@@ -71,6 +71,7 @@ _LAZY = {
     "parallax_decode": "lla.torch",
     "parallax_func": "lla.torch",
     "parallax_reference": "lla.torch",
+    "parallax_varlen_func": "lla.torch",
 }
 
 
@@ -142,8 +143,9 @@ def _state_like(out: Tensor, state: Optional[tuple[Tensor, Tensor, Tensor]]) -> 
 
 def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: bool = False, window: int = 0,
               scale: Optional[float] = None, layout: str = "bshd", lengths: Optional[Tensor] = None,
-              starts: Optional[Tensor] = None, page_table: Optional[Tensor] = None, out: Optional[Tensor] = None,
-              fp32_out: bool = False, return_state: bool = False,
+              starts: Optional[Tensor] = None, page_table: Optional[Tensor] = None,
+              cu_seqlens_q: Optional[Tensor] = None, cu_seqlens_k: Optional[Tensor] = None, max_seqlen_q: int = 0,
+              max_seqlen_k: int = 0, out: Optional[Tensor] = None, fp32_out: bool = False, return_state: bool = False,
               state_out: Optional[tuple[Tensor, Tensor, Tensor]] = None, stream: Optional[int] = None) -> Any:
     """Local linear attention of queries `q` and probes `r` over keys `k` and values `v`; without r softmax attention.
 
@@ -158,6 +160,11 @@ def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: b
     end of each. page_table: int32 [batch, pages]; k and v are then pools [pages, page_size, kv_heads, dim]. They stay
     on the device.
 
+    cu_seqlens_q: int32 [batch + 1], the first row of each sequence and of one more: q, r and the results are then
+    [rows, heads, dim], those of all sequences one behind the other. cu_seqlens_k: likewise k and v, [keys, kv_heads,
+    dim]. max_seqlen_q, max_seqlen_k: the most that one sequence has, beyond which nothing is computed or read (0: all
+    there are, which costs time where sequences are many). Not for arrays of JAX.
+
     out: as q, or fp32; made if None (fp32 with `fp32_out`). With `return_state` the result is an AttentionState, else
     out; `state_out` is memory for its lse, tbar and vbar. stream: a CUDA stream's address, by default the current one
     of q's library where that tells it (PyTorch), else the default stream. Raises UsageError, with the name of the
@@ -166,7 +173,8 @@ def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: b
     A CUDA graph may hold a call once one of its kind has been made; graphs captured on a stream that made none share a
     workspace, so do not replay two of them at the same time.
     """
-    if out is None and stream is None and state_out is None and _library_of(q).startswith("jax"):
+    is_packed = cu_seqlens_q is not None or cu_seqlens_k is not None
+    if out is None and stream is None and state_out is None and not is_packed and _library_of(q).startswith("jax"):
         return importlib.import_module("lla.jax").attention(
             q, r, k, v, causal=causal, window=window, scale=scale, layout=layout, lengths=lengths, starts=starts,
             page_table=page_table, fp32_out=fp32_out, return_state=return_state)
@@ -175,8 +183,8 @@ def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: b
     lse = tbar = vbar = None
     if return_state or state_out is not None:
         lse, tbar, vbar = _state_like(out, state_out)
-    _core.attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, causal, window, scale,
-                    _is_bhsd(layout), stream)
+    _core.attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k, causal,
+                    window, scale, _is_bhsd(layout), max_seqlen_q, max_seqlen_k, stream)
     return AttentionState(out, lse, tbar, vbar) if return_state else out
 
 
@@ -187,6 +195,8 @@ def merge(out: Tensor, lse: Tensor, tbar: Tensor, vbar: Tensor, *, layout: str =
     Each argument has the shards' tensors of an AttentionState in a first dimension more, in fp32: out and vbar
     [shards, batch, rows, heads, dim], lse and tbar [shards, batch, rows, heads]. `merged_out` may be of another type.
     """
+    if merged_out is None and stream is None and _library_of(out).startswith("jax"):
+        return importlib.import_module("lla.jax").merge(out, lse, tbar, vbar, layout=layout)
     if merged_out is None:
         merged_out = _empty(tuple(out.shape[1:]), out, False)
     state = _state_like(merged_out, None)
@@ -216,7 +226,8 @@ def tvm_ffi_library() -> str:
 
     lla_attention_prepare(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, causal, window, scale, bhsd)
     compiles and loads a kernel and gives the bytes of its workspace; lla_attention(the same ..., workspace) runs it on
-    tvm-ffi's current stream. The workspace is a tensor of zeros, or None where it has no bytes.
+    tvm-ffi's current stream. The workspace is a tensor of zeros, or None where it has no bytes. lla_attention_varlen
+    and lla_merge are alike, of packed sequences and of shards.
     """
     package = Path(_core.__file__).parent  # Installed the libraries are within, in a build folder they are beside it.
     folders = [package / "lib", package.parents[1] / "lib"]

@@ -1,6 +1,6 @@
 """Local linear attention for JAX.
 
-`attention` is a primitive: it works under `jax.jit` and `jax.vmap`, on the CPU and on NVIDIA GPUs, where XLA calls the
+`attention` and `merge` are primitives: they work under `jax.jit` and `jax.vmap`, on the CPU and on NVIDIA GPUs, where XLA calls the
 kernel on its own stream and may put it into its command buffers (CUDA graphs). Tracing compiles the kernel.
 
 `vmap` folds what it maps over into the batch; arrays that it does not map are repeated for that, but for pools of
@@ -21,10 +21,12 @@ from jax.interpreters import ad, batching, mlir
 
 import lla
 
-__all__ = ["attention"]
+__all__ = ["attention", "merge"]
 
 # In the order of the C API's calls.
-_NAMES = ("q", "r", "k", "v", "out", "lse", "tbar", "vbar", "lengths", "starts", "page_table")
+_NAMES = ("q", "r", "k", "v", "out", "lse", "tbar", "vbar", "lengths", "starts", "page_table", "cu_seqlens_q",
+          "cu_seqlens_k", "part_o", "part_lse", "part_tbar", "part_vbar")
+_PARTS = _NAMES[-4:]
 _OPERANDS = ("q", "r", "k", "v", "lengths", "starts", "page_table")
 _TYPES = {"float32": (2, 32), "float16": (2, 16), "bfloat16": (4, 16), "int32": (0, 32)}
 
@@ -51,7 +53,11 @@ def _(q, *others, fp32_out, state, **options):
 
 def _lower(target: str, *operands: jax.Array, names: tuple[str, ...], causal: bool, window: int, scale: float,
            bhsd: bool, fp32_out: bool, state: bool) -> list[jax.Array]:
-    results = _results(operands[0], fp32_out, state)
+    return _call(target, operands, names, _results(operands[0], fp32_out, state), causal, window, scale, bhsd)
+
+
+def _call(target: str, operands: tuple, names: tuple[str, ...], results: dict[str, jax.ShapeDtypeStruct], causal: bool,
+          window: int, scale: float, bhsd: bool) -> list[jax.Array]:
     shapes = {name: (*_TYPES.get(one.dtype.name, (1, 8 * one.dtype.itemsize)), *one.shape)
               for name, one in (*zip(names, operands), *results.items())}
     workspace = lla._core.prepare(tuple(shapes.get(name) for name in _NAMES), causal, window, scale, bhsd, target)
@@ -73,13 +79,13 @@ for _platform, _target in (("cpu", "host"), ("cuda", "cuda")):
 
 
 @functools.lru_cache(maxsize=None)
-def _compiled(options: tuple[tuple[str, Any], ...]):
-    return jax.jit(functools.partial(_attention.bind, **dict(options)))
+def _compiled(primitive: Primitive, options: tuple[tuple[str, Any], ...]):
+    return jax.jit(functools.partial(primitive.bind, **dict(options)))
 
 
 @_attention.def_impl
 def _(*operands, **options):
-    return _compiled(tuple(options.items()))(*operands)
+    return _compiled(_attention, tuple(options.items()))(*operands)
 
 
 def _batch(operands, axes, *, names, **options):
@@ -117,6 +123,61 @@ def _refuse(*_, **__):
 
 
 ad.primitive_jvps[_attention] = _refuse
+
+
+_merge = Primitive("lla_merge")
+_merge.multiple_results = True
+
+
+def _merged(parts: tuple, dtype: Any) -> dict[str, jax.ShapeDtypeStruct]:
+    types = (dtype, jnp.float32, jnp.float32, jnp.float32)
+    return {name: jax.ShapeDtypeStruct(one.shape[1:], kind)
+            for name, one, kind in zip(("out", "lse", "tbar", "vbar"), parts, types)}
+
+
+@_merge.def_abstract_eval
+def _(*parts, dtype, bhsd):
+    return [jax.core.ShapedArray(one.shape, one.dtype) for one in _merged(parts, dtype).values()]
+
+
+@_merge.def_impl
+def _(*parts, **options):
+    return _compiled(_merge, tuple(options.items()))(*parts)
+
+
+def _lower_merge(target: str, *parts: jax.Array, dtype: Any, bhsd: bool) -> list[jax.Array]:
+    scale = 1 / math.sqrt(max(parts[0].shape[-1], 1))
+    return _call(target, parts, _PARTS, _merged(parts, dtype), False, 0, scale, bhsd)
+
+
+for _platform, _target in (("cpu", "host"), ("cuda", "cuda")):
+    mlir.register_lowering(_merge, mlir.lower_fun(functools.partial(_lower_merge, _target), multiple_results=True),
+                           platform=_platform)
+
+
+def _batch_merge(parts, axes, **options):
+    count = next(one.shape[axis] for one, axis in zip(parts, axes) if axis is not None)
+    folded = []
+    for one, axis in zip(parts, axes):  # [shards, count, batch, ...]
+        one = (jnp.broadcast_to(one[:, None], (one.shape[0], count, *one.shape[1:])) if axis is None else
+               jnp.moveaxis(one, axis, 1))
+        folded.append(one.reshape(one.shape[0], -1, *one.shape[3:]))
+    outs = _merge.bind(*folded, **options)
+    return [out.reshape(count, -1, *out.shape[1:]) for out in outs], [0] * len(outs)
+
+
+batching.primitive_batchers[_merge] = _batch_merge
+ad.primitive_jvps[_merge] = _refuse
+
+
+def merge(out: jax.Array, lse: jax.Array, tbar: jax.Array, vbar: jax.Array, *, layout: str = "bshd",
+          dtype: Any = jnp.float32) -> lla.AttentionState:
+    """`lla.merge` of JAX's arrays: the shards' results, in fp32, in a first dimension more; `dtype` is the merged out's."""
+    parts = [jnp.asarray(one) for one in (out, lse, tbar, vbar)]
+    for name, one, rank in zip(("out", "lse", "tbar", "vbar"), parts, (5, 4, 4, 5)):
+        if one.ndim != rank:
+            raise lla.UsageError(f"{name}.ndim: expected {rank}, got {one.ndim}")
+    return lla.AttentionState(*_merge.bind(*parts, dtype=jnp.dtype(dtype), bhsd=lla._is_bhsd(layout)))
 
 
 def attention(q: jax.Array, r: Optional[jax.Array], k: jax.Array, v: jax.Array, *, causal: bool = False,

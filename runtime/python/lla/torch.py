@@ -15,7 +15,8 @@ import torch
 
 import lla
 
-__all__ = ["parallax_attn_with_kvcache", "parallax_decode", "parallax_func", "parallax_reference"]
+__all__ = ["parallax_attn_with_kvcache", "parallax_decode", "parallax_func", "parallax_reference",
+           "parallax_varlen_func"]
 
 Tensor = torch.Tensor
 #: Keys that a row sees, its own included; as a pair (left, right) right is 0 or -1. None or -1: all.
@@ -24,23 +25,27 @@ WindowSize = Union[None, int, tuple[int, int]]
 _library = torch.library.Library("lla", "DEF")
 _ARGUMENTS = ("Tensor q, Tensor? r, Tensor k, Tensor v, Tensor? lengths, Tensor? starts, Tensor? page_table, "
               "bool causal, int window, float? scale, bool bhsd")
-_library.define(f"attention({_ARGUMENTS}) -> Tensor")
-_library.define(f"attention_out({_ARGUMENTS}, Tensor(a!) out) -> ()")
+_PACKED = "Tensor? cu_seqlens_q=None, Tensor? cu_seqlens_k=None, SymInt max_seqlen_q=0, SymInt max_seqlen_k=0"
+_library.define(f"attention({_ARGUMENTS}, {_PACKED}) -> Tensor")
+_library.define(f"attention_out({_ARGUMENTS}, Tensor(a!) out, {_PACKED}) -> ()")
 
 
 def _attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths: Optional[Tensor],
                starts: Optional[Tensor], page_table: Optional[Tensor], causal: bool, window: int,
-               scale: Optional[float], bhsd: bool) -> Tensor:
-    out = q.new_empty(q.shape)
-    _attention_out(q, r, k, v, lengths, starts, page_table, causal, window, scale, bhsd, out)
+               scale: Optional[float], bhsd: bool, cu_seqlens_q: Optional[Tensor] = None,
+               cu_seqlens_k: Optional[Tensor] = None, max_seqlen_q: int = 0, max_seqlen_k: int = 0) -> Tensor:
+    out = torch.empty_like(q, memory_format=torch.contiguous_format)
+    lla._core.attention(q, r, k, v, out, None, None, None, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k,
+                        causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
     return out
 
 
 def _attention_out(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths: Optional[Tensor],
                    starts: Optional[Tensor], page_table: Optional[Tensor], causal: bool, window: int,
-                   scale: Optional[float], bhsd: bool, out: Tensor) -> None:
-    lla._core.attention(q, r, k, v, out, None, None, None, lengths, starts, page_table, causal, window, scale, bhsd,
-                        None)
+                   scale: Optional[float], bhsd: bool, out: Tensor, cu_seqlens_q: Optional[Tensor] = None,
+                   cu_seqlens_k: Optional[Tensor] = None, max_seqlen_q: int = 0, max_seqlen_k: int = 0) -> None:
+    lla._core.attention(q, r, k, v, out, None, None, None, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k,
+                        causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
 
 
 for _device in ("CPU", "CUDA"):
@@ -49,12 +54,12 @@ for _device in ("CPU", "CUDA"):
 
 
 @torch.library.register_fake("lla::attention", lib=_library)
-def _(q, r, k, v, lengths, starts, page_table, causal, window, scale, bhsd):
+def _(q, *others, **options):
     return q.new_empty(q.shape)
 
 
 @torch.library.register_fake("lla::attention_out", lib=_library)
-def _(q, r, k, v, lengths, starts, page_table, causal, window, scale, bhsd, out):
+def _(*arguments, **options):
     return None
 
 
@@ -64,25 +69,38 @@ def _refuse_gradients(arguments: tuple) -> None:
                                   "call it under torch.no_grad(), or parallax_reference")
 
 
-def _without_gradient(operator):
+# How many modes (fake tensors, tracers) want to see each operator. A private function: without it, always one.
+_modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
+
+
+def _is_plain(one: Optional[Tensor]) -> bool:
+    """Whether all that the dispatcher could do with a tensor is to call the kernel."""
+    return one is None or (type(one) is Tensor and not one.is_neg() and not torch._is_functional_tensor(one))
+
+
+def _without_gradient(operator, kernel):
+    below = torch._C._AutoDispatchBelowAutograd
+
     def call(*arguments):
         _refuse_gradients(arguments)
-        with torch._C._AutoDispatchBelowAutograd():
+        q, r, k, v = arguments[:4]
+        # A second round through the dispatcher would be half of a call.
+        if _modes() == 0 and _is_plain(q) and _is_plain(r) and _is_plain(k) and _is_plain(v):
+            return kernel(*arguments)
+        with below():
             return operator(*arguments)
 
     return call
 
 
-_library.impl("attention", _without_gradient(torch.ops.lla.attention), "Autograd")
-_library.impl("attention_out", _without_gradient(torch.ops.lla.attention_out), "Autograd")
-
-# How many modes (fake tensors, tracers) want to see each operator. A private function: without it, always one.
-_modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
+_library.impl("attention", _without_gradient(torch.ops.lla.attention.default, _attention), "Autograd")
+_library.impl("attention_out", _without_gradient(torch.ops.lla.attention_out.default, _attention_out), "Autograd")
 
 
 def _call(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths: Optional[Tensor], starts: Optional[Tensor],
           page_table: Optional[Tensor], causal: bool, window: int, scale: Optional[float], bhsd: bool,
-          out: Optional[Tensor]) -> Tensor:
+          out: Optional[Tensor], cu_seqlens_q: Optional[Tensor] = None, cu_seqlens_k: Optional[Tensor] = None,
+          max_seqlen_q: int = 0, max_seqlen_k: int = 0) -> Tensor:
     # Plain tensors in eager mode need no dispatcher.
     if not torch.compiler.is_compiling() and type(q) is Tensor and _modes() == 0:
         if torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad or
@@ -90,12 +108,13 @@ def _call(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths: Optiona
             _refuse_gradients((q, r, k, v))
         if out is None:
             out = torch.empty_like(q, memory_format=torch.contiguous_format)
-        lla._core.attention(q, r, k, v, out, None, None, None, lengths, starts, page_table, causal, window, scale, bhsd,
-                            None)
+        lla._core.attention(q, r, k, v, out, None, None, None, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k,
+                            causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
         return out
+    packed = (cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k)
     if out is None:
-        return torch.ops.lla.attention(q, r, k, v, lengths, starts, page_table, causal, window, scale, bhsd)
-    torch.ops.lla.attention_out(q, r, k, v, lengths, starts, page_table, causal, window, scale, bhsd, out)
+        return torch.ops.lla.attention(q, r, k, v, lengths, starts, page_table, causal, window, scale, bhsd, *packed)
+    torch.ops.lla.attention_out(q, r, k, v, lengths, starts, page_table, causal, window, scale, bhsd, out, *packed)
     return out
 
 
@@ -138,6 +157,26 @@ def parallax_func(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causa
                   out: Optional[Tensor] = None) -> Tensor:
     """Attention of whole sequences: q, r [batch, rows, heads, dim]; k, v [batch, keys, kv_heads, dim]. Forward only."""
     return _call(q, r, k, v, None, None, None, causal, _window(window_size), scale, False, out)
+
+
+def parallax_varlen_func(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, cu_seqlens_q: Tensor,
+                         cu_seqlens_k: Optional[Tensor], max_seqlen_q: int, max_seqlen_k: int, *, causal: bool = True,
+                         window_size: WindowSize = None, scale: Optional[float] = None,
+                         page_table: Optional[Tensor] = None, seqused_k: Optional[Tensor] = None,
+                         out: Optional[Tensor] = None) -> Tensor:
+    """Attention of sequences that stand one behind the other, each of its own length; causal to the end of each.
+
+    q, r: [rows, heads, dim]; k, v: [keys, kv_heads, dim]. cu_seqlens_q, cu_seqlens_k: int32 [batch + 1], where each
+    sequence begins, and one more; a sequence has at most max_seqlen_q rows and max_seqlen_k keys. With a page_table
+    [batch, pages] k and v are pools [pages, page_size, kv_heads, dim], cu_seqlens_k is None, and seqused_k, int32
+    [batch], says how many keys each has. Forward only.
+    """
+    if (cu_seqlens_k is None) == (page_table is None):
+        raise lla.UsageError("cu_seqlens_k: expected either it or a page_table, got " +
+                             ("neither" if page_table is None else "both"))
+    # A page table says itself how many keys there can be.
+    return _call(q, r, k, v, seqused_k, None, page_table, causal, _window(window_size), scale, False, out, cu_seqlens_q,
+                 cu_seqlens_k, max_seqlen_q, 0 if page_table is not None else max_seqlen_k)
 
 
 def parallax_reference(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: bool = True,

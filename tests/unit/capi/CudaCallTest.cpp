@@ -239,7 +239,7 @@ TEST(Cuda, AnotherLengthsPlanIsNotPreparedByAccident) {
   ASSERT_OK(lla_plan_create(context, &problem, &plan));
   fakeCudaTakeCalls();
   expectFailure(lla_plan_run(plan, &other.tensors, other.workspace, other.bytes, stream), LLA_ERROR_NOT_PREPARED,
-                "lla_plan_prepare");
+                "plan_prepare before plan_run");
   EXPECT_STREQ(fakeCudaTakeCalls(), ""); // A capture that is under way is not disturbed.
   EXPECT_OK(lla_plan_destroy(plan));
   EXPECT_OK(lla_context_destroy(context));

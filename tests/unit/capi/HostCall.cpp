@@ -76,7 +76,8 @@ template <class Number> Number at(const lla_tensor &view, std::initializer_list<
 } // namespace
 
 HostCall::HostCall(const lla_problem &given, unsigned seed)
-    : problem(given), q(), k(), v(), r(), o(), lse(), tbar(), vbar(), lengths(), starts(), pageTable() {
+    : problem(given), q(), k(), v(), r(), o(), lse(), tbar(), vbar(), lengths(), starts(), pageTable(),
+      cuSeqlensQ(), cuSeqlensK() {
   bool isBhsd = problem.layout == LLA_LAYOUT_BHSD;
   int64_t rows = problem.query_length ? problem.query_length : 1;
   auto make = [&](HostTensor &tensor, const lla_tensor *&member, std::vector<int64_t> sizes, lla_data_type type) {
@@ -87,6 +88,9 @@ HostCall::HostCall(const lla_problem &given, unsigned seed)
   auto real = [&](HostTensor &tensor, const lla_tensor *&member, int64_t batch, int64_t row, int64_t head,
                   int64_t dim) {
     std::vector<int64_t> sizes = {batch, isBhsd ? head : row, isBhsd ? row : head};
+    bool isKey = &tensor == &k || &tensor == &v;
+    if (isKey ? problem.packed_keys : problem.packed_queries)
+      sizes = {isBhsd ? head : batch * row, isBhsd ? batch * row : head};
     if (dim)
       sizes.push_back(dim);
     make(tensor, member, sizes, {LLA_TYPE_FLOAT, 32, 1});
@@ -117,6 +121,15 @@ HostCall::HostCall(const lla_problem &given, unsigned seed)
     for (int64_t i = 0; i < problem.batch; ++i)
       lengths.numbers()[i] = static_cast<int32_t>(problem.context - 3 * i - 1);
   }
+  auto places = [&](HostTensor &tensor, const lla_tensor *&member, int64_t each) {
+    whole(tensor, member, {problem.batch + 1});
+    for (int64_t i = 0; i <= problem.batch; ++i)
+      tensor.numbers()[i] = static_cast<int32_t>(i * each);
+  };
+  if (problem.packed_queries)
+    places(cuSeqlensQ, tensors.cu_seqlens_q, rows);
+  if (problem.packed_keys)
+    places(cuSeqlensK, tensors.cu_seqlens_k, problem.context);
   if (problem.page_size) {
     whole(pageTable, tensors.page_table, {problem.batch, pagesEach});
     for (int64_t i = 0; i < problem.batch * pagesEach; ++i) // Backwards, so that the order matters.

@@ -42,7 +42,8 @@ struct HostTensor {
   std::vector<char> memory;
 };
 
-/// Tensors of attention (not of a merge), filled.
+/// Tensors of attention (not of a merge), filled. Packed sequences are as long as they can be; `reference` and `error`
+/// know none.
 struct HostCall {
   explicit HostCall(const lla_problem &problem, unsigned seed = 1);
 
@@ -52,7 +53,7 @@ struct HostCall {
   double error() const;
 
   lla_problem problem;
-  HostTensor q, k, v, r, o, lse, tbar, vbar, lengths, starts, pageTable;
+  HostTensor q, k, v, r, o, lse, tbar, vbar, lengths, starts, pageTable, cuSeqlensQ, cuSeqlensK;
   lla_tensors tensors = LLA_TENSORS_INIT;
 };
 

@@ -220,6 +220,9 @@ TEST(Problem, EveryFieldIsChecked) {
       {"state: expected 0..1", [](lla_problem &p) { p.state = -1; }},
       {"ragged: expected 0..1", [](lla_problem &p) { p.ragged = 5; }},
       {"has_scale: expected 0..1", [](lla_problem &p) { p.has_scale = 4; }},
+      {"packed_queries: expected 0..1, got 2", [](lla_problem &p) { p.packed_queries = 2; }},
+      {"packed_keys: expected 0..1, got -1", [](lla_problem &p) { p.packed_keys = -1; }},
+      {"page_size: expected 0 with packed_keys", [](lla_problem &p) { p.packed_keys = 1, p.page_size = 8; }},
       {"reserved: expected 0", [](lla_problem &p) { p.reserved = 1; }},
       {"batch: expected 1..", [](lla_problem &p) { p.batch = 0; }},
       {"batch: expected 1..", [](lla_problem &p) { p.batch = huge; }},
@@ -254,9 +257,15 @@ TEST(Problem, JsonIsChecked) {
   expectFailure(lla_problem_parse(nullptr, &problem), LLA_ERROR_USAGE, "json: expected an address, got null");
   for (const char *json : {"", "{", "[]", "{\"head_dim\":\"x\"}", "{\"nonsense\":1}"})
     expectFailure(lla_problem_parse(json, &problem), LLA_ERROR_USAGE, "");
+  problem.struct_size = lla::capi::firstSize<lla_problem>; // A caller that knows no packed sequences.
   expectFailure(lla_problem_parse("{\"context\":64,\"head_dim\":32,\"packed_keys\":true}", &problem), LLA_ERROR_USAGE,
-                "packed_keys: expected false (the C interface has no cu_seqlens), got true");
+                "problem.struct_size: expected");
   EXPECT_EQ(problem.head_dim, 0);
+  EXPECT_OK(lla_problem_parse("{\"context\":64,\"head_dim\":32}", &problem));
+  problem = LLA_PROBLEM_INIT;
+  ASSERT_OK(lla_problem_parse("{\"context\":64,\"head_dim\":32,\"packed_keys\":true}", &problem));
+  EXPECT_EQ(problem.packed_keys, 1);
+  EXPECT_EQ(problem.packed_queries, 0);
   ASSERT_OK(lla_problem_parse("{\"mode\":\"prefill\",\"context\":64,\"head_dim\":32,\"dtype\":\"fp16\",\"window\":8,"
                               "\"probe\":\"none\",\"layout\":\"bhsd\",\"scale\":0.5,\"output_dtype\":\"fp32\"}",
                               &problem));
@@ -431,12 +440,36 @@ TEST(Tensors, LengthsAndPagesAreChecked) {
       });
 }
 
+TEST(Tensors, PlacesOfPackedSequencesAreChecked) {
+  lla_problem problem = smallProblem();
+  problem.mode = LLA_MODE_PREFILL;
+  problem.query_length = 5;
+  problem.packed_queries = problem.packed_keys = 1;
+  expectRefused(problem,
+                {
+                    {"q.ndim: expected 3, got 4", [](HostCall &c) { c.q.view.ndim = 4; }},
+                    {"v.ndim: expected 3, got 2", [](HostCall &c) { c.v.view.ndim = 2; }},
+                    {"q.head: expected 4, got 3", [](HostCall &c) { c.q.shape[1] = 3; }},
+                    {"o.row: expected 10 as in q, got 9", [](HostCall &c) { c.o.shape[0] = 9; }},
+                    {"cu_seqlens_q.sequences: expected 1..3", [](HostCall &c) { c.cuSeqlensQ.shape[0] = 4; }},
+                    {"cu_seqlens_k.sequences: expected 3, got 2", [](HostCall &c) { c.cuSeqlensK.shape[0] = 2; }},
+                    {"cu_seqlens_k.data: expected an address, got null",
+                     [](HostCall &c) { c.tensors.cu_seqlens_k = nullptr; }},
+                    {"cu_seqlens_q.dtype: expected int32, got fp32",
+                     [](HostCall &c) { c.cuSeqlensQ.view.dtype.code = LLA_TYPE_FLOAT; }},
+                    {"page_table: expected null", [](HostCall &c) { c.tensors.page_table = &c.cuSeqlensK.view; }},
+                    {"o: expected memory of its own, got an overlap with cu_seqlens_k",
+                     [](HostCall &c) { c.cuSeqlensK.view.data = c.o.view.data; }},
+                });
+  expectRefused(smallProblem(), {{"cu_seqlens_q: expected null", [](HostCall &c) { c.tensors.cu_seqlens_q = &c.o.view; }}});
+}
+
 //===--- runs ---------------------------------------------------------------===//
 
 TEST(Run, NeedsAPreparedPlan) {
   HostCall call(smallProblem());
   HostPlan plan(call.problem, /*prepare=*/false);
-  expectFailure(plan.run(call.tensors), LLA_ERROR_NOT_PREPARED, "expected lla_plan_prepare before lla_plan_run");
+  expectFailure(plan.run(call.tensors), LLA_ERROR_NOT_PREPARED, "expected plan_prepare before plan_run");
   ASSERT_OK(lla_plan_prepare(plan.plan));
   EXPECT_OK(lla_plan_prepare(plan.plan));
   EXPECT_OK(plan.run(call.tensors));

@@ -98,6 +98,53 @@ TEST(Run, GivesTheState) {
   EXPECT_NEAR(call.lse.values()[0], std::log(sum), 1e-5);
 }
 
+/// Each sequence of a packed call against a call of its own, whose formula is known.
+void expectPackedIsApart(const lla_problem &problem, const std::vector<int32_t> &rows, const std::vector<int32_t> &keys) {
+  HostCall packed(problem);
+  HostPlan plan(problem);
+  int64_t batch = static_cast<int64_t>(rows.size());
+  packed.cuSeqlensQ.shape[0] = packed.cuSeqlensK.shape[0] = batch + 1; // Fewer than planned.
+  for (int64_t i = 0; i < batch; ++i) {
+    packed.cuSeqlensQ.numbers()[i + 1] = packed.cuSeqlensQ.numbers()[i] + rows[i];
+    packed.cuSeqlensK.numbers()[i + 1] = packed.cuSeqlensK.numbers()[i] + keys[i];
+  }
+  ASSERT_OK(plan.run(packed.tensors));
+  int64_t queryFloats = problem.query_heads * problem.head_dim, keyFloats = problem.kv_heads * problem.head_dim;
+  for (int64_t i = 0; i < batch; ++i) {
+    SCOPED_TRACE(i);
+    if (rows[i] == 0)
+      continue;
+    lla_problem one = problem;
+    one.packed_queries = one.packed_keys = one.ragged = 0;
+    one.batch = 1;
+    one.query_length = rows[i];
+    one.context = std::max(keys[i], 1);
+    HostCall apart(one);
+    auto copy = [](HostTensor &to, HostTensor &from, int64_t first, int64_t count, int64_t floats) {
+      std::copy_n(from.values() + first * floats, count * floats, to.values());
+    };
+    for (auto [to, from] : {std::pair{&apart.q, &packed.q}, {&apart.r, &packed.r}, {&apart.o, &packed.o}})
+      copy(*to, *from, packed.cuSeqlensQ.numbers()[i], rows[i], queryFloats);
+    for (auto [to, from] : {std::pair{&apart.k, &packed.k}, {&apart.v, &packed.v}})
+      copy(*to, *from, packed.cuSeqlensK.numbers()[i], keys[i], keyFloats);
+    apart.k.shape[1] = apart.v.shape[1] = keys[i];
+    EXPECT_LE(apart.error(), tolerance);
+  }
+}
+
+TEST(Run, PackedSequencesAreThoseApart) {
+  lla_problem problem = smallProblem();
+  problem.mode = LLA_MODE_PREFILL;
+  problem.batch = 5;
+  problem.query_length = 12;
+  problem.packed_queries = problem.packed_keys = 1;
+  expectPackedIsApart(problem, {3, 12, 0, 5}, {7, 40, 9, 0});
+  problem.causal = 1;
+  expectPackedIsApart(problem, {3, 12, 0, 5}, {7, 40, 9, 6});
+  problem.window = 4;
+  expectPackedIsApart(problem, {1, 2, 12}, {1, 2, 40});
+}
+
 TEST(Run, ThreadsShareAPlan) {
   lla_problem problem = smallProblem();
   HostPlan plan(problem);

@@ -1,11 +1,11 @@
 //===- Api.h - the C API, of liblla or of an ahead-of-time library --------===//
 //
-// What is built into an ahead-of-time library (LLA_AOT_LIBRARY) calls that library's
-// functions, which have another prefix.
+// What is built into an ahead-of-time library (LLA_AOT_LIBRARY) has, and calls, that
+// library's functions, which have another prefix.
 //
 //===----------------------------------------------------------------------===//
-#ifndef LLA_RUNTIME_FRAMEWORKS_API_H
-#define LLA_RUNTIME_FRAMEWORKS_API_H
+#ifndef LLA_RUNTIME_CAPI_API_H
+#define LLA_RUNTIME_CAPI_API_H
 
 #ifdef LLA_AOT_LIBRARY
 #include "runtime/aot/library.h"
