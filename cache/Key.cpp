@@ -4,7 +4,6 @@
 #include "dialect/Spec/Fields.h"
 #include "dialect/Spec/Resources.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/SHA256.h"
 #include <cmath>
 #include <fmt/format.h>
 
@@ -64,10 +63,6 @@ int64_t nearestPowerOfTwo(int64_t value) {
 }
 
 } // namespace
-
-std::string sha256(llvm::StringRef bytes) {
-  return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes)), /*LowerCase=*/true);
-}
 
 std::string Key::text() const {
   return json(values).dump(-1, ' ', /*ensure_ascii=*/false, json::error_handler_t::replace);

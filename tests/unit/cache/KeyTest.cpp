@@ -1,6 +1,8 @@
 //===- KeyTest.cpp - what is in a key and what is not ---------------------===//
 
 #include "tests/unit/cache/Samples.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/SHA256.h"
 
 using namespace lla;
 using namespace lla::samples;
@@ -14,6 +16,18 @@ Key keyOf(const Problem &problem, const Schedule &schedule, const Target &target
 TEST(Sha256, KnownAnswer) {
   EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+TEST(Sha256, IsThatOfLlvmAtEveryLength) {
+  std::string bytes;
+  for (uint32_t seed = 1; bytes.size() < 5000; seed = seed * 1664525u + 1013904223u)
+    bytes.push_back(static_cast<char>(seed >> 24));
+  auto byLlvm = [](llvm::StringRef text) {
+    return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(text)), /*LowerCase=*/true);
+  };
+  for (size_t length = 0; length <= 300; ++length) // Over the ends of blocks.
+    EXPECT_EQ(sha256(llvm::StringRef(bytes).substr(length, length)), byLlvm(llvm::StringRef(bytes).substr(length, length)));
+  EXPECT_EQ(sha256(bytes), byLlvm(bytes));
 }
 
 TEST(ArtifactKey, LeavesOutWhatAKernelTakesAsArguments) {
