@@ -60,6 +60,14 @@ void readPolicy(FieldReader &reader, MeasurementPolicy &policy) {
     reader.fail("policy", "a valid one", llvm::toString(parsed.takeError()));
 }
 
+/// What a record is filed under.
+void readFiling(FieldReader &reader, Record &record) {
+  reader.nested("problem", record.problem, readProblem);
+  readRequired(reader, "device_class", reader.text("device_class", record.deviceClass), "a class of devices");
+  readPolicy(reader, record.policy);
+  readRequired(reader, "family", reader.integer("family", record.family), "a version");
+}
+
 void readWhen(FieldReader &reader, int64_t &when) {
   std::string text;
   if (!reader.text("when", text))
@@ -164,13 +172,23 @@ std::string toJson(const Record &record) {
   return object.dump(-1, ' ', /*ensure_ascii=*/false, ordered_json::error_handler_t::replace);
 }
 
+std::optional<Record> parseRecordFront(llvm::StringRef json) {
+  size_t end = json.find(",\"schedule\":{");
+  if (end == llvm::StringRef::npos)
+    return std::nullopt;
+  std::string front = json.substr(0, end).str() + "}";
+  Record record;
+  FieldReader reader("record", llvm::StringRef(front));
+  readFiling(reader, record);
+  if (llvm::errorToBool(reader.finish()))
+    return std::nullopt;
+  return record;
+}
+
 llvm::Expected<Record> parseRecord(llvm::StringRef json) {
   Record record;
   FieldReader reader("record", json);
-  reader.nested("problem", record.problem, readProblem);
-  readRequired(reader, "device_class", reader.text("device_class", record.deviceClass), "a class of devices");
-  readPolicy(reader, record.policy);
-  readRequired(reader, "family", reader.integer("family", record.family), "a version");
+  readFiling(reader, record);
   reader.nested("schedule", record.schedule, readSchedule);
   readRequired(reader, "microseconds", reader.number("microseconds", record.microseconds), "a time");
   record.low = record.high = record.microseconds;

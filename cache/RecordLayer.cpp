@@ -103,8 +103,10 @@ std::vector<FieldSpelling> kindSpellings(const Record &wanted) {
 }
 
 /// True only if a line surely holds no record of that kind: to parse it takes longer than the rest of a lookup. Records
-/// are written without space around ':' and without escapes in these fields; of any other line nothing is sure.
+/// are written without space around ':' and without escapes in these fields, in front of their schedules; of any other
+/// line nothing is sure.
 bool isOfOtherKind(llvm::StringRef line, llvm::ArrayRef<FieldSpelling> spellings) {
+  line = line.substr(0, line.find("\"schedule\":"));
   bool differs = llvm::any_of(spellings, [&](const FieldSpelling &spelling) {
     return line.contains(spelling.field) && !line.contains(spelling.whole);
   });
@@ -192,7 +194,9 @@ void RecordTable::parse(llvm::function_ref<bool(llvm::StringRef)> isWanted) cons
   llvm::erase_if(unread, [&](const Line &line) {
     if (!isWanted(line.text))
       return false;
-    if (llvm::Expected<Record> record = parseRecord(line.text))
+    if (std::optional<Record> front = parseRecordFront(line.text))
+      insert(*front, line);
+    else if (llvm::Expected<Record> record = parseRecord(line.text))
       insert(*record);
     else
       faults.push_back({label, line.number, llvm::toString(record.takeError())});
@@ -212,12 +216,44 @@ void RecordTable::parseKind(const Record &wanted) const {
   parse([&](llvm::StringRef line) { return !isOfOtherKind(line, spellings); });
 }
 
-bool RecordTable::insert(const Record &record) const {
-  auto [holder, isNew] = records.try_emplace(record.key().text(), Entry{record, kindName(record)});
-  if (!isNew && !replaces(record, holder->second.record))
+bool RecordTable::complete(Entry &entry) const {
+  if (entry.line.text.empty())
+    return true;
+  llvm::Expected<Record> record = parseRecord(entry.line.text);
+  if (record)
+    entry.record = std::move(*record);
+  else
+    faults.push_back({label, entry.line.number, llvm::toString(record.takeError())});
+  bool isGood = static_cast<bool>(record);
+  entry.line = {};
+  return isGood;
+}
+
+bool RecordTable::insert(const Record &record, Line line) const {
+  std::string key = record.key().text();
+  auto holder = records.find(key);
+  if (holder == records.end()) {
+    records.emplace(std::move(key), Entry{record, kindName(record), line});
+    return true;
+  }
+  // Of two with one key, all of both is looked at.
+  Entry challenger{record, holder->second.kind, line};
+  if (!complete(challenger))
     return false;
-  holder->second.record = record;
+  if (complete(holder->second) && !replaces(challenger.record, holder->second.record))
+    return false;
+  holder->second.record = std::move(challenger.record);
   return true;
+}
+
+RecordScan RecordTable::readPlace(const std::string &key) const {
+  auto entry = records.find(key);
+  if (entry == records.end())
+    return {};
+  if (complete(entry->second))
+    return {{entry->second.record}, {}};
+  records.erase(entry);
+  return {{}, {faults.back()}};
 }
 
 RecordScan RecordTable::exact(const Record &wanted) const {
@@ -243,13 +279,14 @@ std::vector<RecordLead> RecordTable::kind(const Record &wanted) const {
 RecordScan RecordTable::read(const Record &wanted, const RecordLead &lead) const {
   std::lock_guard<std::mutex> guard(mutex);
   parseKind(wanted);
-  auto entry = records.find(lead.place);
-  return entry == records.end() ? RecordScan{} : RecordScan{{entry->second.record}, {}};
+  return readPlace(lead.place);
 }
 
 RecordScan RecordTable::all() const {
   std::lock_guard<std::mutex> guard(mutex);
   parse([](llvm::StringRef) { return true; });
+  for (auto entry = records.begin(); entry != records.end();)
+    entry = complete(entry->second) ? std::next(entry) : records.erase(entry);
   RecordScan scan;
   scan.faults = faults;
   for (const auto &[key, entry] : records)

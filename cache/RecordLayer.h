@@ -78,19 +78,23 @@ public:
   llvm::Error clear() override;
 
 private:
-  /// A record and the name of its kind.
-  struct Entry {
-    Record record;
-    std::string kind;
-  };
   struct Line {
     int64_t number;
     llvm::StringRef text;
   };
+  /// A record and the name of its kind. Of one with a line only what it is filed under was read.
+  struct Entry {
+    Record record;
+    std::string kind;
+    Line line = {};
+  };
   /// The lock is held.
   void parse(llvm::function_ref<bool(llvm::StringRef line)> isWanted) const;
   void parseKind(const Record &wanted) const;
-  bool insert(const Record &record) const;
+  bool insert(const Record &record, Line line = {}) const;
+  /// False: the rest of the line is bad, which is now one of `faults`.
+  bool complete(Entry &entry) const;
+  RecordScan readPlace(const std::string &key) const;
 
   std::string label;
   bool isWritable = false;

@@ -199,6 +199,31 @@ TEST(RecordStore, ATableAnswersForEverySpellingOfALine) {
   }
 }
 
+/// What a record is filed under is read before the rest of its line.
+TEST(RecordStore, ATableSaysOnceThatTheRestOfALineIsBad) {
+  Record good = record(decode(4096)), bad = record(decode(2048));
+  std::string spoiled = toJson(bad);
+  spoiled.replace(spoiled.find("\"microseconds\":"), 15, "\"nanoseconds\":0,\"x\":");
+  // Of two with one key the good one stays, whichever comes first.
+  for (const std::string &lines : {spoiled + "\n" + toJson(good) + "\n", toJson(good) + "\n" + spoiled + "\n",
+                                   spoiled + "\n" + toJson(bad) + "\n" + toJson(good) + "\n",
+                                   toJson(bad) + "\n" + spoiled + "\n" + toJson(good) + "\n"}) {
+    bool hasBoth = std::count(lines.begin(), lines.end(), '\n') == 3;
+    EmbeddedRecords file{"table.jsonl", lines.c_str()};
+    RecordStore store(at(""), file);
+    const RecordLayer &table = *store.layers()[1];
+    EXPECT_EQ(table.kind(good).size(), 2u) << lines;
+    RecordScan scan = table.exact(bad);
+    EXPECT_EQ(scan.records.size(), hasBoth ? 1u : 0u) << lines;
+    EXPECT_EQ(scan.faults.size(), hasBoth ? 0u : 1u) << lines;
+    EXPECT_EQ(table.exact(bad).faults.size(), 0u) << lines;
+    ASSERT_EQ(table.exact(good).records.size(), 1u) << lines;
+    EXPECT_TRUE(table.exact(good).records[0] == good) << lines;
+    EXPECT_EQ(table.all().faults.size(), 1u) << lines;
+    EXPECT_EQ(table.all().records.size(), hasBoth ? 2u : 1u) << lines;
+  }
+}
+
 TEST(RecordStore, ALeadWhoseRecordIsGoneReadsNothing) {
   ScratchDirectory scratch;
   RecordStore store(at(scratch.path), {});
