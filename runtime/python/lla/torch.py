@@ -64,7 +64,7 @@ def _(*arguments, **options):
 
 
 def _refuse_gradients(arguments: tuple) -> None:
-    if torch.is_grad_enabled() and any(isinstance(one, Tensor) and one.requires_grad for one in arguments):
+    if any(isinstance(one, Tensor) and one.requires_grad for one in arguments):
         raise NotImplementedError("attention: expected no gradient to be asked for, for there is no backward pass yet: "
                                   "call it under torch.no_grad(), or parallax_reference")
 
@@ -73,19 +73,22 @@ def _refuse_gradients(arguments: tuple) -> None:
 _modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
 
 
-def _is_plain(one: Optional[Tensor]) -> bool:
-    """Whether all that the dispatcher could do with a tensor is to call the kernel."""
-    return one is None or (type(one) is Tensor and not one.is_neg() and not torch._is_functional_tensor(one))
+def _are_plain(tensors: tuple, is_functional=torch._is_functional_tensor) -> bool:
+    """Whether all that the dispatcher could do with these is to call the kernel."""
+    for one in tensors:
+        if one is not None and (type(one) is not Tensor or one.is_neg() or is_functional(one)):
+            return False
+    return True
 
 
-def _without_gradient(operator, kernel):
+def _without_gradient(operator, kernel, is_grad_enabled=torch.is_grad_enabled):
     below = torch._C._AutoDispatchBelowAutograd
 
     def call(*arguments):
-        _refuse_gradients(arguments)
-        q, r, k, v = arguments[:4]
-        # A second round through the dispatcher would be half of a call.
-        if _modes() == 0 and _is_plain(q) and _is_plain(r) and _is_plain(k) and _is_plain(v):
+        if is_grad_enabled():
+            _refuse_gradients(arguments)
+        # A second round through the dispatcher would be a third of a call.
+        if _modes() == 0 and _are_plain(arguments[:4]):
             return kernel(*arguments)
         with below():
             return operator(*arguments)
