@@ -4,6 +4,7 @@
 #include "cache/Files.h"
 #include "cache/LockFile.h"
 #include "cache/Publication.h"
+#include "dialect/Spec/Shape.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -233,7 +234,14 @@ bool RecordTable::insert(const Record &record, Line line) const {
   std::string key = record.key().text();
   auto holder = records.find(key);
   if (holder == records.end()) {
-    records.emplace(std::move(key), Entry{record, kindName(record), line});
+    // Lines of one kind follow one another: its digest is not made anew for each.
+    bool isAsBefore = !lastKind.empty() && sharesCode(record.problem, last.problem) && record.policy == last.policy &&
+                      record.family == last.family;
+    if (!isAsBefore) {
+      last = record;
+      lastKind = kindName(record);
+    }
+    records.emplace(std::move(key), Entry{record, lastKind, line});
     return true;
   }
   // Of two with one key, all of both is looked at.

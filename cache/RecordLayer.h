@@ -102,6 +102,8 @@ private:
   mutable std::vector<Line> unread;
   mutable std::set<std::string> parsedKinds; ///< As kindSpellings tells them apart: none of these is unread.
   mutable std::map<std::string, Entry> records; ///< By the key's text.
+  mutable Record last;                          ///< That was inserted, and the name of its kind.
+  mutable std::string lastKind;
   mutable std::vector<EntryFault> faults;       ///< Of the lines.
 };
 
