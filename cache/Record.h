@@ -52,8 +52,8 @@ llvm::Error checkRecord(const Record &record);
 /// One line without its end; `parseRecord` is its inverse.
 std::string toJson(const Record &record);
 llvm::Expected<Record> parseRecord(llvm::StringRef json);
-/// Of a line as `toJson` writes it, only what the record is filed under, which is in front: to read all takes five times
-/// as long. Nothing of a line that is otherwise, which says nothing of whether it is good.
+/// Of a line as `toJson` writes it, only what the record is filed under, which is in front: to read all takes several
+/// times as long. Nothing of a line that is otherwise, which says nothing of whether it is good.
 std::optional<Record> parseRecordFront(llvm::StringRef json);
 
 /// Of two records with one key: true if `challenger` replaces `holder`. The newer one does; of one second, the faster.

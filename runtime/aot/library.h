@@ -64,7 +64,8 @@ LLA_API lla_status lla_aot_plan_describe(const lla_aot_plan *plan, lla_plan_info
  * part_tbar, part_vbar, out, lse, tbar, vbar and bhsd. */
 LLA_API int __tvm_ffi_lla_aot_attention_prepare(void *self, const void *arguments, int32_t count, void *answer);
 LLA_API int __tvm_ffi_lla_aot_attention(void *self, const void *arguments, int32_t count, void *answer);
-LLA_API int __tvm_ffi_lla_aot_attention_varlen_prepare(void *self, const void *arguments, int32_t count, void *answer);
+LLA_API int __tvm_ffi_lla_aot_attention_varlen_prepare(void *self, const void *arguments, int32_t count,
+                                                       void *answer);
 LLA_API int __tvm_ffi_lla_aot_attention_varlen(void *self, const void *arguments, int32_t count, void *answer);
 LLA_API int __tvm_ffi_lla_aot_merge_prepare(void *self, const void *arguments, int32_t count, void *answer);
 LLA_API int __tvm_ffi_lla_aot_merge(void *self, const void *arguments, int32_t count, void *answer);

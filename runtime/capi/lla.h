@@ -169,6 +169,7 @@ typedef struct lla_problem {
   int64_t page_size;    /* 0: keys are contiguous; >= 8: k and v are pools of pages of so many keys */
   double scale;         /* of <q, k>, if has_scale */
   double lambda;        /* 0 */
+  /* Behind what the first version had: */
   int32_t packed_queries; /* query rows of all sequences stand one behind the other; implies ragged */
   int32_t packed_keys;    /* likewise keys and values, which are not in pages then; implies ragged */
 } lla_problem;
@@ -271,9 +272,9 @@ typedef struct lla_tensor {
  * problem, 0 too; k and v have the same l.
  *
  * Packed queries have no b: q, r, o and vbar are [rows, query_heads, head_dim], lse and tbar [rows, query_heads], with
- * the rows of all sequences, of which cu_seqlens_q says where each begins. Likewise packed keys: k and v are [keys,
- * kv_heads, head_dim]. query_length and context are the most that a sequence has: what a cu_seqlens says beyond them is
- * neither read nor written. */
+ * the rows of all sequences, of which cu_seqlens_q says where each begins. Likewise packed keys: k and v are
+ * [keys, kv_heads, head_dim]. query_length and context are the most that a sequence has: what a cu_seqlens says beyond
+ * them is neither read nor written. */
 typedef struct lla_tensors {
   size_t struct_size;
   const lla_tensor *q; /* [b, s, query_heads, head_dim] of dtype */
@@ -300,8 +301,8 @@ typedef struct lla_tensors {
 } lla_tensors;
 
 #define LLA_TENSORS_INIT                                                                                               \
-  {sizeof(lla_tensors), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,  \
-   NULL}
+  {sizeof(lla_tensors), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,      \
+   NULL, NULL}
 
 /*===--- plans ------------------------------------------------------------===*/
 

@@ -10,7 +10,8 @@ namespace lla::cuda {
 
 /// Enqueues `entry`, which was made for (planned, schedule) and costs `costs`. Touches no lock, no heap and no file:
 /// tensor maps live on the stack. `maps` are those that the kernel was launched with before; null for one that takes
-/// none. An empty grid does nothing. Fails with Usage where the copy engine cannot see a tensor, else as the driver says.
+/// none. An empty grid does nothing. Fails with Usage where the copy engine cannot see a tensor, else as the driver
+/// says.
 llvm::Error launchKernel(const Device &device, CUfunction entry, const Problem &planned, const Schedule &schedule,
                          const Resources &costs, TensorMapCache *maps, const LaunchRecord &launch, CUstream stream);
 

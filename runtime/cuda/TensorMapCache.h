@@ -25,8 +25,13 @@ public:
   /// All that can differ between launches of a kernel: address, sizes, strides, and which of its maps it is.
   using Key = std::array<uint64_t, 7>;
   static Key keyOf(const TensorMapSource &source, size_t number) {
-    return {reinterpret_cast<uint64_t>(source.base), word(source.batch),       word(source.rows), word(source.rowStride),
-            word(source.headStride),                 word(source.batchStride), number};
+    return {reinterpret_cast<uint64_t>(source.base),
+            word(source.batch),
+            word(source.rows),
+            word(source.rowStride),
+            word(source.headStride),
+            word(source.batchStride),
+            number};
   }
 
   /// True: `map` is what was kept under the key.

@@ -1,7 +1,7 @@
 """Local linear attention for JAX.
 
-`attention` and `merge` are primitives: they work under `jax.jit` and `jax.vmap`, on the CPU and on NVIDIA GPUs, where XLA calls the
-kernel on its own stream and may put it into its command buffers (CUDA graphs). Tracing compiles the kernel.
+`attention` and `merge` are primitives: they work under `jax.jit` and `jax.vmap`, on the CPU and on NVIDIA GPUs, where
+XLA calls the kernel on its own stream and may put it into its command buffers (CUDA graphs). Tracing compiles it.
 
 `vmap` folds what it maps over into the batch; arrays that it does not map are repeated for that, but for pools of
 pages, which stay as they are. There is no backward pass yet: a gradient is refused.
@@ -172,7 +172,7 @@ ad.primitive_jvps[_merge] = _refuse
 
 def merge(out: jax.Array, lse: jax.Array, tbar: jax.Array, vbar: jax.Array, *, layout: str = "bshd",
           dtype: Any = jnp.float32) -> lla.AttentionState:
-    """`lla.merge` of JAX's arrays: the shards' results, in fp32, in a first dimension more; `dtype` is the merged out's."""
+    """`lla.merge` of JAX's arrays: the shards' results, in fp32, in a first dimension more; `dtype` is that of out."""
     parts = [jnp.asarray(one) for one in (out, lse, tbar, vbar)]
     for name, one, rank in zip(("out", "lse", "tbar", "vbar"), parts, (5, 4, 4, 5)):
         if one.ndim != rank:

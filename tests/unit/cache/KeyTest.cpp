@@ -25,8 +25,10 @@ TEST(Sha256, IsThatOfLlvmAtEveryLength) {
   auto byLlvm = [](llvm::StringRef text) {
     return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(text)), /*LowerCase=*/true);
   };
-  for (size_t length = 0; length <= 300; ++length) // Over the ends of blocks.
-    EXPECT_EQ(sha256(llvm::StringRef(bytes).substr(length, length)), byLlvm(llvm::StringRef(bytes).substr(length, length)));
+  for (size_t length = 0; length <= 300; ++length) { // Over the ends of blocks.
+    llvm::StringRef part = llvm::StringRef(bytes).substr(length, length);
+    EXPECT_EQ(sha256(part), byLlvm(part)) << length;
+  }
   EXPECT_EQ(sha256(bytes), byLlvm(bytes));
 }
 

@@ -461,7 +461,8 @@ TEST(Tensors, PlacesOfPackedSequencesAreChecked) {
                     {"o: expected memory of its own, got an overlap with cu_seqlens_k",
                      [](HostCall &c) { c.cuSeqlensK.view.data = c.o.view.data; }},
                 });
-  expectRefused(smallProblem(), {{"cu_seqlens_q: expected null", [](HostCall &c) { c.tensors.cu_seqlens_q = &c.o.view; }}});
+  expectRefused(smallProblem(),
+                {{"cu_seqlens_q: expected null", [](HostCall &c) { c.tensors.cu_seqlens_q = &c.o.view; }}});
 }
 
 //===--- runs ---------------------------------------------------------------===//

@@ -99,7 +99,8 @@ TEST(Run, GivesTheState) {
 }
 
 /// Each sequence of a packed call against a call of its own, whose formula is known.
-void expectPackedIsApart(const lla_problem &problem, const std::vector<int32_t> &rows, const std::vector<int32_t> &keys) {
+void expectPackedIsApart(const lla_problem &problem, const std::vector<int32_t> &rows,
+                         const std::vector<int32_t> &keys) {
   HostCall packed(problem);
   HostPlan plan(problem);
   int64_t batch = static_cast<int64_t>(rows.size());
