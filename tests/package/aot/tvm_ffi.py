@@ -3,7 +3,8 @@
 
 usage: tvm_ffi.py LIBRARY TESTS
 
-LIBRARY is libshards.so, which has a decode kernel in fp32 that gives the state of its keys; TESTS is tests/python.
+LIBRARY is libshards.so, which has a decode kernel in fp32 that gives the state of its keys; libmerger.so, which joins
+such results, is beside it. TESTS is tests/python.
 """
 
 import ctypes
@@ -37,5 +38,22 @@ if not max(np.abs(out - right).max(), np.abs(lse - right_lse).max()) <= 5e-6:  #
     faults.append(f"expected the formula's result, got {np.abs(out - right).max()} beside it")
 if call_by_hand(library, "shards_attention_prepare", *arguments_of(q, r, k, v, out))[0] != -1:
     faults.append("expected a call that no kernel serves to be refused")
+# The results of two shards, joined by the library beside it.
+merger = ctypes.CDLL(sys.argv[1].replace("libshards", "libmerger"))
+parts = []
+for keys in (slice(0, 37), slice(37, 100)):
+    part = [np.full_like(q, np.nan), *(np.full_like(x, np.nan) for x in (lse, tbar, vbar))]
+    arguments = arguments_of(q, r, k[:, keys], v[:, keys], part[0], lse=part[1], tbar=part[2], vbar=part[3])
+    if call_by_hand(library, "shards_attention_prepare", *arguments)[0] or \
+            call_by_hand(library, "shards_attention", *arguments, None)[0]:
+        faults.append("expected a shard's call to run")
+    parts.append(part)
+results = [np.full_like(x, np.nan) for x in parts[0]]
+arguments = [*(np.stack(x) for x in zip(*parts)), *results, False]
+if call_by_hand(merger, "merger_merge_prepare", *arguments)[0] or \
+        call_by_hand(merger, "merger_merge", *arguments, None)[0]:
+    faults.append("expected the merge to run")
+if not max(np.abs(results[0] - right).max(), np.abs(results[1] - right_lse).max()) <= 5e-6:
+    faults.append(f"expected the merge to give that of all keys, got {np.abs(results[0] - right).max()} beside it")
 print("\n".join(faults))
 sys.exit(1 if faults else 0)
