@@ -14,10 +14,11 @@ driver.fakeCudaTakeCalls.restype = ctypes.c_char_p
 class Launch(ctypes.Structure):
     _fields_ = [("grid_x", ctypes.c_uint), ("grid_y", ctypes.c_uint), ("threads", ctypes.c_uint),
                 ("shared_bytes", ctypes.c_uint), ("stream", ctypes.c_void_p), ("device", ctypes.c_int),
-                ("arguments", ctypes.c_void_p)]
+                ("arguments", ctypes.c_void_p), ("bases", ctypes.c_void_p * 6)]
 
 
 driver.fakeCudaLastLaunch.restype = Launch
+LAUNCH = b"cuCtxGetCurrent cuCtxPushCurrent cuLaunchKernelEx cuCtxPopCurrent "  # What a call asks of the driver.
 
 allocated = []
 capturing = False
@@ -57,7 +58,7 @@ class Cuda(unittest.TestCase):
         call()
         driver.fakeCudaTakeCalls()
         call(context=4000)  # The same kind.
-        self.assertEqual(driver.fakeCudaTakeCalls(), b"cuCtxPushCurrent cuLaunchKernelEx cuCtxPopCurrent ")
+        self.assertEqual(driver.fakeCudaTakeCalls(), LAUNCH)
 
     def test_each_stream_has_a_workspace(self):
         call(context=6000)
@@ -85,7 +86,7 @@ class Cuda(unittest.TestCase):
         driver.fakeCudaTakeCalls()
         self.assertEqual(call(context=20000).stream, 0x9000)
         self.assertEqual(len(allocated), before)  # Nothing can be zero-filled while a graph is captured.
-        self.assertEqual(driver.fakeCudaTakeCalls(), b"cuCtxPushCurrent cuLaunchKernelEx cuCtxPopCurrent ")
+        self.assertEqual(driver.fakeCudaTakeCalls(), LAUNCH)
         capturing = False
         call(context=20000)
         self.assertEqual(len(allocated), before + 1)
@@ -136,7 +137,7 @@ class Xla(unittest.TestCase):
         for stream in (0x5000, 0x6000):
             xla.stream = stream
             self.assertIsNone(xla.call(xla.EXECUTE, *buffers))
-            self.assertEqual(driver.fakeCudaTakeCalls(), b"cuCtxPushCurrent cuLaunchKernelEx cuCtxPopCurrent ")
+            self.assertEqual(driver.fakeCudaTakeCalls(), LAUNCH)
             launch = driver.fakeCudaLastLaunch()
             self.assertEqual((launch.stream, launch.device), (stream, 1))
         xla.device = 0  # Another device is another kernel.
