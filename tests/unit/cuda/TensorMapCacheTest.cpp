@@ -71,7 +71,7 @@ TEST(TensorMapCache, ThreadsNeverSeeHalfAMap) {
   std::vector<std::thread> team;
   for (uint64_t thread = 0; thread < 4; ++thread)
     team.emplace_back([&, thread] {
-      for (uint64_t i = 0; i < 200000; ++i) {
+      for (uint64_t i = 0; i < 2000000; ++i) {
         uint64_t tensor = (i * 7 + thread * 131) % 500; // More than there is room for.
         CUtensorMap map;
         if (cache->find(keyOf(tensor), map)) {
