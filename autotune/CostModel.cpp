@@ -65,7 +65,7 @@ TaskShape shapeOf(const Problem &problem, const Schedule &schedule, const Resour
 /// Microseconds for all reads, given how many bytes are in flight at once.
 double memoryTime(const Problem &problem, const Schedule &schedule, const Ceilings &ceilings, const DeviceRates &rates,
                   double activeCtas, double spread, const Resources &costs) {
-  double tileBytes = static_cast<double>(2 * schedule.keys * problem.headDim * elementBytes(problem.dtype));
+  double tileBytes = static_cast<double>(2 * schedule.keys * problem.headDim * elementBytes(problem.keyType()));
   double loaders = schedule.load == LoadPath::Registers ? static_cast<double>(schedule.warps) : 1;
   double ahead = schedule.load == LoadPath::Ring ? static_cast<double>(schedule.stages - 1)
                                                  : 0.5 * static_cast<double>(schedule.stages);
@@ -76,7 +76,7 @@ double memoryTime(const Problem &problem, const Schedule &schedule, const Ceilin
   // Row tiles of one head read the same keys: from the cache at about three times the memory's rate.
   double reread = static_cast<double>(costs.rowTiles - 1) / static_cast<double>(costs.rowTiles);
   double keyBytes = static_cast<double>(costs.rowTiles) * static_cast<double>(problem.keyElements()) * 2 *
-                    elementBytes(problem.dtype);
+                    elementBytes(problem.keyType());
   double seconds = problem.minimumBytes() / reached + reread * keyBytes / (3 * ceilings.bytesPerSecond);
   return seconds * microsecondsPerSecond;
 }

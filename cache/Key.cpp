@@ -41,6 +41,8 @@ void addCode(Key &key, const Problem &problem) {
     key.add("packed_queries", truth(true));
   if (problem.packedKeys)
     key.add("packed_keys", truth(true));
+  if (problem.kvDtype)
+    key.add("kv_dtype", name(*problem.kvDtype));
 }
 
 /// The schedule field by field; the number of splits and their least size are arguments of the launch.

@@ -271,7 +271,7 @@ Schedule onHost(const Problem &problem, const Target &target) {
   // Few rows are bound by memory: the next tile of K (16 KiB of it) arrives while this one is computed.
   constexpr int64_t prefetchedBytes = 16384;
   bool memoryBound = schedule.rows < fewRows;
-  int64_t prefetched = prefetchedBytes / (problem.headDim * elementBytes(problem.dtype));
+  int64_t prefetched = prefetchedBytes / (problem.headDim * elementBytes(problem.keyType()));
   schedule.keys = keysThatMatter(problem, memoryBound ? candidateBelow("keys", std::min<int64_t>(prefetched, 128)) : 64);
   // Threads take tasks as they become free: two each level out what a mask makes uneven.
   constexpr int64_t tasksPerThread = 2, leastKeys = 512;

@@ -79,6 +79,9 @@ llvm::Error checkTarget(const Problem &problem, const Schedule &schedule, const 
     return needs("sm_80 or newer (mma.sync)");
   if (schedule.load == LoadPath::Ring && !target.hasWarpgroupMma())
     return needs("sm_90a (wgmma, bulk tensor copies)");
+  if (schedule.load == LoadPath::Ring && problem.hasKeyScales())
+    return fieldError("load", "registers with kv_dtype=fp8_e4m3 (wgmma takes 16-bit keys from shared memory)",
+                      name(schedule.load).str());
   if (schedule.cluster > 1 && !target.hasClusters())
     return fieldError("cluster", fmt::format("1 (no clusters on {})", target.arch), std::to_string(schedule.cluster));
   if (schedule.dependent && !target.hasClusters())

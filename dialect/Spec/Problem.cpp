@@ -14,7 +14,9 @@ namespace {
 constexpr NamedValue<Mode> modes[] = {{Mode::Decode, "decode"}, {Mode::Prefill, "prefill"}, {Mode::Merge, "merge"}};
 constexpr NamedValue<Probe> probes[] = {{Probe::None, "none"}, {Probe::Given, "given"}, {Probe::Solved, "solved"}};
 constexpr NamedValue<ElementType> elementTypes[] = {
-    {ElementType::F32, "fp32"}, {ElementType::BF16, "bf16"}, {ElementType::F16, "fp16"}};
+    {ElementType::F32, "fp32"}, {ElementType::BF16, "bf16"}, {ElementType::F16, "fp16"}, {ElementType::F8E4M3, "fp8_e4m3"}};
+/// Of q, r and o.
+constexpr NamedValue<ElementType> rowTypes[] = {elementTypes[0], elementTypes[1], elementTypes[2]};
 constexpr NamedValue<Layout> layouts[] = {{Layout::BSHD, "bshd"}, {Layout::BHSD, "bhsd"}};
 
 /// The counts, by the name of their JSON field.
@@ -56,6 +58,8 @@ void fillDefaults(Problem &problem) {
     problem.scale = problem.effectiveScale();
   if (problem.outputDtype == problem.dtype)
     problem.outputDtype.reset(); // One spelling.
+  if (problem.kvDtype == problem.dtype)
+    problem.kvDtype.reset();
 }
 
 llvm::Error checkProbe(const Problem &problem) {
@@ -156,8 +160,33 @@ llvm::Error checkMerge(const Problem &problem) {
   if (llvm::Error error = expect(problem.pageSize == 0, "page_size", "0", std::to_string(problem.pageSize)))
     return error;
   double scale = Problem{.headDim = problem.headDim}.effectiveScale();
+  if (llvm::Error error = expect(!problem.kvDtype, "kv_dtype", "none", name(problem.keyType()).str()))
+    return error;
   return expect(*problem.scale == scale, "scale", fmt::format("none (or {})", scale),
                 fmt::format("{}", *problem.scale));
+}
+
+/// What a caller of C++ may have set; files and flags cannot.
+llvm::Error checkType(const Problem &problem) {
+  if (problem.dtype != ElementType::F8E4M3)
+    return llvm::Error::success();
+  return fieldError("dtype", namesIn(rowTypes), name(problem.dtype).str());
+}
+
+/// Lanes of a GPU load 16 bytes; fp32 rows would not gain by keys of a byte.
+llvm::Error checkKeyType(const Problem &problem) {
+  if (!problem.kvDtype)
+    return llvm::Error::success();
+  if (problem.keyType() != ElementType::F8E4M3)
+    return fieldError("kv_dtype", fmt::format("{} (as dtype) or fp8_e4m3", name(problem.dtype).str()),
+                      name(problem.keyType()).str());
+  if (problem.dtype == ElementType::F32)
+    return fieldError("kv_dtype", "fp32 with dtype=fp32", name(problem.keyType()).str());
+  constexpr int64_t dimStep = 16;
+  if (problem.headDim % dimStep != 0)
+    return fieldError("head_dim", fmt::format("a multiple of {} with kv_dtype=fp8_e4m3", dimStep),
+                      std::to_string(problem.headDim));
+  return llvm::Error::success();
 }
 
 llvm::Error checkOutput(const Problem &problem) {
@@ -184,7 +213,18 @@ std::optional<Probe> parseProbe(llvm::StringRef text) { return valueIn(probes, t
 std::optional<ElementType> parseElementType(llvm::StringRef text) { return valueIn(elementTypes, text); }
 std::optional<Layout> parseLayout(llvm::StringRef text) { return valueIn(layouts, text); }
 
-unsigned elementBytes(ElementType type) { return type == ElementType::F32 ? 4 : 2; }
+unsigned elementBytes(ElementType type) {
+  switch (type) {
+  case ElementType::F32:
+    return 4;
+  case ElementType::BF16:
+  case ElementType::F16:
+    return 2;
+  case ElementType::F8E4M3:
+    return 1;
+  }
+  return 0;
+}
 
 double Problem::effectiveScale() const { return scale ? *scale : 1 / std::sqrt(static_cast<double>(headDim)); }
 
@@ -220,13 +260,15 @@ double Problem::minimumBytes() const {
   int64_t unseen = window ? std::max<int64_t>(context - queryLength + 1 - window, 0) : 0;
   double querySide = (hasProbe() ? 2.0 : 1.0) * static_cast<double>(queryElements());
   double keySide = 2.0 * static_cast<double>(context - unseen) * batch * kvHeads * headDim;
-  return (querySide + keySide) * elementBytes(dtype) + outputBytes + stateBytes;
+  return querySide * elementBytes(dtype) + keySide * elementBytes(keyType()) + outputBytes + stateBytes;
 }
 
 std::string Problem::kernelName() const {
   std::string symbol = isMerge()
                            ? fmt::format("lla_merge_d{}_{}", headDim, name(dtype).str())
                            : fmt::format("lla_{}_d{}_g{}_{}", name(mode).str(), headDim, group(), name(dtype).str());
+  if (kvDtype)
+    symbol += "_kv_" + name(*kvDtype).str();
   if (outputDtype)
     symbol += "_to_" + name(*outputDtype).str();
   if (causal)
@@ -252,6 +294,8 @@ bool Problem::operator==(const Problem &) const = default;
 
 llvm::Error normalize(Problem &problem) {
   fillDefaults(problem);
+  if (llvm::Error error = checkType(problem))
+    return error;
   if (llvm::Error error = checkProbe(problem))
     return error;
   if (llvm::Error error = checkSizes(problem))
@@ -265,6 +309,8 @@ llvm::Error normalize(Problem &problem) {
   if (problem.isMerge())
     if (llvm::Error error = checkMerge(problem))
       return error;
+  if (llvm::Error error = checkKeyType(problem))
+    return error;
   return checkOutput(problem);
 }
 
@@ -286,14 +332,14 @@ llvm::Expected<Problem> readProblem(FieldReader reader) {
     reader.fail("context", "the number of keys per sequence", "nothing");
   if (!reader.integer("head_dim", problem.headDim))
     reader.fail("head_dim", "a multiple of 8 in 16..256", "nothing");
-  reader.choice("dtype", problem.dtype, elementTypes);
+  reader.choice("dtype", problem.dtype, rowTypes);
   reader.choice("layout", problem.layout, layouts);
   reader.boolean("causal", problem.causal);
   readPositive(reader, "window", problem.window, "none");
   if (double scale; reader.number("scale", scale))
     problem.scale = scale;
   reader.boolean("state", problem.state);
-  if (ElementType type; reader.choice("output_dtype", type, elementTypes))
+  if (ElementType type; reader.choice("output_dtype", type, rowTypes))
     problem.outputDtype = type;
   if (!reader.integer("shards", problem.shards) && problem.isMerge())
     reader.fail("shards", "the number of partial results of each row", "nothing");
@@ -301,6 +347,8 @@ llvm::Expected<Problem> readProblem(FieldReader reader) {
   reader.integer("page_size", problem.pageSize);
   reader.boolean("packed_queries", problem.packedQueries);
   reader.boolean("packed_keys", problem.packedKeys);
+  if (ElementType type; reader.choice("kv_dtype", type, elementTypes))
+    problem.kvDtype = type;
   if (llvm::Error error = reader.finish())
     return error;
   if (llvm::Error error = normalize(problem))
@@ -339,6 +387,8 @@ std::string toJson(const Problem &problem) {
     object["packed_queries"] = true;
   if (problem.packedKeys)
     object["packed_keys"] = true;
+  if (problem.kvDtype)
+    object["kv_dtype"] = name(*problem.kvDtype).str();
   return object.dump();
 }
 

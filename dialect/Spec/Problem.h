@@ -31,6 +31,10 @@
 // each sequence's begin. `packedKeys`: likewise k and v, by cu_seqlens_k. `queryLength`
 // and `context` are then maxima, too; both imply `ragged`.
 //
+// `kvDtype` fp8_e4m3: k and v hold bytes of that type, and scales that come with the
+// call, one of all heads or one of each KV head, make keys and values of them:
+// k_j = k_scale * bytes, in s and in t, v_j = v_scale * bytes.
+//
 //===----------------------------------------------------------------------===//
 #ifndef LLA_DIALECT_SPEC_PROBLEM_H
 #define LLA_DIALECT_SPEC_PROBLEM_H
@@ -48,7 +52,7 @@ enum class Mode { Decode, Prefill, Merge };
 /// Where the probe r comes from: absent (softmax), an input, or solved for
 /// (exact local linear attention, ridge `lambda`; refused until it lands).
 enum class Probe { None, Given, Solved };
-enum class ElementType { F32, BF16, F16 };
+enum class ElementType { F32, BF16, F16, F8E4M3 };
 /// Named stride orders of q, r, k, v, o: (batch, row, head, dim) or (batch, head, row, dim).
 enum class Layout { BSHD, BHSD };
 
@@ -76,6 +80,7 @@ struct Problem {
   int64_t pageSize = 0;                   ///< 0: the keys of a sequence are contiguous. >= 8: keys per page.
   bool packedQueries = false;             ///< Query rows of all sequences one behind the other; implies ragged.
   bool packedKeys = false;                ///< Likewise keys; not in pages.
+  std::optional<ElementType> kvDtype;     ///< Of k and v: fp8_e4m3; absent (also if given as dtype): dtype.
 
   bool isMerge() const { return mode == Mode::Merge; }
   /// What each row folds at most: keys, or the shards of a merge.
@@ -83,6 +88,9 @@ struct Problem {
   int64_t group() const { return queryHeads / kvHeads; }
   bool hasProbe() const { return probe != Probe::None; }
   ElementType outputType() const { return outputDtype.value_or(dtype); }
+  ElementType keyType() const { return kvDtype.value_or(dtype); }
+  /// True if scales of k and v come with a call.
+  bool hasKeyScales() const { return keyType() == ElementType::F8E4M3; }
   double effectiveScale() const;
   /// Elements of q (and r, o): batch * queryLength * queryHeads * headDim; of k (and v) alike. Of packed ones at most.
   int64_t queryElements() const;
@@ -94,7 +102,8 @@ struct Problem {
   /// FLOPs of the algorithm: 8 (4 without probe) * visible pairs * headDim * queryHeads * batch. Of a ragged problem,
   /// its maximum; Sequences.h has the figure of given lengths.
   double flops() const;
-  /// Bytes that must move at least: each input read once, each output written once. Of a ragged problem, its maximum.
+  /// Bytes that must move at least: each input read once (but for the few of scales), each output written once. Of a
+  /// ragged problem, its maximum.
   double minimumBytes() const;
   /// Symbol of a kernel for this problem's kind, e.g. lla_decode_d128_g4_bf16_causal_w1024_ragged_p64.
   std::string kernelName() const;

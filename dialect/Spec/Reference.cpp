@@ -272,9 +272,38 @@ double fromBits16(ElementType type, uint16_t bits) {
   return sign * std::ldexp(mantissa, exponent - format.mantissaBits);
 }
 
+/// Fewer bits than `Format16` knows, and no infinity: the largest magnitude is NaN, the one below it 448.
+constexpr int mantissaBitsE4M3 = 3, minimumExponentE4M3 = -6;
+constexpr uint8_t nanE4M3 = 0x7f, largestE4M3 = 0x7e;
+
+uint8_t toBitsE4M3(double value) {
+  uint8_t sign = std::signbit(value) ? 0x80 : 0;
+  if (std::isnan(value))
+    return sign | nanE4M3;
+  int exponent;
+  double magnitude = std::min(std::fabs(value), fromBitsE4M3(largestE4M3));
+  std::frexp(magnitude, &exponent);
+  exponent = magnitude == 0 ? minimumExponentE4M3 : std::max(exponent - 1, minimumExponentE4M3);
+  double multiple = std::nearbyint(std::ldexp(magnitude, mantissaBitsE4M3 - exponent));
+  return sign | static_cast<uint8_t>(((exponent - minimumExponentE4M3) << mantissaBitsE4M3) + static_cast<int>(multiple));
+}
+
+double fromBitsE4M3(uint8_t bits) {
+  double sign = bits & 0x80 ? -1 : 1;
+  int magnitude = bits & 0x7f, field = magnitude >> mantissaBitsE4M3;
+  if (magnitude == nanE4M3)
+    return std::copysign(std::numeric_limits<double>::quiet_NaN(), sign);
+  int mantissa = magnitude & ((1 << mantissaBitsE4M3) - 1);
+  if (field > 0)
+    mantissa |= 1 << mantissaBitsE4M3;
+  return sign * std::ldexp(mantissa, std::max(field - 1, 0) + minimumExponentE4M3 - mantissaBitsE4M3);
+}
+
 double roundTo(ElementType type, double value) {
   if (type == ElementType::F32)
     return static_cast<float>(value);
+  if (type == ElementType::F8E4M3)
+    return fromBitsE4M3(toBitsE4M3(value));
   return fromBits16(type, toBits16(type, value));
 }
 

@@ -64,6 +64,8 @@ std::vector<double> baselineForward(const Problem &, llvm::ArrayRef<double> q, l
 double roundTo(ElementType type, double value);
 uint16_t toBits16(ElementType type, double value);   ///< bf16 or f16 bits.
 double fromBits16(ElementType type, uint16_t bits);
+uint8_t toBitsE4M3(double value); ///< What is beyond +-448, infinities too, becomes the nearest of these.
+double fromBitsE4M3(uint8_t bits);
 
 /// max|a - b| / max|b|; NaN anywhere, or sizes that differ, give NaN.
 double relativeError(llvm::ArrayRef<double> actual, llvm::ArrayRef<double> expected);

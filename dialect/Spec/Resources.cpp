@@ -46,15 +46,16 @@ constexpr int64_t scratchSlack = 4096;
 //===--- load = registers ---------------------------------------------------===//
 
 /// Rows of a block are query rows over probe rows, 16 in all, whatever the group; lanes share them evenly.
-/// 32-bit registers of one thread: O, the Q operand, K and V tiles of 16-bit elements (only the larger at a
+/// 32-bit registers of one thread: O, the Q operand, K and V tiles as they are in memory (only the larger at a
 /// time without prefetch), the scores, and addresses, row state and loop counters.
 int64_t registersOfRegisterLoads(const Problem &problem, const Schedule &schedule) {
   constexpr int64_t blockRows = 16, bookkeeping = 40;
   int64_t keyDim = paddedKeyDim(problem, schedule), valueDim = paddedValueDim(problem, schedule);
   int64_t output = blockRows * valueDim / warpLanes;
   int64_t query = blockRows * keyDim / warpLanes / 2;
-  int64_t keyTile = schedule.keys * keyDim / warpLanes / 2;
-  int64_t valueTile = schedule.keys * valueDim / warpLanes / 2;
+  int64_t perRegister = floatBytes / elementBytes(problem.keyType());
+  int64_t keyTile = schedule.keys * keyDim / warpLanes / perRegister;
+  int64_t valueTile = schedule.keys * valueDim / warpLanes / perRegister;
   int64_t tiles = schedule.stages > 1 ? keyTile + valueTile : std::max(keyTile, valueTile);
   int64_t scores = blockRows * schedule.keys / warpLanes;
   return output + query + tiles + scores + bookkeeping;

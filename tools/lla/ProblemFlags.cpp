@@ -31,6 +31,9 @@ constexpr ProblemFlag flags[] = {
     {"head_dim", FlagKind::Count, "a multiple of 8 in 16..256"},
     {"dtype", FlagKind::Text, "bf16, fp16 or fp32 (default: bf16)"},
     {"output_dtype", FlagKind::Text, "of o: that of dtype, or fp32 (default: dtype)"},
+    {"kv_dtype", FlagKind::Text,
+     "of k and v: that of dtype, or fp8_e4m3 with scales; head-dim is then a multiple of 16, and kernels load into "
+     "registers, in prefill too (default: dtype)"},
     {"probe", FlagKind::Text, "given, or none: softmax attention (default: given)"},
     {"window", FlagKind::Count, "keys that a row sees, its own included; implies causal (default: all)"},
     {"scale", FlagKind::Number, "softmax scale (default: 1/sqrt(head-dim))"},
@@ -227,6 +230,8 @@ std::string titleOf(const Problem &problem) {
                   problem.isMerge() ? "shards" : "L", problem.foldLength(), problem.headDim, name(problem.dtype).str());
   if (problem.outputDtype)
     title += " to " + name(*problem.outputDtype).str();
+  if (problem.kvDtype)
+    title += " kv=" + name(*problem.kvDtype).str();
   if (problem.queryLength != (problem.mode == Mode::Prefill ? problem.context : 1))
     title += fmt::format(" rows={}", problem.queryLength);
   if (problem.window)

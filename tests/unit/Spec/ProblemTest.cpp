@@ -174,6 +174,20 @@ TEST(ProblemText, ReadsEveryField) {
   EXPECT_EQ(problem, expected);
 }
 
+TEST(ProblemText, KeysOfBytesHaveHalfTheBytes) {
+  auto parsed = [](const std::string &fields) {
+    return llvm::cantFail(parseProblem(R"({"context": 512, "head_dim": 64, "dtype": "fp16")" + fields + "}"));
+  };
+  Problem halves = parsed(""), bytes = parsed(R"(, "kv_dtype": "fp8_e4m3")");
+  EXPECT_EQ(parsed(R"(, "kv_dtype": "fp16")"), halves);
+  EXPECT_EQ(bytes.keyType(), ElementType::F8E4M3);
+  EXPECT_EQ(bytes.kernelName(), "lla_decode_d64_g1_fp16_kv_fp8_e4m3");
+  EXPECT_EQ(llvm::cantFail(parseProblem(toJson(bytes))), bytes);
+  EXPECT_EQ(halves.minimumBytes() - bytes.minimumBytes(), 2.0 * 512 * 64);
+  bytes.dtype = ElementType::F8E4M3;
+  EXPECT_EQ(message(normalize(bytes)), "dtype: expected fp32|bf16|fp16, got fp8_e4m3");
+}
+
 TEST(ProblemText, PackedIsRagged) {
   for (const char *field : {"packed_queries", "packed_keys"}) {
     std::string text = std::string(R"({"context": 512, "head_dim": 64, ")") + field + "\": true";
@@ -219,7 +233,15 @@ TEST(ProblemText, ErrorsNameTheField) {
       parseError(R"(, "kv_head": 2)"),
       "\"kv_head\": unknown field of a problem; known: version, mode, probe, lambda, batch, query_heads, kv_heads, "
       "query_length, context, head_dim, dtype, layout, causal, window, scale, state, output_dtype, shards, ragged, "
-      "page_size, packed_queries, packed_keys");
+      "page_size, packed_queries, packed_keys, kv_dtype");
+  EXPECT_EQ(parseError(R"(, "dtype": "fp8_e4m3")"), "dtype: expected fp32|bf16|fp16, got \"fp8_e4m3\"");
+  EXPECT_EQ(parseError(R"(, "output_dtype": "fp8_e4m3")"), "output_dtype: expected fp32|bf16|fp16, got \"fp8_e4m3\"");
+  EXPECT_EQ(parseError(R"(, "kv_dtype": "fp8")"), "kv_dtype: expected fp32|bf16|fp16|fp8_e4m3, got \"fp8\"");
+  EXPECT_EQ(parseError(R"(, "kv_dtype": "fp16")"), "kv_dtype: expected bf16 (as dtype) or fp8_e4m3, got fp16");
+  EXPECT_EQ(parseError(R"(, "kv_dtype": "fp8_e4m3", "dtype": "fp32")"),
+            "kv_dtype: expected fp32 with dtype=fp32, got fp8_e4m3");
+  EXPECT_EQ(message(parseProblem(R"({"head_dim": 72, "context": 64, "kv_dtype": "fp8_e4m3"})")),
+            "head_dim: expected a multiple of 16 with kv_dtype=fp8_e4m3, got 72");
   EXPECT_EQ(parseError(R"(, "packed_queries": 2)"), "packed_queries: expected true or false, got 2");
   EXPECT_EQ(parseError(R"(, "packed_keys": true, "page_size": 16)"),
             "page_size: expected 0 with packed_keys (keys are one behind the other or in pages), got 16");
@@ -269,6 +291,8 @@ TEST(ProblemText, AMergeHasNothingElse) {
   EXPECT_EQ(errorOf(R"(, "shards": 2, "packed_queries": true)"),
             "packed_queries: expected false with mode=merge, got true");
   EXPECT_EQ(errorOf(R"(, "shards": 2, "packed_keys": true)"), "packed_keys: expected false with mode=merge, got true");
+  EXPECT_EQ(errorOf(R"(, "shards": 2, "kv_dtype": "fp8_e4m3")"),
+            "kv_dtype: expected none with mode=merge, got fp8_e4m3");
   EXPECT_EQ(errorOf(R"(, "shards": 2, "page_size": 16)"), "page_size: expected 0 with mode=merge, got 16");
   EXPECT_EQ(errorOf(R"(, "shards": 2, "scale": 0.5)"), "scale: expected none (or 0.125) with mode=merge, got 0.5");
   EXPECT_EQ(errorOf(R"(, "shards": 2147483647, "batch": 1000000, "query_length": 200)"),
@@ -298,6 +322,10 @@ TEST(ProblemText, CanonicalTextIsFixed) {
             R"({"version":1,"mode":"decode","probe":"given","lambda":0.0,"batch":1,"query_heads":1,"kv_heads":1,)"
             R"("query_length":1,"context":512,"head_dim":64,"dtype":"bf16","layout":"bshd","causal":false,)"
             R"("scale":0.125,"ragged":true,"packed_queries":true,"packed_keys":true})");
+  EXPECT_EQ(toJson(llvm::cantFail(parseProblem(R"({"kv_dtype": "fp8_e4m3", "head_dim": 64, "context": 512})"))),
+            R"({"version":1,"mode":"decode","probe":"given","lambda":0.0,"batch":1,"query_heads":1,"kv_heads":1,)"
+            R"("query_length":1,"context":512,"head_dim":64,"dtype":"bf16","layout":"bshd","causal":false,)"
+            R"("scale":0.125,"kv_dtype":"fp8_e4m3"})");
 }
 
 TEST(ProblemText, SpelledDefaultsGiveTheSameText) {

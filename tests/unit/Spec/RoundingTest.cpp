@@ -1,4 +1,4 @@
-//===- RoundingTest.cpp - 16-bit rounding against llvm::APFloat -----------===//
+//===- RoundingTest.cpp - rounding to 16 and 8 bits against llvm::APFloat -===//
 
 #include "dialect/Spec/Reference.h"
 #include "llvm/ADT/APFloat.h"
@@ -83,6 +83,35 @@ TEST_P(Rounding, ExtremesAndSpecialValues) {
 
 INSTANTIATE_TEST_SUITE_P(Types, Rounding, testing::Values(ElementType::BF16, ElementType::F16),
                          [](const auto &test) { return name(test.param).str(); });
+
+double valueOfE4M3(unsigned bits) {
+  llvm::APFloat number(llvm::APFloat::Float8E4M3FN(), llvm::APInt(8, bits));
+  bool loses;
+  number.convert(llvm::APFloat::IEEEdouble(), llvm::APFloat::rmNearestTiesToEven, &loses);
+  return number.convertToDouble();
+}
+
+TEST(RoundingToE4M3, EveryByteIsItsOwnValue) {
+  for (unsigned bits = 0; bits < 0x100; ++bits) {
+    double value = fromBitsE4M3(static_cast<uint8_t>(bits)), expected = valueOfE4M3(bits);
+    EXPECT_EQ(toBitsE4M3(value), bits);
+    EXPECT_EQ(std::signbit(value), bits >= 0x80) << bits;
+    EXPECT_TRUE(value == expected || (std::isnan(value) && std::isnan(expected))) << bits;
+  }
+}
+
+TEST(RoundingToE4M3, HalfwayCasesGoToEvenAndTheRestIsTheLargest) {
+  for (unsigned bits = 0; bits < 0x7e; ++bits) {
+    double low = valueOfE4M3(bits), high = valueOfE4M3(bits + 1), half = (low + high) / 2;
+    EXPECT_EQ(toBitsE4M3(half), bits + bits % 2);
+    EXPECT_EQ(toBitsE4M3(std::nextafter(half, low)), bits);
+    EXPECT_EQ(toBitsE4M3(std::nextafter(-half, -high)), (bits + 1) | 0x80);
+  }
+  for (double value : {448.0, 449.0, 465.0, 1e300, std::numeric_limits<double>::infinity()}) {
+    EXPECT_EQ(roundTo(ElementType::F8E4M3, value), 448);
+    EXPECT_EQ(roundTo(ElementType::F8E4M3, -value), -448);
+  }
+}
 
 TEST(RoundingOfFp32, IsTheCast) {
   EXPECT_EQ(roundTo(ElementType::F32, 0.1), static_cast<double>(0.1f));

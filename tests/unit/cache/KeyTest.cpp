@@ -70,6 +70,7 @@ TEST(ArtifactKey, HoldsAllThatCodeDependsOn) {
   differs("output_dtype", [](Problem &p, auto &, auto &, auto &) { p.outputDtype = ElementType::F32; });
   differs("state", [](Problem &p, auto &, auto &, auto &) { p.state = true; });
   differs("ragged", [](Problem &p, auto &, auto &, auto &) { p.ragged = true; });
+  differs("kv_dtype", [](Problem &p, auto &, auto &, auto &) { p.kvDtype = ElementType::F8E4M3; });
   differs("packed_queries", [](Problem &p, auto &, auto &, auto &) { p.packedQueries = true; });
   differs("packed_keys", [](Problem &p, auto &, auto &, auto &) { p.packedKeys = true; });
   differs("page_size", [](Problem &p, auto &, auto &, auto &) { p.pageSize = 64; });

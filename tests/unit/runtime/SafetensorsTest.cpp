@@ -148,7 +148,7 @@ TEST_F(TensorFiles, NumPy) {
 }
 
 TEST(StoredTypes, AreElementTypesAndIndices) {
-  for (ElementType type : {ElementType::F32, ElementType::F16, ElementType::BF16}) {
+  for (ElementType type : {ElementType::F32, ElementType::F16, ElementType::BF16, ElementType::F8E4M3}) {
     EXPECT_EQ(elementType(storedType(type)), type);
     EXPECT_EQ(elementBytes(storedType(type)), elementBytes(type));
     EXPECT_EQ(name(storedType(type)), name(type));

@@ -24,13 +24,14 @@ TEST(ProblemFlags, areTheFieldsOfTheJsonForm) {
   std::vector<Problem> problems = llvm::cantFail(
       parsed("--mode prefill --batch 2 --context 64 --query-heads 4 --kv-heads 2 --query-length 32 --head-dim 16 "
              "--dtype fp16 --output-dtype fp32 --probe none --window 8 --scale -0.5 --layout bhsd --ragged "
-             "--page-size 16 --packed-queries"));
+             "--page-size 16 --packed-queries --kv-dtype fp8_e4m3"));
   ASSERT_EQ(problems.size(), 1u);
   EXPECT_EQ(problems[0], llvm::cantFail(parseProblem(
                              R"({"mode": "prefill", "batch": 2, "context": 64, "query_heads": 4, "kv_heads": 2,
                                  "query_length": 32, "head_dim": 16, "dtype": "fp16", "output_dtype": "fp32",
                                  "probe": "none", "window": 8, "scale": -0.5, "layout": "bhsd", "ragged": true,
-                                 "page_size": 16, "packed_queries": true})")));
+                                 "page_size": 16, "packed_queries": true,
+                                 "kv_dtype": "fp8_e4m3"})")));
 }
 
 TEST(ProblemFlags, switchesAreFieldsToo) {
