@@ -9,12 +9,11 @@ using namespace lla;
 
 /// q, [r,] k, v and the scale, or the parts of a merge; to o, and with state lse, tbar and vbar.
 static FunctionType signatureOf(OpBuilder &b, const Problem &problem) {
-  auto withHeads = [&](int64_t heads) {
+  auto withHeads = [&](int64_t heads, ElementType type) {
     int64_t dynamic = ShapedType::kDynamic;
-    return RankedTensorType::get({dynamic, dynamic, heads, problem.headDim},
-                                 builtinType(b.getContext(), problem.dtype));
+    return RankedTensorType::get({dynamic, dynamic, heads, problem.headDim}, builtinType(b.getContext(), type));
   };
-  auto queries = withHeads(problem.queryHeads), values = queries.clone(b.getF32Type());
+  auto queries = withHeads(problem.queryHeads, problem.dtype), values = queries.clone(b.getF32Type());
   auto rows = values.clone(values.getShape().drop_back());
   SmallVector<Type> inputs, outputs = {queries.clone(builtinType(b.getContext(), problem.outputType()))};
   if (problem.state)
@@ -28,7 +27,10 @@ static FunctionType signatureOf(OpBuilder &b, const Problem &problem) {
     inputs = {stacked(values), stacked(rows), stacked(rows), stacked(values)};
   } else {
     inputs.assign(problem.hasProbe() ? 2 : 1, queries);
-    inputs.append({withHeads(problem.kvHeads), withHeads(problem.kvHeads), b.getF32Type()});
+    Type keys = withHeads(problem.kvHeads, problem.keyType());
+    inputs.append({keys, keys, b.getF32Type()});
+    if (problem.hasKeyScales())
+      inputs.append(2, RankedTensorType::get({ShapedType::kDynamic}, b.getF32Type()));
     if (problem.ragged)
       inputs.append(2 + problem.packedQueries + problem.packedKeys,
                     RankedTensorType::get({ShapedType::kDynamic}, b.getI32Type()));
@@ -46,14 +48,16 @@ static ValueRange emitOperator(ImplicitLocOpBuilder &b, const Problem &problem, 
   auto argument = [&] { return arguments[next++]; };
   Value q = argument(), r = problem.hasProbe() ? argument() : Value(), k = argument(), v = argument(),
         scale = argument();
+  Value keyScales = problem.hasKeyScales() ? argument() : Value(),
+        valueScales = problem.hasKeyScales() ? argument() : Value();
   Value lengths = problem.ragged ? argument() : Value(), starts = problem.ragged ? argument() : Value();
   Value cuSeqlensQ = problem.packedQueries ? argument() : Value(),
         cuSeqlensK = problem.packedKeys ? argument() : Value();
   Value pageTable = problem.pageSize ? argument() : Value();
   auto unlessZero = [&](int64_t value) { return value ? b.getI64IntegerAttr(value) : IntegerAttr(); };
-  return AttentionOp::create(b, outputs.front(), outputs.drop_front(), q, r, k, v, scale, lengths, starts, cuSeqlensQ,
-                             cuSeqlensK, pageTable, unlessZero(problem.pageSize), problem.causal,
-                             unlessZero(problem.window))
+  return AttentionOp::create(b, outputs.front(), outputs.drop_front(), q, r, k, v, scale, keyScales, valueScales,
+                             lengths, starts, cuSeqlensQ, cuSeqlensK, pageTable, unlessZero(problem.pageSize),
+                             problem.causal, unlessZero(problem.window))
       .getResults();
 }
 

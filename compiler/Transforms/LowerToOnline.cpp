@@ -30,14 +30,16 @@ struct LowerAttention : OpRewritePattern<AttentionOp> {
     auto stateType = StateType::get(getContext(), dim, bool(op.getR()), {});
     Value state = OnlineInitOp::create(rewriter, op.getLoc(), stateType);
     state = OnlineUpdateOp::create(rewriter, op.getLoc(), stateType, state, op.getQ(), op.getR(), /*rows=*/Value(),
-                                   op.getK(), op.getV(), op.getScale(), op.getLengths(), op.getStarts(),
-                                   op.getCuSeqlensQ(), op.getCuSeqlensK(), op.getPageTable(), op.getPageSizeAttr(),
-                                   op.getCausal(), op.getWindowAttr(), KeyRangeKind::Whole);
-    SmallVector<Value> results = {OnlineFinalizeOp::create(rewriter, op.getLoc(), op.getO().getType(), state)};
+                                   op.getK(), op.getV(), op.getScale(), op.getKScales(), op.getLengths(),
+                                   op.getStarts(), op.getCuSeqlensQ(), op.getCuSeqlensK(), op.getPageTable(),
+                                   op.getPageSizeAttr(), op.getCausal(), op.getWindowAttr(), KeyRangeKind::Whole);
+    SmallVector<Value> results = {
+        OnlineFinalizeOp::create(rewriter, op.getLoc(), op.getO().getType(), state, op.getVScales())};
     if (!op.getStatistics().empty())
       llvm::append_range(
           results,
-          OnlineStatisticsOp::create(rewriter, op.getLoc(), op.getStatistics().getTypes(), state).getResults());
+          OnlineStatisticsOp::create(rewriter, op.getLoc(), op.getStatistics().getTypes(), state, op.getVScales())
+              .getResults());
     rewriter.replaceOp(op, results);
     return success();
   }

@@ -44,6 +44,8 @@ Type lla::builtinType(MLIRContext *context, ElementType type) {
     return BFloat16Type::get(context);
   case ElementType::F16:
     return Float16Type::get(context);
+  case ElementType::F8E4M3:
+    return Float8E4M3FNType::get(context);
   }
   return {};
 }

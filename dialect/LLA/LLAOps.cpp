@@ -66,6 +66,13 @@ static LogicalResult verifySequences(OpT op, llvm::StringRef pairing, llvm::Stri
 }
 
 static RankedTensorType tensor(Value value) { return cast<RankedTensorType>(value.getType()); }
+static bool isOfBytes(Value keys) { return isa<Float8E4M3FNType>(tensor(keys).getElementType()); }
+
+/// True if keys (or values) of the type of `tensor` may meet rows of `element`.
+static bool fitsRows(RankedTensorType tensor, Type element, bool isOfKeys) {
+  bool isOfBytes = isOfKeys && isa<Float8E4M3FNType>(tensor.getElementType()) && element.getIntOrFloatBitWidth() == 16;
+  return tensor.getElementType() == element || isOfBytes;
+}
 
 /// Static heads, those of q a multiple of those of k.
 static LogicalResult verifyHeads(Operation *op, RankedTensorType q, RankedTensorType k, llvm::StringRef constraint) {
@@ -96,7 +103,7 @@ static LogicalResult verifyRanks(AttentionOp op) { // C1
     RankedTensorType type = tensor(operand);
     if (type.getRank() != 4)
       return op.emitOpError() << "C1: expected rank 4, got " << type;
-    if (type.getElementType() != tensor(op.getQ()).getElementType())
+    if (!fitsRows(type, tensor(op.getQ()).getElementType(), operand == op.getK() || operand == op.getV()))
       return op.emitOpError() << "C1: expected element type " << tensor(op.getQ()).getElementType() << ", got " << type;
   }
   return success();
@@ -146,11 +153,21 @@ static LogicalResult verifyState(AttentionOp op) { // C7
                           << types;
 }
 
+static LogicalResult verifyScales(AttentionOp op) { // C11
+  bool isExpected = isOfBytes(op.getK());
+  if (bool(op.getKScales()) != isExpected || bool(op.getVScales()) != isExpected)
+    return op.emitOpError() << "C11: expected " << (isExpected ? "" : "no ") << "scales of keys of "
+                            << tensor(op.getK()).getElementType();
+  if (int64_t dim = tensor(op.getQ()).getDimSize(3); isExpected && dim % 16 != 0)
+    return op.emitOpError() << "C11: expected dim to be a multiple of 16, got " << dim;
+  return success();
+}
+
 LogicalResult AttentionOp::verify() {
   return success(succeeded(verifyRanks(*this)) && succeeded(verifyProbeShape(*this)) &&
                  succeeded(verifyKeyShape(*this)) && succeeded(verifyHeads(*this)) && succeeded(verifyDim(*this)) &&
                  succeeded(verifyWindow(*this, getCausal(), getWindow(), "C6")) && succeeded(verifyState(*this)) &&
-                 succeeded(verifySequences(*this, "C8", "C9", "C10")));
+                 succeeded(verifySequences(*this, "C8", "C9", "C10")) && succeeded(verifyScales(*this)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -208,10 +225,12 @@ LogicalResult OnlineInitOp::verify() {
 static LogicalResult verifyTensors(OnlineUpdateOp op) { // C6
   Type element = op.getRows() ? op.getRows().getType().getElementType() : tensor(op.getQ()).getElementType();
   for (Value operand : {op.getQ(), op.getR(), op.getK(), op.getV()})
-    if (operand && (tensor(operand).getRank() != 4 || tensor(operand).getElementType() != element))
+    if (operand && (tensor(operand).getRank() != 4 || !fitsRows(tensor(operand), element, operand == op.getK() || operand == op.getV())))
       return op.emitOpError() << "C6: expected rank 4 and elements " << element << ", got " << operand.getType();
   if (op.getK().getType() != op.getV().getType() || (op.getR() && op.getR().getType() != op.getQ().getType()))
     return op.emitOpError("C6: expected k and v, and q and r, of one type");
+  if (bool(op.getKScales()) != isOfBytes(op.getK()))
+    return op.emitOpError() << "C6: expected k_scales exactly with keys of f8E4M3FN, got " << op.getK().getType();
   return success();
 }
 

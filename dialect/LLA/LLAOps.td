@@ -8,6 +8,7 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 class LLA_Op<string mnemonic, list<Trait> traits = []> : Op<LLA_Dialect, mnemonic, traits>;
 
 def LLA_Tensor : RankedTensorOf<[F32, BF16, F16]>;
+def LLA_KeyTensor : RankedTensorOf<[F32, BF16, F16, F8E4M3FN]>;
 def LLA_StateTensor : RankedTensorOf<[F32]>;
 
 /// i32 numbers of dynamic sizes: one type for each rank, so that no syntax needs to spell it.
@@ -20,6 +21,13 @@ class LLA_Indices<int rank, string sizes> : Type<
     "i32 tensor of rank " # rank # " and dynamic sizes", "::mlir::RankedTensorType">,
   BuildableType<"::mlir::RankedTensorType::get({" # sizes # "}, $_builder.getIntegerType(32))">;
 def LLA_PerSequence : LLA_Indices<1, "::mlir::ShapedType::kDynamic">;
+def LLA_Scales : Type<
+    And<[CPred<"::llvm::isa<::mlir::RankedTensorType>($_self)">,
+         CPred<"::llvm::cast<::mlir::RankedTensorType>($_self).getRank() == 1">,
+         CPred<"::llvm::cast<::mlir::RankedTensorType>($_self).getElementType().isF32()">,
+         CPred<"::llvm::cast<::mlir::RankedTensorType>($_self).isDynamicDim(0)">]>,
+    "f32 tensor of rank 1 and dynamic size", "::mlir::RankedTensorType">,
+  BuildableType<"::mlir::RankedTensorType::get({::mlir::ShapedType::kDynamic}, $_builder.getF32Type())">;
 def LLA_PageTable : LLA_Indices<2, "::mlir::ShapedType::kDynamic, ::mlir::ShapedType::kDynamic">;
 
 def LLA_AttentionOp : LLA_Op<"attention", [Pure, AttrSizedOperandSegments]> {
@@ -41,6 +49,9 @@ def LLA_AttentionOp : LLA_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     one, and sequence b has rows cu_seqlens_q[b] up to cu_seqlens_q[b + 1], as many as
     Lq is then. Likewise k and v with `cu_seqlens_k`. Both are clamped, too.
 
+    With `scales` keys are the elements of k times the k_scale of their KV head, in s
+    and in t, and values those of v times its v_scale; one scale is that of all heads.
+
     Further results, if asked for, are what a merge with other keys (context
     parallelism) and a backward pass need; p_j = e^(s_j - lse):
 
@@ -48,7 +59,7 @@ def LLA_AttentionOp : LLA_Op<"attention", [Pure, AttrSizedOperandSegments]> {
 
     A row that sees no key has lse = -inf, tbar = 0, vbar = 0; without a probe tbar = 0.
 
-    (C1) q, r, k, v are rank 4, (batch, row, head, dim), of one element type.
+    (C1) q, r, k, v are rank 4, (batch, row, head, dim), of one element type; or k and v of f8E4M3FN beside 16 bits.
     (C2) r has the type of q; the result o has its shape, and its element type or f32.
     (C3) k and v have the same shape; dim, and batch where nothing is paged or packed, agree with q.
     (C4) head counts and dim are static; query heads are a multiple of KV heads.
@@ -58,6 +69,7 @@ def LLA_AttentionOp : LLA_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     (C8) lengths and starts come together.
     (C9) a page table and a page size >= 8 come together.
     (C10) cu_seqlens come with lengths and starts, those of k without pages.
+    (C11) both scales are there exactly if k and v are of f8E4M3FN; dim is a multiple of 16 then.
 
     Example:
     ```mlir
@@ -68,14 +80,16 @@ def LLA_AttentionOp : LLA_Op<"attention", [Pure, AttrSizedOperandSegments]> {
         tensor<?x?x16xf32>, tensor<?x?x16xf32>, tensor<?x?x16x128xf32>
     ```
   }];
-  let arguments = (ins LLA_Tensor:$q, Optional<LLA_Tensor>:$r, LLA_Tensor:$k, LLA_Tensor:$v, F32:$scale,
+  let arguments = (ins LLA_Tensor:$q, Optional<LLA_Tensor>:$r, LLA_KeyTensor:$k, LLA_KeyTensor:$v, F32:$scale,
+                       Optional<LLA_Scales>:$k_scales, Optional<LLA_Scales>:$v_scales,
                        Optional<LLA_PerSequence>:$lengths, Optional<LLA_PerSequence>:$starts,
                        Optional<LLA_PerSequence>:$cu_seqlens_q, Optional<LLA_PerSequence>:$cu_seqlens_k,
                        Optional<LLA_PageTable>:$page_table, OptionalAttr<I64Attr>:$page_size,
                        UnitAttr:$causal, OptionalAttr<I64Attr>:$window);
   let results = (outs LLA_Tensor:$o, Variadic<LLA_StateTensor>:$statistics);
   let assemblyFormat = [{
-    $q (`probe` $r^)? `keys` $k `values` $v `scale` $scale (`lengths` $lengths^)? (`starts` $starts^)?
+    $q (`probe` $r^)? `keys` $k `values` $v `scale` $scale (`k_scales` $k_scales^)? (`v_scales` $v_scales^)?
+    (`lengths` $lengths^)? (`starts` $starts^)?
     (`cu_seqlens_q` $cu_seqlens_q^)? (`cu_seqlens_k` $cu_seqlens_k^)?
     (`pages` $page_table^)? (`of` $page_size^)? (`causal` $causal^)? (`window` $window^)? attr-dict
     `:` custom<AttentionTypes>(type($q), type($r), type($k), type($v), type($o), type($statistics), ref($r))
@@ -143,19 +157,22 @@ def LLA_OnlineUpdateOp : LLA_Op<"online_update", [Pure, AttrSizedOperandSegments
     Adds the keys of `range` to the state of every row. `range` is the part of the
     row tile's visible keys that this op folds (see lla-peel-mask-ranges): only
     `whole` and the edges look at `causal`, `window`, `starts` and the end of the keys.
+    The state's O1 and O2 are sums of the elements of v, whatever their scale.
 
     (C1) rows are given either as q (and r) or packed, not both.
     (C2) the state carries a probe exactly if the rows do.
     (C3) dim agrees between rows, keys, values and state.
     (C4) the result is the operand's state, with `splits` as its unmerged axes.
     (C5) window >= 1 where present, and then causal is present.
-    (C6) tensors are rank 4, of the rows' element type; v has k's type, r has q's.
+    (C6) tensors are rank 4, of the rows' element type; k alone may be of f8E4M3FN, exactly with k_scales; v has k's
+         type, r has q's.
     (C7) head counts are static; query heads are a multiple of KV heads.
     (C8) lengths and starts come together, and a page table with a page size >= 8; cu_seqlens come with
          lengths, those of k without pages.
   }];
   let arguments = (ins LLA_StateType:$state, Optional<LLA_Tensor>:$q, Optional<LLA_Tensor>:$r,
-                       Optional<LLA_RowsType>:$rows, LLA_Tensor:$k, LLA_Tensor:$v, F32:$scale,
+                       Optional<LLA_RowsType>:$rows, LLA_KeyTensor:$k, LLA_KeyTensor:$v, F32:$scale,
+                       Optional<LLA_Scales>:$k_scales,
                        Optional<LLA_PerSequence>:$lengths, Optional<LLA_PerSequence>:$starts,
                        Optional<LLA_PerSequence>:$cu_seqlens_q, Optional<LLA_PerSequence>:$cu_seqlens_k,
                        Optional<LLA_PageTable>:$page_table, OptionalAttr<I64Attr>:$page_size,
@@ -163,7 +180,7 @@ def LLA_OnlineUpdateOp : LLA_Op<"online_update", [Pure, AttrSizedOperandSegments
                        DefaultValuedAttr<LLA_KeyRange, "::lla::KeyRangeKind::Whole">:$range);
   let results = (outs LLA_StateType:$result);
   let assemblyFormat = [{
-    $state (`queries` $q^)? (`probe` $r^)? (`rows` $rows^)? `keys` $k `values` $v `scale` $scale
+    $state (`queries` $q^)? (`probe` $r^)? (`rows` $rows^)? `keys` $k `values` $v `scale` $scale (`k_scales` $k_scales^)?
     (`lengths` $lengths^)? (`starts` $starts^)? (`cu_seqlens_q` $cu_seqlens_q^)? (`cu_seqlens_k` $cu_seqlens_k^)?
     (`pages` $page_table^)? (`of` $page_size^)?
     (`causal` $causal^)? (`window` $window^)? `range` $range attr-dict
@@ -192,14 +209,14 @@ def LLA_OnlineMergeOp : LLA_Op<"online_merge", [Pure]> {
 def LLA_OnlineFinalizeOp : LLA_Op<"online_finalize", [Pure]> {
   let summary = "output rows of a state";
   let description = [{
-    `O1/d1 (1 + d2/d1) - O2/d1`, `O1/d1` without a probe; 0 where d1 = 0.
+    `O1/d1 (1 + d2/d1) - O2/d1`, `O1/d1` without a probe, times the values' scale; 0 where d1 = 0.
 
     (C1) nothing is unmerged.
     (C2) the result is rank 4 and has the state's dim.
   }];
-  let arguments = (ins LLA_StateType:$state);
+  let arguments = (ins LLA_StateType:$state, Optional<LLA_Scales>:$v_scales);
   let results = (outs LLA_Tensor:$o);
-  let assemblyFormat = "$state attr-dict `:` type($state) `->` type($o)";
+  let assemblyFormat = "$state (`v_scales` $v_scales^)? attr-dict `:` type($state) `->` type($o)";
   let hasVerifier = 1;
 }
 
@@ -208,14 +225,16 @@ def LLA_OnlineStatisticsOp : LLA_Op<"online_statistics", [Pure]> {
   let description = [{
         lse = m + ln d1      tbar = c + d2/d1, 0 without a probe      vbar = O1/d1
 
-    -inf, 0 and 0 where d1 = 0.
+    -inf, 0 and 0 where d1 = 0; vbar times the values' scale.
 
     (C1) nothing is unmerged.
     (C2) lse and tbar are rank 3, (batch, row, head), of one type; vbar has a dim more, the state's.
   }];
-  let arguments = (ins LLA_StateType:$state);
+  let arguments = (ins LLA_StateType:$state, Optional<LLA_Scales>:$v_scales);
   let results = (outs LLA_StateTensor:$lse, LLA_StateTensor:$tbar, LLA_StateTensor:$vbar);
-  let assemblyFormat = "$state attr-dict `:` type($state) `->` type($lse) `,` type($tbar) `,` type($vbar)";
+  let assemblyFormat = [{
+    $state (`v_scales` $v_scales^)? attr-dict `:` type($state) `->` type($lse) `,` type($tbar) `,` type($vbar)
+  }];
   let hasVerifier = 1;
 }
 

@@ -16,9 +16,10 @@ int64_t lla::tile::registersPerLane(FragType type) {
     return rows / 8;
   case Layout::Operand:
   case Layout::Rows:
+    return rows * columns / 64;
   case Layout::Keys:
   case Layout::Values:
-    return rows * columns / 64;
+    return rows * columns / (type.isOfBytes() ? 128 : 64);
   case Layout::Flat:
     return llvm::divideCeil(rows * columns, type.getThreads());
   case Layout::Dense:

@@ -20,6 +20,8 @@
 //                 cluster of C the same of each CTA's share, a C-th of the tile
 //   dense         row-major in a host task's scratch
 //
+// Keys and values of bytes have four elements in a register in place of two.
+//
 // `rows` and `keys` permute the contraction index alike, `values` and `columns` the
 // output columns: so a lane reads 16 contiguous bytes and nothing is shuffled.
 //
@@ -31,7 +33,7 @@
 
 namespace lla::tile {
 
-/// 32-bit registers (16-bit layouts: pairs) that one lane holds; 0 for dense.
+/// 32-bit registers (16-bit layouts: pairs, of bytes: fours) that one lane holds; 0 for dense.
 int64_t registersPerLane(FragType type);
 
 /// Where element i of a lane stands: row = row + (usesG ? g : 0), column = column + cFactor * c.

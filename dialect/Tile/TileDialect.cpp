@@ -25,6 +25,7 @@ void TileDialect::initialize() {
 }
 
 static bool isNarrow(Type type) { return type.isBF16() || type.isF16(); }
+static bool isByte(Type type) { return isa<Float8E4M3FNType>(type); }
 
 LogicalResult FragType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t rows, int64_t columns,
                                Type elementType, Layout layout, int64_t threads) {
@@ -32,10 +33,16 @@ LogicalResult FragType::verify(llvm::function_ref<InFlightDiagnostic()> emitErro
   if (rows < 1 || columns < 1 || rows > most || columns > most)
     return emitError() << "expected sizes in 1.." << most << ", got " << rows << " x " << columns;
   bool isFactor = llvm::is_contained({Layout::Operand, Layout::Rows, Layout::Keys, Layout::Values}, layout);
-  bool fits = isNarrow(elementType) ? isFactor || layout == Layout::Dense
-                                    : !isFactor && (elementType.isF32() || elementType.isInteger(1));
+  bool mayBeByte = layout == Layout::Keys || layout == Layout::Values;
+  bool fits = isByte(elementType)     ? mayBeByte
+              : isNarrow(elementType) ? isFactor || layout == Layout::Dense
+                                      : !isFactor && (elementType.isF32() || elementType.isInteger(1));
   if (!fits)
-    return emitError() << "expected " << (isFactor ? "bf16 or f16" : "f32 or i1") << " elements for layout "
+    return emitError() << "expected "
+                       << (mayBeByte  ? "bf16, f16 or f8E4M3FN"
+                           : isFactor ? "bf16 or f16"
+                                      : "f32 or i1")
+                       << " elements for layout "
                        << stringifyLayout(layout) << ", got " << elementType;
   if ((layout == Layout::Flat) != (threads > 0))
     return emitError() << "expected threads exactly with layout flat";
@@ -82,8 +89,8 @@ LogicalResult SharedType::verify(llvm::function_ref<InFlightDiagnostic()> emitEr
 
 LogicalResult ViewType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t columns, Type elementType,
                                int64_t pageSize) {
-  if (columns < 1 || !(elementType.isF32() || isNarrow(elementType)))
-    return emitError() << "expected columns >= 1 of f32, bf16 or f16, got " << columns << " x " << elementType;
+  if (columns < 1 || !(elementType.isF32() || isNarrow(elementType) || isByte(elementType)))
+    return emitError() << "expected columns >= 1 of f32, bf16, f16 or f8E4M3FN, got " << columns << " x " << elementType;
   if (pageSize != 0 && pageSize < 8)
     return emitError() << "expected pages of at least 8 rows, got " << pageSize;
   return success();

@@ -43,6 +43,12 @@ LogicalResult LookupOp::verify() {
   return success();
 }
 
+LogicalResult ScaleOp::verify() {
+  if (getTensor() != Tensor::K && getTensor() != Tensor::V) // C1
+    return emitOpError() << "C1: expected k or v, got " << stringifyTensor(getTensor());
+  return success();
+}
+
 LogicalResult PageOp::verify() {
   if (!getView().getType().isPaged()) // C1
     return emitOpError() << "C1: expected a paged view, got " << getView().getType();
@@ -186,6 +192,12 @@ static bool isMachineProduct(Type a, Type b, bool transposed) {
   return !la && !lb && transposed;
 }
 
+/// True if `b` is of bytes, which its product widens.
+static bool isOfBytes(Type b) {
+  auto frag = dyn_cast<FragType>(b);
+  return frag && frag.isOfBytes();
+}
+
 LogicalResult DotOp::verify() {
   Type a = getA().getType(), b = getB().getType();
   if (!isMachineProduct(a, b, getTransposeB())) // C1
@@ -201,7 +213,7 @@ LogicalResult DotOp::verify() {
   if (aColumns != bRows || !rowsAgree || result.getColumns() != bColumns ||
       (getAccumulator() && getAccumulator().getType() != result)) // C2
     return emitOpError() << "C2: shapes disagree: " << a << " times " << b << " gives " << result;
-  if (elementType(a) != elementType(b) || !result.getElementType().isF32() || result.getLayout() != productLayout(b)) // C3
+  if ((elementType(a) != elementType(b) && !isOfBytes(b)) || !result.getElementType().isF32() || result.getLayout() != productLayout(b)) // C3
     return emitOpError() << "C3: expected one element type and an f32 result of layout "
                          << stringifyLayout(productLayout(b)) << ", got " << a << " times " << b << " gives " << result;
   return success();

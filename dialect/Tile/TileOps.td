@@ -74,6 +74,19 @@ def Tile_LookupOp : Tile_Op<"lookup", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Tile_ScaleOp : Tile_Op<"scale", [Pure]> {
+  let summary = "what the elements of a KV head's keys, or values, are multiplied by; 1 where the launch has no scales";
+  let description = [{
+    Element `head` of k_scales (v_scales), or the only one. Pure: nothing writes them during the kernel.
+
+    (C1) the tensor is k or v.
+  }];
+  let arguments = (ins Tile_Tensor:$tensor, I32:$head);
+  let results = (outs F32:$result);
+  let assemblyFormat = "$tensor `[` $head `]` attr-dict";
+  let hasVerifier = 1;
+}
+
 def Tile_PageOp : Tile_Op<"page", [Pure]> {
   let summary = "the page that holds a row of a paged view; 0 for rows at or beyond `limit`, which are not looked up";
   let description = [{
@@ -231,8 +244,8 @@ def Tile_DotOp : Tile_Op<"dot", [MemoryEffects<[MemRead]>]> {
 
     (C1) the operand kinds are a row of the table; transpose_b as it says.
     (C2) shapes agree; the accumulator has the result's type.
-    (C3) operands have one element type; the result is f32, in layout columns after
-         values, dense after dense, else accumulator.
+    (C3) operands have one element type, but keys and values may be of f8E4M3FN, which 16 bits hold exactly; the
+         result is f32, in layout columns after values, dense after dense, else accumulator.
   }];
   let arguments = (ins AnyTypeOf<[Tile_FragType, Tile_SharedType]>:$a, AnyTypeOf<[Tile_FragType, Tile_SharedType]>:$b,
                        Optional<Tile_FragType>:$accumulator, UnitAttr:$transpose_b);

@@ -63,6 +63,10 @@ def Tile_FragType : Tile_Type<"Frag", "frag"> {
                         DefaultValuedParameter<"int64_t", "0">:$threads);
   let assemblyFormat = "`<` $rows `x` $columns `x` $elementType `,` $layout (`,` `threads` `=` $threads^)? `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Keys or values of eight bits.
+    bool isOfBytes() const { return ::llvm::isa<::mlir::Float8E4M3FNType>(getElementType()); }
+  }];
 }
 
 def Tile_SharedType : Tile_Type<"Shared", "shared"> {

@@ -15,7 +15,7 @@ struct KernelPlan {
   Target target;
   Resources resources;
   Packing packing;
-  mlir::Type elementType;
+  mlir::Type elementType, keyType; ///< Of rows, of keys and values.
 
   /// Heads whose rows interleave in one tile.
   int64_t packedGroup() const { return packsGroup(problem, schedule) ? problem.group() : 1; }

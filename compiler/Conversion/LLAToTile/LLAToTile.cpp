@@ -84,7 +84,7 @@ static FailureOr<KernelPlan> makePlan(func::FuncOp function) {
   auto schedule = function->getAttrOfType<ScheduleAttr>(kScheduleAttr);
   if (!problem || !target || !schedule)
     return function.emitOpError() << "expected " << kProblemAttr << ", " << kTargetAttr << " and " << kScheduleAttr;
-  KernelPlan plan{problem.getValue(), schedule.getValue(), target.getValue(), {}, Packing::None, {}};
+  KernelPlan plan{problem.getValue(), schedule.getValue(), target.getValue(), {}, Packing::None, {}, {}};
   plan.resources = resources(plan.problem, plan.schedule, plan.target);
   if (plan.problem.isMerge())
     return plan;
@@ -94,6 +94,7 @@ static FailureOr<KernelPlan> makePlan(func::FuncOp function) {
     return function.emitOpError("expected packed rows (lla-pack-rows)");
   plan.packing = rows.getRows().getType().getPacking();
   plan.elementType = rows.getRows().getType().getElementType();
+  plan.keyType = builtinType(function.getContext(), plan.problem.keyType());
   if (int64_t group = rows.getRows().getType().getGroup(); group != plan.packedGroup())
     return rows.emitOpError() << "expected rows of group " << plan.packedGroup() << " for this schedule, got " << group;
   return plan;
@@ -143,7 +144,11 @@ static void emitAttention(ImplicitLocOpBuilder &b, func::FuncOp function, const 
                           const GridPosition &grid) {
   std::unique_ptr<Placement> place = makePlacement(b, plan, grid);
   place->loadRows();
-  OnlineStep step(*place, tile::ArgumentOp::create(b, b.getF32Type(), b.getStringAttr("scale_log2")));
+  auto scaleOf = [&](tile::Tensor tensor) -> Value {
+    return plan.problem.hasKeyScales() ? tile::ScaleOp::create(b, b.getF32Type(), tensor, grid.kvHead) : Value();
+  };
+  OnlineStep step(*place, tile::ArgumentOp::create(b, b.getF32Type(), b.getStringAttr("scale_log2")),
+                  scaleOf(tile::Tensor::K), scaleOf(tile::Tensor::V));
 
   OnlineState state;
   bool sumsComplete = false;

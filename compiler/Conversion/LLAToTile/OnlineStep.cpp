@@ -45,8 +45,11 @@ static Value zeroWhereZero(ImplicitLocOpBuilder &b, Value p, Value x) {
   return arith::SelectOp::create(b, arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, p, zero), zero, x);
 }
 
-OnlineStep::OnlineStep(Placement &placement, Value launchScale) : place(placement), b(placement.b) {
+OnlineStep::OnlineStep(Placement &placement, Value launchScale, Value keyScale, Value valueScale)
+    : place(placement), b(placement.b), keyScale(keyScale), valueScale(valueScale) {
   Value zero = constant(b, 0);
+  if (keyScale)
+    launchScale = arith::MulFOp::create(b, launchScale, keyScale);
   // A scale of 0 weighs all visible keys alike; so does one that no score makes visible, and it hides hidden ones.
   Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, launchScale, zero);
   scale = arith::SelectOp::create(b, isZero, constant(b, 1e-30), launchScale);
@@ -105,6 +108,9 @@ OnlineState OnlineStep::fold(const OnlineState &state, Value key, bool masked) {
   auto awaitProbe = [&] {
     if (t)
       t = place.arrived(t);
+    if (t && keyScale)
+      t = map(place.scoreType(), {t},
+              [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::MulFOp::create(in, a[0], keyScale); });
     if (t && masked)
       t = map(place.scoreType(), {p, t},
               [](ImplicitLocOpBuilder &in, ValueRange a) { return zeroWhereZero(in, a[0], a[1]); });
@@ -291,13 +297,22 @@ void OnlineStep::completeSums(OnlineState &state) {
     state.d2 = complete(state.d2);
 }
 
+/// Values' sums times the values' scale: nothing before is the worse for lacking it.
+Value OnlineStep::scaled(Value values) {
+  if (!valueScale)
+    return values;
+  return map(cast<tile::FragType>(values.getType()), {values}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    return arith::MulFOp::create(in, a[0], valueScale);
+  });
+}
+
 Value OnlineStep::finalize(const OnlineState &state) {
   Scores values = place.finalValues(state);
   auto type = cast<tile::FragType>(values.s.getType());
   SmallVector<Value> inputs = {values.s, state.d1};
   if (values.t)
     inputs.append({values.t, state.d2});
-  return map(type, inputs, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+  return scaled(map(type, inputs, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     auto flags = arith::FastMathFlags::arcp | arith::FastMathFlags::afn;
     Value inverse = arith::DivFOp::create(in, constant(in, 1), a[1], flags);
     Value output = arith::MulFOp::create(in, a[0], inverse);
@@ -308,7 +323,7 @@ Value OnlineStep::finalize(const OnlineState &state) {
     }
     Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[1], constant(in, 0));
     return arith::SelectOp::create(in, empty, constant(in, 0), output);
-  });
+  }));
 }
 
 Statistics OnlineStep::statistics(const OnlineState &state) {
@@ -332,9 +347,9 @@ Statistics OnlineStep::statistics(const OnlineState &state) {
     });
   else
     result.tbar = tile::FillOp::create(b, rowType, b.getF32FloatAttr(0));
-  result.vbar =
+  result.vbar = scaled(
       map(cast<tile::FragType>(o1.getType()), {o1, state.d1}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
         return whereSeen(in, a[1], quotient(in, a[0], a[1]), 0);
-      });
+      }));
   return result;
 }

@@ -14,8 +14,9 @@ struct Statistics {
 /// The one step function; loops, ranges and placements are arguments around it.
 class OnlineStep {
 public:
-  /// `scale` is the launch's softmax scale times log2(e), f32.
-  OnlineStep(Placement &placement, mlir::Value scale);
+  /// `scale` is the launch's softmax scale times log2(e), f32; `keyScale` and `valueScale` are what k and v are
+  /// multiplied by, null for 1.
+  OnlineStep(Placement &placement, mlir::Value scale, mlir::Value keyScale, mlir::Value valueScale);
 
   /// m = -inf, sums 0.
   OnlineState initialState();
@@ -47,10 +48,12 @@ private:
   mlir::Value complete(mlir::Value sum);
   mlir::Value partialRowSum(mlir::Value elements);
   mlir::Value add(mlir::Value x, mlir::Value y);
+  mlir::Value scaled(mlir::Value values);
 
   Placement &place;
   mlir::ImplicitLocOpBuilder &b;
-  mlir::Value scale, negativeScale;
+  mlir::Value scale, negativeScale;     ///< Of q k, without the keys' scale.
+  mlir::Value keyScale, valueScale;     ///< Null: 1.
   mlir::Value hidden; ///< Score of a key that a row does not see: scale turns it into -inf.
 };
 

@@ -51,10 +51,11 @@ int64_t Placement::keysOfSum() {
 Value Placement::view(tile::Tensor tensor) {
   bool ofRows = tensor == tile::Tensor::Lse || tensor == tile::Tensor::Tbar;
   bool ofState = ofRows || tensor == tile::Tensor::Vbar;
+  bool ofKeys = tensor == tile::Tensor::K || tensor == tile::Tensor::V;
   Type element = ofState                     ? b.getF32Type()
+                 : ofKeys                    ? plan.keyType
                  : tensor == tile::Tensor::O ? builtinType(b.getContext(), plan.problem.outputType())
                                              : plan.elementType;
-  bool ofKeys = tensor == tile::Tensor::K || tensor == tile::Tensor::V;
   auto type = tile::ViewType::get(b.getContext(), ofRows ? 1 : plan.problem.headDim, element,
                                   ofKeys ? plan.problem.pageSize : 0);
   // Packed sequences are a batch of one.

@@ -29,7 +29,7 @@ public:
   Scores scores(Value key) override {
     keyTile = key;
     keyPages = pages(keys, key);
-    auto type = frag(plan.schedule.keys, paddedKeyDim(plan.problem, plan.schedule), plan.elementType, tile::Layout::Keys);
+    auto type = frag(plan.schedule.keys, paddedKeyDim(plan.problem, plan.schedule), plan.keyType, tile::Layout::Keys);
     Value k = loadKeys(type, keys);
     Value product = tile::DotOp::create(b, frag(16, plan.schedule.keys, b.getF32Type(), tile::Layout::Accumulator),
                                         rows, k, Value(), /*transpose_b=*/true);
@@ -44,7 +44,7 @@ public:
       p = tile::StackOp::create(b, p, pt);
     Value operand = tile::ConvertOp::create(
         b, frag(16, plan.schedule.keys, plan.elementType, tile::Layout::Operand), p);
-    auto type = frag(plan.schedule.keys, valueColumns(), plan.elementType, tile::Layout::Values);
+    auto type = frag(plan.schedule.keys, valueColumns(), plan.keyType, tile::Layout::Values);
     Value v = loadKeys(type, values);
     state.values[0] = tile::DotOp::create(b, valueType(), operand, v, state.values[0], /*transpose_b=*/false);
   }

@@ -1,7 +1,7 @@
 //===- Copy.cpp - global memory to registers and back ---------------------===//
 //
-// Loads are 16 bytes a lane: 8 neighbouring 16-bit columns of one row; of a flat
-// fragment one element, neighbouring threads' side by side. Rows outside of the
+// Loads are 16 bytes a lane: 8 neighbouring 16-bit columns of one row (columns of a
+// byte: 8 bytes); of a flat fragment one element, neighbouring threads' side by side. Rows outside of the
 // limits and columns beyond the view's are not touched and read as 0.
 //
 // Each 8 rows that lanes load together are in one page where pages are given, so
@@ -31,7 +31,7 @@ struct RowBounds {
   }
 };
 
-/// One row's 16-byte chunks.
+/// One row's chunks of 8 columns.
 struct RowLoader {
   Lane &lane;
   RowBounds bounds;
@@ -40,16 +40,22 @@ struct RowLoader {
   Value rowOfView; ///< in this row of this view.
   tile::ViewType type;
 
+  int64_t elementBytes() const { return type.getElementType().getIntOrFloatBitWidth() / 8; }
+
   /// The chunk at column `first` plus the lane's `own`, at most `spread`.
   Values load(Value own, int64_t first, int64_t spread) const {
     Value column = lane.add(own, first), inside = bounds.hold(lane, row);
     if (first + spread + 8 > type.getColumns())
       inside = lane.both(inside, lane.less(column, lane.i32(type.getColumns())));
     if (!type.isPaged())
-      return ptx::loadReadOnly(lane.b, lane.element(view, rowOfView, column, 2), inside);
+      return read(lane.element(view, rowOfView, column, elementBytes()), inside);
     // The constant comes last: an offset of the load, not a sum for each chunk that is kept through the loop.
-    Value chunk = lane.offset(lane.element(view, rowOfView, own, 2), lane.i64(2 * first));
-    return ptx::loadReadOnly(lane.b, chunk, inside);
+    return read(lane.offset(lane.element(view, rowOfView, own, elementBytes()), lane.i64(elementBytes() * first)), inside);
+  }
+
+  Values read(Value pointer, Value inside) const {
+    return elementBytes() == 1 ? ptx::loadReadOnly2(lane.b, pointer, inside)
+                               : ptx::loadReadOnly(lane.b, pointer, inside);
   }
 };
 
@@ -67,8 +73,11 @@ struct TileLoader {
   void placeInPages(ValueRange pages, int64_t rows) {
     for (auto [index, page] : llvm::enumerate(pages)) {
       partRows = rows / static_cast<int64_t>(pages.size());
-      parts.push_back(lane.onPage(view, type.getPageSize(), page, lane.add(first, index * partRows), 2));
+      parts.push_back(onPage(page, lane.add(first, index * partRows)));
     }
+  }
+  ViewValues onPage(Value page, Value row) const {
+    return lane.onPage(view, type.getPageSize(), page, row, type.getElementType().getIntOrFloatBitWidth() / 8);
   }
 
   /// Row `offset` plus the lane's `own`, which are together less than the next multiple of 8.
@@ -80,7 +89,7 @@ struct TileLoader {
       loader.rowOfView = lane.add(own, offset % partRows);
     } else if (type.isPaged()) {
       Value page = lane.page(view, type.getPageSize(), row, bounds.hold(lane, row));
-      loader.view = lane.onPage(view, type.getPageSize(), page, row, 2);
+      loader.view = onPage(page, row);
       loader.rowOfView = lane.i32(0);
     }
     return loader;
@@ -105,8 +114,8 @@ struct LoadPattern : LanePattern<tile::LoadOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::LoadOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
     FragType type = op.getResult().getType();
-    if (type.getLayout() != tile::Layout::Flat && type.getElementType().getIntOrFloatBitWidth() != 16)
-      return rewriter.notifyMatchFailure(op, "expected 16-bit elements");
+    if (type.getLayout() != tile::Layout::Flat && type.getElementType().isF32())
+      return rewriter.notifyMatchFailure(op, "expected elements of 16 or 8 bits");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
     TileLoader loader{lane,

@@ -33,16 +33,29 @@ static Values mma(Lane &lane, Type element, ValueRange a, ValueRange bOperand, V
   return values;
 }
 
+/// The pairs of 8 columns in `registers`: these, or as many bytes widened to `element`.
+static Values pairsOf(Lane &lane, Type element, FragType type, ValueRange registers) {
+  if (!type.isOfBytes())
+    return Values(registers);
+  Values pairs;
+  for (Value bytes : registers) {
+    auto [low, high] = lane.widen(element, bytes);
+    pairs.append({low, high});
+  }
+  return pairs;
+}
+
 /// rows x keys, transposed. Two accumulator chains, since the steps of one would wait for each other.
 static Values rowsTimesKeys(Lane &lane, FragType aType, FragType bType, ValueRange a, ValueRange keys) {
-  int64_t steps = aType.getColumns() / 32;
+  int64_t steps = aType.getColumns() / 32, registers = bType.isOfBytes() ? 2 : 4;
   Values result;
   for (int64_t n = 0; n < bType.getRows() / 8; ++n) {
     Values even(4, lane.f32(0)), odd(4, lane.f32(0));
     for (int64_t j = 0; j < steps; ++j) {
-      ValueRange k = keys.slice((n * steps + j) * 4, 4), rows = a.slice(8 * j, 8);
-      even = mma(lane, aType.getElementType(), rows.take_front(4), k.take_front(2), even);
-      odd = mma(lane, aType.getElementType(), rows.drop_front(4), k.drop_front(2), odd);
+      Values k = pairsOf(lane, aType.getElementType(), bType, keys.slice((n * steps + j) * registers, registers));
+      ValueRange rows = a.slice(8 * j, 8), pairs = k;
+      even = mma(lane, aType.getElementType(), rows.take_front(4), pairs.take_front(2), even);
+      odd = mma(lane, aType.getElementType(), rows.drop_front(4), pairs.drop_front(2), odd);
     }
     for (auto [x, y] : llvm::zip(even, odd))
       result.push_back(arith::AddFOp::create(lane.b, x, y));
@@ -50,25 +63,34 @@ static Values rowsTimesKeys(Lane &lane, FragType aType, FragType bType, ValueRan
   return result;
 }
 
-/// Low (or high) halves of two pairs: the same column of two neighbouring keys.
-static Value pairKeys(Lane &lane, Value first, Value second, bool high) {
-  return LLVM::CallIntrinsicOp::create(lane.b, lane.b.getI32Type(), lane.b.getStringAttr("llvm.nvvm.prmt"),
-                                       ValueRange{first, second, lane.i32(high ? 0x7632 : 0x5410)})
-      .getResult(0);
+/// Of the columns in a register of two neighbouring keys, each one's pair: a column of both. Bytes are paired first:
+/// that takes half as many permutations.
+static Values pairKeys(Lane &lane, Type element, FragType type, Value first, Value second) {
+  if (!type.isOfBytes())
+    return {lane.permute(first, second, 0x5410), lane.permute(first, second, 0x7632)};
+  Values pairs;
+  for (int64_t selector : {0x5140, 0x7362}) {
+    auto [low, high] = lane.widen(element, lane.permute(first, second, selector));
+    pairs.append({low, high});
+  }
+  return pairs;
 }
 
 /// accumulator + operand x values, in layout columns.
-static Values operandTimesValues(Lane &lane, FragType bType, ValueRange a, ValueRange values, ValueRange accumulator) {
-  int64_t panels = bType.getColumns() / 64;
+static Values operandTimesValues(Lane &lane, FragType aType, FragType bType, ValueRange a, ValueRange values,
+                                 ValueRange accumulator) {
+  int64_t panels = bType.getColumns() / 64, registers = bType.isOfBytes() ? 2 : 4;
+  Type element = aType.getElementType();
   Values result(accumulator);
   for (int64_t u = 0; u < bType.getRows() / 16; ++u)
     for (int64_t j = 0; j < panels; ++j)
-      for (int64_t e = 0; e < 4; ++e) {
-        auto row = [&](int64_t i) { return values[((u * 4 + i) * panels + j) * 4 + e]; };
-        for (bool high : {false, true}) {
-          Values b = {pairKeys(lane, row(0), row(1), high), pairKeys(lane, row(2), row(3), high)};
-          int64_t block = (8 * j + 2 * e + high) * 4;
-          Values sum = mma(lane, bType.getElementType(), a.slice(4 * u, 4), b, ValueRange(result).slice(block, 4));
+      for (int64_t e = 0; e < registers; ++e) {
+        auto row = [&](int64_t i) { return values[((u * 4 + i) * panels + j) * registers + e]; };
+        Values upper = pairKeys(lane, element, bType, row(0), row(1)),
+               lower = pairKeys(lane, element, bType, row(2), row(3));
+        for (auto [column, first, second] : llvm::enumerate(upper, lower)) {
+          int64_t block = (8 * j + 8 / registers * e + static_cast<int64_t>(column)) * 4;
+          Values sum = mma(lane, element, a.slice(4 * u, 4), {first, second}, ValueRange(result).slice(block, 4));
           llvm::copy(sum, result.begin() + block);
         }
       }
@@ -136,7 +158,7 @@ struct DotPattern : LanePattern<tile::DotOp> {
     else if (aFrag && bShared)
       result = operandTimesShared(lane, bShared, a, second.front(), accumulator);
     else if (aFrag && bFrag.getLayout() == tile::Layout::Values)
-      result = operandTimesValues(lane, bFrag, a, second, accumulator);
+      result = operandTimesValues(lane, aFrag, bFrag, a, second, accumulator);
     else if (aFrag && bFrag.getLayout() == tile::Layout::Keys && !op.getAccumulator())
       result = rowsTimesKeys(lane, aFrag, bFrag, a, second);
     else

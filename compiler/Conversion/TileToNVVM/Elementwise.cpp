@@ -153,24 +153,15 @@ struct ConvertPattern : LanePattern<tile::ConvertOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::ConvertOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
     Type element = op.getResult().getType().getElementType();
     ValueRange x = adaptor.getValue();
     Values pairs;
     // Neighbouring columns are neighbouring registers: the accumulator's order is the operand's.
     for (size_t i = 0; i < x.size(); i += 2)
-      pairs.push_back(pack(b, element, x[i], x[i + 1]));
+      pairs.push_back(lane.pack(element, x[i], x[i + 1]));
     rewriter.replaceOpWithMultiple(op, {pairs});
     return success();
-  }
-
-  static Value pack(ImplicitLocOpBuilder &b, Type element, Value low, Value high) {
-    auto pair = VectorType::get(2, element);
-    Value packed;
-    if (element.isBF16())
-      packed = NVVM::ConvertF32x2ToBF16x2Op::create(b, pair, high, low, Value(), NVVM::FPRoundingMode::RN);
-    else
-      packed = NVVM::ConvertF32x2ToF16x2Op::create(b, pair, high, low, Value(), NVVM::FPRoundingMode::RN);
-    return LLVM::BitcastOp::create(b, b.getI32Type(), packed);
   }
 };
 

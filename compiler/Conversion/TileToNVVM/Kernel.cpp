@@ -66,6 +66,23 @@ struct LookupPattern : LanePattern<tile::LookupOp> {
   }
 };
 
+struct ScalePattern : LanePattern<tile::ScaleOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::ScaleOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    std::string name = tile::stringifyTensor(op.getTensor()).str() + "_scales";
+    Value array = lane.field(name);
+    Value element = lane.mul(lane.extend(adaptor.getHead().front()), lane.field(name + "_head_stride"));
+    Value given = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, array, lane.i64(0));
+    Value address = lane.add(array, lane.mul(element, 4));
+    Value pointer = LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 1), address);
+    Value scale = ptx::loadReadOnly1(b, pointer, given);
+    rewriter.replaceOp(op, arith::SelectOp::create(b, given, scale, lane.f32(1)));
+    return success();
+  }
+};
+
 struct PagePattern : LanePattern<tile::PageOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::PageOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
@@ -137,6 +154,6 @@ struct ViewPattern : LanePattern<tile::ViewOp> {
 } // namespace
 
 void lla::populateKernelPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
-  patterns.add<IndexPattern, ArgumentPattern, AwaitLaunchPattern, LookupPattern, PagePattern, LeavePattern,
-               ViewPattern>(converter, patterns.getContext(), facts);
+  patterns.add<IndexPattern, ArgumentPattern, AwaitLaunchPattern, LookupPattern, ScalePattern, PagePattern,
+               LeavePattern, ViewPattern>(converter, patterns.getContext(), facts);
 }

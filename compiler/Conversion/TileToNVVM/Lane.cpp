@@ -7,6 +7,7 @@
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"
 #include <cstddef>
+#include <limits>
 
 using namespace mlir;
 using namespace lla;
@@ -124,6 +125,66 @@ ViewValues Lane::onPage(const ViewValues &view, int64_t pageSize, Value page, Va
   ViewValues moved = view;
   moved.base = offset(view.base, mul(elements, elementBytes));
   return moved;
+}
+
+Value Lane::pack(Type element, Value low, Value high) {
+  auto pair = VectorType::get(2, element);
+  Value packed;
+  if (element.isBF16())
+    packed = NVVM::ConvertF32x2ToBF16x2Op::create(b, pair, high, low, Value(), NVVM::FPRoundingMode::RN);
+  else
+    packed = NVVM::ConvertF32x2ToF16x2Op::create(b, pair, high, low, Value(), NVVM::FPRoundingMode::RN);
+  return LLVM::BitcastOp::create(b, b.getI32Type(), packed);
+}
+
+/// An e4m3 byte, in the low bits of an i32, as f32. Its exponent and mantissa are moved to where those of f32 are; where
+/// the exponent is 0, they are those of 2^-6 plus what the byte stands for. No step makes a denormal, which kernels
+/// take for 0.
+static Value byteToSingle(Lane &lane, Value byte) {
+  ImplicitLocOpBuilder &b = lane.b;
+  auto bits = [&](Value magnitude, int64_t exponent) -> Value {
+    return LLVM::BitcastOp::create(b, b.getF32Type(), lane.add(magnitude, exponent << 23));
+  };
+  auto select = [&](arith::CmpIPredicate predicate, Value x, int64_t y, Value then, Value otherwise) -> Value {
+    return arith::SelectOp::create(b, arith::CmpIOp::create(b, predicate, x, lane.i32(y)), then, otherwise);
+  };
+  Value code = arith::AndIOp::create(b, byte, lane.i32(0x7f));
+  Value magnitude = arith::ShLIOp::create(b, code, lane.i32(20));
+  Value small = arith::SubFOp::create(b, bits(magnitude, 121), lane.f32(0x1p-6));
+  Value single = select(arith::CmpIPredicate::ult, code, 8, small, bits(magnitude, 120));
+  single = select(arith::CmpIPredicate::eq, code, 0x7f, lane.f32(std::numeric_limits<float>::quiet_NaN()), single);
+  Value sign = arith::ShLIOp::create(b, arith::AndIOp::create(b, byte, lane.i32(0x80)), lane.i32(24));
+  Value signedBits = arith::OrIOp::create(b, LLVM::BitcastOp::create(b, b.getI32Type(), single), sign);
+  return LLVM::BitcastOp::create(b, b.getF32Type(), signedBits);
+}
+
+std::pair<Value, Value> Lane::widen(Type element, Value bytes) {
+  auto pairOf = [&](int64_t half) -> Value {
+    if (!facts.convertsBytes) {
+      auto single = [&](int64_t i) {
+        Value byte = arith::ShRUIOp::create(b, bytes, i32(8 * (2 * half + i)));
+        return byteToSingle(*this, byte);
+      };
+      return pack(element, single(0), single(1));
+    }
+    Value two = arith::TruncIOp::create(b, b.getI16Type(), half ? arith::ShRUIOp::create(b, bytes, i32(16)) : bytes);
+    auto halves = VectorType::get(2, b.getF16Type());
+    Value pair = LLVM::CallIntrinsicOp::create(b, halves, b.getStringAttr("llvm.nvvm.e4m3x2.to.f16x2.rn"), two)
+                     .getResult(0);
+    if (element.isF16())
+      return LLVM::BitcastOp::create(b, b.getI32Type(), pair);
+    auto single = [&](int64_t i) -> Value {
+      return LLVM::FPExtOp::create(b, b.getF32Type(), LLVM::ExtractElementOp::create(b, pair, i32(i)));
+    };
+    return pack(element, single(0), single(1));
+  };
+  return {pairOf(0), pairOf(1)};
+}
+
+Value Lane::permute(Value first, Value second, int64_t selector) {
+  return LLVM::CallIntrinsicOp::create(b, b.getI32Type(), b.getStringAttr("llvm.nvvm.prmt"),
+                                       ValueRange{first, second, i32(selector)})
+      .getResult(0);
 }
 
 Value Lane::exchange(Value x, int64_t mask) {

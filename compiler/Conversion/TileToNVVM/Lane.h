@@ -27,6 +27,7 @@ struct KernelFacts {
   mlir::LLVM::GlobalOp sharedMemory;
   int64_t warps = 0, producerWarps = 0;        ///< Computing and copying warps.
   int64_t cluster = 1;                         ///< CTAs of a cluster.
+  bool convertsBytes = false;                  ///< The machine has an instruction from e4m3 to f16.
   int64_t threads() const { return 32 * (warps + producerWarps); }
 };
 
@@ -101,6 +102,13 @@ public:
   Value page(const ViewValues &view, int64_t pageSize, Value row, Value inside);
   /// The view with its base moved so that its row 0 is `row` of the paged view, and what follows in that row's page.
   ViewValues onPage(const ViewValues &view, int64_t pageSize, Value page, Value row, int64_t elementBytes);
+
+  /// Two 16-bit floats in a register, rounded to `element`.
+  Value pack(mlir::Type element, Value low, Value high);
+  /// The four e4m3 bytes of a register as two pairs of `element`, bf16 or f16; exactly.
+  std::pair<Value, Value> widen(mlir::Type element, Value bytes);
+  /// The bytes of `first` and `second` that the hexadecimal digits of `selector` choose, the lowest first. (prmt)
+  Value permute(Value first, Value second, int64_t selector);
 
   /// x of the lane whose number differs by `mask`.
   Value exchange(Value x, int64_t mask);

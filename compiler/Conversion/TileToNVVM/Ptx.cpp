@@ -58,6 +58,14 @@ Values ptx::loadReadOnly(ImplicitLocOpBuilder &b, Value pointer, Value predicate
                   "=&r,=&r,=&r,=&r,l,r", {pointer, flag}, b.getI32Type(), 4);
 }
 
+Values ptx::loadReadOnly2(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
+  Value flag = arith::ExtUIOp::create(b, b.getI32Type(), predicate);
+  return assemble(b,
+                  "{\n.reg .pred p;\nsetp.ne.b32 p, $3, 0;\nmov.b32 $0, 0;\nmov.b32 $1, 0;\n"
+                  "@p ld.global.nc.L1::no_allocate.v2.b32 {$0, $1}, [$2];\n}",
+                  "=&r,=&r,l,r", {pointer, flag}, b.getI32Type(), 2);
+}
+
 Value ptx::loadReadOnly1(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
   Value flag = arith::ExtUIOp::create(b, b.getI32Type(), predicate);
   return assemble(b, "{\n.reg .pred p;\nsetp.ne.b32 p, $2, 0;\nmov.b32 $0, 0;\n@p ld.global.nc.f32 $0, [$1];\n}",

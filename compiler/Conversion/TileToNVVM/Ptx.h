@@ -21,6 +21,9 @@ using Values = llvm::SmallVector<Value>;
 /// `predicate` is false. (ld.global.nc)
 Values loadReadOnly(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 
+/// Likewise 8 bytes; two i32.
+Values loadReadOnly2(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
+
 /// Likewise one f32, through L1.
 Value loadReadOnly1(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 

@@ -4,7 +4,7 @@
 // 1:N, a fragment into the registers that one lane holds:
 //
 //     !tile.frag<16x80xf32, accumulator>   40 x f32
-//     !tile.frag<16x80xbf16, operand>      20 x i32 (pairs)
+//     !tile.frag<16x80xbf16, operand>      20 x i32 (pairs; f8E4M3FN: fours)
 //     !tile.shared<...>                    i32 (address in shared memory)
 //     !tile.ring<...>                      i32, i32 (slots, barriers)
 //     !tile.view<...>                      base, strides, group, batch, head, maps, pages
@@ -120,6 +120,8 @@ static LogicalResult convertKernel(tile::KernelOp kernel) {
   facts.warps = kernel.getWarps();
   facts.producerWarps = kernel.getProducerWarps();
   facts.cluster = kernel.getCluster();
+  if (auto machine = kernel->getAttrOfType<TargetAttr>(kTargetAttr))
+    facts.convertsBytes = machine.getValue().computeCapability() >= 89;
   facts.sharedMemory = LLVM::GlobalOp::create(b, LLVM::LLVMArrayType::get(b.getI8Type(), 0), /*isConstant=*/false,
                                               LLVM::Linkage::External, "shared_memory", Attribute(), /*alignment=*/1024,
                                               /*addrSpace=*/3);

@@ -124,6 +124,7 @@ static LogicalResult emitOperation(HostTask &task, Operation *operation) {
       .Case([&](tile::LookupOp op) {
         return done([&] { task.scalars.map(op.getResult(), emitLookup(task, op)); });
       })
+      .Case([&](tile::ScaleOp op) { return done([&] { task.scalars.map(op.getResult(), emitScale(task, op)); }); })
       .Case([&](tile::LeaveOp op) { return done([&] { emitLeave(task, op); }); })
       .Case([&](tile::ViewOp op) { return done([&] { task.views[op.getResult()] = makeView(task, op); }); })
       .Case([&](tile::LoadOp op) { return emitLoad(task, op); })

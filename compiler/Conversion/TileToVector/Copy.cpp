@@ -44,18 +44,29 @@ HostView lla::makeView(HostTask &task, tile::ViewOp op) {
   return view;
 }
 
-Value lla::emitLookup(HostTask &task, tile::LookupOp op) {
+/// Element `index` of an array of the launch; `otherwise`, of its type, where the launch has none.
+static Value emitElement(HostTask &task, llvm::StringRef name, Value index, Value otherwise) {
   ImplicitLocOpBuilder &b = task.b;
-  Value array = task.field(op.getArray()), none = LLVM::ZeroOp::create(b, array.getType());
+  Value array = task.field(name), none = LLVM::ZeroOp::create(b, array.getType());
   Value given = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, array, none);
   auto branch = scf::IfOp::create(
       b, given,
       [&](OpBuilder &, Location) {
-        Value element = task.v.at(array, task.v.toIndex(task.scalar(op.getIndex())), b.getI32Type());
-        scf::YieldOp::create(b, LLVM::LoadOp::create(b, b.getI32Type(), element).getResult());
+        Value element = task.v.at(array, task.v.toIndex(index), otherwise.getType());
+        scf::YieldOp::create(b, LLVM::LoadOp::create(b, otherwise.getType(), element).getResult());
       },
-      [&](OpBuilder &, Location) { scf::YieldOp::create(b, task.scalar(op.getOtherwise())); });
+      [&](OpBuilder &, Location) { scf::YieldOp::create(b, otherwise); });
   return branch.getResult(0);
+}
+
+Value lla::emitLookup(HostTask &task, tile::LookupOp op) {
+  return emitElement(task, op.getArray(), task.scalar(op.getIndex()), task.scalar(op.getOtherwise()));
+}
+
+Value lla::emitScale(HostTask &task, tile::ScaleOp op) {
+  std::string name = stringifyTensor(op.getTensor()).str() + "_scales";
+  Value index = task.v.mul(task.v.toIndex(task.scalar(op.getHead())), task.field(name + "_head_stride"));
+  return emitElement(task, name, index, task.v.f32(1));
 }
 
 namespace {

@@ -61,6 +61,7 @@ public:
 HostView makeView(HostTask &, tile::ViewOp);
 /// i32: the element, or the op's other value where the launch has no such array.
 mlir::Value emitLookup(HostTask &, tile::LookupOp);
+mlir::Value emitScale(HostTask &, tile::ScaleOp);
 /// Ends the task where the condition holds; what is emitted from here on runs elsewhere.
 void emitLeave(HostTask &, tile::LeaveOp);
 mlir::LogicalResult emitLoad(HostTask &, tile::LoadOp);

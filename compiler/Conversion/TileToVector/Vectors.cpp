@@ -6,6 +6,9 @@
 using namespace mlir;
 using namespace lla;
 
+/// e4m3, which LLVM does not have.
+static bool isByte(Type element) { return isa<Float8E4M3FNType>(element); }
+
 //===----------------------------------------------------------------------===//
 // Scalars and addresses
 //===----------------------------------------------------------------------===//
@@ -24,6 +27,8 @@ Value Vectors::at(Value pointer, OpFoldResult elements, Type element) {
   Value count = dyn_cast<Value>(elements);
   if (!count)
     count = index(cast<IntegerAttr>(cast<Attribute>(elements)).getInt());
+  if (isByte(element))
+    element = b.getI8Type();
   return LLVM::GEPOp::create(b, pointer.getType(), element, pointer, ArrayRef<LLVM::GEPArg>{count});
 }
 
@@ -39,9 +44,52 @@ Value Vectors::constant(Type type, double value) {
 // Memory
 //===----------------------------------------------------------------------===//
 
-/// What an element is in memory: i1 takes 32 bits.
+/// What an element is in memory: i1 takes 32 bits, e4m3 is an i8.
 static Type memoryType(Type element) {
+  if (isByte(element))
+    return IntegerType::get(element.getContext(), 8);
   return element.isInteger(1) ? IntegerType::get(element.getContext(), 32) : element;
+}
+
+/// i32 in the shape of `floats`.
+static Type wordsOf(Type floats) {
+  Type word = IntegerType::get(floats.getContext(), 32);
+  auto vector = dyn_cast<VectorType>(floats);
+  return vector ? Type(vector.clone(word)) : word;
+}
+
+/// `value` as a number, or a vector of it, of type `type`.
+static Value splatConstant(ImplicitLocOpBuilder &b, Type type, TypedAttr value) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    value = DenseElementsAttr::get(vector, value);
+  return arith::ConstantOp::create(b, type, value);
+}
+static Value wordConstant(ImplicitLocOpBuilder &b, Type words, int32_t value) {
+  return splatConstant(b, words, b.getI32IntegerAttr(value));
+}
+
+/// e4m3 bytes as f32. Their exponent and mantissa are moved to where those of f32 are; where the exponent is 0, they are
+/// those of 2^-6 plus what the byte stands for: no step makes a denormal, which would take a CPU a hundred cycles.
+static Value bytesToSingles(ImplicitLocOpBuilder &b, Value bytes) {
+  auto vector = dyn_cast<VectorType>(bytes.getType());
+  Type floats = vector ? Type(vector.clone(b.getF32Type())) : b.getF32Type(), words = wordsOf(floats);
+  auto word = [&](int32_t value) { return wordConstant(b, words, value); };
+  auto single = [&](float value) { return splatConstant(b, floats, b.getF32FloatAttr(value)); };
+  Value wide = arith::ExtUIOp::create(b, words, bytes);
+  Value code = arith::AndIOp::create(b, wide, word(0x7f));
+  Value magnitude = arith::ShLIOp::create(b, code, word(20));
+  auto withExponent = [&](int32_t exponent) -> Value {
+    return arith::BitcastOp::create(b, floats, arith::AddIOp::create(b, magnitude, word(exponent << 23)));
+  };
+  auto where = [&](arith::CmpIPredicate predicate, int32_t limit, Value then, Value otherwise) -> Value {
+    return arith::SelectOp::create(b, arith::CmpIOp::create(b, predicate, code, word(limit)), then, otherwise);
+  };
+  Value small = arith::SubFOp::create(b, withExponent(121), single(0x1p-6f));
+  Value value = where(arith::CmpIPredicate::ult, 8, small, withExponent(120));
+  value = where(arith::CmpIPredicate::eq, 0x7f, single(std::numeric_limits<float>::quiet_NaN()), value);
+  Value sign = arith::ShLIOp::create(b, arith::AndIOp::create(b, wide, word(0x80)), word(24));
+  Value bits = arith::OrIOp::create(b, arith::BitcastOp::create(b, words, value), sign);
+  return arith::BitcastOp::create(b, floats, bits);
 }
 
 /// Memory representation to computing representation, of scalars and vectors alike.
@@ -54,6 +102,8 @@ static Value widen(ImplicitLocOpBuilder &b, Value value, Type element) {
     return arith::TruncIOp::create(b, as(element), value);
   if (element.isF32() || element.isInteger(32))
     return value;
+  if (isByte(element))
+    return bytesToSingles(b, value);
   return arith::ExtFOp::create(b, as(b.getF32Type()), value);
 }
 
@@ -135,20 +185,6 @@ Value Vectors::firstLanes(int64_t live) {
 }
 
 Value Vectors::fma(Value x, Value y, Value z) { return LLVM::FMulAddOp::create(b, x, y, z); }
-
-/// i32 in the shape of `floats`.
-static Type wordsOf(Type floats) {
-  Type word = IntegerType::get(floats.getContext(), 32);
-  auto vector = dyn_cast<VectorType>(floats);
-  return vector ? Type(vector.clone(word)) : word;
-}
-
-static Value wordConstant(ImplicitLocOpBuilder &b, Type words, int32_t value) {
-  TypedAttr attr = b.getI32IntegerAttr(value);
-  if (auto vector = dyn_cast<VectorType>(words))
-    attr = DenseElementsAttr::get(vector, attr);
-  return arith::ConstantOp::create(b, words, attr);
-}
 
 /// 2^x = 2^n 2^f with n = x rounded to an integer and |f| <= 1/2. The polynomial interpolates 2^f at
 /// seven Chebyshev nodes; 8.2e-8 is the largest relative error seen, rounding included. Adding 1.5 * 2^23

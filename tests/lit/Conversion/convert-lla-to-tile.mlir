@@ -779,3 +779,41 @@ func.func @ring_packed(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale:
 // CHECK: tile.copy {{.*}} from %{{.*}} until %{{.*}} : <64 x bf16> -> <48 x 64 x bf16>
 // CHECK: tile.view o[%[[ZERO]], %{{.*}}] {group = 2 : i64}
 // CHECK: tile.store %{{.*}}, %{{.*}} until %[[LAST]]
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Keys of bytes: their scale is in the scores' and in t; the values' is in the output, after the last merge
+//===----------------------------------------------------------------------===//
+
+#decode = #lla.problem<batch = 3, query_heads = 4, kv_heads = 2, context = 1024, head_dim = 64, kv_dtype = fp8_e4m3>
+#splits = #lla.schedule<load = registers, rows = 8, keys = 16, warps = 1, stages = 1, splits = 4>
+!rows = !lla.rows<bf16, dim = 64, group = 2, stacked>
+!queries = tensor<?x?x4x64xbf16>
+!keys = tensor<?x?x2x64xf8E4M3FN>
+
+func.func @bytes(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32, %ks: tensor<?xf32>, %vs: tensor<?xf32>)
+    -> !queries attributes {lla.problem = #decode, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #splits} {
+  %0 = lla.online_init : <64, probe>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 2, stacked>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale k_scales %ks range whole
+    : <64, probe> rows !rows keys !keys values !keys -> <64, probe, unmerged = [grid]>
+  %3 = lla.online_merge %2 over grid : <64, probe, unmerged = [grid]> -> <64, probe>
+  %4 = lla.online_finalize %3 v_scales %vs : <64, probe> -> !queries
+  return %4 : !queries
+}
+
+// CHECK-LABEL: tile.kernel @bytes
+// CHECK: %[[LAUNCHED:.*]] = tile.argument "scale_log2"
+// CHECK: %[[KEYS:.*]] = tile.scale k[%[[HEAD:.*]]]
+// CHECK: %[[VALUES:.*]] = tile.scale v[%[[HEAD]]]
+// CHECK: %[[SCALE:.*]] = arith.mulf %[[LAUNCHED]], %[[KEYS]]
+// CHECK: arith.cmpf oeq, %[[SCALE]]
+// CHECK: scf.for
+// CHECK: tile.load {{.*}} : <64 x f8E4M3FN> -> <16 x 64 x f8E4M3FN, keys>
+// CHECK: arith.mulf %{{.*}}, %[[KEYS]]
+// CHECK: tile.load {{.*}} : <64 x f8E4M3FN> -> <16 x 64 x f8E4M3FN, values>
+// CHECK-NOT: arith.mulf %{{.*}}, %[[VALUES]]
+// CHECK: tile.merge over grid
+// CHECK: arith.mulf %{{.*}}, %[[VALUES]]
+// CHECK: tile.store

@@ -167,6 +167,70 @@ tile.kernel @mma attributes {warps = 1} {
 
 // -----
 
+// Keys of bytes: a chunk of 8 columns is 8 bytes, and the product widens them, four pairs each; values are paired first.
+// CHECK-LABEL: llvm.func @bytes(
+// CHECK-COUNT-8: ld.global.nc.L1::no_allocate.v4.b32
+// CHECK-NOT: v4.b32
+// CHECK-COUNT-4: ld.global.nc.L1::no_allocate.v2.b32
+// CHECK-NOT: v2.b32
+// CHECK: llvm.call_intrinsic "llvm.nvvm.e4m3x2.to.f16x2.rn"(%{{.*}}) : (i16) -> vector<2xf16>
+// CHECK-COUNT-2: llvm.fpext %{{.*}} : f16 to f32
+// CHECK: nvvm.convert.f32x2.to.bf16x2
+// CHECK-COUNT-15: llvm.nvvm.e4m3x2.to.f16x2.rn
+// CHECK-COUNT-8: nvvm.mma.sync
+// CHECK-NOT: e4m3x2
+// CHECK: %[[MARK:.*]] = llvm.mlir.constant(1 : i32)
+// CHECK-COUNT-4: ld.global.nc.L1::no_allocate.v2.b32
+// CHECK: %[[LOW:.*]] = arith.constant 20800 : i32
+// CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%{{.*}}, %{{.*}}, %[[LOW]])
+// CHECK-COUNT-16: llvm.nvvm.e4m3x2.to.f16x2.rn
+tile.kernel @bytes attributes {warps = 1, lla.target = #lla.target<arch = "sm_90a">} {
+  %end = tile.argument "context" : i32
+  %q = tile.view q[%end, %end] : <128 x bf16>
+  %k = tile.view k[%end, %end] : <128 x f8E4M3FN>
+  %rows = tile.load %q[%end] until %end : <128 x bf16> -> <16 x 128 x bf16, rows>
+  %keys = tile.load %k[%end] until %end : <128 x f8E4M3FN> -> <8 x 128 x f8E4M3FN, keys>
+  %s = tile.dot %rows, %keys transposed
+    : !tile.frag<16 x 128 x bf16, rows>, !tile.frag<8 x 128 x f8E4M3FN, keys> -> <16 x 8 x f32, accumulator>
+  %mark = llvm.mlir.constant(1 : i32) : i32
+  %v = tile.view v[%end, %end] : <64 x f8E4M3FN>
+  %scores = tile.fill 0.0 : <16 x 16 x f32, accumulator>
+  %p = tile.convert %scores : <16 x 16 x f32, accumulator> -> <16 x 16 x bf16, operand>
+  %values = tile.load %v[%end] until %end : <64 x f8E4M3FN> -> <16 x 64 x f8E4M3FN, values>
+  %o = tile.dot %p, %values
+    : !tile.frag<16 x 16 x bf16, operand>, !tile.frag<16 x 64 x f8E4M3FN, values> -> <16 x 64 x f32, columns>
+}
+
+// -----
+
+// Older machines have no instruction for that.
+// CHECK-LABEL: llvm.func @bytes_in_integers(
+// CHECK-NOT: e4m3x2
+// CHECK: nvvm.mma.sync
+tile.kernel @bytes_in_integers attributes {warps = 1, lla.target = #lla.target<arch = "sm_80">} {
+  %end = tile.argument "context" : i32
+  %q = tile.view q[%end, %end] : <32 x f16>
+  %k = tile.view k[%end, %end] : <32 x f8E4M3FN>
+  %rows = tile.load %q[%end] until %end : <32 x f16> -> <16 x 32 x f16, rows>
+  %keys = tile.load %k[%end] until %end : <32 x f8E4M3FN> -> <8 x 32 x f8E4M3FN, keys>
+  %s = tile.dot %rows, %keys transposed
+    : !tile.frag<16 x 32 x f16, rows>, !tile.frag<8 x 32 x f8E4M3FN, keys> -> <16 x 8 x f32, accumulator>
+}
+
+// -----
+
+// Where the launch has no scales, they are 1.
+// CHECK-LABEL: llvm.func @scale(
+// CHECK: %[[GIVEN:.*]] = arith.cmpi ne
+// CHECK: ld.global.nc.f32
+// CHECK: arith.select %[[GIVEN]], %{{.*}}, %{{.*}} : f32
+tile.kernel @scale attributes {warps = 1} {
+  %x = tile.index grid_x
+  %s = tile.scale k[%x]
+}
+
+// -----
+
 // fp16 products take vectors of two, bf16 products 32-bit registers.
 // CHECK-LABEL: llvm.func @mma_f16
 // CHECK: nvvm.mma.sync {{.*}} : (vector<2xf16>, vector<2xf16>, f32)

@@ -45,6 +45,26 @@ tile.kernel @scaled attributes {warps = 1 : i64, shared_limit = 512 : i64} {
 
 // -----
 
+// Bytes become fp32 without a denormal on the way.
+
+// CHECK-LABEL: llvm.func @bytes(
+// CHECK:       %[[BYTES:.*]] = llvm.load %{{.*}} {alignment = 1 : i64} : !llvm.ptr -> vector<16xi8>
+// CHECK:       arith.extui %[[BYTES]] : vector<16xi8> to vector<16xi32>
+// CHECK:       arith.subf
+// CHECK-COUNT-2: arith.select
+// CHECK:       arith.bitcast %{{.*}} : vector<16xi32> to vector<16xf32>
+// CHECK-NOT:   arith.extf
+tile.kernel @bytes attributes {warps = 1 : i64, shared_limit = 512 : i64} {
+  %zero = arith.constant 0 : i32
+  %limit = tile.argument "context" : i32
+  %k = tile.view k[%zero, %zero] : !tile.view<16 x f8E4M3FN>
+  %a = tile.load %k[%zero] until %limit : !tile.view<16 x f8E4M3FN> -> !tile.frag<4 x 16 x f32, dense>
+  %o = tile.view vbar[%zero, %zero] : !tile.view<16 x f32>
+  tile.store %a, %o[%zero] until %limit : !tile.frag<4 x 16 x f32, dense>, !tile.view<16 x f32>
+}
+
+// -----
+
 // The product keeps 8 rows by 2 vectors of the result in registers.
 
 // CHECK-LABEL: llvm.func @product(

@@ -660,3 +660,48 @@ func.func @C3_merge_dim(%o: tensor<3x2x4x8x20xf32>, %lse: tensor<3x2x4x8xf32>) {
     -> (tensor<2x4x8x20xf32>, tensor<2x4x8xf32>, tensor<2x4x8xf32>, tensor<2x4x8x20xf32>)
   return
 }
+
+// -----
+
+func.func @C1_bytes_beside_fp32(%q: tensor<1x4x2x64xf32>, %k: tensor<1x9x2x64xf8E4M3FN>, %scale: f32, %s: tensor<?xf32>) {
+  // expected-error @+1 {{C1: expected element type 'f32', got 'tensor<1x9x2x64xf8E4M3FN>'}}
+  %o = lla.attention %q keys %k values %k scale %scale k_scales %s v_scales %s
+    : tensor<1x4x2x64xf32>, tensor<1x9x2x64xf8E4M3FN> -> tensor<1x4x2x64xf32>
+  return
+}
+
+// -----
+
+func.func @C11_scales_of_bytes(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x9x2x64xf8E4M3FN>, %scale: f32, %s: tensor<?xf32>) {
+  // expected-error @+1 {{C11: expected scales of keys of 'f8E4M3FN'}}
+  %o = lla.attention %q keys %k values %k scale %scale k_scales %s
+    : tensor<1x4x2x64xbf16>, tensor<1x9x2x64xf8E4M3FN> -> tensor<1x4x2x64xbf16>
+  return
+}
+
+// -----
+
+func.func @C11_scales_of_halves(%q: tensor<1x4x2x64xbf16>, %scale: f32, %s: tensor<?xf32>) {
+  // expected-error @+1 {{C11: expected no scales of keys of 'bf16'}}
+  %o = lla.attention %q keys %q values %q scale %scale v_scales %s
+    : tensor<1x4x2x64xbf16>, tensor<1x4x2x64xbf16> -> tensor<1x4x2x64xbf16>
+  return
+}
+
+// -----
+
+func.func @C11_dim(%q: tensor<1x4x2x72xbf16>, %k: tensor<1x9x2x72xf8E4M3FN>, %scale: f32, %s: tensor<?xf32>) {
+  // expected-error @+1 {{C11: expected dim to be a multiple of 16, got 72}}
+  %o = lla.attention %q keys %k values %k scale %scale k_scales %s v_scales %s
+    : tensor<1x4x2x72xbf16>, tensor<1x9x2x72xf8E4M3FN> -> tensor<1x4x2x72xbf16>
+  return
+}
+
+// -----
+
+func.func @C6_update_scales(%s: !lla.state<64>, %q: tensor<1x4x2x64xbf16>, %k: tensor<1x9x2x64xf8E4M3FN>, %scale: f32) {
+  // expected-error @+1 {{C6: expected k_scales exactly with keys of f8E4M3FN}}
+  %0 = lla.online_update %s queries %q keys %k values %k scale %scale range whole
+    : <64> queries tensor<1x4x2x64xbf16> keys tensor<1x9x2x64xf8E4M3FN> values tensor<1x9x2x64xf8E4M3FN> -> <64>
+  return
+}

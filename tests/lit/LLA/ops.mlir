@@ -88,6 +88,25 @@ func.func @packed_sequences(%q: !queries, %k: !keys, %scale: f32, %s: !lla.state
   return
 }
 
+// Keys and values of bytes, with what they are multiplied by.
+// CHECK-LABEL: @bytes
+// CHECK-SAME: %[[KS:[a-z0-9]+]]: tensor<?xf32>, %[[VS:[a-z0-9]+]]: tensor<?xf32>)
+// CHECK: lla.attention %{{.*}} keys %{{.*}} values %{{.*}} scale %{{.*}} k_scales %[[KS]] v_scales %[[VS]] causal : tensor<?x?x16x128xbf16>, tensor<?x?x8x128xf8E4M3FN> -> tensor<?x?x16x128xbf16>
+// CHECK: lla.online_update %{{.*}} scale %{{.*}} k_scales %[[KS]] range whole : <128> queries tensor<?x?x16x128xbf16> keys tensor<?x?x8x128xf8E4M3FN> values
+// CHECK: lla.online_finalize %{{.*}} v_scales %[[VS]] : <128>
+// CHECK: lla.online_statistics %{{.*}} v_scales %[[VS]] : <128>
+func.func @bytes(%q: !queries, %k: tensor<?x?x8x128xf8E4M3FN>, %scale: f32, %s: !lla.state<128>, %ks: tensor<?xf32>,
+    %vs: tensor<?xf32>) {
+  %0 = lla.attention %q keys %k values %k scale %scale k_scales %ks v_scales %vs causal
+    : !queries, tensor<?x?x8x128xf8E4M3FN> -> !queries
+  %1 = lla.online_update %s queries %q keys %k values %k scale %scale k_scales %ks range whole
+    : <128> queries !queries keys tensor<?x?x8x128xf8E4M3FN> values tensor<?x?x8x128xf8E4M3FN> -> <128>
+  %2 = lla.online_finalize %1 v_scales %vs : <128> -> !queries
+  %3:3 = lla.online_statistics %1 v_scales %vs
+    : <128> -> tensor<?x?x16xf32>, tensor<?x?x16xf32>, tensor<?x?x16x128xf32>
+  return
+}
+
 // The online form of a split, packed, peeled attention.
 // CHECK-LABEL: @online
 // CHECK-SAME: (%[[Q:.*]]: tensor<?x?x16x128xbf16>, %[[R:.*]]: tensor<?x?x16x128xbf16>, %[[K:.*]]: tensor<?x?x8x128xbf16>, %[[V:.*]]: tensor<?x?x8x128xbf16>, %[[SCALE:.*]]: f32)

@@ -177,6 +177,14 @@ func.func @C1_lookup(%i: i32) {
 
 // -----
 
+func.func @C1_scale(%i: i32) {
+  // expected-error @+1 {{C1: expected k or v, got q}}
+  %0 = tile.scale q[%i]
+  return
+}
+
+// -----
+
 func.func @C1_page(%v: !tile.view<64 x bf16>, %i: i32) {
   // expected-error @+1 {{C1: expected a paged view, got '!tile.view<64 x bf16>'}}
   %0 = tile.page %v[%i] until %i : <64 x bf16>

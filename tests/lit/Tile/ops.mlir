@@ -117,6 +117,10 @@ tile.kernel @serving attributes {warps = 4} {
   %start = tile.lookup "starts"[%x] otherwise %x
   // CHECK: tile.lookup "cu_seqlens_q"[%{{.*}}] otherwise %{{.*}}
   %place = tile.lookup "cu_seqlens_q"[%x] otherwise %x
+  // CHECK: tile.scale k[%{{.*}}]
+  %scale = tile.scale k[%x]
+  // CHECK: tile.scale v[%{{.*}}]
+  %scaleOfValues = tile.scale v[%x]
   // CHECK: tile.lookup "cu_seqlens_k"[%{{.*}}] otherwise %{{.*}}
   %placeOfKeys = tile.lookup "cu_seqlens_k"[%x] otherwise %x
   %surplus = arith.cmpi sge, %x, %length : i32

@@ -51,12 +51,17 @@ func.func private @frag_wide_operand(!tile.frag<16 x 16 x f32, operand>)
 
 // -----
 
+// expected-error @+1 {{expected bf16 or f16 elements for layout rows, got 'f8E4M3FN'}}
+func.func private @frag_rows_of_bytes(!tile.frag<16 x 64 x f8E4M3FN, rows>)
+
+// -----
+
 // expected-error @+1 {{expected f32 or i1 elements for layout accumulator, got 'bf16'}}
 func.func private @frag_narrow_accumulator(!tile.frag<16 x 16 x bf16, accumulator>)
 
 // -----
 
-// expected-error @+1 {{expected bf16 or f16 elements for layout keys, got 'index'}}
+// expected-error @+1 {{expected bf16, f16 or f8E4M3FN elements for layout keys, got 'index'}}
 func.func private @frag_index(!tile.frag<16 x 32 x index, keys>)
 
 // -----
@@ -86,12 +91,12 @@ func.func private @shared_element(!tile.shared<64 x 64 x index>)
 
 // -----
 
-// expected-error @+1 {{expected columns >= 1 of f32, bf16 or f16, got -3 x 'bf16'}}
+// expected-error @+1 {{expected columns >= 1 of f32, bf16, f16 or f8E4M3FN, got -3 x 'bf16'}}
 func.func private @view_columns(!tile.view<-3 x bf16>)
 
 // -----
 
-// expected-error @+1 {{expected columns >= 1 of f32, bf16 or f16, got 64 x 'tensor<4xf32>'}}
+// expected-error @+1 {{expected columns >= 1 of f32, bf16, f16 or f8E4M3FN, got 64 x 'tensor<4xf32>'}}
 func.func private @view_element(!tile.view<64 x tensor<4xf32>>)
 
 // -----

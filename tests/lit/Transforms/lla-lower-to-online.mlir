@@ -41,6 +41,20 @@ func.func @state(%q: tensor<?x?x4x64xf32>, %k: tensor<?x?x2x64xf32>, %v: tensor<
   return %o#0, %o#1, %o#2, %o#3 : tensor<?x?x4x64xf32>, tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x4x64xf32>
 }
 
+// The keys' scales are the update's, the values' those of what becomes of the sums.
+// CHECK-LABEL: func.func @bytes
+// CHECK-SAME: %[[KS:[a-z0-9]+]]: tensor<?xf32>, %[[VS:[a-z0-9]+]]: tensor<?xf32>)
+// CHECK: %[[S:.*]] = lla.online_update %{{.*}} k_scales %[[KS]] range whole :
+// CHECK: lla.online_finalize %[[S]] v_scales %[[VS]] :
+// CHECK: lla.online_statistics %[[S]] v_scales %[[VS]] :
+func.func @bytes(%q: tensor<?x?x4x64xbf16>, %k: tensor<?x?x2x64xf8E4M3FN>, %scale: f32, %ks: tensor<?xf32>,
+    %vs: tensor<?xf32>) -> tensor<?x?x4x64xf32> {
+  %o:4 = lla.attention %q keys %k values %k scale %scale k_scales %ks v_scales %vs
+    : tensor<?x?x4x64xbf16>, tensor<?x?x2x64xf8E4M3FN>
+    -> tensor<?x?x4x64xf32>, tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x4x64xf32>
+  return %o#0 : tensor<?x?x4x64xf32>
+}
+
 // Places in packed tensors are the update's.
 // CHECK-LABEL: func.func @packed
 // CHECK-SAME: %[[LENGTHS:[a-z0-9]+]]: tensor<?xi32>, %[[PLACES:[a-z0-9]+]]: tensor<?xi32>)

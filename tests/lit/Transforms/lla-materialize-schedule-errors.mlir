@@ -163,3 +163,13 @@ func.func @shared_memory(%q: tensor<?x?x1x128xbf16>, %r: tensor<?x?x1x128xbf16>,
     : tensor<?x?x1x128xbf16>, tensor<?x?x1x128xbf16> -> tensor<?x?x1x128xbf16>
   return %o : tensor<?x?x1x128xbf16>
 }
+
+// -----
+
+#problem = #lla.problem<mode = prefill, probe = none, context = 2048, head_dim = 64, kv_dtype = fp8_e4m3>
+func.func @other_keys(%q: tensor<?x?x1x64xbf16>, %scale: f32) -> tensor<?x?x1x64xbf16>
+    attributes {lla.problem = #problem, lla.target = #lla.target<arch = "sm_90a">} {
+  // expected-error @+1 {{disagrees with lla.problem}}
+  %o = lla.attention %q keys %q values %q scale %scale : tensor<?x?x1x64xbf16>, tensor<?x?x1x64xbf16> -> tensor<?x?x1x64xbf16>
+  return %o : tensor<?x?x1x64xbf16>
+}
