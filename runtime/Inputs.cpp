@@ -140,6 +140,10 @@ std::vector<InputFill> inputFills(const Problem &problem, const AttentionTensors
       {&tensors.q, InputTensor::Q, seed}, {&tensors.k, InputTensor::K, seed}, {&tensors.v, InputTensor::V, seed}};
   if (problem.hasProbe())
     fills.push_back({&tensors.r, InputTensor::R, seed});
+  if (problem.hasKeyScales()) {
+    fills.push_back({&tensors.kScales, InputTensor::KScale, seed});
+    fills.push_back({&tensors.vScales, InputTensor::VScale, seed});
+  }
   return fills;
 }
 
@@ -158,6 +162,12 @@ void *rowAddress(const TensorView &view, int64_t row) {
 void fillInputRow(const TensorView &view, InputTensor which, uint64_t seed, int64_t row) {
   Generator generator = generatorOf(seed, which, row);
   double values[mostDims];
+  if (which == InputTensor::KScale || which == InputTensor::VScale) {
+    constexpr int64_t steps = 1024;
+    double scale = 0.5 + static_cast<double>(generator.below(steps)) / steps;
+    values[0] = which == InputTensor::VScale && generator.below(2) ? -scale : scale;
+    return writeRow(view, row, values);
+  }
   int64_t dims = std::min(view.sizes[3], mostDims);
   double odd;
   for (int64_t i = 0; i < dims; i += 2)
@@ -170,17 +180,35 @@ void fillInputRow(const TensorView &view, InputTensor which, uint64_t seed, int6
 void readRow(const TensorView &view, int64_t row, double *values) {
   const void *address = rowAddress(view, row);
   for (int64_t i = 0; i < view.sizes[3]; ++i)
-    values[i] = view.dtype == ElementType::F32 ? static_cast<const float *>(address)[i]
-                                               : fromBits16(view.dtype, static_cast<const uint16_t *>(address)[i]);
+    switch (view.dtype) {
+    case ElementType::F32:
+      values[i] = static_cast<const float *>(address)[i];
+      break;
+    case ElementType::BF16:
+    case ElementType::F16:
+      values[i] = fromBits16(view.dtype, static_cast<const uint16_t *>(address)[i]);
+      break;
+    case ElementType::F8E4M3:
+      values[i] = fromBitsE4M3(static_cast<const uint8_t *>(address)[i]);
+      break;
+    }
 }
 
 void writeRow(const TensorView &view, int64_t row, const double *values) {
   void *address = rowAddress(view, row);
   for (int64_t i = 0; i < view.sizes[3]; ++i)
-    if (view.dtype == ElementType::F32)
+    switch (view.dtype) {
+    case ElementType::F32:
       static_cast<float *>(address)[i] = static_cast<float>(values[i]);
-    else
+      break;
+    case ElementType::BF16:
+    case ElementType::F16:
       static_cast<uint16_t *>(address)[i] = toBits16(view.dtype, values[i]);
+      break;
+    case ElementType::F8E4M3:
+      static_cast<uint8_t *>(address)[i] = toBitsE4M3(values[i]);
+      break;
+    }
 }
 
 } // namespace lla

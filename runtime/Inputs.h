@@ -1,10 +1,11 @@
 //===- Inputs.h - seeded random tensors and sequences ---------------------===//
 //
 // The inputs that the operator's authors measure on: q, r and k RMS-normalised
-// per row (r then halved), v standard normal, rounded to dtype. The parts of a
-// merge are all standard normal: any numbers are the result of some keys. Each row
-// has a generator of its own, so the values depend on (seed, tensor, row index)
-// only, not on layout or on who fills in which order.
+// per row (r then halved), v standard normal, rounded to their type; scales of fp8
+// keys and values from 1/2 to 3/2, half of v's negative. The parts of a merge are all
+// standard normal: any numbers are the result of some keys. Each row has a generator
+// of its own, so the values depend on (seed, tensor, row index) only, not on layout
+// or on who fills in which order.
 //
 // Lengths, starts, places in packed tensors and page tables are of two kinds: one
 // that looks for mistakes, and one to take times with.
@@ -18,7 +19,7 @@
 
 namespace lla {
 
-enum class InputTensor { Q, R, K, V };
+enum class InputTensor { Q, R, K, V, KScale, VScale };
 
 /// One tensor to fill.
 struct InputFill {

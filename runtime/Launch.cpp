@@ -34,6 +34,9 @@ LaunchRecord makeLaunchRecord(const Schedule &schedule, const Resources &planned
 #define LLA_SET_PART(field, tensor)                                                                                    \
   LLA_SET_TENSOR(field, tensor)                                                                                        \
   arguments.field##_shard_stride = tensors.tensor.shardStride;
+#define LLA_SET_SCALES(field, tensor)                                                                                  \
+  arguments.field = tensors.tensor.empty() ? nullptr : tensors.tensor.data;                                            \
+  arguments.field##_head_stride = tensors.tensor.sizes[2] > 1 ? tensors.tensor.strides[2] : 0;
   LLA_SET_TENSOR(o, o)
   if (problem.state) {
     LLA_SET_TENSOR(lse, lse)
@@ -52,7 +55,12 @@ LaunchRecord makeLaunchRecord(const Schedule &schedule, const Resources &planned
     if (problem.hasProbe()) {
       LLA_SET_TENSOR(r, r)
     }
+    if (problem.hasKeyScales()) {
+      LLA_SET_SCALES(k_scales, kScales)
+      LLA_SET_SCALES(v_scales, vScales)
+    }
   }
+#undef LLA_SET_SCALES
 #undef LLA_SET_PART
 #undef LLA_SET_TENSOR
   // The launch record has one kind of pointer; kernels only read these.

@@ -39,13 +39,26 @@ int64_t rowOfViews(const Problem &problem, const Sequences &sequences, RowIndex 
   return (sequences.queries(problem, index.sequence).begin + index.position) * problem.queryHeads + index.head;
 }
 
-/// Keys (or values) [range) of one KV head as dense doubles.
-std::vector<double> gather(const Problem &problem, const Sequences &sequences, const TensorView &view, int64_t sequence,
-                           KeyRange range, int64_t kvHead) {
+/// The factor of a KV head's keys (or values); 1 where none is given.
+double scaleOf(const TensorView &scales, int64_t kvHead) {
+  double scale = 1;
+  if (!scales.empty())
+    readRow(scales, scales.sizes[2] > 1 ? kvHead : 0, &scale);
+  return scale;
+}
+
+/// Keys (or values) [range) of one KV head as dense doubles, times their scale.
+std::vector<double> gather(const Problem &problem, const Sequences &sequences, const TensorView &view,
+                           const TensorView &scales, int64_t sequence, KeyRange range, int64_t kvHead) {
   int64_t dims = view.sizes[3];
   std::vector<double> values(range.count() * dims);
   for (int64_t key = range.begin; key < range.end; ++key)
     readRow(view, sequences.row(problem, sequence, key) * view.sizes[2] + kvHead, &values[(key - range.begin) * dims]);
+  if (!problem.hasKeyScales())
+    return values;
+  double scale = scaleOf(scales, kvHead);
+  for (double &value : values)
+    value *= scale;
   return values;
 }
 
@@ -107,8 +120,8 @@ Expectation expectationOf(const Problem &problem, const AttentionTensors &tensor
     if (problem.hasProbe())
       readRow(tensors.r, place, r.data());
     int64_t kvHead = index.head / problem.group();
-    std::vector<double> k = gather(problem, sequences, tensors.k, index.sequence, range, kvHead);
-    std::vector<double> v = gather(problem, sequences, tensors.v, index.sequence, range, kvHead);
+    std::vector<double> k = gather(problem, sequences, tensors.k, tensors.kScales, index.sequence, range, kvHead);
+    std::vector<double> v = gather(problem, sequences, tensors.v, tensors.vScales, index.sequence, range, kvHead);
     Problem single = problemOfRow(problem, range);
     referenceRow(single, q, r, k, v, 0, 0, 0, expectation.exact.o);
     expectation.baseline = baselineForward(single, q, r, k, v);

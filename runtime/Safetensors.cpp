@@ -18,7 +18,7 @@ namespace lla {
 namespace {
 
 constexpr NamedValue<StoredType> dtypeNames[] = {
-    {StoredType::F32, "F32"}, {StoredType::F16, "F16"}, {StoredType::BF16, "BF16"}, {StoredType::I32, "I32"}};
+    {StoredType::F32, "F32"}, {StoredType::F16, "F16"}, {StoredType::BF16, "BF16"}, {StoredType::F8E4M3, "F8_E4M3"}, {StoredType::I32, "I32"}};
 constexpr NamedValue<StoredType> numpyNames[] = {
     {StoredType::F32, "<f4"}, {StoredType::F16, "<f2"}, {StoredType::I32, "<i4"}};
 constexpr uint64_t lengthBytes = 8;
@@ -224,12 +224,14 @@ StoredType storedType(ElementType type) {
     return StoredType::F16;
   case ElementType::BF16:
     return StoredType::BF16;
+  case ElementType::F8E4M3:
+    return StoredType::F8E4M3;
   }
   return StoredType::F32;
 }
 
 std::optional<ElementType> elementType(StoredType type) {
-  for (ElementType element : {ElementType::F32, ElementType::F16, ElementType::BF16})
+  for (ElementType element : {ElementType::F32, ElementType::F16, ElementType::BF16, ElementType::F8E4M3})
     if (storedType(element) == type)
       return element;
   return std::nullopt;

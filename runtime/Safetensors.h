@@ -18,7 +18,7 @@
 namespace lla {
 
 /// What files hold: tensors' elements, and int32 for lengths and page tables.
-enum class StoredType { F32, F16, BF16, I32 };
+enum class StoredType { F32, F16, BF16, F8E4M3, I32 };
 llvm::StringRef name(StoredType); ///< As a problem's dtype; int32.
 StoredType storedType(ElementType type);
 std::optional<ElementType> elementType(StoredType type); ///< None for int32.
@@ -32,8 +32,8 @@ struct StoredTensor {
 };
 using StoredTensors = std::map<std::string, StoredTensor>;
 
-/// Checks a whole file's contents; the tensors point into it. Tensors of other dtypes than F32, F16, BF16 and I32 are
-/// errors.
+/// Checks a whole file's contents; the tensors point into it. Tensors of other dtypes than F32, F16, BF16, F8_E4M3
+/// and I32 are errors.
 llvm::Expected<StoredTensors> parseSafetensors(llvm::StringRef contents);
 /// The contents of a NumPy file (.npy version 1 to 3, C order, little-endian float32, float16 or int32) as one
 /// tensor.

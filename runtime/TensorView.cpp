@@ -64,8 +64,8 @@ llvm::Error checkType(NamedView tensor, ElementType expected) {
       fmt::format("{}.dtype: expected {}, got {}", tensor.name, name(expected).str(), name(tensor.view->dtype).str()));
 }
 
-llvm::Error checkShape(NamedView tensor, const Problem &planned, int64_t rows, int64_t heads) {
-  if (llvm::Error error = checkType(tensor, planned.dtype))
+llvm::Error checkShape(NamedView tensor, const Problem &planned, ElementType type, int64_t rows, int64_t heads) {
+  if (llvm::Error error = checkType(tensor, type))
     return error;
   if (llvm::Error error = checkSize(tensor, 0, planned.batch, /*upTo=*/true))
     return error;
@@ -263,7 +263,7 @@ llvm::Error checkOutputShapes(const Problem &planned, const AttentionTensors &te
 
 llvm::Expected<Problem> problemOfMerge(const Problem &planned, const AttentionTensors &tensors) {
   NamedView part{"part_o", &tensors.partO};
-  if (llvm::Error error = checkShape(part, planned, planned.queryLength, planned.queryHeads))
+  if (llvm::Error error = checkShape(part, planned, planned.dtype, planned.queryLength, planned.queryHeads))
     return std::move(error);
   if (llvm::Error error = checkSize(part, 4, planned.shards, /*upTo=*/true))
     return std::move(error);
@@ -286,6 +286,12 @@ llvm::Expected<Problem> problemOfMerge(const Problem &planned, const AttentionTe
 
 constexpr NamedTensor inputNames[] = {
     {"q", &AttentionTensors::q}, {"k", &AttentionTensors::k}, {"v", &AttentionTensors::v}, {"r", &AttentionTensors::r}};
+constexpr NamedTensor scaledInputNames[] = {{"q", &AttentionTensors::q},
+                                            {"k", &AttentionTensors::k},
+                                            {"v", &AttentionTensors::v},
+                                            {"k_scales", &AttentionTensors::kScales},
+                                            {"v_scales", &AttentionTensors::vScales},
+                                            {"r", &AttentionTensors::r}};
 constexpr NamedTensor partNames[] = {{"part_o", &AttentionTensors::partO},
                                      {"part_lse", &AttentionTensors::partLse},
                                      {"part_tbar", &AttentionTensors::partTbar},
@@ -305,15 +311,15 @@ llvm::Error checkPool(NamedView tensor, const Problem &planned) {
                              tensor.view->sizes[1]));
   Problem anyPages = planned;
   anyPages.batch = tensor.view->sizes[0];
-  return checkShape(tensor, anyPages, planned.pageSize, planned.kvHeads);
+  return checkShape(tensor, anyPages, planned.keyType(), planned.pageSize, planned.kvHeads);
 }
 
 /// A packed tensor is a batch of one; 32 bits count its rows, of `together` heads each, and a tile's behind them.
-llvm::Error checkPacked(NamedView tensor, const Problem &planned, int64_t heads, int64_t together) {
+llvm::Error checkPacked(NamedView tensor, const Problem &planned, ElementType type, int64_t heads, int64_t together) {
   if (llvm::Error error = checkSize(tensor, 0, 1, /*upTo=*/false))
     return error;
   constexpr int64_t tile = 4096, most = std::numeric_limits<int32_t>::max() - tile;
-  return checkShape(tensor, planned, most / together, heads);
+  return checkShape(tensor, planned, type, most / together, heads);
 }
 
 /// Batch and query length of a call, by its q.
@@ -322,8 +328,8 @@ llvm::Error readQueries(const Problem &planned, const AttentionTensors &tensors,
   actual.batch = tensors.q.sizes[0];
   actual.queryLength = tensors.q.sizes[1];
   if (!planned.packedQueries)
-    return checkShape(q, planned, planned.queryLength, planned.queryHeads);
-  if (llvm::Error error = checkPacked(q, planned, planned.queryHeads, planned.group()))
+    return checkShape(q, planned, planned.dtype, planned.queryLength, planned.queryHeads);
+  if (llvm::Error error = checkPacked(q, planned, planned.dtype, planned.queryHeads, planned.group()))
     return error;
   llvm::Expected<int64_t> batch = packedBatch(planned, tensors);
   if (!batch)
@@ -351,11 +357,27 @@ llvm::Error readKeys(const Problem &planned, const AttentionTensors &tensors, Pr
   actual.context = tensors.k.sizes[1];
   if (planned.packedKeys) {
     actual.context = std::min(planned.context, actual.context);
-    return checkPacked(k, planned, planned.kvHeads, 1);
+    return checkPacked(k, planned, planned.keyType(), planned.kvHeads, 1);
   }
-  if (llvm::Error error = checkShape(k, planned, planned.context, planned.kvHeads))
+  if (llvm::Error error = checkShape(k, planned, planned.keyType(), planned.context, planned.kvHeads))
     return error;
   return checkSize(k, 0, actual.batch, /*upTo=*/false);
+}
+
+/// Factors of fp8 keys and values that are given: one, or one of each KV head.
+llvm::Error checkScales(const Problem &planned, const AttentionTensors &tensors) {
+  for (NamedView scales : {NamedView{"k_scales", &tensors.kScales}, {"v_scales", &tensors.vScales}}) {
+    if (!planned.hasKeyScales() || scales.view->empty())
+      continue;
+    if (llvm::Error error = checkType(scales, ElementType::F32))
+      return error;
+    for (unsigned dimension : {0u, 1u, 3u, 4u})
+      if (llvm::Error error = checkSize(scales, dimension, 1, /*upTo=*/false))
+        return error;
+    if (int64_t heads = scales.view->sizes[2]; heads != 1 && heads != planned.kvHeads)
+      return usage(fmt::format("{}.head: expected 1 or {}, got {}", scales.name, planned.kvHeads, heads));
+  }
+  return llvm::Error::success();
 }
 
 } // namespace
@@ -368,7 +390,10 @@ bool spansDisjoint(const void *a, int64_t bytesA, const void *b, int64_t bytesB)
 llvm::ArrayRef<NamedTensor> inputsOf(const Problem &problem) {
   if (problem.isMerge())
     return partNames;
-  return llvm::ArrayRef(inputNames).drop_back(problem.hasProbe() ? 0 : 1);
+  llvm::ArrayRef<NamedTensor> names = inputNames;
+  if (problem.hasKeyScales())
+    names = scaledInputNames;
+  return names.drop_back(problem.hasProbe() ? 0 : 1);
 }
 
 llvm::ArrayRef<NamedTensor> outputsOf(const Problem &problem) {
@@ -435,7 +460,10 @@ AttentionTensors denseTensors(const Problem &problem) {
     keySizes[0] = 1;
     keySizes[1] = problem.batch * problem.context;
   }
-  tensors.k = tensors.v = denseView(nullptr, problem.dtype, keySizes, problem.layout);
+  tensors.k = tensors.v = denseView(nullptr, problem.keyType(), keySizes, problem.layout);
+  if (problem.hasKeyScales())
+    tensors.kScales = tensors.vScales =
+        denseView(nullptr, ElementType::F32, {1, 1, problem.kvHeads, 1}, problem.layout);
   if (problem.hasProbe())
     tensors.r = tensors.q;
   return tensors;
@@ -471,10 +499,13 @@ llvm::Expected<Problem> problemOf(const Problem &planned, const AttentionTensors
     return error;
   if (llvm::Error error = checkOutputShapes(planned, tensors, q))
     return error;
-  for (NamedView tensor : {NamedView{"r", &tensors.r}, {"v", &tensors.v}})
-    if (tensor.view != &tensors.r || planned.hasProbe())
-      if (llvm::Error error = checkType(tensor, planned.dtype))
-        return error;
+  if (planned.hasProbe())
+    if (llvm::Error error = checkType({"r", &tensors.r}, planned.dtype))
+      return error;
+  if (llvm::Error error = checkType({"v", &tensors.v}, planned.keyType()))
+    return error;
+  if (llvm::Error error = checkScales(planned, tensors))
+    return error;
   return actual;
 }
 

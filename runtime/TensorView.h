@@ -44,6 +44,7 @@ struct AttentionTensors {
   TensorView q, r, k, v, o;
   TensorView lse, tbar, vbar;
   TensorView partO, partLse, partTbar, partVbar;
+  TensorView kScales, vScales; ///< Fp8 keys: (1, 1, KV heads or 1, 1), fp32; empty: 1.
   IndexView lengths = {};   ///< Ragged: keys of each sequence; not given: all of the context.
   IndexView starts = {};    ///< Ragged: first valid key of each; not given: 0.
   IndexView pageTable = {}; ///< Paged: the pages of each sequence, in order.
@@ -56,7 +57,7 @@ struct NamedTensor {
   const char *name;
   TensorView AttentionTensors::*member;
 };
-/// What a call of `problem` reads: q, k, v, and r with a probe; or the parts.
+/// What a call of `problem` reads: q, k, v, of fp8 keys their scales, and r with a probe; or the parts.
 llvm::ArrayRef<NamedTensor> inputsOf(const Problem &problem);
 /// What it writes: o, and with state lse, tbar and vbar.
 llvm::ArrayRef<NamedTensor> outputsOf(const Problem &problem);

@@ -1,6 +1,7 @@
 //===- Oracle.cpp - generated kernels judged by another compiler's code ---===//
 
 #include "runtime/cuda/Oracle.h"
+#include "runtime/Inputs.h"
 #include "runtime/Oracle.h"
 #include "runtime/cuda/OracleArguments.h"
 #include "llvm/ADT/StringExtras.h"
@@ -23,6 +24,8 @@ int elementOf(ElementType type) {
     return oracle::BF16;
   case ElementType::F16:
     return oracle::F16;
+  case ElementType::F8E4M3:
+    return oracle::E4M3;
   }
   return oracle::F32;
 }
@@ -57,9 +60,18 @@ oracle::Attention attentionOf(const Problem &problem, const AttentionTensors &te
   attention.cuSeqlensK = tensors.cuSeqlensK.data;
   attention.queryRows = tensors.q.sizes[1];
   attention.keyRows = tensors.k.sizes[1];
+  if (problem.hasKeyScales()) {
+    auto setScales = [](const TensorView &view, const float *&scales, long long &stride) {
+      scales = view.empty() ? nullptr : static_cast<const float *>(view.data);
+      stride = view.sizes[2] > 1 ? view.strides[2] : 0;
+    };
+    setScales(tensors.kScales, attention.kScales, attention.kScalesStride);
+    setScales(tensors.vScales, attention.vScales, attention.vScalesStride);
+  }
   attention.scale = problem.effectiveScale();
   attention.element = elementOf(problem.dtype);
   attention.outputElement = elementOf(problem.outputType());
+  attention.keyElement = elementOf(problem.keyType());
   attention.causal = problem.causal;
   attention.hasProbe = problem.hasProbe();
   attention.hasState = problem.state;
@@ -203,13 +215,37 @@ llvm::Error Oracle::fillInputs(const Problem &problem, const AttentionTensors &t
     fill.seed = seed * 4 + which;
     fill.scale = input.scale;
     fill.normalise = input.normalise;
-    fill.element = elementOf(problem.dtype);
+    fill.element = elementOf(input.view.dtype);
     constexpr int64_t rowsPerCta = oracleThreads / 32;
     int64_t ctas = (fill.batch * fill.rows * fill.heads + rowsPerCta - 1) / rowsPerCta;
     if (llvm::Error error = launch(kernels.fill, std::min(ctas, mostCtas), oracleThreads, nullptr, fill))
       return error;
   }
+  if (problem.hasKeyScales())
+    if (llvm::Error error = fillScales(tensors, seed))
+      return error;
   return synchronize();
+}
+
+/// As the host has them (Inputs.h).
+llvm::Error Oracle::fillScales(const AttentionTensors &tensors, uint64_t seed) {
+  for (auto [view, which] : {std::pair{&tensors.kScales, InputTensor::KScale}, {&tensors.vScales, InputTensor::VScale}}) {
+    std::vector<char> bytes(view->spanBytes());
+    TensorView copy = *view;
+    copy.data = bytes.data();
+    for (int64_t row = 0, rows = copy.empty() ? 0 : rowCount(copy); row < rows; ++row)
+      fillInputRow(copy, which, seed, row);
+    ContextScope scope(*device);
+    auto address = reinterpret_cast<CUdeviceptr>(view->data);
+    if (bytes.empty())
+      continue;
+    if (llvm::Error error = device->check(
+            device->driver().cuMemcpyHtoDAsync(address, bytes.data(), bytes.size(), nullptr), "cuMemcpyHtoDAsync"))
+      return error;
+    if (llvm::Error error = synchronize()) // Before the copy's source is gone.
+      return error;
+  }
+  return llvm::Error::success();
 }
 
 llvm::Expected<ErrorFigures> Oracle::compare(const Problem &problem, const AttentionTensors &tensors, int64_t rows,

@@ -55,6 +55,7 @@ private:
   /// `arguments` are the kernel's parameters in order.
   template <class... Arguments>
   llvm::Error launch(CUfunction kernel, int64_t ctas, int64_t threads, CUstream stream, Arguments... arguments) const;
+  llvm::Error fillScales(const AttentionTensors &tensors, uint64_t seed);
   llvm::Error synchronize() const;
   /// From device memory, after all that runs. Synchronises.
   llvm::Error copyOut(void *to, const void *from, int64_t bytes) const;

@@ -9,7 +9,7 @@
 
 namespace lla::oracle {
 
-enum Element { F32 = 0, BF16 = 1, F16 = 2 };
+enum Element { F32 = 0, BF16 = 1, F16 = 2, E4M3 = 3 };
 
 /// A (sequence, row, head, dim) tensor; strides in elements.
 struct Tensor {
@@ -27,9 +27,11 @@ struct Attention {
   long long pageTableStride, pageSize; ///< Page numbers between sequences; rows of a page, 0: not paged.
   const int *cuSeqlensQ, *cuSeqlensK;  ///< First row of each sequence in q, in k, and of one more; null: not packed.
   long long queryRows, keyRows;        ///< Of packed tensors.
+  const float *kScales, *vScales; ///< Factors of k and v by KV head; null: 1.
+  long long kScalesStride, vScalesStride;
   double scale;
-  int element, outputElement; ///< Of q, r, k, v; of o.
-  int causal, hasProbe, hasState, padding;
+  int element, outputElement, keyElement; ///< Of q and r; of o; of k and v.
+  int causal, hasProbe, hasState;
 };
 
 /// The rows looked at: numbers over (sequence, row, head).

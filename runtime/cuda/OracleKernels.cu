@@ -10,9 +10,20 @@ typedef unsigned long long Word;
 
 //===--- elements -----------------------------------------------------------===//
 
+/// Eight times the mantissa, times a power of two.
+__device__ float widenByte(unsigned char bits) {
+  int exponent = bits >> 3 & 15, mantissa = bits & 7;
+  float value = exponent ? ldexpf(8 + mantissa, exponent - 10) : ldexpf(mantissa, -9);
+  if (exponent == 15 && mantissa == 7)
+    value = __uint_as_float(0x7fffffffu);
+  return bits & 0x80 ? -value : value;
+}
+
 __device__ float widen(const void *data, long long index, int element) {
   if (element == F32)
     return static_cast<const float *>(data)[index];
+  if (element == E4M3)
+    return widenByte(static_cast<const unsigned char *>(data)[index]);
   unsigned short bits = static_cast<const unsigned short *>(data)[index];
   if (element == BF16)
     return __uint_as_float(static_cast<unsigned>(bits) << 16);
@@ -34,6 +45,20 @@ __device__ unsigned short narrow(float value, int element) {
   return (wide + 0x7fff + ((wide >> 16) & 1)) >> 16;
 }
 
+/// e4m3 bits of `value` rounded to nearest even; what is beyond the largest becomes the largest.
+__device__ unsigned char narrowByte(float value) {
+  unsigned char sign = signbit(value) ? 0x80 : 0;
+  float magnitude = fabsf(value);
+  if (magnitude != magnitude)
+    return sign | 0x7f;
+  if (magnitude > 448)
+    magnitude = 448;
+  int exponent = magnitude < 0.015625f ? -6 : ilogbf(magnitude); // Of the smallest normal number.
+  // A multiple of 16 is one of 8 of the next exponent, which counts eight codes more.
+  int multiple = static_cast<int>(rintf(ldexpf(magnitude, 3 - exponent)));
+  return sign | static_cast<unsigned char>((exponent + 6) * 8 + multiple);
+}
+
 __device__ float rounded(float value, int element) {
   if (element == F32)
     return value;
@@ -44,6 +69,8 @@ __device__ float rounded(float value, int element) {
 __device__ void store(void *data, long long index, float value, int element) {
   if (element == F32)
     static_cast<float *>(data)[index] = value;
+  else if (element == E4M3)
+    static_cast<unsigned char *>(data)[index] = narrowByte(value);
   else
     static_cast<unsigned short *>(data)[index] = narrow(value, element);
 }
@@ -178,6 +205,8 @@ template <class Number> __device__ void forwardRow(const Attention &a, const Row
   __syncthreads();
 
   long long kvHead = row.head / (a.queryHeads / a.kvHeads);
+  Number keyScale = a.kScales ? a.kScales[kvHead * a.kScalesStride] : 1.0f;
+  Number valueScale = a.vScales ? a.vScales[kvHead * a.vScalesStride] : 1.0f;
   long long most = a.cuSeqlensK ? spanOf(a.cuSeqlensK, row.sequence, a.keyRows, a.context).count : a.context;
   long long length = a.lengths ? clamped(a.lengths[row.sequence], most) : most;
   long long start = a.starts ? clamped(a.starts[row.sequence], length) : 0;
@@ -188,7 +217,7 @@ template <class Number> __device__ void forwardRow(const Attention &a, const Row
     long long base = atKey(a, a.k, row.sequence, key, kvHead);
     s = t = 0;
     for (int dim = 0; dim < a.headDim; ++dim) {
-      Number value = widen(a.k.data, base + dim, a.element);
+      Number value = keyScale * widen(a.k.data, base + dim, a.keyElement);
       s += query[dim] * value;
       t += probe[dim] * value;
     }
@@ -232,7 +261,7 @@ template <class Number> __device__ void forwardRow(const Attention &a, const Row
       if (dim >= a.headDim)
         break;
       for (int key = 0; key < keys; ++key) {
-        Number v = widen(a.v.data, atKey(a, a.v, row.sequence, tile + key, kvHead) + dim, a.element);
+        Number v = valueScale * widen(a.v.data, atKey(a, a.v, row.sequence, tile + key, kvHead) + dim, a.keyElement);
         value[slot] += weight[key] * v;
         correct[slot] += correction[key] * v;
       }
