@@ -25,6 +25,10 @@ constexpr NamedValue<SequenceInput> sequenceInputs[] = {{SequenceInput::Any, "an
                                                         {SequenceInput::NotGiven, "not_given"},
                                                         {SequenceInput::OutOfRange, "out_of_range"}};
 
+constexpr NamedValue<ScaleInput> scaleInputs[] = {{ScaleInput::PerHead, "per_head"},
+                                                  {ScaleInput::PerTensor, "per_tensor"},
+                                                  {ScaleInput::NotGiven, "no_scales"}};
+
 Case makeCase(Mode mode, int64_t queryLength, int64_t context) {
   Case entry;
   entry.problem.mode = mode;
@@ -117,6 +121,12 @@ Axis sequences(std::initializer_list<SequenceInput> values) {
       values, [](SequenceInput input) { return std::string(name(input)); },
       [](const Case &entry, SequenceInput input) { return entry.ragged(input); });
 }
+Axis keyScales() {
+  return axisOf(
+      {ScaleInput::PerHead, ScaleInput::PerTensor, ScaleInput::NotGiven},
+      [](ScaleInput input) { return std::string(name(input)); },
+      [](const Case &entry, ScaleInput input) { return entry.fp8(input); });
+}
 /// 0: contiguous.
 Axis pages(std::initializer_list<int64_t> values) {
   return axisOf(
@@ -156,6 +166,7 @@ void expand(std::vector<Case> &list, Tier tier, const char *name, const Case &ba
 
 const char *name(InputKind kind) { return nameIn(inputKinds, kind).data(); }
 const char *name(SequenceInput input) { return nameIn(sequenceInputs, input).data(); }
+const char *name(ScaleInput input) { return nameIn(scaleInputs, input).data(); }
 const char *name(Arrangement arrangement) { return nameIn(arrangements, arrangement).data(); }
 
 // Each method returns a changed copy, so that a base serves several lines.
@@ -170,6 +181,7 @@ LLA_CASE_METHOD(batch(int64_t sequences), copy.problem.batch = sequences)
 LLA_CASE_METHOD(rows(int64_t queryLength), copy.problem.queryLength = queryLength)
 LLA_CASE_METHOD(dim(int64_t headDim), copy.problem.headDim = headDim)
 LLA_CASE_METHOD(of(ElementType dtype), copy.problem.dtype = dtype)
+LLA_CASE_METHOD(fp8(ScaleInput input), copy.problem.kvDtype = ElementType::F8E4M3, copy.scales = input)
 LLA_CASE_METHOD(causal(), copy.problem.causal = true)
 LLA_CASE_METHOD(window(int64_t keys), copy.problem.window = keys)
 LLA_CASE_METHOD(scale(double factor), copy.problem.scale = factor)

@@ -49,6 +49,14 @@ enum class SequenceInput {
 };
 const char *name(SequenceInput input);
 
+/// The scales of fp8 keys and values. None is a power of two; some are negative.
+enum class ScaleInput {
+  PerHead,
+  PerTensor,
+  NotGiven, ///< 1.
+};
+const char *name(ScaleInput input);
+
 /// Which schedules a case runs with; see Schedules.h.
 enum class ScheduleSet { Default, Splits, RandomSplits, Clusters, Sampled };
 
@@ -70,6 +78,7 @@ struct Case {
   std::vector<Schedule> given;         ///< If any, these and no set.
   std::optional<int64_t> randomNumber; ///< Of a random problem.
   SequenceInput sequences = SequenceInput::Any;
+  ScaleInput scales = ScaleInput::PerHead;
 
   /// Cases read as sentences: decode(77).heads(4, 2).window(5).
   Case heads(int64_t query, int64_t kv) const;
@@ -77,6 +86,8 @@ struct Case {
   Case rows(int64_t queryLength) const;
   Case dim(int64_t headDim) const;
   Case of(ElementType dtype) const;
+  /// K and v of e4m3 bytes.
+  Case fp8(ScaleInput input = ScaleInput::PerHead) const;
   Case causal() const;
   Case window(int64_t keys) const;
   Case scale(double factor) const;

@@ -269,7 +269,26 @@ constexpr double singleTolerance = 2e-5, halfTolerance = 1e-2;
 
 } // namespace
 
-DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed, SequenceInput sequences) {
+/// Scales of fp8 keys or values; about 1/8 leaves what the inputs hold well within +-448.
+static std::vector<double> makeScales(const Problem &problem, ScaleInput choice, std::mt19937_64 &random) {
+  std::vector<double> scales(choice == ScaleInput::NotGiven ? 0 : choice == ScaleInput::PerTensor ? 1 : problem.kvHeads);
+  for (double &scale : scales) {
+    constexpr uint64_t steps = 1000;
+    scale = 0.0625 + 0.1 * static_cast<double>(random() % steps + 1) / steps;
+    scale = roundTo(ElementType::F32, random() % 3 == 0 ? -scale : scale);
+  }
+  return scales;
+}
+
+/// Multiplies the elements of each KV head by `factor` of its scale.
+template <class Factor>
+static void multiplyHeads(const Problem &problem, std::vector<double> &tensor, const std::vector<double> &scales, Factor factor) {
+  for (size_t i = 0; i < tensor.size() && !scales.empty(); ++i)
+    tensor[i] *= factor(scales[static_cast<int64_t>(i) / problem.headDim % problem.kvHeads % static_cast<int64_t>(scales.size())]);
+}
+
+DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed, SequenceInput sequences,
+                       ScaleInput scales) {
   std::array<int64_t, 4> querySizes = {problem.batch, problem.queryLength, problem.queryHeads, problem.headDim};
   std::array<int64_t, 4> keySizes = {problem.batch, problem.context, problem.kvHeads, problem.headDim};
   DenseInputs inputs;
@@ -289,9 +308,19 @@ DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed, Se
     shaping.shareFirstPage();
   shaping.spoilUnseenKeys();
   shaping.spoilNobodysQueries();
-  for (std::vector<double> *tensor : {&inputs.q, &inputs.r, &inputs.k, &inputs.v})
+  if (problem.hasKeyScales()) {
+    std::mt19937_64 random(seed);
+    inputs.kScales = makeScales(problem, scales, random);
+    inputs.vScales = makeScales(problem, scales, random);
+    for (auto [tensor, factors] : {std::pair{&inputs.k, &inputs.kScales}, {&inputs.v, &inputs.vScales}})
+      multiplyHeads(problem, *tensor, *factors, [](double scale) { return 1 / scale; });
+  }
+  for (auto [tensor, type] : {std::pair{&inputs.q, problem.dtype},
+                              {&inputs.r, problem.dtype},
+                              {&inputs.k, problem.keyType()},
+                              {&inputs.v, problem.keyType()}})
     for (double &value : *tensor)
-      value = roundTo(problem.dtype, value);
+      value = roundTo(type, value);
   return inputs;
 }
 
@@ -302,11 +331,14 @@ Truth makeTruth(const Problem &problem, const DenseInputs &inputs) {
   dense.pageSize = 0;
   Truth truth;
   truth.rowsOfFirst = problem.batch ? inputs.sequences().queries(problem, 0).end : 0;
-  truth.exact = referenceForward(dense, inputs.q, inputs.r, inputs.k, inputs.v, inputs.sequences());
+  std::vector<double> k = inputs.k, v = inputs.v;
+  for (auto [tensor, scales] : {std::pair{&k, &inputs.kScales}, {&v, &inputs.vScales}})
+    multiplyHeads(problem, *tensor, *scales, [](double scale) { return scale; });
+  truth.exact = referenceForward(dense, inputs.q, inputs.r, k, v, inputs.sequences());
   if (problem.dtype != ElementType::F32)
-    truth.baseline = baselineForward(dense, inputs.q, inputs.r, inputs.k, inputs.v, inputs.sequences());
+    truth.baseline = baselineForward(dense, inputs.q, inputs.r, k, v, inputs.sequences());
   if (problem.state)
-    truth.states = referenceStates(dense, inputs.q, inputs.r, inputs.k, inputs.v, inputs.sequences());
+    truth.states = referenceStates(dense, inputs.q, inputs.r, k, v, inputs.sequences());
   // Rows that no sequence has stay as they were before the call: NaN.
   std::vector<bool> isSomebodys = rowsOfSequences(problem, inputs);
   for (std::vector<double> *tensor : {&truth.exact, &truth.states.lse, &truth.states.tbar, &truth.states.vbar})

@@ -13,10 +13,11 @@ struct Outputs {
   std::vector<double> o, lse, tbar, vbar;
 };
 
-/// Dense (batch, row, head, dim) values, packed ones (row, head, dim), rounded to the problem's dtype; r is empty
-/// without a probe. Also of a paged problem: PagedKeys.h puts its keys into pages.
+/// Dense (batch, row, head, dim) values, packed ones (row, head, dim), rounded to the problem's types; r is empty
+/// without a probe; fp8 k and v are without their scales. Also of a paged problem: PagedKeys.h puts its keys into pages.
 struct DenseInputs {
   std::vector<double> q, r, k, v;
+  std::vector<double> kScales, vScales;        ///< Of fp8 k and v: one, or one of each KV head; empty: not given.
   Outputs parts;                               ///< Of a merge, (shard, batch, ...): what its shards' calls wrote.
   std::vector<int32_t> lengths, starts;        ///< Empty: not given.
   std::vector<int32_t> cuSeqlensQ, cuSeqlensK; ///< Empty: not packed.
@@ -28,7 +29,7 @@ struct DenseInputs {
 
 /// Depends on its arguments only.
 DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed,
-                       SequenceInput sequences = SequenceInput::Any);
+                       SequenceInput sequences = SequenceInput::Any, ScaleInput scales = ScaleInput::PerHead);
 
 /// The results in double precision and of the straightforward evaluation (Reference.h); NaN in rows that no sequence
 /// has.

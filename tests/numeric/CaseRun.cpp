@@ -57,7 +57,7 @@ private:
       wanted.push_back({entry.problem.queryLength, entry.problem.foldLength()});
     for (const Call &call : wanted) {
       PreparedCall prepared{problemOf(entry, call), (seed + call.seed) & 0xffffffff, {}, {}, {}};
-      prepared.inputs = makeInputs(prepared.problem, entry.inputKind, prepared.seed, entry.sequences);
+      prepared.inputs = makeInputs(prepared.problem, entry.inputKind, prepared.seed, entry.sequences, entry.scales);
       prepared.truth = makeTruth(prepared.problem, prepared.inputs);
       calls.push_back(std::move(prepared));
     }
@@ -111,7 +111,7 @@ private:
     const Problem &problem = call.problem;
     ErrorFigures figures = measure(problem, entry.inputKind, outputs, call.truth);
     if (problem.dtype != ElementType::F32)
-      place.report.addToSet(lla::name(problem.dtype).str() +
+      place.report.addToSet(lla::name(problem.dtype).str() + (problem.kvDtype ? " of fp8 keys" : "") +
                                 (problem.outputDtype ? " to " + lla::name(*problem.outputDtype).str() : "") + " " +
                                 name(entry.inputKind),
                             figures);
@@ -132,9 +132,9 @@ private:
 
   void fail(const Schedule &schedule, const Problem &problem, const std::string &reason) {
     place.report.failed(entry.name,
-                        fmt::format("{}\n       problem {}\n       schedule {}\n       inputs {}, {}, {}\n       {}",
+                        fmt::format("{}\n       problem {}\n       schedule {}\n       inputs {}, {}, {}, {}\n       {}",
                                     reason, toJson(problem), toText(schedule), name(entry.inputKind),
-                                    name(entry.arrangement), name(entry.sequences), repetition()));
+                                    name(entry.arrangement), name(entry.sequences), name(entry.scales), repetition()));
   }
 
   /// The command that runs this case alone.

@@ -19,10 +19,11 @@ struct Place {
 };
 
 /// A GPU's loads want 16 bytes; the host's take any element.
-int64_t gapOf(Arrangement arrangement, const Target &target) {
+int64_t gapOf(Arrangement arrangement, const Target &target, ElementType type = ElementType::BF16) {
   if (arrangement != Arrangement::Padded)
     return 0;
-  return target.isHost() ? 3 : 8;
+  constexpr int64_t loadBytes = 16;
+  return target.isHost() ? 3 : loadBytes / std::min(elementBytes(type), 2u);
 }
 
 /// `shape` says type and sizes.
@@ -54,7 +55,8 @@ Place placeOf(const Problem &problem, const TensorView &shape, int64_t gap, int6
 
 llvm::Expected<PlacedTensors> PlacedTensors::create(Executor &executor, const Problem &problem, Arrangement arrangement,
                                                     const DenseInputs &inputs) {
-  int64_t gap = gapOf(arrangement, executor.target()), elementSize = elementBytes(problem.dtype);
+  int64_t gap = gapOf(arrangement, executor.target());
+  int64_t keyGap = gapOf(arrangement, executor.target(), problem.keyType()), keySize = elementBytes(problem.keyType());
   constexpr int64_t spareKeys = 37;
   bool isPaged = problem.pageSize != 0;
   PagedKeys paged = isPaged ? PagedKeys::of(problem, inputs) : PagedKeys();
@@ -64,7 +66,7 @@ llvm::Expected<PlacedTensors> PlacedTensors::create(Executor &executor, const Pr
     shapes.k.sizes[0] = paged.pages;
   Place query = placeOf(problem, shapes.q, gap, 0, false);
   bool interleaved = arrangement == Arrangement::Interleaved;
-  Place key = placeOf(problem, shapes.k, gap, arrangement == Arrangement::Capacity ? spareKeys : 0, interleaved);
+  Place key = placeOf(problem, shapes.k, keyGap, arrangement == Arrangement::Capacity ? spareKeys : 0, interleaved);
   PlacedTensors tensors;
   auto add = [&](TensorView &view, const Place &place, const std::vector<double> &values) -> llvm::Error {
     view = place.view;
@@ -95,6 +97,14 @@ llvm::Expected<PlacedTensors> PlacedTensors::create(Executor &executor, const Pr
   if (problem.hasProbe())
     if (llvm::Error error = add(tensors.device.r, query, inputs.r))
       return std::move(error);
+  for (auto [view, scales] : {std::pair{&AttentionTensors::kScales, &inputs.kScales},
+                              {&AttentionTensors::vScales, &inputs.vScales}}) {
+    if (scales->empty())
+      continue;
+    shapes.kScales.sizes[2] = static_cast<int64_t>(scales->size());
+    if (llvm::Error error = add(tensors.device.*view, placeOf(problem, shapes.kScales, gap, 0, false), *scales))
+      return std::move(error);
+  }
   if (llvm::Error error = tensors.addIndices(executor, tensors.device.lengths, inputs.lengths, 1, 0))
     return std::move(error);
   if (llvm::Error error = tensors.addIndices(executor, tensors.device.starts, inputs.starts, 1, 0))
@@ -114,7 +124,7 @@ llvm::Expected<PlacedTensors> PlacedTensors::create(Executor &executor, const Pr
   }
   tensors.device.v = key.view;
   if (llvm::Error error = tensors.write(executor, tensors.device.v, tensors.regions.size() - 1,
-                                        (key.offset + key.partner) * elementSize, v))
+                                        (key.offset + key.partner) * keySize, v))
     return std::move(error);
   return tensors;
 }

@@ -80,6 +80,10 @@ Problem drawSpecialisation(Draw &draw, const Target &target) {
     problem.pageSize = draw.oneIn(2) ? 8 * draw.between(1, 16) : draw.between(8, 130);
   problem.packedQueries = problem.ragged && draw.oneIn(2);
   problem.packedKeys = problem.ragged && problem.pageSize == 0 && draw.oneIn(2);
+  if (problem.dtype != ElementType::F32 && draw.oneIn(4)) {
+    problem.kvDtype = ElementType::F8E4M3;
+    problem.headDim = (problem.headDim + 15) / 16 * 16;
+  }
   llvm::cantFail(normalize(problem));
   return problem;
 }
@@ -167,6 +171,8 @@ Case drawCase(Draw &draw, const Problem &specialisation, const Schedule &schedul
   if (entry.problem.ragged)
     entry.sequences = draw.pick({SequenceInput::Any, SequenceInput::Any, SequenceInput::WithoutStarts,
                                  SequenceInput::NotGiven, SequenceInput::OutOfRange});
+  if (entry.problem.hasKeyScales())
+    entry.scales = draw.pick({ScaleInput::PerHead, ScaleInput::PerTensor, ScaleInput::NotGiven});
   // A sequence beyond what there can be is cut at the plan's lengths, which the call's tensors do not tell.
   if (entry.sequences == SequenceInput::OutOfRange && (entry.problem.packedQueries || entry.problem.packedKeys))
     entry.problem = problemOf(entry, entry.calls.front());
