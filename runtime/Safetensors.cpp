@@ -18,7 +18,11 @@ namespace lla {
 namespace {
 
 constexpr NamedValue<StoredType> dtypeNames[] = {
-    {StoredType::F32, "F32"}, {StoredType::F16, "F16"}, {StoredType::BF16, "BF16"}, {StoredType::F8E4M3, "F8_E4M3"}, {StoredType::I32, "I32"}};
+    {StoredType::F32, "F32"},
+    {StoredType::F16, "F16"},
+    {StoredType::BF16, "BF16"},
+    {StoredType::F8E4M3, "F8_E4M3"},
+    {StoredType::I32, "I32"}};
 constexpr NamedValue<StoredType> numpyNames[] = {
     {StoredType::F32, "<f4"}, {StoredType::F16, "<f2"}, {StoredType::I32, "<i4"}};
 constexpr uint64_t lengthBytes = 8;

@@ -34,8 +34,9 @@ static bool hasType(Value value, ElementType type) {
 static LogicalResult checkAgreement(AttentionOp op, const Problem &problem) {
   auto q = cast<RankedTensorType>(op.getQ().getType()), k = cast<RankedTensorType>(op.getK().getType());
   bool agrees = hasType(op.getQ(), problem.dtype) && hasType(op.getO(), problem.outputType()) &&
-                hasType(op.getK(), problem.keyType()) && q.getDimSize(2) == problem.queryHeads && k.getDimSize(2) == problem.kvHeads &&
-                q.getDimSize(3) == problem.headDim && bool(op.getR()) == problem.hasProbe() &&
+                hasType(op.getK(), problem.keyType()) && q.getDimSize(2) == problem.queryHeads &&
+                k.getDimSize(2) == problem.kvHeads && q.getDimSize(3) == problem.headDim &&
+                bool(op.getR()) == problem.hasProbe() &&
                 op.getCausal() == problem.causal &&
                 static_cast<int64_t>(op.getWindow().value_or(0)) == problem.window &&
                 op.getStatistics().empty() == !problem.state && bool(op.getLengths()) == problem.ragged &&

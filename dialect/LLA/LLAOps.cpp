@@ -224,9 +224,11 @@ LogicalResult OnlineInitOp::verify() {
 
 static LogicalResult verifyTensors(OnlineUpdateOp op) { // C6
   Type element = op.getRows() ? op.getRows().getType().getElementType() : tensor(op.getQ()).getElementType();
-  for (Value operand : {op.getQ(), op.getR(), op.getK(), op.getV()})
-    if (operand && (tensor(operand).getRank() != 4 || !fitsRows(tensor(operand), element, operand == op.getK() || operand == op.getV())))
+  for (Value operand : {op.getQ(), op.getR(), op.getK(), op.getV()}) {
+    bool isOfKeys = operand == op.getK() || operand == op.getV();
+    if (operand && (tensor(operand).getRank() != 4 || !fitsRows(tensor(operand), element, isOfKeys)))
       return op.emitOpError() << "C6: expected rank 4 and elements " << element << ", got " << operand.getType();
+  }
   if (op.getK().getType() != op.getV().getType() || (op.getR() && op.getR().getType() != op.getQ().getType()))
     return op.emitOpError("C6: expected k and v, and q and r, of one type");
   if (bool(op.getKScales()) != isOfBytes(op.getK()))

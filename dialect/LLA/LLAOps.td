@@ -180,8 +180,9 @@ def LLA_OnlineUpdateOp : LLA_Op<"online_update", [Pure, AttrSizedOperandSegments
                        DefaultValuedAttr<LLA_KeyRange, "::lla::KeyRangeKind::Whole">:$range);
   let results = (outs LLA_StateType:$result);
   let assemblyFormat = [{
-    $state (`queries` $q^)? (`probe` $r^)? (`rows` $rows^)? `keys` $k `values` $v `scale` $scale (`k_scales` $k_scales^)?
-    (`lengths` $lengths^)? (`starts` $starts^)? (`cu_seqlens_q` $cu_seqlens_q^)? (`cu_seqlens_k` $cu_seqlens_k^)?
+    $state (`queries` $q^)? (`probe` $r^)? (`rows` $rows^)? `keys` $k `values` $v `scale` $scale
+    (`k_scales` $k_scales^)? (`lengths` $lengths^)? (`starts` $starts^)?
+    (`cu_seqlens_q` $cu_seqlens_q^)? (`cu_seqlens_k` $cu_seqlens_k^)?
     (`pages` $page_table^)? (`of` $page_size^)?
     (`causal` $causal^)? (`window` $window^)? `range` $range attr-dict
     `:` type($state) (`queries` type($q)^)? (`probe` type($r)^)? (`rows` type($rows)^)?

@@ -97,6 +97,18 @@ void fitRegisterLoads(const Problem &problem, const Target &target, Schedule &sc
     schedule.warps /= 2;
 }
 
+/// Keys of a byte: what a tile costs besides its bytes is the larger share, so it has twice the keys where registers
+/// hold them and each warp still has two such tiles.
+void widenTiles(const Problem &problem, const Target &target, Schedule &schedule) {
+  constexpr int64_t narrow = 16, leastTiles = 2;
+  Schedule wider = schedule;
+  wider.keys *= 2;
+  bool isLong = visibleKeySpan(problem) >= leastTiles * wider.splits * wider.warps * wider.keys;
+  if (schedule.keys == narrow && isLong &&
+      resources(problem, wider, target).registersPerThread <= registerLimit(wider, target))
+    schedule = wider;
+}
+
 /// The splits of row tiles that do not fill the GPU, merging in clusters. A split costs a share of the merge and saves a
 /// share of the fold: the best number grows as the root of the keys. Clusters of more than two CTAs find no room on a
 /// quarter of the places that single ones fill. Rules read off tuned records of an H100 (1 to 512 row tiles).
@@ -157,6 +169,8 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   }
   schedule.dependent = target.hasClusters();
   fitRegisterLoads(problem, target, schedule);
+  if (problem.hasKeyScales())
+    widenTiles(problem, target, schedule);
   return schedule;
 }
 

@@ -14,7 +14,8 @@ namespace {
 constexpr NamedValue<Mode> modes[] = {{Mode::Decode, "decode"}, {Mode::Prefill, "prefill"}, {Mode::Merge, "merge"}};
 constexpr NamedValue<Probe> probes[] = {{Probe::None, "none"}, {Probe::Given, "given"}, {Probe::Solved, "solved"}};
 constexpr NamedValue<ElementType> elementTypes[] = {
-    {ElementType::F32, "fp32"}, {ElementType::BF16, "bf16"}, {ElementType::F16, "fp16"}, {ElementType::F8E4M3, "fp8_e4m3"}};
+    {ElementType::F32, "fp32"}, {ElementType::BF16, "bf16"}, {ElementType::F16, "fp16"},
+    {ElementType::F8E4M3, "fp8_e4m3"}};
 /// Of q, r and o.
 constexpr NamedValue<ElementType> rowTypes[] = {elementTypes[0], elementTypes[1], elementTypes[2]};
 constexpr NamedValue<Layout> layouts[] = {{Layout::BSHD, "bshd"}, {Layout::BHSD, "bhsd"}};

@@ -285,7 +285,8 @@ uint8_t toBitsE4M3(double value) {
   std::frexp(magnitude, &exponent);
   exponent = magnitude == 0 ? minimumExponentE4M3 : std::max(exponent - 1, minimumExponentE4M3);
   double multiple = std::nearbyint(std::ldexp(magnitude, mantissaBitsE4M3 - exponent));
-  return sign | static_cast<uint8_t>(((exponent - minimumExponentE4M3) << mantissaBitsE4M3) + static_cast<int>(multiple));
+  int field = (exponent - minimumExponentE4M3) << mantissaBitsE4M3;
+  return sign | static_cast<uint8_t>(field + static_cast<int>(multiple));
 }
 
 double fromBitsE4M3(uint8_t bits) {

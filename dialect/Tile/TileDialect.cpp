@@ -90,7 +90,8 @@ LogicalResult SharedType::verify(llvm::function_ref<InFlightDiagnostic()> emitEr
 LogicalResult ViewType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t columns, Type elementType,
                                int64_t pageSize) {
   if (columns < 1 || !(elementType.isF32() || isNarrow(elementType) || isByte(elementType)))
-    return emitError() << "expected columns >= 1 of f32, bf16, f16 or f8E4M3FN, got " << columns << " x " << elementType;
+    return emitError() << "expected columns >= 1 of f32, bf16, f16 or f8E4M3FN, got " << columns << " x "
+                       << elementType;
   if (pageSize != 0 && pageSize < 8)
     return emitError() << "expected pages of at least 8 rows, got " << pageSize;
   return success();

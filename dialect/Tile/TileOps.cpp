@@ -213,7 +213,8 @@ LogicalResult DotOp::verify() {
   if (aColumns != bRows || !rowsAgree || result.getColumns() != bColumns ||
       (getAccumulator() && getAccumulator().getType() != result)) // C2
     return emitOpError() << "C2: shapes disagree: " << a << " times " << b << " gives " << result;
-  if ((elementType(a) != elementType(b) && !isOfBytes(b)) || !result.getElementType().isF32() || result.getLayout() != productLayout(b)) // C3
+  bool elementsAgree = elementType(a) == elementType(b) || isOfBytes(b);
+  if (!elementsAgree || !result.getElementType().isF32() || result.getLayout() != productLayout(b)) // C3
     return emitOpError() << "C3: expected one element type and an f32 result of layout "
                          << stringifyLayout(productLayout(b)) << ", got " << a << " times " << b << " gives " << result;
   return success();

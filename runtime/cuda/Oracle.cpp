@@ -229,16 +229,17 @@ llvm::Error Oracle::fillInputs(const Problem &problem, const AttentionTensors &t
 
 /// As the host has them (Inputs.h).
 llvm::Error Oracle::fillScales(const AttentionTensors &tensors, uint64_t seed) {
-  for (auto [view, which] : {std::pair{&tensors.kScales, InputTensor::KScale}, {&tensors.vScales, InputTensor::VScale}}) {
+  for (auto [view, which] : {std::pair{&tensors.kScales, InputTensor::KScale},
+                             {&tensors.vScales, InputTensor::VScale}}) {
+    if (view->empty())
+      continue;
     std::vector<char> bytes(view->spanBytes());
     TensorView copy = *view;
     copy.data = bytes.data();
-    for (int64_t row = 0, rows = copy.empty() ? 0 : rowCount(copy); row < rows; ++row)
+    for (int64_t row = 0; row < rowCount(copy); ++row)
       fillInputRow(copy, which, seed, row);
     ContextScope scope(*device);
     auto address = reinterpret_cast<CUdeviceptr>(view->data);
-    if (bytes.empty())
-      continue;
     if (llvm::Error error = device->check(
             device->driver().cuMemcpyHtoDAsync(address, bytes.data(), bytes.size(), nullptr), "cuMemcpyHtoDAsync"))
       return error;

@@ -271,7 +271,8 @@ constexpr double singleTolerance = 2e-5, halfTolerance = 1e-2;
 
 /// Scales of fp8 keys or values; about 1/8 leaves what the inputs hold well within +-448.
 static std::vector<double> makeScales(const Problem &problem, ScaleInput choice, std::mt19937_64 &random) {
-  std::vector<double> scales(choice == ScaleInput::NotGiven ? 0 : choice == ScaleInput::PerTensor ? 1 : problem.kvHeads);
+  int64_t count = choice == ScaleInput::NotGiven ? 0 : choice == ScaleInput::PerTensor ? 1 : problem.kvHeads;
+  std::vector<double> scales(count);
   for (double &scale : scales) {
     constexpr uint64_t steps = 1000;
     scale = 0.0625 + 0.1 * static_cast<double>(random() % steps + 1) / steps;
@@ -282,9 +283,12 @@ static std::vector<double> makeScales(const Problem &problem, ScaleInput choice,
 
 /// Multiplies the elements of each KV head by `factor` of its scale.
 template <class Factor>
-static void multiplyHeads(const Problem &problem, std::vector<double> &tensor, const std::vector<double> &scales, Factor factor) {
-  for (size_t i = 0; i < tensor.size() && !scales.empty(); ++i)
-    tensor[i] *= factor(scales[static_cast<int64_t>(i) / problem.headDim % problem.kvHeads % static_cast<int64_t>(scales.size())]);
+static void multiplyHeads(const Problem &problem, std::vector<double> &tensor, const std::vector<double> &scales,
+                          Factor factor) {
+  for (size_t i = 0; i < tensor.size() && !scales.empty(); ++i) {
+    int64_t head = static_cast<int64_t>(i) / problem.headDim % problem.kvHeads;
+    tensor[i] *= factor(scales[scales.size() == 1 ? 0 : head]);
+  }
 }
 
 DenseInputs makeInputs(const Problem &problem, InputKind kind, uint64_t seed, SequenceInput sequences,

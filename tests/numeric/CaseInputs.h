@@ -14,7 +14,8 @@ struct Outputs {
 };
 
 /// Dense (batch, row, head, dim) values, packed ones (row, head, dim), rounded to the problem's types; r is empty
-/// without a probe; fp8 k and v are without their scales. Also of a paged problem: PagedKeys.h puts its keys into pages.
+/// without a probe; fp8 k and v are without their scales. Also of a paged problem: PagedKeys.h puts its keys into
+/// pages.
 struct DenseInputs {
   std::vector<double> q, r, k, v;
   std::vector<double> kScales, vScales;        ///< Of fp8 k and v: one, or one of each KV head; empty: not given.

@@ -111,7 +111,7 @@ private:
     const Problem &problem = call.problem;
     ErrorFigures figures = measure(problem, entry.inputKind, outputs, call.truth);
     if (problem.dtype != ElementType::F32)
-      place.report.addToSet(lla::name(problem.dtype).str() + (problem.kvDtype ? " of fp8 keys" : "") +
+      place.report.addToSet(lla::name(problem.dtype).str() +
                                 (problem.outputDtype ? " to " + lla::name(*problem.outputDtype).str() : "") + " " +
                                 name(entry.inputKind),
                             figures);
@@ -132,7 +132,8 @@ private:
 
   void fail(const Schedule &schedule, const Problem &problem, const std::string &reason) {
     place.report.failed(entry.name,
-                        fmt::format("{}\n       problem {}\n       schedule {}\n       inputs {}, {}, {}, {}\n       {}",
+                        fmt::format("{}\n       problem {}\n       schedule {}\n       inputs {}, {}, {}, {}\n"
+                                    "       {}",
                                     reason, toJson(problem), toText(schedule), name(entry.inputKind),
                                     name(entry.arrangement), name(entry.sequences), name(entry.scales), repetition()));
   }

@@ -14,6 +14,11 @@ const char *placesOf(llvm::StringRef name) {
   return name == "q" ? "cu_seqlens_q" : name == "k" || name == "v" ? "cu_seqlens_k" : nullptr;
 }
 
+/// Factors of fp8 keys, and of values.
+bool isScales(const NamedTensor &tensor) {
+  return tensor.member == &AttentionTensors::kScales || tensor.member == &AttentionTensors::vScales;
+}
+
 /// The largest distance between neighbours, at least 1.
 int64_t longestOf(const StoredTensor &places) {
   std::vector<int32_t> numbers(places.bytes.size() / sizeof(int32_t));
@@ -31,6 +36,8 @@ std::string shapeText(llvm::ArrayRef<int64_t> sizes) {
 } // namespace
 
 std::vector<int64_t> storedShape(const Problem &problem, const NamedTensor &tensor, const TensorView &view) {
+  if (isScales(tensor))
+    return {view.sizes[2]};
   std::vector<int64_t> shape(view.sizes.begin(), view.sizes.end());
   if (problem.layout == Layout::BHSD)
     std::swap(shape[1], shape[2]);
@@ -78,8 +85,11 @@ llvm::Error RunInputs::Part::checkModel(const char *name) const {
   if (size_t dimensions = tensor->second.shape.size(); dimensions != (isPacked ? 3 : 4))
     return wrong(name, isPacked ? fmt::format("3 dimensions beside {}", places) : "4 dimensions",
                  std::to_string(dimensions));
-  if (!elementType(tensor->second.dtype))
-    return wrong(name, "dtype fp32, fp16 or bf16", lla::name(tensor->second.dtype).str());
+  std::optional<ElementType> type = elementType(tensor->second.dtype);
+  bool mayBeBytes = places && name[0] != 'q'; // Of k and v.
+  if (!type || (type == ElementType::F8E4M3 && !mayBeBytes))
+    return wrong(name, mayBeBytes ? "dtype fp32, fp16, bf16 or fp8_e4m3" : "dtype fp32, fp16 or bf16",
+                 lla::name(tensor->second.dtype).str());
   return llvm::Error::success();
 }
 
@@ -168,6 +178,8 @@ nlohmann::json RunInputs::describe(Layout layout) const {
     return fields;
   }
   std::array<int64_t, 4> key = part.sizesOf("k", layout);
+  if (StoredType type = part.tensors.at("k").dtype; type == StoredType::F8E4M3)
+    fields["kv_dtype"] = name(type).str();
   auto table = part.tensors.find("page_table");
   bool isPaged = table != part.tensors.end();
   fields.update({{"context", isPaged ? table->second.shape[1] * key[1] : key[1]},
@@ -192,6 +204,12 @@ AttentionTensors RunInputs::shapes(const Problem &problem) const {
   if (empty() || problem.isMerge())
     return shapes;
   const Part &part = parts.front();
+  for (const NamedTensor &one : inputsOf(problem))
+    if (isScales(one)) {
+      auto scales = part.tensors.find(one.name);
+      bool isGiven = scales != part.tensors.end() && !scales->second.shape.empty();
+      (shapes.*one.member).sizes[2] = isGiven ? scales->second.shape.front() : 0;
+    }
   // Packed tensors have as many rows as there are.
   auto resize = [&](TensorView &view, const char *name) {
     std::array<int64_t, 4> sizes = view.sizes;
@@ -201,14 +219,14 @@ AttentionTensors RunInputs::shapes(const Problem &problem) const {
   if (problem.packedQueries && part.has("cu_seqlens_q"))
     for (llvm::ArrayRef<NamedTensor> names : {inputsOf(problem), outputsOf(problem)})
       for (const NamedTensor &one : names)
-        if (one.member != &AttentionTensors::k && one.member != &AttentionTensors::v)
+        if (one.member != &AttentionTensors::k && one.member != &AttentionTensors::v && !isScales(one))
           resize(shapes.*one.member, "q");
   if (problem.packedKeys && part.has("cu_seqlens_k"))
     for (TensorView *view : {&shapes.k, &shapes.v})
       resize(*view, "k");
   if (problem.pageSize == 0)
     return shapes;
-  shapes.k = shapes.v = denseView(nullptr, problem.dtype, part.sizesOf("k", problem.layout), problem.layout);
+  shapes.k = shapes.v = denseView(nullptr, problem.keyType(), part.sizesOf("k", problem.layout), problem.layout);
   if (auto table = part.tensors.find("page_table"); table != part.tensors.end())
     shapes.pageTable.each = shapes.pageTable.stride = table->second.shape[1];
   return shapes;
@@ -228,6 +246,8 @@ llvm::Error RunInputs::upload(Executor &executor, const Problem &problem, const 
       llvm::StringRef name = input.name;
       name.consume_front("part_");
       TensorView view = shardOf(views.*input.member, static_cast<int64_t>(shard));
+      if (isScales(input) && !parts[shard].has(input.name)) // 1.
+        continue;
       if (llvm::Error error = parts[shard].upload(executor, name.data(), view, storedShape(problem, input, view)))
         return error;
     }

@@ -50,7 +50,8 @@ struct RowLoader {
     if (!type.isPaged())
       return read(lane.element(view, rowOfView, column, elementBytes()), inside);
     // The constant comes last: an offset of the load, not a sum for each chunk that is kept through the loop.
-    return read(lane.offset(lane.element(view, rowOfView, own, elementBytes()), lane.i64(elementBytes() * first)), inside);
+    Value chunk = lane.element(view, rowOfView, own, elementBytes());
+    return read(lane.offset(chunk, lane.i64(elementBytes() * first)), inside);
   }
 
   Values read(Value pointer, Value inside) const {

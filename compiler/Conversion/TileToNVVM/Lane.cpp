@@ -137,9 +137,9 @@ Value Lane::pack(Type element, Value low, Value high) {
   return LLVM::BitcastOp::create(b, b.getI32Type(), packed);
 }
 
-/// An e4m3 byte, in the low bits of an i32, as f32. Its exponent and mantissa are moved to where those of f32 are; where
-/// the exponent is 0, they are those of 2^-6 plus what the byte stands for. No step makes a denormal, which kernels
-/// take for 0.
+/// An e4m3 byte, in the low bits of an i32, as f32. Its exponent and mantissa are moved to where those of f32 are;
+/// where the exponent is 0, they are those of 2^-6 plus what the byte stands for. No step makes a denormal, which
+/// kernels take for 0.
 static Value byteToSingle(Lane &lane, Value byte) {
   ImplicitLocOpBuilder &b = lane.b;
   auto bits = [&](Value magnitude, int64_t exponent) -> Value {

@@ -68,8 +68,8 @@ static Value wordConstant(ImplicitLocOpBuilder &b, Type words, int32_t value) {
   return splatConstant(b, words, b.getI32IntegerAttr(value));
 }
 
-/// e4m3 bytes as f32. Their exponent and mantissa are moved to where those of f32 are; where the exponent is 0, they are
-/// those of 2^-6 plus what the byte stands for: no step makes a denormal, which would take a CPU a hundred cycles.
+/// e4m3 bytes as f32. Their exponent and mantissa are moved to where those of f32 are; where the exponent is 0, they
+/// are those of 2^-6 plus what the byte stands for: no step makes a denormal, which would take a CPU a hundred cycles.
 static Value bytesToSingles(ImplicitLocOpBuilder &b, Value bytes) {
   auto vector = dyn_cast<VectorType>(bytes.getType());
   Type floats = vector ? Type(vector.clone(b.getF32Type())) : b.getF32Type(), words = wordsOf(floats);

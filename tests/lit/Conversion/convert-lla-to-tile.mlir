@@ -787,7 +787,7 @@ func.func @ring_packed(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale:
 //===----------------------------------------------------------------------===//
 
 #decode = #lla.problem<batch = 3, query_heads = 4, kv_heads = 2, context = 1024, head_dim = 64, kv_dtype = fp8_e4m3>
-#splits = #lla.schedule<load = registers, rows = 8, keys = 16, warps = 1, stages = 1, splits = 4>
+#splits = #lla.schedule<load = registers, rows = 8, keys = 16, warps = 4, stages = 1, splits = 4>
 !rows = !lla.rows<bf16, dim = 64, group = 2, stacked>
 !queries = tensor<?x?x4x64xbf16>
 !keys = tensor<?x?x2x64xf8E4M3FN>
@@ -797,10 +797,11 @@ func.func @bytes(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32, 
   %0 = lla.online_init : <64, probe>
   %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 2, stacked>
   %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale k_scales %ks range whole
-    : <64, probe> rows !rows keys !keys values !keys -> <64, probe, unmerged = [grid]>
-  %3 = lla.online_merge %2 over grid : <64, probe, unmerged = [grid]> -> <64, probe>
-  %4 = lla.online_finalize %3 v_scales %vs : <64, probe> -> !queries
-  return %4 : !queries
+    : <64, probe> rows !rows keys !keys values !keys -> <64, probe, unmerged = [warps, grid]>
+  %3 = lla.online_merge %2 over warps : <64, probe, unmerged = [warps, grid]> -> <64, probe, unmerged = [grid]>
+  %4 = lla.online_merge %3 over grid : <64, probe, unmerged = [grid]> -> <64, probe>
+  %5 = lla.online_finalize %4 v_scales %vs : <64, probe> -> !queries
+  return %5 : !queries
 }
 
 // CHECK-LABEL: tile.kernel @bytes

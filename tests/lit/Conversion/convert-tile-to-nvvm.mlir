@@ -167,7 +167,7 @@ tile.kernel @mma attributes {warps = 1} {
 
 // -----
 
-// Keys of bytes: a chunk of 8 columns is 8 bytes, and the product widens them, four pairs each; values are paired first.
+// Keys of bytes: a chunk of 8 columns is 8 bytes, and the product widens them; values are paired before.
 // CHECK-LABEL: llvm.func @bytes(
 // CHECK-COUNT-8: ld.global.nc.L1::no_allocate.v4.b32
 // CHECK-NOT: v4.b32
@@ -177,8 +177,9 @@ tile.kernel @mma attributes {warps = 1} {
 // CHECK-COUNT-2: llvm.fpext %{{.*}} : f16 to f32
 // CHECK: nvvm.convert.f32x2.to.bf16x2
 // CHECK-COUNT-15: llvm.nvvm.e4m3x2.to.f16x2.rn
-// CHECK-COUNT-8: nvvm.mma.sync
+// CHECK-COUNT-2: nvvm.mma.sync
 // CHECK-NOT: e4m3x2
+// CHECK-NOT: nvvm.mma.sync
 // CHECK: %[[MARK:.*]] = llvm.mlir.constant(1 : i32)
 // CHECK-COUNT-4: ld.global.nc.L1::no_allocate.v2.b32
 // CHECK: %[[LOW:.*]] = arith.constant 20800 : i32

@@ -33,7 +33,7 @@ func.func @element_type(%q: tensor<1x4x2x64xi8>, %scale: f32) {
 
 func.func @C2_probe_shape(%q: tensor<1x4x2x64xbf16>, %r: tensor<1x1x2x64xbf16>, %k: tensor<1x9x2x64xbf16>, %scale: f32) {
   // expected-error @+1 {{C2: expected r of type 'tensor<1x4x2x64xbf16>', got 'tensor<1x1x2x64xbf16>'}}
-  %o = "lla.attention"(%q, %r, %k, %k, %scale) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 0, 0, 0, 0, 0>}>
+  %o = "lla.attention"(%q, %r, %k, %k, %scale) <{operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0>}>
     : (tensor<1x4x2x64xbf16>, tensor<1x1x2x64xbf16>, tensor<1x9x2x64xbf16>, tensor<1x9x2x64xbf16>, f32)
     -> tensor<1x4x2x64xbf16>
   return
@@ -61,7 +61,7 @@ func.func @C2_result_element(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x9x2x64xbf16
 
 func.func @C3_value_shape(%q: tensor<1x4x2x64xbf16>, %k: tensor<1x9x2x64xbf16>, %v: tensor<1x9x1x64xbf16>, %scale: f32) {
   // expected-error @+1 {{C3: expected v of type 'tensor<1x9x2x64xbf16>', got 'tensor<1x9x1x64xbf16>'}}
-  %o = "lla.attention"(%q, %k, %v, %scale) <{operandSegmentSizes = array<i32: 1, 0, 1, 1, 1, 0, 0, 0, 0, 0>}>
+  %o = "lla.attention"(%q, %k, %v, %scale) <{operandSegmentSizes = array<i32: 1, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0>}>
     : (tensor<1x4x2x64xbf16>, tensor<1x9x2x64xbf16>, tensor<1x9x1x64xbf16>, f32) -> tensor<1x4x2x64xbf16>
   return
 }
@@ -267,7 +267,7 @@ func.func @packed_batch(%q: tensor<1x40x2x64xbf16>, %k: tensor<3x16x2x64xbf16>, 
 
 func.func @lengths_type(%q: tensor<1x4x2x64xbf16>, %lengths: tensor<?xi64>, %scale: f32) {
   // expected-error @+1 {{operand #4 must be i32 tensor of rank 1 and dynamic sizes, but got 'tensor<?xi64>'}}
-  %o = "lla.attention"(%q, %q, %q, %scale, %lengths, %lengths) <{operandSegmentSizes = array<i32: 1, 0, 1, 1, 1, 1, 1, 0, 0, 0>}>
+  %o = "lla.attention"(%q, %q, %q, %scale, %lengths, %lengths) <{operandSegmentSizes = array<i32: 1, 0, 1, 1, 1, 0, 0, 1, 1, 0, 0, 0>}>
     : (tensor<1x4x2x64xbf16>, tensor<1x4x2x64xbf16>, tensor<1x4x2x64xbf16>, f32, tensor<?xi64>, tensor<?xi64>)
     -> tensor<1x4x2x64xbf16>
   return

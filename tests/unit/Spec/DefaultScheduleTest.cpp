@@ -201,6 +201,22 @@ TEST(DefaultSchedule, PagesThatARingCannotCopyGoThroughRegisters) {
   EXPECT_EQ(defaultOn("sm_90a", problem).load, LoadPath::Registers);
 }
 
+TEST(DefaultSchedule, KeysOfBytesTakeWiderTilesOfTheSameSplits) {
+  for (int64_t batch : {1, 32})
+    for (int64_t context : {512, 4096}) {
+      Problem halves = problemOf(Mode::Decode, batch, 8, context, 128), bytes = halves;
+      bytes.kvDtype = ElementType::F8E4M3;
+      Schedule schedule = defaultOn("sm_90a", bytes), narrow = defaultOn("sm_90a", halves);
+      EXPECT_EQ(schedule.keys, batch > 1 ? 32 : 16) << batch << " " << context;
+      EXPECT_EQ(schedule.stages, 2);
+      schedule.keys = narrow.keys;
+      EXPECT_EQ(schedule, narrow);
+    }
+  Problem prefill = problemOf(Mode::Prefill, 4, 8, 2048, 128);
+  prefill.kvDtype = ElementType::F8E4M3;
+  EXPECT_EQ(defaultOn("sm_90a", prefill).load, LoadPath::Registers);
+}
+
 TEST(DefaultSchedule, HostDecodeSplitsOverThreads) {
   Problem problem = problemOf(Mode::Decode, 1, 1, 65536, 128);
   EXPECT_EQ(defaultSchedule(problem, hostTarget(2)).splits, 4);

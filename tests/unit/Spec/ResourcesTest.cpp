@@ -51,6 +51,17 @@ TEST(Resources, DecodeWithRegisterLoads) {
   EXPECT_EQ(message(checkFeasible(problem, schedule, target)), "");
 }
 
+TEST(Resources, KeysOfBytesTakeHalfTheRegistersAndNoRing) {
+  Problem problem = problemOf(Mode::Decode, 128);
+  problem.kvDtype = ElementType::F8E4M3;
+  Target target = llvm::cantFail(namedTarget("sm_90a"));
+  Schedule schedule = scheduleOf("load=registers rows=8 keys=32 warps=4 stages=2 splits=4");
+  EXPECT_EQ(resources(problem, schedule, target).registersPerThread, 64 + 32 + 2 * 32 + 16 + 40);
+  EXPECT_EQ(message(checkFeasible(problem, schedule, target)), "");
+  EXPECT_EQ(infeasibility(problem, ringSchedule, "sm_90a"),
+            "load: expected registers with kv_dtype=fp8_e4m3 (wgmma takes 16-bit keys from shared memory), got ring");
+}
+
 TEST(Resources, RegisterLoadsShareNothingWithoutAMerge) {
   Problem problem = problemOf(Mode::Prefill, 64);
   Schedule schedule = scheduleOf("load=registers rows=32 keys=16 warps=4 stages=1");

@@ -97,6 +97,28 @@ TEST_F(OracleTest, LengthsStartsAndPagesAreFollowed) {
       }
 }
 
+TEST_F(OracleTest, KeysOfBytesAreMultipliedByTheirScales) {
+  Problem bytes = smallProblem();
+  bytes.kvDtype = ElementType::F8E4M3;
+  make(bytes);
+  // Of raw bytes the output is another one.
+  EXPECT_GT(compare().relative, 0.01);
+  std::vector<double> k = all(tensors.k), v = all(tensors.v), ks = all(tensors.kScales), vs = all(tensors.vScales);
+  EXPECT_NE(ks[0], ks[1]);
+  for (size_t i = 0; i < k.size(); ++i) {
+    int64_t head = static_cast<int64_t>(i) / bytes.headDim % bytes.kvHeads;
+    k[i] *= ks[head];
+    v[i] *= vs[head];
+  }
+  expected = referenceForward(problem, all(tensors.q), all(tensors.r), k, v);
+  for (int64_t row = 0; row < rowCount(tensors.o); ++row)
+    writeRow(tensors.o, row, &expected[row * problem.headDim]);
+  EXPECT_LT(compare().relative, 1e-6);
+  // One for all heads: the first.
+  tensors.kScales.sizes[2] = tensors.vScales.sizes[2] = 1;
+  EXPECT_GT(compare().relative, 0.01);
+}
+
 TEST_F(OracleTest, MoreQueriesThanKeysGivesZeroRows) {
   Problem what = smallProblem(Mode::Prefill);
   what.queryLength = 40;

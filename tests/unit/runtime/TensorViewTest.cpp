@@ -104,6 +104,42 @@ TEST_F(TensorViewTest, TheStateIsFp32BesideTheQueries) {
   EXPECT_EQ(shapes(), "");
 }
 
+TEST_F(TensorViewTest, KeysOfBytesHaveScalesOrNone) {
+  problem.kvDtype = ElementType::F8E4M3;
+  EXPECT_EQ(shapes(), "k.dtype: expected fp8_e4m3, got fp32");
+  AttentionTensors dense = denseTensors(problem);
+  EXPECT_EQ(dense.kScales.sizes, (std::array<int64_t, 4>{1, 1, 2, 1}));
+  tensors.k.dtype = ElementType::F8E4M3;
+  EXPECT_EQ(shapes(), "v.dtype: expected fp8_e4m3, got fp32");
+  tensors.v.dtype = ElementType::F8E4M3;
+  EXPECT_EQ(shapes(), "");
+  EXPECT_EQ(addresses(TargetKind::Cuda), "");
+  tensors.kScales = dense.kScales;
+  EXPECT_EQ(shapes(), "");
+  EXPECT_EQ(addresses(), "k_scales.data: expected an address, got null");
+  tensors.kScales.data = at(0x90004);
+  EXPECT_EQ(addresses(TargetKind::Cuda), "");
+  tensors.o.data = at(0x90000);
+  EXPECT_EQ(addresses(), "o: expected memory of its own, got an overlap with k_scales");
+  tensors.kScales.sizes[2] = 1;
+  EXPECT_EQ(shapes(), "");
+  tensors.kScales.sizes[2] = 3;
+  EXPECT_EQ(shapes(), "k_scales.head: expected 1 or 2, got 3");
+  tensors.kScales.sizes = {2, 1, 2, 1};
+  EXPECT_EQ(shapes(), "k_scales.batch: expected 1, got 2");
+  tensors.vScales = dense.vScales;
+  tensors.vScales.dtype = ElementType::BF16;
+  tensors.kScales.sizes[0] = 1;
+  EXPECT_EQ(shapes(), "v_scales.dtype: expected fp32, got bf16");
+  tensors.v.strides[1] += 8;
+  tensors.vScales = {};
+  EXPECT_EQ(addresses(TargetKind::Cuda).rfind("v.stride(row): expected a multiple of 16 bytes", 0), 0u);
+  problem.kvDtype.reset(); // Nobody looks then.
+  tensors.k.dtype = tensors.v.dtype = ElementType::F32;
+  tensors.kScales.sizes[2] = 3;
+  EXPECT_EQ(shapes(), "");
+}
+
 TEST_F(TensorViewTest, LseAndTbarAreAlignedToAnElementOnly) {
   wantState();
   tensors.lse.data = at(0x60004);
