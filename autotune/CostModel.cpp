@@ -81,14 +81,24 @@ double memoryTime(const Problem &problem, const Schedule &schedule, const Ceilin
   return seconds * microsecondsPerSecond;
 }
 
+/// Elements of k and v that are widened before a product: by each block of rows for itself.
+double widenedElements(const Problem &problem, const Schedule &schedule, double pairs) {
+  if (!problem.hasKeyScales())
+    return 0;
+  int64_t rows = schedule.load == LoadPath::Registers ? rowsPerBlock(problem) : schedule.rows;
+  return pairs / static_cast<double>(rows) *
+         static_cast<double>(paddedKeyDim(problem, schedule) + paddedValueDim(problem, schedule));
+}
+
 /// Cycles of one multiprocessor for all that is neither copy nor product: exponentials, the rescaling of the
-/// accumulators at each key tile (seldom if lazy), and masking where it is not peeled.
+/// accumulators at each key tile (seldom if lazy), masking where it is not peeled, and widening.
 double elementwiseCycles(const Problem &problem, const Schedule &schedule, const DeviceRates &rates, double pairs) {
-  constexpr double seldom = 0.1, maskSteps = 2;
+  constexpr double seldom = 0.1, maskSteps = 2, widenSteps = 2;
   double accumulators = (problem.hasProbe() ? 2.0 : 1.0) * static_cast<double>(paddedValueDim(problem, schedule));
   double rescales = pairs / static_cast<double>(schedule.keys) * accumulators * (schedule.lazy ? seldom : 1);
   double masks = pairs * maskSteps * (problem.causal && !schedule.peel ? 1 : 0);
-  return pairs / rates.exponentialsPerCycle + (rescales + masks) / rates.simplePerCycle;
+  double widening = widenSteps * widenedElements(problem, schedule, pairs);
+  return pairs / rates.exponentialsPerCycle + (rescales + masks + widening) / rates.simplePerCycle;
 }
 
 double mergeTime(const Problem &problem, const Schedule &schedule, const Ceilings &ceilings, const DeviceRates &rates,

@@ -12,7 +12,9 @@
 using namespace lla;
 
 /// PTX ISA version that first has what kernels for `arch` use (PTX ISA, release notes).
-static llvm::StringRef ptxFeature(llvm::StringRef arch) {
+static llvm::StringRef ptxFeature(llvm::StringRef arch, const llvm::Module &module) {
+  if (arch == "sm_89" && module.getFunction("llvm.nvvm.e4m3x2.to.f16x2.rn"))
+    return "+ptx81";
   return llvm::StringSwitch<llvm::StringRef>(arch)
       .Case("sm_90a", "+ptx86") // Bulk tensor copies to a CTA's own shared memory.
       .Case("sm_90", "+ptx81") // st.async between the CTAs of a cluster.
@@ -22,7 +24,7 @@ static llvm::StringRef ptxFeature(llvm::StringRef arch) {
       .Default("+ptx74"); // ld with L1::no_allocate.
 }
 
-static std::unique_ptr<llvm::TargetMachine> createMachine(const Target &target) {
+static std::unique_ptr<llvm::TargetMachine> createMachine(const Target &target, const llvm::Module &module) {
   static const bool initialized = [] {
     LLVMInitializeNVPTXTarget();
     LLVMInitializeNVPTXTargetInfo();
@@ -38,7 +40,8 @@ static std::unique_ptr<llvm::TargetMachine> createMachine(const Target &target) 
     return nullptr;
   llvm::TargetOptions options;
   return std::unique_ptr<llvm::TargetMachine>(backend->createTargetMachine(
-      triple, target.arch, ptxFeature(target.arch), options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+      triple, target.arch, ptxFeature(target.arch, module), options, std::nullopt, std::nullopt,
+      llvm::CodeGenOptLevel::Aggressive));
 }
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
@@ -59,7 +62,7 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
 }
 
 llvm::Expected<std::string> lla::emitPtx(llvm::Module &module, const Target &target) {
-  std::unique_ptr<llvm::TargetMachine> machine = createMachine(target);
+  std::unique_ptr<llvm::TargetMachine> machine = createMachine(target, module);
   if (!machine)
     return llvm::createStringError("this build of LLVM has no NVPTX backend");
   module.setTargetTriple(machine->getTargetTriple());

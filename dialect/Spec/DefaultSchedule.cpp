@@ -98,13 +98,13 @@ void fitRegisterLoads(const Problem &problem, const Target &target, Schedule &sc
 }
 
 /// Keys of a byte: what a tile costs besides its bytes is the larger share, so it has twice the keys where registers
-/// hold them and each warp still has two such tiles.
+/// hold them (older machines convert in integers, which take more) and each warp still has four such tiles.
 void widenTiles(const Problem &problem, const Target &target, Schedule &schedule) {
-  constexpr int64_t narrow = 16, leastTiles = 2;
+  constexpr int64_t narrow = 16, leastTiles = 4, converting = 89;
   Schedule wider = schedule;
   wider.keys *= 2;
   bool isLong = visibleKeySpan(problem) >= leastTiles * wider.splits * wider.warps * wider.keys;
-  if (schedule.keys == narrow && isLong &&
+  if (schedule.keys == narrow && isLong && target.computeCapability() >= converting &&
       resources(problem, wider, target).registersPerThread <= registerLimit(wider, target))
     schedule = wider;
 }
@@ -124,7 +124,7 @@ void splitInClusters(const Problem &problem, int64_t tiles, const Target &target
   } else {
     double wanted = splitsAt2048Keys * std::sqrt(static_cast<double>(visible) / 2048);
     int64_t most = std::max<int64_t>(static_cast<int64_t>(wanted), visible >= 256 ? 8 : 1);
-    int64_t widestAlone = tiles < fewTiles ? most : std::min(most, widest);
+    int64_t widestAlone = candidateBelow("splits", tiles < fewTiles ? most : std::min(most, widest));
     while (2 * schedule.splits <= widestAlone &&
            2 * schedule.splits * tiles <= places(isNarrow ? 3 : 2, 2 * schedule.splits))
       schedule.splits *= 2;

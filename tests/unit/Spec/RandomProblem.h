@@ -74,7 +74,7 @@ public:
       problem.pageSize = between(0, 1) ? 8 * between(1, 32) : between(8, 100);
     problem.packedQueries = problem.ragged && between(0, 1);
     problem.packedKeys = problem.ragged && problem.pageSize == 0 && between(0, 1);
-    if (problem.dtype != ElementType::F32 && problem.headDim % 16 == 0 && between(0, 1))
+    if (problem.dtype != ElementType::F32 && problem.headDim % 16 == 0 && between(0, 3) == 0)
       problem.kvDtype = pick({problem.dtype, ElementType::F8E4M3});
     return problem;
   }

@@ -10,9 +10,9 @@ using namespace lla::cuda;
 
 // Generated kernels read the record at these offsets.
 static_assert(offsetof(KernelArguments, q) == 0 && offsetof(KernelArguments, page_table) == 120);
-static_assert(offsetof(KernelArguments, q_batch_stride) == 144 && offsetof(KernelArguments, page_table_stride) == 472);
-static_assert(offsetof(KernelArguments, batch) == 480 && offsetof(KernelArguments, scale_log2) == 524);
-static_assert(sizeof(KernelArguments) == 528 && alignof(KernelArguments) == 8);
+static_assert(offsetof(KernelArguments, q_batch_stride) == 160 && offsetof(KernelArguments, page_table_stride) == 488);
+static_assert(offsetof(KernelArguments, batch) == 512 && offsetof(KernelArguments, scale_log2) == 556);
+static_assert(sizeof(KernelArguments) == 560 && alignof(KernelArguments) == 8);
 
 namespace {
 

@@ -42,7 +42,7 @@ TEST(Safetensors, EachContradictionIsNamed) {
   } cases[] = {
       {R"({"q":{"dtype":"F32","shape":[2],"data_offsets":[0,12]}})", 12, "q.shape: expected a shape of 12 bytes"},
       {R"({"q":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}})", 8,
-       "q.dtype: expected F32|F16|BF16|I32, got \"F64\""},
+       "q.dtype: expected F32|F16|BF16|F8_E4M3|I32, got \"F64\""},
       {R"({"q":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 7, "q.data_offsets: expected a range within"},
       {R"({"q":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8, "q.data_offsets"},
       {R"({"q":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"r":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
