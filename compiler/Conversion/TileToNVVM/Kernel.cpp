@@ -77,7 +77,7 @@ struct ScalePattern : LanePattern<tile::ScaleOp> {
     Value given = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, array, lane.i64(0));
     Value address = lane.add(array, lane.mul(element, 4));
     Value pointer = LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 1), address);
-    Value scale = ptx::loadReadOnly1(b, pointer, given);
+    Value scale = ptx::loadAfterAwait(b, pointer, given);
     rewriter.replaceOp(op, arith::SelectOp::create(b, given, scale, lane.f32(1)));
     return success();
   }

@@ -72,6 +72,13 @@ Value ptx::loadReadOnly1(ImplicitLocOpBuilder &b, Value pointer, Value predicate
                   "=&f,l,r", {pointer, flag}, b.getF32Type(), 1)[0];
 }
 
+// PTX ISA 9.7.9.8, ld. Memory counts as written, as griddepcontrol.wait has it.
+Value ptx::loadAfterAwait(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
+  Value flag = arith::ExtUIOp::create(b, b.getI32Type(), predicate);
+  return assemble(b, "{\n.reg .pred p;\nsetp.ne.b32 p, $2, 0;\nmov.b32 $0, 0;\n@p ld.global.f32 $0, [$1];\n}",
+                  "=&f,l,r,~{memory}", {pointer, flag}, b.getF32Type(), 1)[0];
+}
+
 // PTX ISA 9.7.9.9, ld.global.nc.
 Value ptx::lookUp(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
   Value flag = arith::ExtUIOp::create(b, b.getI32Type(), predicate);

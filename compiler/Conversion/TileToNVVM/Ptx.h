@@ -27,6 +27,10 @@ Values loadReadOnly2(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 /// Likewise one f32, through L1.
 Value loadReadOnly1(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 
+/// One f32 that a launch before this one may have written: not moved above awaitLaunch, though its address does not
+/// follow from that; 0 where `predicate` is false. (ld.global)
+Value loadAfterAwait(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
+
 /// 4 bytes of global memory that nothing writes during the kernel and that others read again; 0 where `predicate` is
 /// false. (ld.global.nc)
 Value lookUp(ImplicitLocOpBuilder &b, Value pointer, Value predicate);

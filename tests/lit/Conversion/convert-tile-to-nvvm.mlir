@@ -220,10 +220,10 @@ tile.kernel @bytes_in_integers attributes {warps = 1, lla.target = #lla.target<a
 
 // -----
 
-// Where the launch has no scales, they are 1.
+// Where the launch has no scales, they are 1. The launch before this one may have written them.
 // CHECK-LABEL: llvm.func @scale(
 // CHECK: %[[GIVEN:.*]] = arith.cmpi ne
-// CHECK: ld.global.nc.f32
+// CHECK: ld.global.f32 {{.*}}~{memory}
 // CHECK: arith.select %[[GIVEN]], %{{.*}}, %{{.*}} : f32
 tile.kernel @scale attributes {warps = 1} {
   %x = tile.index grid_x
