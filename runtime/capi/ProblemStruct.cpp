@@ -32,6 +32,8 @@ constexpr Probe probes[] = {Probe::Given, Probe::None, Probe::Solved};
 constexpr Layout layouts[] = {Layout::BSHD, Layout::BHSD};
 using OptionalType = std::optional<ElementType>;
 constexpr OptionalType types[] = {std::nullopt, ElementType::F32, ElementType::BF16, ElementType::F16};
+constexpr OptionalType keyTypes[] = {std::nullopt, ElementType::F32, ElementType::BF16, ElementType::F16,
+                                     ElementType::F8E4M3};
 constexpr bool flags[] = {false, true};
 
 struct SizeMember {
@@ -90,10 +92,14 @@ llvm::Expected<Problem> toProblem(const lla_problem *given) {
     return std::move(error);
   if (llvm::Error error = select("packed_keys", read.packed_keys, flags, problem.packedKeys))
     return std::move(error);
+  if (llvm::Error error = select("kv_dtype", read.kv_dtype, keyTypes, problem.kvDtype))
+    return std::move(error);
   if (llvm::Error error = select("has_scale", read.has_scale, flags, hasScale))
     return std::move(error);
   if (read.reserved != 0)
     return usage(fmt::format("reserved: expected 0, got {}", read.reserved));
+  if (read.reserved_keys != 0)
+    return usage(fmt::format("reserved_keys: expected 0, got {}", read.reserved_keys));
   problem.dtype = dtype.value_or(problem.isMerge() ? ElementType::F32 : ElementType::BF16);
   for (const SizeMember &size : sizeMembers)
     problem.*size.known = read.*size.given;
@@ -120,6 +126,7 @@ lla_problem fromProblem(const Problem &problem) {
   given.lambda = problem.lambda;
   given.packed_queries = problem.packedQueries;
   given.packed_keys = problem.packedKeys;
+  given.kv_dtype = numberOf(keyTypes, problem.kvDtype);
   return given;
 }
 

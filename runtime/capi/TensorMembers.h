@@ -16,7 +16,8 @@ using GivenTensor = const lla_tensor *lla_tensors::*;
 
 /// What a tensor is of a problem.
 enum class Shape { Vectors, Rows };       ///< With `dim` (o, q ...), and without (lse, tbar).
-enum class Side { Queries, Keys, Parts }; ///< Whose rows: packed queries, and packed keys, have no batch.
+/// Whose rows: packed queries, and packed keys, have no batch; scales have heads alone, and may be left out.
+enum class Side { Queries, Keys, Parts, Scales };
 
 struct TensorMember {
   const char *name;
@@ -42,14 +43,20 @@ inline constexpr TensorMember tensorMembers[] = {
     {"part_lse", &lla_tensors::part_lse, &AttentionTensors::partLse, Shape::Rows, Side::Parts},
     {"part_tbar", &lla_tensors::part_tbar, &AttentionTensors::partTbar, Shape::Rows, Side::Parts},
     {"part_vbar", &lla_tensors::part_vbar, &AttentionTensors::partVbar, Shape::Vectors, Side::Parts},
+    {"k_scales", &lla_tensors::k_scales, &AttentionTensors::kScales, Shape::Rows, Side::Scales},
+    {"v_scales", &lla_tensors::v_scales, &AttentionTensors::vScales, Shape::Rows, Side::Scales},
 };
 
 /// Of a tensor's dimensions, which is which; -1: it has none such.
 struct DimensionPlaces {
-  int32_t shard = -1, batch = -1, row, head, dim = -1;
+  int32_t shard = -1, batch = -1, row = -1, head = 0, dim = -1;
   int32_t rank;
 
   DimensionPlaces(const TensorMember &member, Layout layout, bool isPacked) {
+    if (member.side == Side::Scales) {
+      rank = 1;
+      return;
+    }
     int32_t next = 0;
     if (member.side == Side::Parts)
       shard = next++;

@@ -39,6 +39,8 @@ std::string textOf(lla_data_type type) {
   std::string lanes = type.lanes == 1 ? "" : fmt::format(" x {}", type.lanes);
   if (kind)
     return fmt::format("{}{}{}", kind, type.bits, lanes);
+  if (type.code == LLA_TYPE_FLOAT8_E4M3FN)
+    return "fp8_e4m3" + lanes;
   if (type.code == LLA_TYPE_INT)
     return fmt::format("int{}{}", type.bits, lanes);
   return fmt::format("DLPack's type code {} of {} bits{}", type.code, type.bits, lanes);
@@ -59,6 +61,8 @@ std::optional<ElementType> elementTypeOf(lla_data_type type) {
     return ElementType::F16;
   if (type.code == LLA_TYPE_FLOAT && type.bits == 32)
     return ElementType::F32;
+  if (type.code == LLA_TYPE_FLOAT8_E4M3FN && type.bits == 8)
+    return ElementType::F8E4M3;
   return std::nullopt;
 }
 
@@ -96,7 +100,7 @@ llvm::Error readTensor(const TensorMember &member, const lla_tensor &given, cons
     return error;
   std::optional<ElementType> dtype = elementTypeOf(given.dtype);
   if (!dtype)
-    return usage(fmt::format("{}.dtype: expected fp32, bf16 or fp16, got {}", member.name, textOf(given.dtype)));
+    return usage(fmt::format("{}.dtype: expected fp32, bf16, fp16 or fp8_e4m3, got {}", member.name, textOf(given.dtype)));
   int64_t strides[mostDimensions];
   readStrides(given, strides);
   view.data = addressOf(given);
@@ -167,6 +171,10 @@ llvm::Error readTensors(const CallForm &form, const lla_tensors *given, Attentio
     bool isNeeded = form.tensors >> i & 1;
     if (!isNeeded && tensor)
       return notNull(member.name);
+    if (isNeeded && !tensor && member.side == Side::Scales) {
+      tensors.*member.view = {}; // 1.
+      continue;
+    }
     if (isNeeded && !tensor)
       return usage(fmt::format("{}: expected a tensor, got null", member.name));
     if (isNeeded)

@@ -31,8 +31,10 @@ const lla_tensor *TensorStructs::add(const TensorMember &member, const Problem &
   put(places.row, view.sizes[1], view.strides[1]);
   put(places.head, view.sizes[2], view.strides[2]);
   put(places.dim, view.sizes[3], view.strides[3]);
-  lla_data_type type = {static_cast<uint8_t>(view.dtype == ElementType::BF16 ? LLA_TYPE_BFLOAT : LLA_TYPE_FLOAT),
-                        static_cast<uint8_t>(8 * elementBytes(view.dtype)), 1};
+  lla_type_code code = view.dtype == ElementType::BF16     ? LLA_TYPE_BFLOAT
+                       : view.dtype == ElementType::F8E4M3 ? LLA_TYPE_FLOAT8_E4M3FN
+                                                           : LLA_TYPE_FLOAT;
+  lla_data_type type = {static_cast<uint8_t>(code), static_cast<uint8_t>(8 * elementBytes(view.dtype)), 1};
   return add(view.data, type, std::move(shape), std::move(strides));
 }
 

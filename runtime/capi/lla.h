@@ -137,7 +137,13 @@ typedef enum lla_probe {
   LLA_PROBE_SOLVED = 2 /* refused until it lands */
 } lla_probe;
 
-typedef enum lla_dtype { LLA_DTYPE_DEFAULT = 0, LLA_FP32 = 1, LLA_BF16 = 2, LLA_FP16 = 3 } lla_dtype;
+typedef enum lla_dtype {
+  LLA_DTYPE_DEFAULT = 0,
+  LLA_FP32 = 1,
+  LLA_BF16 = 2,
+  LLA_FP16 = 3,
+  LLA_FP8_E4M3 = 4 /* of k and v only */
+} lla_dtype;
 
 /* The order of the dimensions of q, r, k, v, o and of the state; memory may have any strides. */
 typedef enum lla_layout {
@@ -150,7 +156,7 @@ typedef struct lla_problem {
   size_t struct_size;
   int32_t mode;         /* lla_mode */
   int32_t probe;        /* lla_probe */
-  int32_t dtype;        /* lla_dtype of q, r, k, v; default bf16, of a merge fp32 */
+  int32_t dtype;        /* lla_dtype of q and r; default bf16, of a merge fp32 */
   int32_t output_dtype; /* lla_dtype of o: default as dtype; fp32; of a merge any */
   int32_t layout;       /* lla_layout */
   int32_t causal;       /* aligned to the end: row i sees keys j <= context - query_length + i */
@@ -172,10 +178,12 @@ typedef struct lla_problem {
   /* Behind what the first version had: */
   int32_t packed_queries; /* query rows of all sequences stand one behind the other; implies ragged */
   int32_t packed_keys;    /* likewise keys and values, which are not in pages then; implies ragged */
+  int32_t kv_dtype;       /* lla_dtype of k and v: as dtype, or fp8_e4m3 (beside 16 bits, head_dim in steps of 16) */
+  int32_t reserved_keys;  /* 0 */
 } lla_problem;
 
 /* One decode step of one head of nothing: set context and head_dim at least. */
-#define LLA_PROBLEM_INIT {sizeof(lla_problem), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0, 0}
+#define LLA_PROBLEM_INIT {sizeof(lla_problem), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0, 0, 0, 0}
 
 /* From the JSON form that the driver takes (`lla COMMAND --problem`); lines that LLA_CAPTURE writes have it as
  * `problem`. */
@@ -245,11 +253,16 @@ LLA_API lla_status lla_context_statistics(const lla_context *context, lla_statis
 
 /*===--- tensors ----------------------------------------------------------===*/
 
-typedef enum lla_type_code { LLA_TYPE_INT = 0, LLA_TYPE_FLOAT = 2, LLA_TYPE_BFLOAT = 4 } lla_type_code;
+typedef enum lla_type_code {
+  LLA_TYPE_INT = 0,
+  LLA_TYPE_FLOAT = 2,
+  LLA_TYPE_BFLOAT = 4,
+  LLA_TYPE_FLOAT8_E4M3FN = 10
+} lla_type_code;
 
 typedef struct lla_data_type {
   uint8_t code;   /* lla_type_code */
-  uint8_t bits;   /* 32 or 16 */
+  uint8_t bits;   /* 32, 16 or 8 */
   uint16_t lanes; /* 1 */
 } lla_data_type;
 
@@ -278,7 +291,7 @@ typedef struct lla_tensor {
 typedef struct lla_tensors {
   size_t struct_size;
   const lla_tensor *q; /* [b, s, query_heads, head_dim] of dtype */
-  const lla_tensor *k; /* [b, l, kv_heads, head_dim]; paged: [pages, page_size, kv_heads, head_dim] */
+  const lla_tensor *k; /* [b, l, kv_heads, head_dim] of kv_dtype; paged: [pages, page_size, kv_heads, head_dim] */
   const lla_tensor *v; /* as k */
   const lla_tensor *r; /* as q; with probe given */
   const lla_tensor *o; /* as q, of output_dtype */
@@ -298,11 +311,14 @@ typedef struct lla_tensors {
       *page_table; /* paged: [b, p], the pages of a sequence in order; its l is min(context, p page_size) */
   const lla_tensor *cu_seqlens_q; /* packed queries: the first row of each sequence, and of one more [b + 1] */
   const lla_tensor *cu_seqlens_k; /* packed keys: likewise the first key [b + 1] */
+  /* fp8_e4m3: what elements of k, and of v, are multiplied by, fp32, on the device: [1] or [kv_heads]; null: 1. */
+  const lla_tensor *k_scales;
+  const lla_tensor *v_scales;
 } lla_tensors;
 
 #define LLA_TENSORS_INIT                                                                                               \
   {sizeof(lla_tensors), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,      \
-   NULL, NULL}
+   NULL, NULL, NULL, NULL}
 
 /*===--- plans ------------------------------------------------------------===*/
 

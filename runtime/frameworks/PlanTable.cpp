@@ -20,7 +20,7 @@ struct Key {
 
   bool operator==(const Key &other) const { return std::memcmp(this, &other, sizeof(Key)) == 0; }
 };
-static_assert(sizeof(lla_problem) == 8 + 10 * 4 + 9 * 8 + 2 * 8 + 2 * 4 && sizeof(Key) == sizeof(lla_problem) + 8);
+static_assert(sizeof(lla_problem) == 8 + 10 * 4 + 9 * 8 + 2 * 8 + 4 * 4 && sizeof(Key) == sizeof(lla_problem) + 8);
 
 struct KeyHash {
   size_t operator()(const Key &key) const {

@@ -132,6 +132,7 @@ ordered_json predicatesOf(const Problem &problem) {
                          {"head_dim", problem.headDim},
                          {"dtype", name(problem.dtype).str()},
                          {"output_dtype", name(problem.outputType()).str()},
+                         {"kv_dtype", name(problem.keyType()).str()},
                          {"query_length", problem.queryLength == 1 ? "1" : "> 1"},
                          {"causal", problem.causal},
                          {"window", problem.window},

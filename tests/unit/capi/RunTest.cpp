@@ -2,9 +2,11 @@
 
 #include "AllocationCount.h"
 #include "HostCall.h"
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <thread>
+#include <tuple>
 
 namespace {
 
@@ -144,6 +146,62 @@ TEST(Run, PackedSequencesAreThoseApart) {
   expectPackedIsApart(problem, {3, 12, 0, 5}, {7, 40, 9, 6});
   problem.window = 4;
   expectPackedIsApart(problem, {1, 2, 12}, {1, 2, 40});
+}
+
+/// What an e4m3 byte stands for.
+float valueOfByte(unsigned char byte) {
+  int exponent = byte >> 3 & 15, mantissa = byte & 7;
+  float magnitude = exponent ? std::ldexp(8.0f + mantissa, exponent - 10) : std::ldexp(float(mantissa), -9);
+  return byte & 0x80 ? -magnitude : magnitude;
+}
+
+TEST(Run, KeysOfBytesTimesTheirScalesAreThoseOfHalves) {
+  constexpr lla_data_type half = {LLA_TYPE_FLOAT, 16, 1}, byte = {LLA_TYPE_FLOAT8_E4M3FN, 8, 1};
+  lla_problem ofHalves = smallProblem(), ofBytes;
+  ofHalves.dtype = LLA_FP16;
+  ofHalves.output_dtype = LLA_FP32;
+  ofBytes = ofHalves;
+  ofBytes.kv_dtype = LLA_FP8_E4M3;
+  const int64_t heads = ofBytes.kv_heads, dim = ofBytes.head_dim;
+  std::vector<int64_t> rows = {ofBytes.batch, 1, ofBytes.query_heads, dim},
+                       keys = {ofBytes.batch, ofBytes.context, heads, dim};
+  HostTensor q(rows, half), r(rows, half), k(keys, byte), v(keys, byte), wideK(keys, half), wideV(keys, half);
+  HostTensor expected(rows), actual(rows), kScales({heads}), vScales({1});
+  unsigned seed = 9;
+  auto next = [&] { return (seed = seed * 1664525u + 1013904223u) >> 16; };
+  for (HostTensor *tensor : {&q, &r})
+    for (size_t i = 0; i < tensor->memory.size() / 2; ++i)
+      reinterpret_cast<_Float16 *>(tensor->memory.data())[i] = _Float16(static_cast<int>(next() % 33) - 16) / 16;
+  for (int64_t head = 0; head < heads; ++head)
+    kScales.values()[head] = head ? -0.5f : 0.25f;
+  vScales.values()[0] = 2;
+  for (auto [narrow, wide, scales] : {std::tuple(&k, &wideK, &kScales), {&v, &wideV, &vScales}})
+    for (size_t i = 0; i < narrow->memory.size(); ++i) {
+      unsigned char bits = static_cast<unsigned char>((next() % 0x48) | (next() % 2 ? 0x80 : 0));
+      int64_t head = scales->shape[0] > 1 ? static_cast<int64_t>(i) / dim % heads : 0;
+      narrow->memory[i] = static_cast<char>(bits);
+      reinterpret_cast<_Float16 *>(wide->memory.data())[i] = _Float16(valueOfByte(bits) * scales->values()[head]);
+    }
+  auto run = [&](const lla_problem &problem, lla_tensors tensors) {
+    HostPlan plan(problem);
+    EXPECT_OK(plan.run(tensors));
+  };
+  lla_tensors tensors = LLA_TENSORS_INIT;
+  tensors.q = &q.view, tensors.r = &r.view, tensors.k = &wideK.view, tensors.v = &wideV.view;
+  tensors.o = &expected.view;
+  run(ofHalves, tensors);
+  tensors.k = &k.view, tensors.v = &v.view, tensors.o = &actual.view;
+  tensors.k_scales = &kScales.view, tensors.v_scales = &vScales.view;
+  run(ofBytes, tensors);
+  double largest = 0, difference = 0;
+  for (size_t i = 0; i < actual.memory.size() / sizeof(float); ++i) {
+    largest = std::max<double>(largest, std::abs(expected.values()[i]));
+    difference = std::max<double>(difference, std::abs(actual.values()[i] - expected.values()[i]));
+  }
+  EXPECT_LE(difference, 1e-5 * largest);
+  tensors.k_scales = nullptr; // 1.
+  run(ofBytes, tensors);
+  EXPECT_GT(std::abs(actual.values()[0] - expected.values()[0]), 1e-5 * largest);
 }
 
 TEST(Run, ThreadsShareAPlan) {
