@@ -25,7 +25,7 @@ std::string readType(const char *name, const lla_tensor &tensor, int32_t &dtype)
   else if (type.lanes == 1 && type.code == LLA_TYPE_BFLOAT && type.bits == 16)
     dtype = LLA_BF16;
   else
-    return std::string(name) + ".dtype: expected fp32, bf16 or fp16, got another";
+    return std::string(name) + ".dtype: expected fp32, bf16 or fp16, got " + nameOf(type);
   return {};
 }
 
@@ -61,6 +61,17 @@ std::string readSide(const lla_tensor &tensor, const lla_tensor *places, const c
 }
 
 } // namespace
+
+std::string nameOf(lla_data_type type) {
+  constexpr const char *kinds[] = {"int", "uint", "fp", "opaque", "bf", "complex"}; // By DLPack's numbers.
+  constexpr uint8_t boolean = 6;
+  std::string lanes = type.lanes == 1 ? "" : " x " + std::to_string(type.lanes);
+  if (type.code == boolean)
+    return "bool" + lanes;
+  if (type.code < std::size(kinds))
+    return kinds[type.code] + std::to_string(type.bits) + lanes;
+  return "DLPack's type code " + std::to_string(type.code) + " of " + std::to_string(type.bits) + " bits" + lanes;
+}
 
 std::string attentionProblem(const lla_tensors &tensors, bool isBhsd, Longest longest, lla_problem &problem) {
   int32_t queryRank = tensors.cu_seqlens_q ? 3 : 4, keyRank = tensors.cu_seqlens_k ? 3 : 4;

@@ -8,19 +8,20 @@
 
 namespace lla::frameworks {
 
-/// A tensor argument: where it goes, and whether it is written.
+/// A tensor argument: where it goes, whether it is written, and whether each call has it.
 struct Argument {
   const char *name;
   const lla_tensor *lla_tensors::*member;
   bool isWritten;
+  bool isRequired = false;
 };
 
 inline constexpr Argument attentionArguments[] = {
-    {"q", &lla_tensors::q, false},
+    {"q", &lla_tensors::q, false, true},
     {"r", &lla_tensors::r, false},
-    {"k", &lla_tensors::k, false},
-    {"v", &lla_tensors::v, false},
-    {"out", &lla_tensors::o, true},
+    {"k", &lla_tensors::k, false, true},
+    {"v", &lla_tensors::v, false, true},
+    {"out", &lla_tensors::o, true, true},
     {"lse", &lla_tensors::lse, true},
     {"tbar", &lla_tensors::tbar, true},
     {"vbar", &lla_tensors::vbar, true},
@@ -34,11 +35,11 @@ inline constexpr Argument attentionArguments[] = {
 inline constexpr size_t unpackedArguments = std::size(attentionArguments) - 2;
 
 inline constexpr Argument mergeArguments[] = {
-    {"part_o", &lla_tensors::part_o, false},
-    {"part_lse", &lla_tensors::part_lse, false},
-    {"part_tbar", &lla_tensors::part_tbar, false},
-    {"part_vbar", &lla_tensors::part_vbar, false},
-    {"out", &lla_tensors::o, true},
+    {"part_o", &lla_tensors::part_o, false, true},
+    {"part_lse", &lla_tensors::part_lse, false, true},
+    {"part_tbar", &lla_tensors::part_tbar, false, true},
+    {"part_vbar", &lla_tensors::part_vbar, false, true},
+    {"out", &lla_tensors::o, true, true},
     {"lse", &lla_tensors::lse, true},
     {"tbar", &lla_tensors::tbar, true},
     {"vbar", &lla_tensors::vbar, true},
@@ -49,6 +50,9 @@ inline constexpr size_t argumentCount = std::size(attentionArguments) + 4;
 constexpr const Argument &argumentAt(size_t i) {
   return i < std::size(attentionArguments) ? attentionArguments[i] : mergeArguments[i - std::size(attentionArguments)];
 }
+
+/// A type as messages name it: "fp64", "int8", "bool".
+std::string nameOf(lla_data_type type);
 
 /// Rows and keys that a packed sequence has at most; 0: as many as there are of all.
 struct Longest {

@@ -27,6 +27,8 @@ public:
     if (PyErr_Occurred())
       return false;
     for (size_t i = 0; i < N; ++i) {
+      if (objects[i] == Py_None && table[i].isRequired)
+        return PyErr_Format(PyExc_TypeError, "%s: expected a tensor, got None", table[i].name) != nullptr;
       if (objects[i] == Py_None)
         continue;
       if (!borrowed[i].take(objects[i], table[i].name, table[i].isWritten, stream))

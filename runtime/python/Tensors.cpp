@@ -1,7 +1,9 @@
 //===- Tensors.cpp - Python's tensors, borrowed for a call ----------------===//
 
 #include "runtime/python/Tensors.h"
+#include "runtime/python/PlanCache.h"
 #include <cstring>
+#include <string>
 
 namespace lla::python {
 namespace {
@@ -43,22 +45,25 @@ const DLPackExchangeApi *apiOf(PyTypeObject *type) {
   return api;
 }
 
-/// Of a buffer's format or the letter and size of an array interface. False: none that is known.
-bool readType(char letter, Py_ssize_t bytes, lla_data_type &type) {
-  type = {LLA_TYPE_FLOAT, static_cast<uint8_t>(8 * bytes), 1};
-  switch (letter) {
-  case 'e':
-  case 'f':
-  case 'd':
+/// Of a buffer's format. False: none that DLPack has.
+bool readType(const char *format, Py_ssize_t bytes, lla_data_type &type) {
+  struct Kind {
+    const char *letters;
+    uint8_t code; ///< DLPack's.
+  };
+  constexpr Kind kinds[] = {{"efdg", LLA_TYPE_FLOAT}, {"bhilqn", LLA_TYPE_INT}, {"BHILQN", 1}, {"?", 6}};
+  constexpr uint8_t complex = 5;
+  type = {complex, static_cast<uint8_t>(8 * bytes), 1};
+  if (format[0] == 'Z' && format[1] && !format[2])
     return true;
-  case 'i':
-  case 'l':
-  case 'q':
-    type.code = LLA_TYPE_INT;
-    return true;
-  default:
+  if (!format[0] || format[1])
     return false;
-  }
+  for (const Kind &kind : kinds)
+    if (std::strchr(kind.letters, format[0])) {
+      type.code = kind.code;
+      return true;
+    }
+  return false;
 }
 
 /// Whether an object's dtype has that name (ml_dtypes); two bytes of anything else are not taken for it. Leaves no
@@ -71,6 +76,21 @@ bool isBfloat16(PyObject *object) {
   Py_XDECREF(dtype);
   PyErr_Clear();
   return isSo;
+}
+
+/// In the place of the exception that is set, one with the name and the first line of its message; for returning it.
+bool refuse(const char *name) {
+  PyObject *type, *value, *trace;
+  PyErr_Fetch(&type, &value, &trace);
+  PyObject *text = value ? PyObject_Str(value) : nullptr;
+  const char *line = text ? PyUnicode_AsUTF8AndSize(text, nullptr) : nullptr;
+  std::string message = std::string(name) + ": expected a tensor that DLPack can describe, got the error: ";
+  message += line ? std::string(line, std::strcspn(line, "\n")) : std::string("one without a text");
+  PyErr_Clear();
+  for (PyObject *object : {type, value, trace, text})
+    Py_XDECREF(object);
+  raise(LLA_ERROR_USAGE, message.c_str());
+  return false;
 }
 
 } // namespace
@@ -86,7 +106,7 @@ Borrowed::~Borrowed() {
 
 bool Borrowed::take(PyObject *object, const char *name, bool isWritten, void *stream) {
   if ((api = apiOf(Py_TYPE(object))))
-    return api->borrow(object, &view) == 0;
+    return api->borrow(object, &view) == 0 || refuse(name);
   if (PyObject_CheckBuffer(object)) {
     if (takeBuffer(object, name, isWritten))
       return true;
@@ -130,10 +150,13 @@ bool Borrowed::takeBuffer(PyObject *object, const char *name, bool isWritten) {
   const char *format = buffer.format ? buffer.format : "B";
   while (*format == '<' || *format == '@' || *format == '=') // This machine's order.
     ++format;
-  if (buffer.ndim > mostDimensions || std::strlen(format) != 1 || !readType(*format, buffer.itemsize, view.dtype)) {
-    PyErr_Format(PyExc_TypeError,
-                 "%s: expected fp32, bf16, fp16 or int32 in at most %d dimensions, got format %s in %d", name,
-                 mostDimensions, format, buffer.ndim);
+  if (buffer.ndim > mostDimensions) {
+    PyErr_Format(PyExc_ValueError, "%s.ndim: expected at most %d, got %d", name, mostDimensions, buffer.ndim);
+    return false;
+  }
+  if (!readType(format, buffer.itemsize, view.dtype)) {
+    PyErr_Format(PyExc_TypeError, "%s.dtype: expected fp32, bf16, fp16 or int32, got the buffer's format %s", name,
+                 buffer.format);
     return false;
   }
   view.data = buffer.buf;

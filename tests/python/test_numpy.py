@@ -185,10 +185,26 @@ class Misuse(unittest.TestCase):
                 (lla.UsageError, "lengths.dtype: expected int32, got int64", {"lengths": np.zeros(2, np.int64)}),
                 (lla.UsageError, "lengths.sequences: expected 2, got 3", {"lengths": np.zeros(3, np.int32)}),
                 (lla.UsageError, "page_table.ndim: expected 2, got 1", {"page_table": table[0]}),
-                (lla.UsageError, "k: expected a tensor, got None", {"k": None}),
+                (TypeError, "q: expected a tensor, got None", {"q": None}),
+                (TypeError, "k: expected a tensor, got None", {"k": None}),
+                (TypeError, "v: expected a tensor, got None", {"v": None}),
                 (ValueError, "read-only", {"out": read_only}),
                 (TypeError, "r: expected a tensor", {"r": [1.0]}),
-                (TypeError, "got format Zd", {"q": q.astype(np.complex128)}),
+                (TypeError, "q: expected a tensor (DLPack or the buffer protocol), got list", {"q": [1.0]}),
+                (TypeError, "q: expected a tensor (DLPack or the buffer protocol), got list", {"q": [1.0], "out": None}),
+                (TypeError, "q: expected a tensor (DLPack or the buffer protocol), got NoneType",
+                 {"q": None, "out": None}),
+                (TypeError, "out: expected a tensor to write to, got none, and nothing makes one for memoryview",
+                 {"q": memoryview(q), "out": None}),
+                (lla.UsageError, "q.dtype: expected fp32, bf16 or fp16, got fp64", {"q": q.astype(np.float64)}),
+                (lla.UsageError, "q.dtype: expected fp32, bf16 or fp16, got int64", {"q": q.astype(np.int64)}),
+                (lla.UsageError, "q.dtype: expected fp32, bf16 or fp16, got uint8", {"q": q.astype(np.uint8)}),
+                (lla.UsageError, "q.dtype: expected fp32, bf16 or fp16, got bool", {"q": q > 0}),
+                (lla.UsageError, "q.dtype: expected fp32, bf16 or fp16, got complex128", {"q": q.astype(complex)}),
+                (lla.UsageError, "out.dtype: expected fp32, bf16 or fp16, got fp64", {"out": q.astype(float)}),
+                (TypeError, "q.dtype: expected fp32, bf16, fp16 or int32, got the buffer's format >f",
+                 {"q": q.astype(">f4")}),
+                (ValueError, "q.ndim: expected at most 8, got 9", {"q": q[(None,) * 5]}),
                 (TypeError, "", {"scale": "large"}),
                 (TypeError, "", {"window": 1.5}),
                 (TypeError, "", {"stream": "main"}),
@@ -198,8 +214,18 @@ class Misuse(unittest.TestCase):
 
     def test_outputs_have_memory_of_their_own(self):
         q, r, k, v = reference.inputs(1)
-        with self.assertRaisesRegex(lla.UsageError, "o: expected memory of its own, got an overlap with q"):
+        with self.assertRaisesRegex(lla.UsageError, "^out: expected memory of its own, got an overlap with q"):
             lla.attention(q, r, k, v, out=q)
+
+    def test_merge(self):
+        parts = [np.stack([x, x]) for x in lla.attention(*reference.inputs(1), return_state=True)]
+        for error, text, change in ((TypeError, "^lse: expected a tensor, got None", {"lse": None}),
+                                    (lla.UsageError, "^tbar.ndim: expected 4, got 3", {"tbar": parts[2][0]}),
+                                    (lla.UsageError, "^out.ndim: expected 5, got 4", {"out": parts[0][0]}),
+                                    (lla.UsageError, "^merged_out.dtype: expected fp32, bf16 or fp16, got fp64",
+                                     {"merged_out": np.zeros(parts[0].shape[1:])})):
+            with self.subTest(text=text), self.assertRaisesRegex(error, text):
+                lla.merge(**{"out": parts[0], "lse": parts[1], "tbar": parts[2], "vbar": parts[3], **change})
 
     def test_hierarchy(self):
         self.assertTrue(issubclass(lla.UsageError, ValueError) and issubclass(lla.UsageError, lla.Error))
@@ -258,6 +284,12 @@ class Wrapped:
 
 
 class DLPack(unittest.TestCase):
+    def test_buffers(self):
+        q, r, k, v = reference.inputs(1)
+        out = np.zeros_like(q)
+        lla.attention(*(memoryview(x) for x in (q, r, k, v)), out=memoryview(out))
+        np.testing.assert_array_equal(out, lla.attention(q, r, k, v))
+
     def test_capsules(self):
         q, r, k, v = reference.inputs(1)
         right = lla.attention(q, r, k, v)
@@ -308,6 +340,25 @@ class Import(unittest.TestCase):
         code = "import sys, lla; print([x for x in ('numpy', 'torch', 'jax', 'cupy') if x in sys.modules])"
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         self.assertEqual(result.stdout, "[]\n")
+
+    def test_frameworks_that_are_missing(self):
+        code = """import sys
+for name in ("torch", "jax"):
+    sys.modules[name] = None
+import lla
+print(*(hasattr(lla, name) for name in ("torch", "jax", "parallax_func", "attention")))
+try:
+    lla.parallax_func
+except AttributeError as error:
+    print(error)
+try:
+    import lla.torch
+except ImportError as error:
+    print("torch" in str(error))
+"""
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        self.assertRegex(result.stdout, "^False False False True\nmodule 'lla' has no attribute 'parallax_func' here: "
+                         ".*torch.*\nTrue\n$")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 import sys
 import unittest
+import warnings
 
 try:
     import torch
 except ImportError as error:
     print(f"skipped: no PyTorch ({error})")
     sys.exit(77)
+
+from torch.autograd import forward_ad
 
 import lla
 from lla import torch as lla_torch
@@ -115,8 +118,45 @@ class Functions(unittest.TestCase):
             lla.parallax_decode(q.repeat(1, 2, 1, 1), r, k, v)
         with self.assertRaisesRegex(lla.UsageError, "k.dtype: expected fp32, got bf16"):
             lla.parallax_func(q, r, k.bfloat16(), v)
-        with self.assertRaisesRegex(lla.UsageError, "seqused_k|lengths.dtype"):
-            lla.parallax_attn_with_kvcache(q, r, k, v, seqused_k=torch.zeros(2, dtype=torch.int64))
+
+    def test_arguments_are_named_as_the_caller_has(self):
+        q, r, k, v = inputs(6)
+        numbers, parameter = torch.zeros(2, dtype=torch.int64), torch.nn.Parameter(q, requires_grad=False)
+        for error, text, call in (
+                (lla.UsageError, "^seqused_k.dtype: expected int32, got int64",
+                 lambda: lla.parallax_attn_with_kvcache(q, r, k, v, seqused_k=numbers)),
+                (lla.UsageError, "^seqused_k.dtype", lambda: lla.parallax_decode(parameter, r, k, v, seqused_k=numbers)),
+                (lla.UsageError, "^lengths.dtype", lambda: lla.attention(q, r, k, v, lengths=numbers)),
+                (TypeError, "^seqused_k: expected a tensor", lambda: lla.parallax_decode(q, r, k, v, seqused_k=[3, 4])),
+                (lla.UsageError, "^v_cache.row: expected 40 as in k_cache, got 39",
+                 lambda: lla.parallax_attn_with_kvcache(q, r, k, v[:, :39])),
+                (lla.UsageError, "^v.row: expected 40 as in k, got 39", lambda: lla.parallax_func(q, r, k, v[:, :39])),
+                (lla.UsageError, "^out: expected memory of its own, got an overlap with k_cache",
+                 lambda: lla.parallax_attn_with_kvcache(q, r, k, v, out=k.view(2, 20, 4, 32)[:, :1])),
+                (lla.UsageError, "^q.dtype: expected fp32, bf16 or fp16, got fp64",
+                 lambda: lla.parallax_func(*(x.double() for x in (q, r, k, v)))),
+                (TypeError, "^q: expected a torch.Tensor, got ndarray$", lambda: lla.parallax_func(q.numpy(), r, k, v)),
+                (TypeError, "^q: expected a torch.Tensor, got list$", lambda: lla.parallax_decode([1.0], r, k, v)),
+                (lla.UsageError, "^lse.head: expected 4",
+                 lambda: lla.merge(q[None], q[None, ..., :3, 0], q[None, ..., 0], q[None])),
+        ):
+            with self.subTest(text=text), self.assertRaisesRegex(error, text):
+                call()
+
+    def test_windows(self):
+        q, r, k, v = inputs(12, rows=3)
+        for causal, window, same in ((False, (5, 0), (True, 5)), (False, 5, (True, 5)), (False, (-1, 0), (True, None)),
+                                     (False, (-1, -1), (False, None)), (True, (1, 0), (True, 1)),
+                                     (True, (5, -1), (True, 5)), (True, (None, None), (True, None))):
+            with self.subTest(causal=causal, window=window):
+                right = lla_torch.parallax_reference(q, r, k, v, causal=same[0], window_size=same[1])
+                self.check(lla.parallax_func(q, r, k, v, causal=causal, window_size=window), right)
+                self.check(lla_torch.parallax_reference(q, r, k, v, causal=causal, window_size=window), right)
+        for causal, window in ((True, 0), (True, (0, 0)), (True, -2), (True, (-2, 0)), (False, (5, -1)), (True, (5,)),
+                               (True, (5, 0, 0)), (True, (-1, 5))):
+            for function in (lla.parallax_func, lla_torch.parallax_reference):
+                with self.subTest(causal=causal, window=window), self.assertRaisesRegex(lla.UsageError, "^window_size: "):
+                    function(q, r, k, v, causal=causal, window_size=window)
 
 
 class Operator(unittest.TestCase):
@@ -124,7 +164,18 @@ class Operator(unittest.TestCase):
         q, r, k, v = inputs(7, rows=2)
         rest = (None, None, None, True, 0, None, False)
         torch.library.opcheck(torch.ops.lla.attention, (q, r, k, v, *rest))
-        torch.library.opcheck(torch.ops.lla.attention_out, (q, None, k, v, *rest, torch.empty_like(q)))
+        out, rows = torch.empty_like(q), torch.empty(q.shape[:3])
+        torch.library.opcheck(torch.ops.lla.attention_out, (q, None, k, v, *rest, out))
+        torch.library.opcheck(torch.ops.lla.attention_state, (q, r, k, v, *rest))
+        torch.library.opcheck(torch.ops.lla.attention_state_out,
+                              (q, r, k, v, *rest, out, rows, rows.clone(), torch.empty_like(q)))
+        short = [x.bfloat16() for x in (q, r, k, v)]
+        for operator in (torch.ops.lla.attention, torch.ops.lla.attention_state):
+            torch.library.opcheck(operator, (*short, *rest), {"fp32_out": True})
+        state = lla.attention(q, r, k, v, return_state=True)
+        parts = [torch.stack([x, x]) for x in state]
+        torch.library.opcheck(torch.ops.lla.merge, (*parts, False))
+        torch.library.opcheck(torch.ops.lla.merge_out, (*parts, False, *(torch.empty_like(x) for x in state)))
         rows, keys = (torch.tensor(x, dtype=torch.int32) for x in ([0, 2, 4], [0, 40, 80]))
         packed = [x.flatten(0, 1) for x in (q, r, k, v)]
         torch.library.opcheck(torch.ops.lla.attention, (*packed, *rest, rows, keys, 2, 40))
@@ -170,23 +221,133 @@ class Operator(unittest.TestCase):
             compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
             self.assertLessEqual(float((compiled(*arguments) - right).abs().max()), 5e-6)
 
-    def test_fake(self):
+    def test_compile_of_the_native_names(self):
+        q, r, k, v = inputs(8, dtype=torch.float16)
+        right = lla.attention(q, r, k, v, causal=True, return_state=True, fp32_out=True)
+
+        def plain(q, r, k, v):
+            return lla.attention(q, r, k, v, causal=True, fp32_out=True) + 0
+
+        def into(q, r, k, v):
+            out = torch.empty(q.shape)
+            lla.attention(q, r, k, v, causal=True, out=out)
+            return out + 0
+
+        def with_state(q, r, k, v):
+            return lla.attention(q, r, k, v, causal=True, return_state=True, fp32_out=True)
+
+        def into_state(q, r, k, v):
+            out, rows = torch.empty(q.shape), torch.empty(q.shape[:3])
+            state = rows, rows + 0, out + 0
+            lla.attention(q, r, k, v, causal=True, out=out, state_out=state)
+            return out, *state
+
+        def shards(q, r, k, v):
+            parts = [lla.attention(q, r, k[:, i], v[:, i], return_state=True, fp32_out=True)
+                     for i in (slice(0, 15), slice(15, 40))]
+            return [torch.stack(x) for x in zip(*parts)]
+
+        def merged(q, r, k, v):
+            return lla.merge(*shards(q, r, k, v))
+
+        def merged_into(q, r, k, v):
+            out = torch.empty(q.shape)
+            lla.merge(*shards(q, r, k, v), merged_out=out)
+            return out + 0
+
+        for function, wanted in ((plain, right[:1]), (into, right[:1]), (with_state, right), (into_state, right),
+                                 (merged, right), (merged_into, right[:1])):
+            with self.subTest(function=function.__name__):
+                torch._dynamo.reset()
+                results = torch.compile(function, fullgraph=True, backend="aot_eager")(q, r, k, v)
+                if isinstance(results, torch.Tensor):
+                    results = (results,)
+                self.assertEqual([x.dtype for x in results], [torch.float32] * len(wanted))
+                for result, one in zip(results, wanted, strict=True):
+                    self.assertLessEqual(float((result - one).abs().max()), 5e-6)
+        self.assertIsInstance(torch.compile(with_state, fullgraph=True, backend="aot_eager")(q, r, k, v),
+                              lla.AttentionState)
+        with self.assertRaisesRegex(Exception, "stream: expected none"):
+            torch.compile(lambda *x: lla.attention(*x, stream=0), fullgraph=True, backend="aot_eager")(q, r, k, v)
+
+    def test_tensors_without_memory(self):
         from torch._subclasses.fake_tensor import FakeTensorMode
-        with FakeTensorMode():
+        with FakeTensorMode() as mode:
             q = torch.empty(2, 1, 4, 32)
-            out = lla_torch.parallax_func(q, q, torch.empty(2, 9, 2, 32), torch.empty(2, 9, 2, 32))
-            self.assertEqual(out.shape, q.shape)
+            keys = torch.empty(2, 9, 2, 32)
+            self.assertEqual(lla_torch.parallax_func(q, q, keys, keys).shape, q.shape)
+        made = torch.zeros(2, 1, 4, 32), torch.zeros(2, 9, 2, 32)
+        for q, k in ((q, keys), (made[0].to("meta"), made[1].to("meta"))):
+            for function in (lla.attention, lla.parallax_func, lla.parallax_attn_with_kvcache):
+                out = function(q, None, k, k)
+                self.assertEqual((out.shape, out.device, type(out)), (q.shape, q.device, type(q)))
+            state = lla.attention(q, q, k, k, return_state=True)
+            self.assertEqual([x.shape for x in state], [q.shape, q.shape[:3], q.shape[:3], q.shape])
+        with self.assertRaisesRegex(lla.UsageError, "^k: expected a tensor that DLPack can describe"):
+            lla.attention(made[0], None, made[1].to("meta"), made[1])
+
+    def test_transforms(self):
+        q, r, k, v = inputs(13, batch=3)
+        right = lla_torch.parallax_reference(q, r, k, v)
+        for function in (lla_torch.parallax_func, lla.attention):
+            one = lambda *x: function(*(y[None] for y in x))[0]
+            with warnings.catch_warnings():  # It is not fast: each element is a call.
+                warnings.simplefilter("ignore")
+                self.assertLessEqual(float((torch.vmap(one)(q, r, k, v) - right).abs().max()), 5e-6)
+            with self.assertRaisesRegex(NotImplementedError, "no backward pass"):
+                torch.func.jvp(lambda k: function(q, r, k, v), (k,), (k,))
+            with self.assertRaisesRegex(NotImplementedError, "no backward pass"):
+                torch.func.grad(lambda v: function(q, r, k, v).sum())(v)
+
+    def test_negative_views(self):
+        given = inputs(14)
+        right = lla_torch.parallax_reference(*given)
+        for i in range(4):
+            changed = [torch._neg_view(-x) if i == j else x for j, x in enumerate(given)]
+            for function in (lla.parallax_attn_with_kvcache, lla.attention):
+                self.assertLessEqual(float((function(*changed) - right).abs().max()), 5e-6)
+        with self.assertRaisesRegex(lla.UsageError, "^out: expected a tensor that is stored as it is"):
+            lla.attention(*given, out=torch._neg_view(torch.zeros_like(right)))
+        # Keys as they come from complex numbers, and beside tensors of another library.
+        turned = torch.complex(given[2], -given[2]).conj().imag
+        self.assertTrue(turned.is_neg())
+        self.assertLessEqual(float((lla.attention(given[0], given[1], turned, given[3]) - right).abs().max()), 5e-6)
+        arrays = [x.numpy() for x in given]
+        mixed = lla.attention(*arrays[:2], torch._neg_view(-given[2]), arrays[3])
+        self.assertLessEqual(float((torch.from_numpy(mixed) - right).abs().max()), 5e-6)
+        mixed = lla.attention(given[0], arrays[1], torch._neg_view(-given[2]), arrays[3])
+        self.assertLessEqual(float((mixed - right).abs().max()), 5e-6)
 
     def test_gradients_are_refused(self):
         q, r, k, v = inputs(9)
+        with self.assertRaisesRegex(NotImplementedError, "no backward pass"):
+            lla.attention(q, r, k, v, out=torch.empty_like(q).requires_grad_())
+        with self.assertRaisesRegex(NotImplementedError, "no backward pass"):
+            lla.parallax_func(q, r, k, v, out=torch.empty_like(q).requires_grad_())
+        for i in range(4):
+            with forward_ad.dual_level():
+                duals = [forward_ad.make_dual(x, x) if i == j else x for j, x in enumerate((q, r, k, v))]
+                for function in (lla.attention, lla.parallax_func):
+                    with self.assertRaisesRegex(NotImplementedError, "no backward pass"):
+                        function(*duals)
+                with self.assertRaisesRegex(NotImplementedError, "no backward pass"):
+                    torch.ops.lla.attention(*duals, None, None, None, True, 0, None, False)
+                lla.attention(q, r, k, v)
+        parts = [x[None] for x in lla.attention(q, r, k, v, return_state=True)]
+        parts[1].requires_grad_()
+        with self.assertRaisesRegex(NotImplementedError, "no backward pass"):
+            lla.merge(*parts)
         k.requires_grad_()
-        for function in (lla.parallax_func, lla.parallax_attn_with_kvcache, lla.parallax_decode):
+        with self.assertRaisesRegex(NotImplementedError, "no backward pass"):
+            lla.attention(q.numpy(), r.numpy(), k, v.numpy())
+        for function in (lla.attention, lla.parallax_func, lla.parallax_attn_with_kvcache, lla.parallax_decode):
             with self.assertRaisesRegex(NotImplementedError, "no backward pass"):
                 function(q, r, k, v)
         with self.assertRaisesRegex(NotImplementedError, "no backward pass"):
             torch.ops.lla.attention(q, r, k, v, None, None, None, True, 0, None, False)
         with torch.no_grad():
             lla.parallax_func(q, r, k, v)
+            lla.attention(q, r, k, v, out=torch.empty_like(q).requires_grad_())
         lla_torch.parallax_reference(q, r, k, v).sum().backward()
         self.assertTrue(bool(torch.isfinite(k.grad).all()))
 

@@ -6,7 +6,8 @@ Per query row, over its visible keys j:
     out = sum_j p_j (1 + tbar - t_j) v_j
 
 Tensors of any library that speaks DLPack or the buffer protocol are read where they are, with their strides: NumPy on
-the host, PyTorch on either, others on a GPU. The first call of a kind compiles a kernel (a fraction of a second;
+the host, PyTorch on either, others on a GPU. Results are made by the library of q, so it has to be NumPy, PyTorch, CuPy
+or one of the array API's; of anything else, a memoryview say, `out` has to be given. The first call of a kind compiles a kernel (a fraction of a second;
 `warmup` does it ahead); sizes are rounded up to powers of two for that, so that a growing context meets a handful of
 kinds. Calls on a GPU go to the current stream, do not synchronise, and may be captured in a CUDA graph once a call of
 their kind has been made.
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
@@ -32,7 +34,7 @@ __all__ = [
 
 __version__ = f"{_core.version // 10000}.{_core.version // 100 % 100}.{_core.version % 100}"
 
-#: Any object with `__dlpack__` or the buffer protocol.
+#: Any object with `__dlpack__` or the buffer protocol; `out` is made only of what is named above.
 Tensor = Any
 
 
@@ -65,25 +67,81 @@ class AttentionState(NamedTuple):
     vbar: Tensor  #: sum_j p_j v_j; as out
 
 
-# The package's modules for frameworks; none is imported before it is asked for.
+# The package's modules for frameworks, and what can be had of them from here; none is imported before it is asked for.
 _LAZY = {
+    "jax": "lla.jax",
     "parallax_attn_with_kvcache": "lla.torch",
     "parallax_decode": "lla.torch",
     "parallax_func": "lla.torch",
     "parallax_reference": "lla.torch",
     "parallax_varlen_func": "lla.torch",
+    "torch": "lla.torch",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        found = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
-        return found
-    raise AttributeError(f"module 'lla' has no attribute {name!r}")
+    if name not in _LAZY:
+        raise AttributeError(f"module 'lla' has no attribute {name!r}")
+    try:
+        module = importlib.import_module(_LAZY[name])
+    except ImportError as error:
+        raise AttributeError(f"module 'lla' has no attribute {name!r} here: {error}") from error
+    found = globals()[name] = module if module.__name__ == f"lla.{name}" else getattr(module, name)
+    return found
+
+
+# What a call may raise that names an argument, and arguments that have another name in the library than here.
+_WITH_NAMES = (UsageError, BufferError, TypeError, ValueError)
+_ATTENTION_NAMES = {"o": "out"}
+_MERGE_NAMES = {"out": "merged_out", "o": "merged_out", "part_o": "out", "part_lse": "lse", "part_tbar": "tbar",
+                "part_vbar": "vbar"}
+
+
+def _respelled(error: Exception, names: Mapping[str, str]) -> Exception:
+    """The error, with arguments named as the caller has named them."""
+    if type(error) not in _WITH_NAMES:
+        return error
+    places = rf"(^|\b(?:as in|overlap with) )({'|'.join(names)})\b"
+    return type(error)(re.sub(places, lambda found: found[1] + names[found[2]], str(error)))
+
+
+_LIBRARIES = ("torch", "numpy", "cupy", "jax", "jaxlib")
 
 
 def _library_of(tensor: Tensor) -> str:
-    return type(tensor).__module__.partition(".")[0]
+    """Of the tensor's type, or of the nearest that it is derived from."""
+    library = type(tensor).__module__.partition(".")[0]
+    if library not in _LIBRARIES:
+        for base in type(tensor).__mro__:
+            if base.__module__.partition(".")[0] in _LIBRARIES:
+                return base.__module__.partition(".")[0]
+    return library
+
+
+_torch: Any = None
+
+
+def _torch_door() -> Any:
+    """lla.torch; what `torch.compile` can follow, too."""
+    global _torch
+    if _torch is None:
+        from lla import torch as door
+        _torch = door
+    return _torch
+
+
+def _settled(*given: Optional[Tensor]) -> tuple:
+    """As they are, but for what PyTorch's tensors among those of other libraries are beside their memory."""
+    if any(_library_of(one) == "torch" for one in given):
+        return _torch_door()._settled(*given)
+    return given
+
+
+def _shape_of(name: str, tensor: Tensor) -> tuple[int, ...]:
+    shape = getattr(tensor, "shape", None)
+    if shape is None:
+        raise TypeError(f"{name}: expected a tensor (DLPack or the buffer protocol), got {type(tensor).__name__}")
+    return tuple(shape)
 
 
 def _empty(shape: tuple[int, ...], like: Tensor, fp32: bool) -> Tensor:
@@ -96,6 +154,8 @@ def _empty(shape: tuple[int, ...], like: Tensor, fp32: bool) -> Tensor:
         return importlib.import_module(library).empty(shape, "float32" if fp32 else like.dtype)
     if library.startswith("jax"):
         raise TypeError("out: expected a tensor that can be written, got none, and arrays of JAX cannot be")
+    if not hasattr(like, "__array_namespace__"):
+        raise TypeError(f"out: expected a tensor to write to, got none, and nothing makes one for {type(like).__name__}")
     namespace = like.__array_namespace__()
     return namespace.empty(shape, dtype=namespace.float32 if fp32 else like.dtype, device=like.device)
 
@@ -168,24 +228,34 @@ def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: b
 
     out: as q, or fp32; made if None (fp32 with `fp32_out`). With `return_state` the result is an AttentionState, else
     out; `state_out` is memory for its lse, tbar and vbar. stream: a CUDA stream's address, by default the current one
-    of q's library where that tells it (PyTorch), else the default stream. Raises UsageError, with the name of the
-    argument ("o" is out).
+    of q's library where that tells it (PyTorch), else the default stream. Raises UsageError, or TypeError for what is no
+    tensor, with the name of the argument; NotImplementedError where PyTorch or JAX asks for a gradient.
 
     A CUDA graph may hold a call once one of its kind has been made; graphs captured on a stream that made none share a
     workspace, so do not replay two of them at the same time.
     """
+    library = _library_of(q)
+    if library == "torch":
+        return _torch_door()._call(q, r, k, v, lengths, starts, page_table, causal, window, scale, _is_bhsd(layout), out,
+                                   cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k, fp32_out, return_state,
+                                   state_out, stream)
     is_packed = cu_seqlens_q is not None or cu_seqlens_k is not None
-    if out is None and stream is None and state_out is None and not is_packed and _library_of(q).startswith("jax"):
+    if out is None and stream is None and state_out is None and not is_packed and library.startswith("jax"):
         return importlib.import_module("lla.jax").attention(
             q, r, k, v, causal=causal, window=window, scale=scale, layout=layout, lengths=lengths, starts=starts,
             page_table=page_table, fp32_out=fp32_out, return_state=return_state)
+    if not (type(k) is type(q) and type(v) is type(q) and (r is None or type(r) is type(q))):
+        r, k, v = _settled(r, k, v)
     if out is None:
-        out = _empty(tuple(q.shape), q, fp32_out)
+        out = _empty(_shape_of("q", q), q, fp32_out)
     lse = tbar = vbar = None
     if return_state or state_out is not None:
         lse, tbar, vbar = _state_like(out, state_out)
-    _core.attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k, causal,
-                    window, scale, _is_bhsd(layout), max_seqlen_q, max_seqlen_k, stream)
+    try:
+        _core.attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k,
+                        causal, window, scale, _is_bhsd(layout), max_seqlen_q, max_seqlen_k, stream)
+    except _WITH_NAMES as error:
+        raise _respelled(error, _ATTENTION_NAMES) from None
     return AttentionState(out, lse, tbar, vbar) if return_state else out
 
 
@@ -196,12 +266,19 @@ def merge(out: Tensor, lse: Tensor, tbar: Tensor, vbar: Tensor, *, layout: str =
     Each argument has the shards' tensors of an AttentionState in a first dimension more, in fp32: out and vbar
     [shards, batch, rows, heads, dim], lse and tbar [shards, batch, rows, heads]. `merged_out` may be of another type.
     """
-    if merged_out is None and stream is None and _library_of(out).startswith("jax"):
+    library = _library_of(out)
+    if library == "torch":
+        return _torch_door()._join(out, lse, tbar, vbar, _is_bhsd(layout), merged_out, stream)
+    if merged_out is None and stream is None and library.startswith("jax"):
         return importlib.import_module("lla.jax").merge(out, lse, tbar, vbar, layout=layout)
+    lse, tbar, vbar = _settled(lse, tbar, vbar)
     if merged_out is None:
-        merged_out = _empty(tuple(out.shape[1:]), out, False)
+        merged_out = _empty(_shape_of("out", out)[1:], out, False)
     state = _state_like(merged_out, None)
-    _core.merge(out, lse, tbar, vbar, merged_out, *state, _is_bhsd(layout), stream)
+    try:
+        _core.merge(out, lse, tbar, vbar, merged_out, *state, _is_bhsd(layout), stream)
+    except _WITH_NAMES as error:
+        raise _respelled(error, _MERGE_NAMES) from None
     return AttentionState(merged_out, *state)
 
 

@@ -1,17 +1,21 @@
 """Local linear attention for PyTorch.
 
-`lla::attention` is an operator with a fake implementation: `torch.compile` traces through it, and it may be captured in
-CUDA graphs. The functions have the names that users of this operator know. In eager mode they call the kernel without
-the dispatcher, on the current stream, and never synchronise.
+`lla::attention`, `lla::attention_state` and `lla::merge`, and with `_out` behind those that write into given tensors,
+are operators with fake implementations: `torch.compile` traces through them, and they may be captured in CUDA graphs.
+The functions have the names that users of this operator know; `lla.attention` and `lla.merge` of PyTorch's tensors are
+here, too. In eager mode they call the kernel without the dispatcher, on the current stream, and never synchronise.
 
 There is no backward pass yet: where a gradient is asked for, the functions say so. `parallax_reference` has one.
 """
 
 from __future__ import annotations
 
-from typing import Optional, Union
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Optional, Union
 
 import torch
+from torch.autograd import forward_ad
 
 import lla
 
@@ -19,22 +23,38 @@ __all__ = ["parallax_attn_with_kvcache", "parallax_decode", "parallax_func", "pa
            "parallax_varlen_func"]
 
 Tensor = torch.Tensor
-#: Keys that a row sees, its own included; as a pair (left, right) right is 0 or -1. None or -1: all.
-WindowSize = Union[None, int, tuple[int, int]]
+State = tuple[Tensor, Tensor, Tensor]  #: lse, tbar and vbar.
+#: How many keys a row sees, its own included; None or -1: all. As a pair (left, right) right is 0, -1 or None. (The
+#: left of flash-attention does not count the row's own key: its (255, 0) is 256 here, and its (0, 0) is 1.)
+WindowSize = Union[None, int, tuple[Optional[int], Optional[int]]]
+
+# --- operators: kernels, and what tracers see in their place
 
 _library = torch.library.Library("lla", "DEF")
-_ARGUMENTS = ("Tensor q, Tensor? r, Tensor k, Tensor v, Tensor? lengths, Tensor? starts, Tensor? page_table, "
-              "bool causal, int window, float? scale, bool bhsd")
+_OPERANDS = ("Tensor q, Tensor? r, Tensor k, Tensor v, Tensor? lengths, Tensor? starts, Tensor? page_table, "
+             "bool causal, int window, float? scale, bool bhsd")
 _PACKED = "Tensor? cu_seqlens_q=None, Tensor? cu_seqlens_k=None, SymInt max_seqlen_q=0, SymInt max_seqlen_k=0"
-_library.define(f"attention({_ARGUMENTS}, {_PACKED}) -> Tensor")
-_library.define(f"attention_out({_ARGUMENTS}, Tensor(a!) out, {_PACKED}) -> ()")
+_STATE = "Tensor(b!) lse, Tensor(c!) tbar, Tensor(d!) vbar"
+_PARTS = "Tensor part_out, Tensor part_lse, Tensor part_tbar, Tensor part_vbar, bool bhsd"
+
+
+def _empty_out(q: Tensor, fp32: bool) -> Tensor:
+    if fp32:
+        return torch.empty_like(q, dtype=torch.float32, memory_format=torch.contiguous_format)
+    return torch.empty_like(q, memory_format=torch.contiguous_format)
+
+
+def _empty_state(out: Tensor) -> State:
+    lse, tbar = (out.new_empty(out.shape[:-1], dtype=torch.float32) for _ in range(2))
+    return lse, tbar, out.new_empty(out.shape, dtype=torch.float32)
 
 
 def _attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths: Optional[Tensor],
                starts: Optional[Tensor], page_table: Optional[Tensor], causal: bool, window: int,
                scale: Optional[float], bhsd: bool, cu_seqlens_q: Optional[Tensor] = None,
-               cu_seqlens_k: Optional[Tensor] = None, max_seqlen_q: int = 0, max_seqlen_k: int = 0) -> Tensor:
-    out = torch.empty_like(q, memory_format=torch.contiguous_format)
+               cu_seqlens_k: Optional[Tensor] = None, max_seqlen_q: int = 0, max_seqlen_k: int = 0,
+               fp32_out: bool = False) -> Tensor:
+    out = _empty_out(q, fp32_out)
     lla._core.attention(q, r, k, v, out, None, None, None, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k,
                         causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
     return out
@@ -48,47 +68,94 @@ def _attention_out(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths
                         causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
 
 
-for _device in ("CPU", "CUDA"):
-    _library.impl("attention", _attention, _device)
-    _library.impl("attention_out", _attention_out, _device)
+def _attention_state(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths: Optional[Tensor],
+                     starts: Optional[Tensor], page_table: Optional[Tensor], causal: bool, window: int,
+                     scale: Optional[float], bhsd: bool, cu_seqlens_q: Optional[Tensor] = None,
+                     cu_seqlens_k: Optional[Tensor] = None, max_seqlen_q: int = 0, max_seqlen_k: int = 0,
+                     fp32_out: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    out = _empty_out(q, fp32_out)
+    state = _empty_state(out)
+    lla._core.attention(q, r, k, v, out, *state, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k, causal,
+                        window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
+    return out, *state
 
 
-@torch.library.register_fake("lla::attention", lib=_library)
-def _(q, *others, **options):
-    return q.new_empty(q.shape)
+def _attention_state_out(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths: Optional[Tensor],
+                         starts: Optional[Tensor], page_table: Optional[Tensor], causal: bool, window: int,
+                         scale: Optional[float], bhsd: bool, out: Tensor, lse: Tensor, tbar: Tensor, vbar: Tensor,
+                         cu_seqlens_q: Optional[Tensor] = None, cu_seqlens_k: Optional[Tensor] = None,
+                         max_seqlen_q: int = 0, max_seqlen_k: int = 0) -> None:
+    lla._core.attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k,
+                        causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
 
 
-@torch.library.register_fake("lla::attention_out", lib=_library)
-def _(*arguments, **options):
+def _merge(part_out: Tensor, part_lse: Tensor, part_tbar: Tensor, part_vbar: Tensor,
+           bhsd: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    out = part_out.new_empty(part_out.shape[1:])
+    state = _empty_state(out)
+    lla._core.merge(part_out, part_lse, part_tbar, part_vbar, out, *state, bhsd, None)
+    return out, *state
+
+
+def _merge_out(part_out: Tensor, part_lse: Tensor, part_tbar: Tensor, part_vbar: Tensor, bhsd: bool, out: Tensor,
+               lse: Tensor, tbar: Tensor, vbar: Tensor) -> None:
+    lla._core.merge(part_out, part_lse, part_tbar, part_vbar, out, lse, tbar, vbar, bhsd, None)
+
+
+def _fake_attention(q, r, k, v, lengths, starts, page_table, causal, window, scale, bhsd, cu_seqlens_q=None,
+                    cu_seqlens_k=None, max_seqlen_q=0, max_seqlen_k=0, fp32_out=False):
+    return q.new_empty(q.shape, dtype=torch.float32 if fp32_out else q.dtype)
+
+
+def _fake_attention_state(*arguments, **options):
+    out = _fake_attention(*arguments, **options)
+    return out, *_empty_state(out)
+
+
+def _fake_merge(part_out, *_):
+    out = part_out.new_empty(part_out.shape[1:])
+    return out, *_empty_state(out)
+
+
+def _write_nothing(*_, **__):
     return None
 
 
-def _refuse_gradients(arguments: tuple) -> None:
-    if any(isinstance(one, Tensor) and one.requires_grad for one in arguments):
+# --- what the dispatcher, and gradients, have to do with a call
+
+# How many modes (fake tensors, tracers) want to see each operator, the innermost transform of torch.func, and the
+# levels of forward-mode AD. Private names: where one is missing the dispatcher is asked each time.
+_modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
+_transform = getattr(getattr(torch._C, "_functorch", None), "maybe_current_level", lambda: 0)
+_duals = forward_ad if hasattr(forward_ad, "_current_level") else types.SimpleNamespace(_current_level=0)
+
+
+def _refuse_gradients(tensors: Iterable[Any]) -> None:
+    """Neither reverse mode nor forward mode: a result that is a constant would be a silent error."""
+    tensors = [one for one in tensors if isinstance(one, Tensor)]
+    if (torch.is_grad_enabled() and any(one.requires_grad for one in tensors)) or (
+            _duals._current_level >= 0 and any(forward_ad.unpack_dual(one).tangent is not None for one in tensors)):
         raise NotImplementedError("attention: expected no gradient to be asked for, for there is no backward pass yet: "
                                   "call it under torch.no_grad(), or parallax_reference")
 
 
-# How many modes (fake tensors, tracers) want to see each operator. A private function: without it, always one.
-_modes = getattr(torch._C, "_len_torch_dispatch_stack", lambda: 1)
-
-
-def _are_plain(tensors: tuple, is_functional=torch._is_functional_tensor) -> bool:
+def _are_plain(tensors: Iterable[Optional[Tensor]], is_functional=torch._is_functional_tensor) -> bool:
     """Whether all that the dispatcher could do with these is to call the kernel."""
     for one in tensors:
-        if one is not None and (type(one) is not Tensor or one.is_neg() or is_functional(one)):
+        if one is not None and (type(one) is not Tensor or one.is_neg() or is_functional(one) or
+                                not (one.is_cuda or one.is_cpu)):
             return False
     return True
 
 
-def _without_gradient(operator, kernel, is_grad_enabled=torch.is_grad_enabled):
-    below = torch._C._AutoDispatchBelowAutograd
+def _without_gradient(operator: Callable, kernel: Callable, read: int, written: slice) -> Callable:
+    below, is_grad_enabled = torch._C._AutoDispatchBelowAutograd, torch.is_grad_enabled
 
     def call(*arguments):
-        if is_grad_enabled():
+        if is_grad_enabled() or _duals._current_level >= 0:
             _refuse_gradients(arguments)
         # A second round through the dispatcher would be a third of a call.
-        if _modes() == 0 and _are_plain(arguments[:4]):
+        if _modes() == 0 and _are_plain(arguments[:read]) and _are_plain(arguments[written]):
             return kernel(*arguments)
         with below():
             return operator(*arguments)
@@ -96,36 +163,162 @@ def _without_gradient(operator, kernel, is_grad_enabled=torch.is_grad_enabled):
     return call
 
 
-_library.impl("attention", _without_gradient(torch.ops.lla.attention.default, _attention), "Autograd")
-_library.impl("attention_out", _without_gradient(torch.ops.lla.attention_out.default, _attention_out), "Autograd")
+# Name, result, kernel, fake kernel; how many arguments come first that are read as floating-point numbers, and which
+# are written.
+for _name, _schema, _kernel, _fake, _read, _written in (
+        ("attention", f"({_OPERANDS}, {_PACKED}, bool fp32_out=False) -> Tensor", _attention, _fake_attention, 4,
+         slice(0)),
+        ("attention_out", f"({_OPERANDS}, Tensor(a!) out, {_PACKED}) -> ()", _attention_out, _write_nothing, 4,
+         slice(11, 12)),
+        ("attention_state", f"({_OPERANDS}, {_PACKED}, bool fp32_out=False) -> (Tensor, Tensor, Tensor, Tensor)",
+         _attention_state, _fake_attention_state, 4, slice(0)),
+        ("attention_state_out", f"({_OPERANDS}, Tensor(a!) out, {_STATE}, {_PACKED}) -> ()", _attention_state_out,
+         _write_nothing, 4, slice(11, 15)),
+        ("merge", f"({_PARTS}) -> (Tensor, Tensor, Tensor, Tensor)", _merge, _fake_merge, 4, slice(0)),
+        ("merge_out", f"({_PARTS}, Tensor(a!) out, {_STATE}) -> ()", _merge_out, _write_nothing, 4, slice(5, 9)),
+):
+    _library.define(_name + _schema)
+    for _device in ("CPU", "CUDA"):
+        _library.impl(_name, _kernel, _device)
+    torch.library.register_fake(f"lla::{_name}", _fake, lib=_library)
+    _operator = getattr(torch.ops.lla, _name).default
+    _library.impl(_name, _without_gradient(_operator, _kernel, _read, _written), "Autograd")
+
+
+# --- calls
+
+# What the functions here call otherwise than the library does.
+_NAMES = {"lengths": "seqused_k", "o": "out"}
+_CACHE_NAMES = {"k": "k_cache", "v": "v_cache", **_NAMES}
+
+
+def _is_direct(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, out: Optional[Tensor], Tensor=Tensor,
+               modes=_modes, transform=_transform, is_neg=Tensor.is_neg) -> bool:
+    """Whether a call may leave out the dispatcher: in eager mode, outside transforms, of tensors that are memory."""
+    return (type(q) is type(k) is type(v) is Tensor and (r is None or type(r) is Tensor) and
+            (out is None or (type(out) is Tensor and not is_neg(out))) and modes() == 0 and transform() is None and
+            (q.is_cuda or q.is_cpu) and
+            not (is_neg(q) or is_neg(k) or is_neg(v) or (r is not None and is_neg(r))))
+
+
+def _are_tensors(given: Iterable[Any]) -> bool:
+    return all(one is None or isinstance(one, Tensor) for one in given)
+
+
+def _settled(*given: Any) -> tuple:
+    """Of tensors of several libraries, those of PyTorch as memory that says all that they are."""
+    _refuse_gradients(given)
+    return tuple(one.resolve_neg() if isinstance(one, Tensor) else one for one in given)
+
+
+def _check_query(q: Any) -> None:
+    if not isinstance(q, Tensor):
+        raise TypeError(f"q: expected a torch.Tensor, got {type(q).__name__}")
+
+
+def _check_no_stream(stream: Optional[int]) -> None:
+    if stream is not None:
+        raise lla.UsageError(f"stream: expected none where PyTorch traces or transforms a call, got {stream}")
 
 
 def _call(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths: Optional[Tensor], starts: Optional[Tensor],
           page_table: Optional[Tensor], causal: bool, window: int, scale: Optional[float], bhsd: bool,
           out: Optional[Tensor], cu_seqlens_q: Optional[Tensor] = None, cu_seqlens_k: Optional[Tensor] = None,
-          max_seqlen_q: int = 0, max_seqlen_k: int = 0) -> Tensor:
-    # Plain tensors in eager mode need no dispatcher.
-    if not torch.compiler.is_compiling() and type(q) is Tensor and _modes() == 0:
-        if torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad or
-                                        (r is not None and r.requires_grad)):
-            _refuse_gradients((q, r, k, v))
+          max_seqlen_q: int = 0, max_seqlen_k: int = 0, fp32_out: bool = False, return_state: bool = False,
+          state: Optional[State] = None, stream: Optional[int] = None,
+          names: Mapping[str, str] = lla._ATTENTION_NAMES) -> Any:
+    """`names`: how the caller calls what has another name here."""
+    if torch.compiler.is_compiling():
+        _check_no_stream(stream)
+        return _call_operator(q, r, k, v, (lengths, starts, page_table, causal, window, scale, bhsd), out,
+                              (cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k), fp32_out, return_state, state)
+    _check_query(q)
+    try:
+        if _is_direct(q, r, k, v, out):
+            if (torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad or
+                                             (r is not None and r.requires_grad) or
+                                             (out is not None and out.requires_grad))) or _duals._current_level >= 0:
+                _refuse_gradients((q, r, k, v, out))
+        elif isinstance(out, Tensor) and out.is_neg():
+            raise lla.UsageError("out: expected a tensor that is stored as it is, got a view that negates it")
+        elif _are_tensors((r, k, v, out)):
+            _check_no_stream(stream)
+            return _call_operator(q, r, k, v, (lengths, starts, page_table, causal, window, scale, bhsd), out,
+                                  (cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k), fp32_out, return_state,
+                                  state)
+        else:
+            q, r, k, v = _settled(q, r, k, v)
         if out is None:
-            out = torch.empty_like(q, memory_format=torch.contiguous_format)
-        lla._core.attention(q, r, k, v, out, None, None, None, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k,
-                            causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
-        return out
-    packed = (cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k)
+            out = _empty_out(q, fp32_out)
+        lse = tbar = vbar = None
+        if return_state or state is not None:
+            lse, tbar, vbar = _empty_state(out) if state is None else state
+        lla._core.attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k,
+                            causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, stream)
+    except lla._WITH_NAMES as error:
+        raise lla._respelled(error, names) from None
+    return lla.AttentionState(out, lse, tbar, vbar) if return_state else out
+
+
+def _call_operator(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, options: tuple, out: Optional[Tensor],
+                   packed: tuple, fp32_out: bool, return_state: bool, state: Optional[State]) -> Any:
+    if out is None and state is None:
+        if return_state:
+            return lla.AttentionState(*torch.ops.lla.attention_state(q, r, k, v, *options, *packed, fp32_out))
+        return torch.ops.lla.attention(q, r, k, v, *options, *packed, fp32_out)
     if out is None:
-        return torch.ops.lla.attention(q, r, k, v, lengths, starts, page_table, causal, window, scale, bhsd, *packed)
-    torch.ops.lla.attention_out(q, r, k, v, lengths, starts, page_table, causal, window, scale, bhsd, out, *packed)
-    return out
+        out = _empty_out(q, fp32_out)
+    if state is None and not return_state:
+        torch.ops.lla.attention_out(q, r, k, v, *options, out, *packed)
+        return out
+    lse, tbar, vbar = _empty_state(out) if state is None else state
+    torch.ops.lla.attention_state_out(q, r, k, v, *options, out, lse, tbar, vbar, *packed)
+    return lla.AttentionState(out, lse, tbar, vbar) if return_state else out
 
 
-def _window(window_size: WindowSize) -> int:
-    left, right = window_size if isinstance(window_size, (tuple, list)) else (window_size, 0)
-    if right not in (0, -1, None):
-        raise lla.UsageError(f"window_size: expected nothing to the right (0 or -1), got {right}")
-    return 0 if left is None or left == -1 else left
+def _join(out: Tensor, lse: Tensor, tbar: Tensor, vbar: Tensor, bhsd: bool, merged_out: Optional[Tensor],
+          stream: Optional[int]) -> lla.AttentionState:
+    """`lla.merge` of PyTorch's tensors."""
+    if torch.compiler.is_compiling() or (_are_tensors((lse, tbar, vbar, merged_out)) and
+                                         not _is_direct(out, lse, tbar, vbar, merged_out)):
+        _check_no_stream(stream)
+        if merged_out is None:
+            return lla.AttentionState(*torch.ops.lla.merge(out, lse, tbar, vbar, bhsd))
+        state = _empty_state(merged_out)
+        torch.ops.lla.merge_out(out, lse, tbar, vbar, bhsd, merged_out, *state)
+        return lla.AttentionState(merged_out, *state)
+    parts = _settled(out, lse, tbar, vbar)
+    if merged_out is None:
+        merged_out = out.new_empty(out.shape[1:])
+    _refuse_gradients((merged_out,))
+    state = _empty_state(merged_out)
+    try:
+        lla._core.merge(*parts, merged_out, *state, bhsd, stream)
+    except lla._WITH_NAMES as error:
+        raise lla._respelled(error, lla._MERGE_NAMES) from None
+    return lla.AttentionState(merged_out, *state)
+
+
+def _mask(causal: bool, window_size: WindowSize) -> tuple[bool, int]:
+    """causal and window as `lla.attention` has them."""
+    if window_size is None:
+        return causal, 0
+    left, right = window_size, None
+    if isinstance(window_size, (tuple, list)):
+        if len(window_size) != 2:
+            raise lla.UsageError(f"window_size: expected a number of keys or a pair (left, right), got {window_size}")
+        left, right = window_size
+        if right not in (0, -1, None):
+            raise lla.UsageError(f"window_size: expected nothing to the right (0, -1 or None), got {right}")
+        causal = causal or right == 0
+        if not causal and left not in (-1, None):
+            raise lla.UsageError(f"window_size: expected 0 to the right of a window that is not causal, got {right}")
+    if left is None or left == -1:
+        return causal, 0
+    if left < 1:
+        raise lla.UsageError("window_size: expected how many keys a row sees, its own included, or None or -1 for all, "
+                             f"got {left}")
+    return True, left
 
 
 def parallax_attn_with_kvcache(q: Tensor, r: Optional[Tensor], k_cache: Tensor, v_cache: Tensor, *,
@@ -138,13 +331,15 @@ def parallax_attn_with_kvcache(q: Tensor, r: Optional[Tensor], k_cache: Tensor, 
     [batch, keys, kv_heads, dim], or with a page_table [batch, pages] pools [pages, page_size, kv_heads, dim].
     seqused_k: int32 [batch], keys in use, the new rows' own included; None: all.
     """
-    return _call(q, r, k_cache, v_cache, seqused_k, None, page_table, True, _window(window_size), scale, False, out)
+    return _call(q, r, k_cache, v_cache, seqused_k, None, page_table, *_mask(True, window_size), scale, False, out,
+                 names=_CACHE_NAMES)
 
 
 def parallax_decode(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, scale: Optional[float] = None, *,
                     seqused_k: Optional[Tensor] = None, window_size: WindowSize = None,
                     out: Optional[Tensor] = None) -> Tensor:
     """One decode step: q, r [batch, 1, heads, dim] or [batch, heads, dim]; k, v [batch, keys, kv_heads, dim]."""
+    _check_query(q)
     if q.dim() == 3:
         rows = None if r is None else r.unsqueeze(1)
         result = parallax_decode(q.unsqueeze(1), rows, k, v, scale, seqused_k=seqused_k, window_size=window_size,
@@ -152,14 +347,14 @@ def parallax_decode(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, scale:
         return result.squeeze(1) if out is None else out
     if q.shape[1] != 1:
         raise lla.UsageError(f"q.row: expected 1, got {q.shape[1]}")
-    return _call(q, r, k, v, seqused_k, None, None, True, _window(window_size), scale, False, out)
+    return _call(q, r, k, v, seqused_k, None, None, *_mask(True, window_size), scale, False, out, names=_NAMES)
 
 
 def parallax_func(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: bool = True,
                   window_size: WindowSize = None, scale: Optional[float] = None,
                   out: Optional[Tensor] = None) -> Tensor:
     """Attention of whole sequences: q, r [batch, rows, heads, dim]; k, v [batch, keys, kv_heads, dim]. Forward only."""
-    return _call(q, r, k, v, None, None, None, causal, _window(window_size), scale, False, out)
+    return _call(q, r, k, v, None, None, None, *_mask(causal, window_size), scale, False, out, names=_NAMES)
 
 
 def parallax_varlen_func(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, cu_seqlens_q: Tensor,
@@ -178,8 +373,8 @@ def parallax_varlen_func(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, c
         raise lla.UsageError("cu_seqlens_k: expected either it or a page_table, got " +
                              ("neither" if page_table is None else "both"))
     # A page table says itself how many keys there can be.
-    return _call(q, r, k, v, seqused_k, None, page_table, causal, _window(window_size), scale, False, out, cu_seqlens_q,
-                 cu_seqlens_k, max_seqlen_q, 0 if page_table is not None else max_seqlen_k)
+    return _call(q, r, k, v, seqused_k, None, page_table, *_mask(causal, window_size), scale, False, out, cu_seqlens_q,
+                 cu_seqlens_k, max_seqlen_q, 0 if page_table is not None else max_seqlen_k, names=_NAMES)
 
 
 def parallax_reference(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: bool = True,
@@ -189,10 +384,11 @@ def parallax_reference(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, 
     group = q.shape[2] // k.shape[2]
     keys, values = (x.to(real).repeat_interleave(group, dim=2) for x in (k, v))
     s = torch.einsum("bihd,bjhd->bhij", q.to(real), keys) * (q.shape[-1] ** -0.5 if scale is None else scale)
-    rows, count, window = q.shape[1], k.shape[1], _window(window_size)
+    rows, count = q.shape[1], k.shape[1]
+    causal, window = _mask(causal, window_size)
     # Of each row, counted from the end of the keys.
     behind = torch.arange(count - rows, count, device=q.device)[:, None] - torch.arange(count, device=q.device)
-    hidden = behind < 0 if causal or window else torch.zeros_like(behind, dtype=torch.bool)
+    hidden = behind < 0 if causal else torch.zeros_like(behind, dtype=torch.bool)
     if window:
         hidden |= behind >= window
     s = s.masked_fill(hidden, float("-inf"))
