@@ -8,6 +8,7 @@
 #include "runtime/frameworks/CallProblem.h"
 #include "runtime/python/PlanCache.h"
 #include "runtime/python/Tensors.h"
+#include "runtime/python/Warmup.h"
 #include "runtime/python/XlaHandler.h"
 #include <iterator>
 #include <utility>
@@ -19,8 +20,8 @@ namespace {
 /// The tensors of one call, and the stream that it goes to.
 template <size_t N> class Arguments {
 public:
-  /// Of `objects`, None is no tensor; `streamArgument` is an int, or None: the current one of the first tensor's library,
-  /// on which the others are made ready. False: an exception is set.
+  /// Of `objects`, None is no tensor; `streamArgument` is an int, or None: the current one of the first tensor's
+  /// library, on which the others are made ready. False: an exception is set.
   bool take(const Argument (&table)[N], PyObject *const *objects, PyObject *streamArgument) {
     bool isGiven = streamArgument != Py_None;
     stream = isGiven ? PyLong_AsVoidPtr(streamArgument) : nullptr;
@@ -138,19 +139,6 @@ bool deviceOf(const char *target, lla_device &device) {
   return true;
 }
 
-int tellProgress(void *user, size_t done, size_t count, size_t index, lla_status status, const char *message) {
-  PyGILState_STATE state = PyGILState_Ensure();
-  PyObject *answer = PyObject_CallFunction(static_cast<PyObject *>(user), "nnniz", static_cast<Py_ssize_t>(done),
-                                           static_cast<Py_ssize_t>(count), static_cast<Py_ssize_t>(index),
-                                           static_cast<int>(status), message);
-  int isStopped = answer ? PyObject_IsTrue(answer) : 1;
-  if (!answer) // Nobody above can take it: it is shown, and ends the warm-up.
-    PyErr_WriteUnraisable(static_cast<PyObject *>(user));
-  Py_XDECREF(answer);
-  PyGILState_Release(state);
-  return isStopped != 0;
-}
-
 bool readProblems(PyObject *list, std::vector<lla_problem> &problems) {
   for (Py_ssize_t i = 0; i < PyList_Size(list); ++i) {
     const char *json = PyUnicode_AsUTF8AndSize(PyList_GetItem(list, i), nullptr);
@@ -175,8 +163,7 @@ PyObject *warmup(PyObject *, PyObject *const *objects, Py_ssize_t count) {
   if (count != 4 || !PyList_Check(objects[0]))
     return PyErr_Format(PyExc_TypeError, "warmup: expected (list, target, jobs, progress)");
   const char *target = objects[1] == Py_None ? nullptr : PyUnicode_AsUTF8AndSize(objects[1], nullptr);
-  lla_warmup_options options = LLA_WARMUP_OPTIONS_INIT;
-  options.jobs = PyLong_AsLongLong(objects[2]);
+  int64_t jobs = PyLong_AsLongLong(objects[2]);
   std::vector<lla_problem> problems;
   lla_device device;
   if (PyErr_Occurred() || !readProblems(objects[0], problems) || !deviceOf(target, device))
@@ -186,19 +173,8 @@ PyObject *warmup(PyObject *, PyObject *const *objects, Py_ssize_t count) {
     return nullptr;
   for (lla_problem &problem : problems)
     problem = rounded(problem);
-  if (objects[3] != Py_None) {
-    options.progress = tellProgress;
-    options.user = objects[3];
-  }
-  lla_status status;
-  std::string message;
-  Py_BEGIN_ALLOW_THREADS;
-  status = lla_warmup(context, problems.data(), problems.size(), &options);
-  if (status)
-    message = lla_last_error();
-  Py_END_ALLOW_THREADS;
-  if (status)
-    return raise(status, message.c_str());
+  if (!warmUp(context, problems, jobs, objects[3]))
+    return nullptr;
   for (const lla_problem &problem : problems)
     if (!planFor(problem, device, nullptr))
       return nullptr;

@@ -256,8 +256,53 @@ class Warmup(unittest.TestCase):
 
     def test_cancel(self):
         problems = [{"context": 8, "head_dim": dim, "dtype": "fp32", "window": 3} for dim in (16, 24, 40)]
-        with self.assertRaisesRegex(lla.Error, "cancelled after 1 of 3"):
+        with self.assertRaisesRegex(lla.CancelledError, "cancelled after 1 of 3"):
             lla.warmup(problems, target="host", jobs=1, progress=lambda *told: True)
+        self.assertTrue(issubclass(lla.CancelledError, lla.Error))
+
+    def test_exceptions_of_the_callback(self):
+        told = []
+
+        def fail(*what):
+            told.append((threading.current_thread(), *what))
+            raise LookupError("no more")
+
+        problems = [{"context": 8, "head_dim": dim, "dtype": "fp32", "window": 4} for dim in (16, 24, 40)]
+        for jobs in (1, 2):
+            told.clear()
+            with self.assertRaisesRegex(LookupError, "no more"):
+                lla.warmup(problems, target="host", jobs=jobs, progress=fail)
+            self.assertEqual([one[:3] for one in told], [(threading.current_thread(), 1, 3)])
+        with self.assertRaisesRegex(TypeError, "not callable"):
+            lla.warmup(problems, target="host", progress=5)
+        self.assertEqual(lla.warmup(problems, target="host"), 3)
+
+    def test_interrupt(self):
+        """Ctrl-C ends it after the kernel that is being made, with and without somebody who is told."""
+        code = """import os, signal, sys, threading, lla
+problems = [{"context": 64, "head_dim": 16 + 8 * i, "dtype": "fp32", "window": 5} for i in range(30)]
+if sys.argv[1] == "told":
+    def progress(done, *_):
+        if done == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+else:
+    progress = None
+    def interrupt():
+        while not lla.statistics("host")["compiles"]:
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+    threading.Thread(target=interrupt, daemon=True).start()
+try:
+    lla.warmup(problems, target="host", jobs=1, progress=progress)
+except KeyboardInterrupt:
+    print(lla.statistics("host")["compiles"])
+"""
+        for how in ("told", "silent"):
+            with tempfile.TemporaryDirectory() as folder, self.subTest(how=how):
+                result = subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True,
+                                        env={**os.environ, "LLA_CACHE_DIR": folder})
+                self.assertRegex(result.stdout, r"^[0-9]+$")
+                self.assertLess(int(result.stdout), 25)
 
     def test_faults(self):
         with self.assertRaisesRegex(lla.UsageError, r"problems\[1\]: head_dim"):

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple, Optional
 from lla import _core
 
 __all__ = [
-    "AttentionState", "CompileError", "Error", "NoDeviceError", "NotPreparedError", "UsageError", "attention", "merge",
+    "AttentionState", "CancelledError", "CompileError", "Error", "NoDeviceError", "NotPreparedError", "UsageError", "attention", "merge",
     "statistics", "tvm_ffi_library", "warmup",
 ]
 
@@ -56,6 +56,10 @@ class NoDeviceError(Error):
 
 class CompileError(Error):
     """No kernel could be made: the compiler refused, its worker crashed or hung, or compiling is forbidden."""
+
+
+class CancelledError(Error):
+    """A warm-up whose `progress` has ended it."""
 
 
 class AttentionState(NamedTuple):
@@ -185,7 +189,7 @@ def _is_capturing(like: Tensor) -> bool:
 # By the numbers of lla_status in lla.h.
 _core.set_hooks({
     1: UsageError, 3: NotPreparedError, 4: NoDeviceError, 6: CompileError, 7: CompileError, 8: CompileError,
-    9: CompileError, 10: CompileError, -1: Error,
+    9: CompileError, 10: CompileError, 12: CancelledError, -1: Error,
 }, _allocate, _is_capturing)
 
 
@@ -289,7 +293,9 @@ def warmup(problems: Iterable[Mapping[str, Any]], *, target: Optional[str] = Non
     A problem is a dict with the names of the command line: mode ("decode", "prefill", "merge"), batch, query_heads,
     kv_heads, query_length, context, head_dim, dtype, causal, window, ... target: "host", "cuda", "cuda:1"; the best
     there is if None. jobs: at a time; 0: one per CPU. progress(done, count, index, status, message) is called after
-    each; anything true cancels. Returns how many kernels are ready; raises for the first that is not.
+    each on the calling thread; anything true cancels, which raises CancelledError. What it raises cancels, too, and so
+    does Ctrl-C: kernels that are being made are finished first. Returns how many kernels are ready; raises for the
+    first that is not.
     """
     return _core.warmup([json.dumps(dict(problem)) for problem in problems], target, jobs, progress)
 
