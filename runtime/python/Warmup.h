@@ -11,7 +11,7 @@
 namespace lla::python {
 
 /// lla_warmup of these problems. `progress`, unless None, is called on this thread; Python's lock is free between. What
-/// it raises, or a handler of a signal (Ctrl-C), ends the warm-up and is the exception then. False: an exception is set.
+/// it raises, or a handler of a signal (Ctrl-C), ends the warm-up and is the exception. False: an exception is set.
 bool warmUp(lla_context *context, const std::vector<lla_problem> &problems, int64_t jobs, PyObject *progress);
 
 } // namespace lla::python

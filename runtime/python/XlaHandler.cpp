@@ -37,18 +37,42 @@ XLA_FFI_Error_Code codeOf(lla_status status) {
   }
 }
 
+/// By DLPack's codes; what has none that a message could name is opaque.
 lla_data_type typeOf(XLA_FFI_DataType type) {
+  constexpr uint8_t unsignedInt = 1, opaque = 3, complex = 5, boolean = 6;
   switch (type) {
+  case XLA_FFI_DataType_F64:
+    return {LLA_TYPE_FLOAT, 64, 1};
   case XLA_FFI_DataType_F32:
     return {LLA_TYPE_FLOAT, 32, 1};
   case XLA_FFI_DataType_F16:
     return {LLA_TYPE_FLOAT, 16, 1};
   case XLA_FFI_DataType_BF16:
     return {LLA_TYPE_BFLOAT, 16, 1};
+  case XLA_FFI_DataType_S8:
+    return {LLA_TYPE_INT, 8, 1};
+  case XLA_FFI_DataType_S16:
+    return {LLA_TYPE_INT, 16, 1};
   case XLA_FFI_DataType_S32:
     return {LLA_TYPE_INT, 32, 1};
+  case XLA_FFI_DataType_S64:
+    return {LLA_TYPE_INT, 64, 1};
+  case XLA_FFI_DataType_U8:
+    return {unsignedInt, 8, 1};
+  case XLA_FFI_DataType_U16:
+    return {unsignedInt, 16, 1};
+  case XLA_FFI_DataType_U32:
+    return {unsignedInt, 32, 1};
+  case XLA_FFI_DataType_U64:
+    return {unsignedInt, 64, 1};
+  case XLA_FFI_DataType_C64:
+    return {complex, 64, 1};
+  case XLA_FFI_DataType_C128:
+    return {complex, 128, 1};
+  case XLA_FFI_DataType_PRED:
+    return {boolean, 8, 1};
   default:
-    return {LLA_TYPE_INT, 8, 1}; // None that the library takes: it says so.
+    return {opaque, 8, 1};
   }
 }
 

@@ -156,7 +156,9 @@ class Xla(unittest.TestCase):
         for text, changes, options in (
                 ("k: expected a tensor", {"k": None}, {}),
                 ("k.ndim: expected 4, got 3", {"k": (1 << 40, xla.BF16, (1, 2, 3))}, {}),
-                ("q.dtype", {"q": (1 << 40, xla.S64, (1, 1, 8, 128))}, {}),
+                ("q.dtype: expected fp32, bf16 or fp16, got int64", {"q": (1 << 40, xla.S64, (1, 1, 8, 128))}, {}),
+                ("q.dtype: expected fp32, bf16 or fp16, got bool", {"q": (1 << 40, xla.PRED, (1, 1, 8, 128))}, {}),
+                ("q.dtype: expected fp32, bf16 or fp16, got fp64", {"q": (1 << 40, xla.F64, (1, 1, 8, 128))}, {}),
                 ("names of tensors, got z", {"z": operands["q"]}, {}),
                 ("attributes: expected bhsd", {}, {"window": 1.0}), ("attributes: expected gpu", {}, {"gpu": 1}),
                 ("window", {}, {"window": -5}), ("older one", {}, {"table": xla.api(functions=17)})):
@@ -165,6 +167,10 @@ class Xla(unittest.TestCase):
                 code, message = xla.call(xla.INITIALIZE, given, results, **options)
                 self.assertEqual(code, 3)
                 self.assertIn(text, message)
+        # What only a run looks at.
+        numbers = {**operands, "lengths": (1 << 40, xla.S64, (1,))}
+        self.assertIsNone(xla.call(xla.INITIALIZE, numbers, results))
+        self.assertEqual(xla.call(xla.EXECUTE, numbers, results), (3, "lengths.dtype: expected int32, got int64"))
 
 
 if __name__ == "__main__":

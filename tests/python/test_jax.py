@@ -206,6 +206,17 @@ class Vmap(unittest.TestCase):
         for i in range(n):
             self.check(same[i], np.asarray(function(q[i], r[i], pools[0][i], pools[1][i], made[0][1]), np.float64))
 
+    def test_over_nothing(self):
+        q, r, k, v = (np.stack([x, x])[:0] for x in reference.inputs(2, rows=3))
+        self.assertEqual(jax.vmap(lla.jax.attention)(q, r, k, v).shape, q.shape)
+        state = jax.jit(jax.vmap(lambda *x: lla.jax.attention(*x, return_state=True)))(q, r, k, v)
+        self.assertEqual([x.shape for x in state], [q.shape, q.shape[:4], q.shape[:4], q.shape])
+        parts = [jnp.zeros((0, 2, *x.shape[1:])) for x in state]
+        self.assertEqual([x.shape for x in jax.vmap(lla.jax.merge)(*parts)], [x.shape for x in state])
+        # Of each a batch of nothing.
+        self.assertEqual(jax.vmap(lla.jax.attention)(*(np.zeros((2, 0, *x.shape[2:]), x.dtype) for x in (q, r, k, v)))
+                         .shape, (2, 0, *q.shape[2:]))
+
     def test_out_of_range_pages_stay_in_their_pool(self):
         k = np.ones((2, 4, 16, 2, 32), np.float32)
         k[1] = np.nan
@@ -220,16 +231,55 @@ class Vmap(unittest.TestCase):
 class Misuse(unittest.TestCase):
     def test_each_is_an_exception(self):
         q, r, k, v = reference.inputs(1)
-        for text, changes in (("q.ndim: expected 4, got 3", {"q": q[0]}), ("k.ndim: expected 4, got None", {"k": None}),
-                              ("layout", {"layout": "sbhd"}), ("q.dtype", {"q": q.astype(np.int32)}),
-                              ("head", {"q": q[:, :, :3], "r": r[:, :, :3]}), ("window", {"window": -1})):
+        three, table = np.ones(3, np.int32), np.zeros((2, 3), np.int32)
+        cases = [
+            (lla.UsageError, "q.ndim: expected 4, got 3", {"q": q[0]}),
+            (TypeError, "k: expected an array, got None", {"k": None}),
+            (lla.UsageError, "layout", {"layout": "sbhd"}),
+            (lla.UsageError, "q.dtype: expected fp32, bf16 or fp16, got int32", {"q": q.astype(np.int32)}),
+            (lla.UsageError, "head", {"q": q[:, :, :3], "r": r[:, :, :3]}),
+            (lla.UsageError, "window", {"window": -1}),
+            (lla.UsageError, "r.ndim: expected 4, got 3", {"r": r[0]}),
+            (lla.UsageError, "r.dtype: expected fp32, got fp16", {"r": r.astype(np.float16)}),
+            (lla.UsageError, "r.batch: expected 2 as in q, got 1", {"r": r[:1]}),
+            (lla.UsageError, "k.dtype: expected fp32, got bf16", {"k": jnp.asarray(k, jnp.bfloat16)}),
+            (lla.UsageError, "k.batch: expected 2 as in q, got 1", {"k": k[:1], "v": v[:1]}),
+            (lla.UsageError, "k.dim: expected 32 as in q, got 16", {"k": k[..., :16], "v": v[..., :16]}),
+            (lla.UsageError, "v.row: expected 40 as in k, got 9", {"v": v[:, :9]}),
+            (lla.UsageError, "v.dtype: expected fp32, got int32", {"v": v.astype(np.int32)}),
+            (lla.UsageError, "lengths.dtype: expected int32, got fp32", {"lengths": np.ones(2, np.float32)}),
+            (lla.UsageError, "lengths.sequences: expected 2 as in q, got 3", {"lengths": three}),
+            (lla.UsageError, "starts.ndim: expected 1, got 2", {"starts": table}),
+            (lla.UsageError, "page_table.ndim: expected 2, got 1", {"page_table": three}),
+            (lla.UsageError, "page_table.batch: expected 2 as in q, got 1", {"page_table": table[:1]}),
+        ]
+        for error, text, changes in cases:
+            options = {"layout": "bshd", "window": 0, **{name: changes.pop(name) for name in ("layout", "window")
+                                                         if name in changes}}
+            given = {"q": q, "r": r, "k": k, "v": v, **changes}
+            for name, function in (("eager", lla.jax.attention), ("jit", jax.jit(lambda **x: lla.jax.attention(
+                    **x, **options))), ("shape", lambda **x: jax.eval_shape(lambda: lla.jax.attention(**x)))):
+                if name == "shape" and text in ("head", "window"):
+                    continue  # The compiler's own, of the problem, which has no shapes.
+                with self.subTest(text=text, name=name), self.assertRaisesRegex(error, text):
+                    function(**given, **({} if name == "jit" else options))
+        parts = [jnp.stack([x, x]) for x in lla.jax.attention(q, r, k, v, return_state=True)]
+        for text, i, change in (("^out.ndim: expected 5, got 4", 0, parts[0][0]),
+                                ("^lse.dtype: expected fp32, got bf16", 1, parts[1].astype(jnp.bfloat16)),
+                                ("^tbar.shard: expected 2 as in out, got 1", 2, parts[2][:1]),
+                                ("^vbar.dim: expected 32 as in out, got 8", 3, parts[3][..., :8])):
             with self.subTest(text=text), self.assertRaisesRegex(lla.UsageError, text):
-                lla.jax.attention(**{"q": q, "r": r, "k": k, "v": v, **changes})
-        # What only the tensors of a run show.
-        for text, changes in (("v.", {"v": v[:, :9]}), ("lengths.dtype", {"lengths": np.ones(2, np.float32)}),
-                              ("lengths", {"lengths": np.ones(3, np.int32)})):
-            with self.subTest(text=text), self.assertRaisesRegex(jax.errors.JaxRuntimeError, text):
-                jax.block_until_ready(lla.jax.attention(**{"q": q, "r": r, "k": k, "v": v, **changes}))
+                jax.eval_shape(lla.jax.merge, *(change if i == j else one for j, one in enumerate(parts)))
+        with self.assertRaisesRegex(lla.UsageError, "^dtype: expected fp32, bf16 or fp16, got int32"):
+            lla.jax.merge(*parts, dtype=jnp.int32)
+
+    def test_wide_types(self):
+        q, r, k, v = reference.inputs(1)
+        with jax.enable_x64(True):
+            with self.assertRaisesRegex(lla.UsageError, "^lengths.dtype: expected int32, got int64"):
+                lla.jax.attention(q, r, k, v, lengths=jnp.array([1, 2]))
+            with self.assertRaisesRegex(lla.UsageError, "^q.dtype: expected fp32, bf16 or fp16, got fp64"):
+                lla.jax.attention(*(jnp.asarray(x, jnp.float64) for x in (q, r, k, v)))
 
     def test_gradients_are_refused(self):
         q, r, k, v = reference.inputs(2)

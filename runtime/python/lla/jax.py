@@ -28,7 +28,9 @@ _NAMES = ("q", "r", "k", "v", "out", "lse", "tbar", "vbar", "lengths", "starts",
           "cu_seqlens_k", "part_o", "part_lse", "part_tbar", "part_vbar")
 _PARTS = _NAMES[-4:]
 _OPERANDS = ("q", "r", "k", "v", "lengths", "starts", "page_table")
+# Codes and bits of DLPack; of anything else the library is not asked.
 _TYPES = {"float32": (2, 32), "float16": (2, 16), "bfloat16": (4, 16), "int32": (0, 32)}
+_SHORT = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float64": "fp64"}
 
 _handler = lla._core.xla_handler()
 jax.ffi.register_ffi_target("lla_attention", _handler, platform="cpu")
@@ -58,7 +60,7 @@ def _lower(target: str, *operands: jax.Array, names: tuple[str, ...], causal: bo
 
 def _call(target: str, operands: tuple, names: tuple[str, ...], results: dict[str, jax.ShapeDtypeStruct], causal: bool,
           window: int, scale: float, bhsd: bool) -> list[jax.Array]:
-    shapes = {name: (*_TYPES.get(one.dtype.name, (1, 8 * one.dtype.itemsize)), *one.shape)
+    shapes = {name: (*_TYPES[one.dtype.name], *one.shape)
               for name, one in (*zip(names, operands), *results.items())}
     workspace = lla._core.prepare(tuple(shapes.get(name) for name in _NAMES), causal, window, scale, bhsd, target)
     aliases = {}
@@ -88,6 +90,15 @@ def _(*operands, **options):
     return _compiled(_attention, tuple(options.items()))(*operands)
 
 
+# Both dimensions may be 0, which -1 does not do for.
+def _fold(one: jax.Array) -> jax.Array:
+    return one.reshape(one.shape[0] * one.shape[1], *one.shape[2:])
+
+
+def _unfold(one: jax.Array, count: int, batch: int) -> jax.Array:
+    return one.reshape(count, batch, *one.shape[1:])
+
+
 def _batch(operands, axes, *, names, **options):
     count = next(one.shape[axis] for one, axis in zip(operands, axes) if axis is not None)
     mapped = {name: None if axis is None else jnp.moveaxis(one, axis, 0)
@@ -103,16 +114,16 @@ def _batch(operands, axes, *, names, **options):
     if not is_paged or mapped["k"] is not None or mapped["v"] is not None:
         folded = {name: spread(name) for name in ("k", "v")}
         pages = folded["k"].shape[1]
-        folded = {name: one.reshape(-1, *one.shape[2:]) for name, one in folded.items()}
+        folded = {name: _fold(one) for name, one in folded.items()}
         if is_paged:  # Each has its pages behind those of the ones before; none may reach into another's.
             mapped["page_table"] = (jnp.clip(spread("page_table"), 0, pages - 1) +
                                     jnp.arange(count, dtype=jnp.int32)[:, None, None] * pages)
     for name in names:
         if name not in folded:
-            one = spread(name)
-            folded[name] = one.reshape(-1, *one.shape[2:])
+            folded[name] = _fold(spread(name))
     outs = _attention.bind(*(folded[name] for name in names), names=names, **options)
-    return [out.reshape(count, -1, *out.shape[1:]) for out in outs], [0] * len(outs)
+    batch = given["q"].shape[0] if mapped["q"] is None else mapped["q"].shape[1]
+    return [_unfold(out, count, batch) for out in outs], [0] * len(outs)
 
 
 batching.primitive_batchers[_attention] = _batch
@@ -161,23 +172,76 @@ def _batch_merge(parts, axes, **options):
     for one, axis in zip(parts, axes):  # [shards, count, batch, ...]
         one = (jnp.broadcast_to(one[:, None], (one.shape[0], count, *one.shape[1:])) if axis is None else
                jnp.moveaxis(one, axis, 1))
-        folded.append(one.reshape(one.shape[0], -1, *one.shape[3:]))
+        batch = one.shape[2]
+        folded.append(one.reshape(one.shape[0], count * batch, *one.shape[3:]))
     outs = _merge.bind(*folded, **options)
-    return [out.reshape(count, -1, *out.shape[1:]) for out in outs], [0] * len(outs)
+    return [_unfold(out, count, batch) for out in outs], [0] * len(outs)
 
 
 batching.primitive_batchers[_merge] = _batch_merge
 ad.primitive_jvps[_merge] = _refuse
 
 
+_NUMBERS = ("float32", "bfloat16", "float16")
+_DIMENSIONS = (("batch", "row", "head", "dim"), ("batch", "head", "row", "dim"))  # bshd, bhsd
+
+
+def _name_of(dtype: Any) -> str:
+    return _SHORT.get(dtype.name, dtype.name)
+
+
+# What the library checks when it runs is an error of XLA's then, and too late for whoever traces.
+
+def _check(name: str, one: jax.Array, rank: int, types: tuple[str, ...]) -> None:
+    if one.ndim != rank:
+        raise lla.UsageError(f"{name}.ndim: expected {rank}, got {one.ndim}")
+    if one.dtype.name not in types:
+        expected = "fp32, bf16 or fp16" if types == _NUMBERS else _SHORT.get(types[0], types[0])
+        raise lla.UsageError(f"{name}.dtype: expected {expected}, got {_name_of(one.dtype)}")
+
+
+def _check_sizes(name: str, one: jax.Array, dimensions: tuple[str, ...], expected: tuple[int, ...], like: str) -> None:
+    for dimension, size, wanted in zip(dimensions, one.shape, expected):
+        if size != wanted:
+            raise lla.UsageError(f"{name}.{dimension}: expected {wanted} as in {like}, got {size}")
+
+
+def _check_call(given: dict[str, jax.Array], bhsd: bool) -> None:
+    q, k, v, dimensions = given["q"], given["k"], given["v"], _DIMENSIONS[bhsd]
+    _check("q", q, 4, _NUMBERS)
+    for name in ("r", "k", "v"):
+        if name in given:
+            _check(name, given[name], 4, (q.dtype.name,))
+    if "r" in given:
+        _check_sizes("r", given["r"], dimensions, q.shape, "q")
+    if "page_table" in given:
+        _check("page_table", given["page_table"], 2, ("int32",))
+        _check_sizes("page_table", given["page_table"], ("batch",), q.shape[:1], "q")
+    else:
+        _check_sizes("k", k, ("batch",), q.shape[:1], "q")
+    if k.shape[3] != q.shape[3]:
+        raise lla.UsageError(f"k.dim: expected {q.shape[3]} as in q, got {k.shape[3]}")
+    _check_sizes("v", v, dimensions, k.shape, "k")
+    for name in ("lengths", "starts"):
+        if name in given:
+            _check(name, given[name], 1, ("int32",))
+            _check_sizes(name, given[name], ("sequences",), q.shape[:1], "q")
+
+
 def merge(out: jax.Array, lse: jax.Array, tbar: jax.Array, vbar: jax.Array, *, layout: str = "bshd",
           dtype: Any = jnp.float32) -> lla.AttentionState:
     """`lla.merge` of JAX's arrays: the shards' results, in fp32, in a first dimension more; `dtype` is that of out."""
-    parts = [jnp.asarray(one) for one in (out, lse, tbar, vbar)]
-    for name, one, rank in zip(("out", "lse", "tbar", "vbar"), parts, (5, 4, 4, 5)):
-        if one.ndim != rank:
-            raise lla.UsageError(f"{name}.ndim: expected {rank}, got {one.ndim}")
-    return lla.AttentionState(*_merge.bind(*parts, dtype=jnp.dtype(dtype), bhsd=lla._is_bhsd(layout)))
+    bhsd = lla._is_bhsd(layout)
+    parts = dict(zip(("out", "lse", "tbar", "vbar"), map(jnp.asarray, (out, lse, tbar, vbar))))
+    _check("out", parts["out"], 5, ("float32",))
+    sizes = parts["out"].shape
+    for name, rank in (("lse", 4), ("tbar", 4), ("vbar", 5)):
+        _check(name, parts[name], rank, ("float32",))
+        _check_sizes(name, parts[name], ("shard", *_DIMENSIONS[bhsd])[:rank], sizes[:rank], "out")
+    dtype = jnp.dtype(dtype)
+    if dtype.name not in _NUMBERS:
+        raise lla.UsageError(f"dtype: expected fp32, bf16 or fp16, got {_name_of(dtype)}")
+    return lla.AttentionState(*_merge.bind(*parts.values(), dtype=dtype, bhsd=bhsd))
 
 
 def attention(q: jax.Array, r: Optional[jax.Array], k: jax.Array, v: jax.Array, *, causal: bool = False,
@@ -191,9 +255,10 @@ def attention(q: jax.Array, r: Optional[jax.Array], k: jax.Array, v: jax.Array, 
     given = dict(zip(_OPERANDS, (q, r, k, v, lengths, starts, page_table)))
     given = {name: jnp.asarray(one) for name, one in given.items() if one is not None}
     for name in ("q", "k", "v"):
-        if name not in given or given[name].ndim != 4:
-            raise lla.UsageError(f"{name}.ndim: expected 4, got {given[name].ndim if name in given else None}")
+        if name not in given:
+            raise TypeError(f"{name}: expected an array, got None")
     bhsd = lla._is_bhsd(layout)
+    _check_call(given, bhsd)
     scale = 1 / math.sqrt(max(given["q"].shape[3], 1)) if scale is None else float(scale)
     outs = _attention.bind(*given.values(), names=tuple(given), causal=bool(causal), window=int(window), scale=scale,
                            bhsd=bhsd, fp32_out=bool(fp32_out), state=bool(return_state))
