@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Runs the README's snippets, and checks that the files it names exist.
 
-usage: run_snippets.py README ROOT BIN WORK
+usage: run_snippets.py README ROOT BIN WORK [LIBRARY]
 
 A ```sh block that follows a line `<!-- test -->` is run by bash, all in order
 and in one empty folder (WORK) with BIN first on PATH; it fails if any command
 does. A ```c block is compiled within snippet.c (by $CC with $CFLAGS, else cc),
-linked with the liblla beside BIN, and run. A ```python block is run with the
-package beside BIN; where that or a library that it imports is missing, this is said instead. A path in backticks that
-starts with a folder of ROOT has to exist, and the table of environment variables has to have the rows of
-runtime/Knobs.def.
+linked with the liblla beside BIN, and run. A path in backticks that starts with a folder of ROOT has to exist, and the
+table of environment variables has to have the rows of runtime/Knobs.def.
+
+A ```python block belongs to the first of LIBRARIES that it imports. With that LIBRARY, only its blocks are run, with the
+package beside BIN; where the package or something that they import is missing, the exit status is 77: skipped. Without,
+they are left to that, and one that belongs to none is a fault.
 """
 
 import os
@@ -21,6 +23,8 @@ import sys
 from pathlib import Path
 
 SNIPPET = re.compile(r"^<!-- test -->\n+```(sh|c|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LIBRARIES = ("torch", "jax", "tvm_ffi", "numpy")
+SKIPPED = 77
 CODE = re.compile(r"`([^`\n]+)`")
 
 
@@ -50,17 +54,37 @@ def command_for_c(snippet, root, binaries, work):
                        "-o", str(work / "snippet")]) + " && ./snippet"
 
 
-def command_for_python(snippet, binaries, work, environment):
-    (work / "snippet.py").write_text(snippet, encoding="utf-8")
+def imports_of(snippet):
+    return {name.split(".")[0] for line in re.findall(r"^import (.*)$", snippet, re.MULTILINE)
+            for name in re.findall(r"(?:^|, )([\w.]+)", line)} | {name for name in LIBRARIES if f"lla.{name}" in snippet}
+
+
+def library_of(snippet):
+    return next((name for name in LIBRARIES if name in imports_of(snippet)), None)
+
+
+def run_python(snippets, library, binaries, work, environment):
+    """All blocks of a library."""
     build = binaries.parent
     environment["PYTHONPATH"] = os.pathsep.join([f"{build}/python", f"{build}/python-packages"])
-    python = shlex.quote(sys.executable)
+    mine = [snippet for language, snippet in snippets if language == "python" and library_of(snippet) == library]
+    if not mine:
+        print(f"there is no snippet that imports {library}")
+        return 1
     if not list(build.glob("python/lla/_core*")):
-        return "echo 'not run: this build has no Python package'"
-    needed = sorted({name.split(".")[0] for line in re.findall(r"^import (.*)$", snippet, re.MULTILINE)
-                     for name in re.findall(r"(?:^|, )([\w.]+)", line)} - {"lla"})
-    return (f"if {python} -c 'import {', '.join(needed)}'; then {python} snippet.py; "
-            f"else echo 'not run: one of {', '.join(needed)} is missing'; fi")
+        print("skipped: this build has no Python package")
+        return SKIPPED
+    for snippet in mine:
+        for name in sorted(imports_of(snippet) - {"lla"}):
+            if subprocess.run([sys.executable, "-c", f"import {name}"], env=environment, capture_output=True).returncode:
+                print(f"skipped: no {name}")
+                return SKIPPED
+        (work / "snippet.py").write_text(snippet, encoding="utf-8")
+        print(snippet.rstrip())
+        if status := run(f"{shlex.quote(sys.executable)} snippet.py", work, environment):
+            print(f"exit status {status}")
+            return 1
+    return 0
 
 
 def run(snippet, work, environment):
@@ -71,29 +95,32 @@ def run(snippet, work, environment):
 
 
 def main(arguments):
-    if len(arguments) != 4:
+    if len(arguments) not in (4, 5):
         print(__doc__, file=sys.stderr)
         return 2
-    readme, root, binaries, work = (Path(argument).resolve() for argument in arguments)
+    readme, root, binaries, work = (Path(argument).resolve() for argument in arguments[:4])
     text = readme.read_text(encoding="utf-8")
-    faults = [f"names {path}, which does not exist" for path in sorted(set(missing_paths(text, root)))]
-    faults += environment_differences(text, root)
-    for fault in faults:
-        print(f"{readme.name} {fault}")
-    snippets = SNIPPET.findall(text)
-    if not snippets:
-        print(f"{readme.name} has no snippet marked <!-- test -->")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
                    "LLA_CACHE_DIR": str(work / "cache")}
+    snippets = SNIPPET.findall(text)
+    if len(arguments) == 5:
+        return run_python(snippets, arguments[4], binaries, work, environment)
+    faults = [f"names {path}, which does not exist" for path in sorted(set(missing_paths(text, root)))]
+    faults += environment_differences(text, root)
+    faults += [f"has a snippet that no test runs, for it imports none of {', '.join(LIBRARIES)}: {snippet.splitlines()[0]}"
+               for language, snippet in snippets if language == "python" and not library_of(snippet)]
+    for fault in faults:
+        print(f"{readme.name} {fault}")
+    if not snippets:
+        print(f"{readme.name} has no snippet marked <!-- test -->")
     for language, snippet in snippets:
         if language == "c":
             print(snippet.rstrip())
             snippet = command_for_c(snippet, root, binaries, work)
         elif language == "python":
-            print(snippet.rstrip())
-            snippet = command_for_python(snippet, binaries, work, environment)
+            continue
         status = run(snippet, work, environment)
         if status != 0:
             print(f"exit status {status}")
