@@ -2,7 +2,7 @@
  *
  * The functions of lla.h under this library's name, so that several such libraries,
  * and liblla, live in one process: what lla.h says of structs, tensors, errors,
- * threads, GPUs and CUDA graphs holds here.
+ * threads, forks, GPUs and CUDA graphs holds here.
  *
  *     lla_aot_context *context;  lla_aot_plan *plan;  size_t bytes;
  *     lla_aot_context_create("cuda:0", &context);

@@ -29,6 +29,12 @@
  * exception. lla_plan_run takes no lock on a GPU; concurrent runs of one plan need
  * a workspace each. (The host target runs one kernel at a time, on all threads.)
  *
+ * Fork. A child has its parent's handles. Plans of the host target run there, on
+ * threads of its own, whatever other threads of the parent did at the fork; the other
+ * functions work if no other thread of the parent was in one. CUDA does not survive a
+ * fork: after the parent opened a GPU, what needs one is LLA_ERROR_NO_DEVICE in the
+ * child.
+ *
  * GPUs. Contexts of several GPUs live side by side. Each uses its GPU's primary
  * context, as the CUDA runtime, PyTorch and JAX do; the caller's current context is
  * left as it was.
@@ -80,7 +86,7 @@ typedef enum lla_status {
   LLA_ERROR_USAGE = 1,         /* a null, a field, a tensor, a workspace, an environment variable */
   LLA_ERROR_HANDLE = 2,        /* a handle that is null, destroyed, or of another kind */
   LLA_ERROR_NOT_PREPARED = 3,  /* run before prepare */
-  LLA_ERROR_NO_DEVICE = 4,     /* no such device, no driver, or a driver too old */
+  LLA_ERROR_NO_DEVICE = 4,     /* no such device, no driver, or too old a one; a GPU in a forked child */
   LLA_ERROR_EXECUTION = 5,     /* the device reported a fault */
   LLA_ERROR_COMPILE = 6,       /* the compiler refused */
   LLA_ERROR_WORKER = 7,        /* the compile worker crashed */

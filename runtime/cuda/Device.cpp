@@ -30,6 +30,8 @@ llvm::Expected<int> Device::count() {
   const Driver *driver = Driver::get(fault);
   if (!driver)
     return toError(fault);
+  if (llvm::Error error = toError(driver->checkProcess()))
+    return std::move(error);
   int devices = 0;
   if (llvm::Error error = toError(driver->explain(driver->cuDeviceGetCount(&devices), "cuDeviceGetCount")))
     return std::move(error);
@@ -58,9 +60,11 @@ llvm::Expected<std::shared_ptr<const Device>> Device::open(int ordinal) {
 }
 
 Device::~Device() {
-  if (primary)
+  if (primary && isUsable())
     table.cuDevicePrimaryCtxRelease(handle);
 }
+
+llvm::Error Device::checkProcess() const { return toError(table.checkProcess()); }
 
 llvm::Expected<int64_t> Device::attribute(CUdevice_attribute which) const {
   int value = 0;
@@ -134,6 +138,8 @@ ContextScope::~ContextScope() {
 
 llvm::Expected<Memory> Memory::allocate(std::shared_ptr<const Device> device, int64_t bytes) {
   CUdeviceptr pointer = 0;
+  if (llvm::Error error = device->checkProcess())
+    return std::move(error);
   if (bytes > 0) {
     ContextScope scope(*device);
     if (CUresult result = device->driver().cuMemAlloc(&pointer, bytes)) {
@@ -146,7 +152,7 @@ llvm::Expected<Memory> Memory::allocate(std::shared_ptr<const Device> device, in
 }
 
 Memory::~Memory() {
-  if (!pointer)
+  if (!pointer || !device->isUsable())
     return;
   ContextScope scope(*device);
   device->driver().cuMemFree(pointer);

@@ -55,6 +55,10 @@ public:
 
   llvm::Error check(CUresult result, const char *call) const;
 
+  /// In a fork of the process that opened it, nothing of a device may be used or given back. Fails with NoDevice.
+  llvm::Error checkProcess() const;
+  bool isUsable() const { return !table.checkProcess(); }
+
 private:
   Device(const Driver &table, CUdevice handle) : table(table), handle(handle) {}
   llvm::Expected<int64_t> attribute(CUdevice_attribute which) const;

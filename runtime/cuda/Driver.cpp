@@ -1,6 +1,7 @@
 //===- Driver.cpp - the CUDA driver, loaded when asked for ----------------===//
 
 #include "runtime/cuda/Driver.h"
+#include "runtime/ForkCount.h"
 #include <algorithm>
 #include <cstdio>
 #include <dlfcn.h>
@@ -81,6 +82,8 @@ std::unique_ptr<Driver> Driver::load(const char *library, DeviceFault &fault) {
     return fail(fault, FaultKind::NoDriver, std::string("no CUDA driver: ") + library + " has no " #symbol);
 #include "runtime/cuda/DriverSymbols.def"
 
+  countForks();
+  driver->forks = forkCount();
   fault = driver->explain(driver->cuInit(0), "cuInit");
   if (fault.kind == FaultKind::CallFailed)
     fault.kind = FaultKind::NoDriver;
@@ -95,6 +98,12 @@ const Driver *Driver::get(DeviceFault &fault) {
   static const Loaded loaded;
   fault = loaded.fault;
   return loaded.driver.get();
+}
+
+DeviceFault Driver::checkProcess() const {
+  if (forks == forkCount())
+    return {};
+  return {FaultKind::NoDevice, "process: expected the one that opened the GPU, got a fork of it, where CUDA does not work"};
 }
 
 DeviceFault Driver::explain(CUresult result, const char *call) const {

@@ -10,6 +10,7 @@
 
 #include "runtime/cuda/DeviceFault.h"
 #include <cuda.h>
+#include <cstdint>
 #include <memory>
 
 namespace lla::cuda {
@@ -18,7 +19,8 @@ struct Driver {
   /// One member per function. cuda.h renames some (cuMemAlloc to cuMemAlloc_v2): members and calls alike.
 #define LLA_DRIVER_SYMBOL(symbol, version) decltype(&::symbol) symbol = nullptr;
 #include "runtime/cuda/DriverSymbols.def"
-  int version = 0; ///< Newest CUDA version that it serves, e.g. 13000.
+  int version = 0;    ///< Newest CUDA version that it serves, e.g. 13000.
+  uint64_t forks = 0; ///< ForkCount.h, when it was loaded.
 
   /// The oldest driver that has all symbols.
   static constexpr int minimumVersion = 12000;
@@ -28,6 +30,8 @@ struct Driver {
   /// The process's driver, loaded at the first call. Null: `fault` says why, the same each time.
   static const Driver *get(DeviceFault &fault);
 
+  /// No fault but in a fork of the process that loaded it, where nothing of CUDA works: calls may even hang.
+  DeviceFault checkProcess() const;
   /// No fault if `result` is success.
   DeviceFault explain(CUresult result, const char *call) const;
 };

@@ -30,6 +30,8 @@ llvm::Error launchKernel(const Device &device, CUfunction entry, const Problem &
                          const Resources &costs, TensorMapCache *known, const LaunchRecord &launch, CUstream stream) {
   if (launch.grid.x <= 0 || launch.grid.y <= 0)
     return llvm::Error::success();
+  if (llvm::Error error = device.checkProcess())
+    return error;
   const Driver &driver = device.driver();
   CUtensorMap maps[maximumTensorMaps];
   void *parameters[1 + maximumTensorMaps] = {const_cast<KernelArguments *>(&launch.arguments)}; // Only read.

@@ -45,6 +45,8 @@ llvm::Expected<std::unique_ptr<Module>> Module::load(std::shared_ptr<const Devic
                                                    "ELF") != 0)
     return failure(FailureKind::Usage, "artifact: expected a cubin, got something without an ELF header");
 
+  if (llvm::Error error = device->checkProcess())
+    return std::move(error);
   std::vector<char> log(16384, '\0');
   CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
   void *values[] = {log.data(), reinterpret_cast<void *>(static_cast<uintptr_t>(log.size()))};
@@ -59,6 +61,8 @@ llvm::Expected<std::unique_ptr<Module>> Module::load(std::shared_ptr<const Devic
 }
 
 Module::~Module() {
+  if (!device->isUsable())
+    return;
   ContextScope scope(*device);
   device->driver().cuModuleUnload(handle);
 }

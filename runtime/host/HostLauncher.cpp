@@ -12,7 +12,7 @@ void HostLauncher::Free::operator()(void *memory) const { std::free(memory); }
 
 llvm::Error HostLauncher::reserveScratch(int64_t bytes) {
   constexpr int64_t line = 256;
-  std::lock_guard<std::mutex> lock(launching);
+  std::unique_lock<std::mutex> lock = team.pause();
   for (Arena &arena : arenas) {
     if (arena.bytes >= bytes)
       continue;
@@ -25,7 +25,6 @@ llvm::Error HostLauncher::reserveScratch(int64_t bytes) {
 }
 
 void HostLauncher::launch(HostKernel kernel, const LaunchRecord &launch) {
-  std::lock_guard<std::mutex> lock(launching);
   int64_t width = launch.grid.x;
   team.run(width * launch.grid.y, [&](int64_t task, unsigned thread) {
     kernel(&launch.arguments, static_cast<int32_t>(task % width), static_cast<int32_t>(task / width),

@@ -7,6 +7,7 @@
 #include "runtime/host/ThreadTeam.h"
 #include "llvm/Support/Error.h"
 #include <memory>
+#include <vector>
 
 namespace lla {
 
@@ -18,7 +19,8 @@ public:
   ThreadTeam &threads() { return team; }
   /// Gives every thread an arena of at least `bytes`; waits for running launches. Fails (Execution) without memory.
   llvm::Error reserveScratch(int64_t bytes);
-  /// Runs a kernel to its end, whose scratch was reserved; one at a time. Never allocates.
+  /// Runs a kernel to its end, whose scratch was reserved; one at a time. Never allocates (ThreadTeam.h: but
+  /// for threads, the first time in a forked child).
   void launch(HostKernel kernel, const LaunchRecord &launch);
 
 private:
@@ -31,8 +33,7 @@ private:
   };
 
   ThreadTeam team;
-  std::mutex launching;      ///< One launch at a time; also guards the arenas.
-  std::vector<Arena> arenas; ///< One for each thread.
+  std::vector<Arena> arenas; ///< One for each thread; changed while the team pauses.
 };
 
 } // namespace lla

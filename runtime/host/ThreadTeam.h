@@ -1,7 +1,9 @@
 //===- ThreadTeam.h - persistent threads that share a counted loop --------===//
 //
 // The caller is thread 0 of the team. Tasks are taken in chunks from one atomic
-// counter, so that uneven tasks level out. `run` allocates nothing.
+// counter, so that uneven tasks level out. `run` allocates nothing, but in a forked
+// child the first time: no thread of the parent is there, nor does anybody unlock
+// what one of them had locked, so that threads and lock are made anew.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_RUNTIME_HOST_THREADTEAM_H
@@ -11,8 +13,6 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
-#include <thread>
-#include <vector>
 
 namespace lla {
 
@@ -27,25 +27,21 @@ public:
   ThreadTeam(const ThreadTeam &) = delete;
   ThreadTeam &operator=(const ThreadTeam &) = delete;
 
-  unsigned size() const { return static_cast<unsigned>(threads.size()) + 1; }
+  /// Never grows.
+  unsigned size() const;
 
   /// Runs every task exactly once and returns when all are done. Callers wait for each other.
   void run(int64_t tasks, Body body);
 
+  /// Waits for the run that is under way; none begins while the lock is held.
+  [[nodiscard]] std::unique_lock<std::mutex> pause();
+
 private:
-  void serve(unsigned thread);
-  void takeTasks(unsigned thread);
+  struct Crew;
+  /// That of this process.
+  Crew &crew();
 
-  std::mutex oneRunAtATime;
-  std::vector<std::thread> threads;
-
-  // The current run: written by the caller before `generation` moves, read by the team after.
-  const Body *body = nullptr;
-  int64_t tasks = 0, chunk = 1;
-  alignas(64) std::atomic<int64_t> nextTask = 0;
-  alignas(64) std::atomic<uint32_t> generation = 0; ///< Moves once per run; also when the team is dissolved.
-  alignas(64) std::atomic<uint32_t> busy = 0;       ///< Threads, the caller aside, not done with this run.
-  std::atomic<bool> dissolved = false;
+  std::atomic<Crew *> current;
 };
 
 } // namespace lla

@@ -7,12 +7,15 @@
  *     cc -std=c99 two_libraries.c -I DIR/include DIR/lib/libshards.so DIR/lib/libmerger.so -lm
  *
  *===----------------------------------------------------------------------===*/
+#define _POSIX_C_SOURCE 200112L
 #include <math.h>
 #include <merger.h>
 #include <shards.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { BATCH = 2, HEADS = 4, KV_HEADS = 2, KEYS = 100, SHARD = 60, DIM = 32 };
 enum { QUERIES = BATCH * HEADS * DIM, ROWS = BATCH * HEADS };
@@ -153,6 +156,8 @@ int main(void) {
   merger_plan *join, *refused_too = NULL;
   void *workspace;
   size_t bytes, no_bytes;
+  pid_t child;
+  int status;
   fill(q, QUERIES, 1), fill(r, QUERIES, 2);
   fill(k, sizeof k / sizeof *k, 3), fill(v, sizeof v / sizeof *v, 4);
 
@@ -175,6 +180,19 @@ int main(void) {
   attend(attention, 0, 0, SHARD, workspace, bytes);
   attend(attention, 1, SHARD, KEYS - SHARD, workspace, bytes);
   merge(join);
+
+  /* A forked child runs them too, on threads of its own. */
+  child = fork();
+  if (child == 0) {
+    alarm(60); /* a hang fails */
+    memset(o, 0, sizeof o), memset(part_o, 0, sizeof part_o);
+    attend(attention, 0, 0, SHARD, workspace, bytes);
+    attend(attention, 1, SHARD, KEYS - SHARD, workspace, bytes);
+    merge(join);
+    _exit(error() <= 1e-5 ? 0 : 1);
+  }
+  if (waitpid(child, &status, 0) != child || status != 0)
+    return 1;
 
   /* Neither has the other's kernel, or one of another head size; the message says what to run. */
   REFUSES(shards, plan_create(first, &merging, &refused), LLA_ERROR_MISS, "lla aot --problem");

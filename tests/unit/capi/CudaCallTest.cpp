@@ -11,7 +11,9 @@
 #include <atomic>
 #include <gtest/gtest.h>
 #include <string>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 extern "C" int cuCtxSetCurrent(void *context); // The fake driver's.
@@ -109,6 +111,29 @@ TEST(Cuda, ContextsAreOfTheirDevice) {
   EXPECT_EQ(info.multiprocessors, 132);
   EXPECT_OK(lla_context_destroy(context));
   expectFailure(lla_context_create("cuda:2", &context), LLA_ERROR_NO_DEVICE, "below 2, got cuda:2");
+}
+
+TEST(Cuda, IsNothingThatAForkedChildMayUse) {
+  CudaCall call(decode(), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(60); // A hang is a failure.
+    lla_context *context = nullptr;
+    expectFailure(call.run(stream), LLA_ERROR_NO_DEVICE, "process: expected the one that opened the GPU, got a fork");
+    expectFailure(lla_context_create("cuda:0", &context), LLA_ERROR_NO_DEVICE, "process: expected");
+    EXPECT_OK(lla_context_create(nullptr, &context));
+    lla_context_info info = LLA_CONTEXT_INFO_INIT;
+    EXPECT_OK(lla_context_describe(context, &info));
+    EXPECT_STREQ(info.target, "host");
+    EXPECT_OK(lla_plan_destroy(call.plan));
+    EXPECT_OK(lla_context_destroy(call.context));
+    EXPECT_STREQ(fakeCudaTakeCalls(), ""); // Nothing was asked of the driver.
+    _exit(testing::Test::HasFailure());
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_OK(call.run(stream));
 }
 
 TEST(Cuda, ARunIsALaunchAndNothingElse) {
