@@ -95,7 +95,8 @@ Sequences sequencesOf(const AttentionTensors &tensors) {
   };
   return {numbers(tensors.lengths),    numbers(tensors.starts),     numbers(tensors.pageTable),
           tensors.pageTable.stride,    numbers(tensors.cuSeqlensQ), numbers(tensors.cuSeqlensK),
-          /*queryRows=*/tensors.q.sizes[1], /*keyRows=*/tensors.k.sizes[1]};
+          /*queryRows=*/tensors.q.sizes[1], /*keyRows=*/tensors.k.sizes[1],
+          /*poolPages=*/tensors.pageTable.data ? tensors.k.sizes[0] : 0};
 }
 
 llvm::Expected<int64_t> packedBatch(const Problem &planned, const AttentionTensors &tensors) {

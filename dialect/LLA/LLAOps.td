@@ -43,7 +43,7 @@ def LLA_AttentionOp : LLA_Op<"attention", [Pure, AttrSizedOperandSegments]> {
     the last W of those. `lengths` and `starts` (batch) give each sequence its own
     Lk, at most that of the call, and the first key that exists; both are clamped.
     With `pages` of S keys k and v are (page, row, head, dim), and key j of sequence
-    b is row j mod S of page page_table[b, j / S].
+    b is row j mod S of page page_table[b, j / S]; a number of no page is that of the last.
 
     With `cu_seqlens_q` (batch + 1) q, r and the results are packed: their batch is
     one, and sequence b has rows cu_seqlens_q[b] up to cu_seqlens_q[b + 1], as many as

@@ -41,6 +41,8 @@ int64_t Sequences::row(const Problem &problem, int64_t sequence, int64_t key) co
   if (problem.pageSize == 0)
     return sequence * problem.context + key;
   int64_t page = pages[sequence * pagesEach + key / problem.pageSize];
+  if (poolPages && (page < 0 || page >= poolPages))
+    page = poolPages - 1;
   return page * problem.pageSize + key % problem.pageSize;
 }
 

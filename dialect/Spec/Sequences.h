@@ -38,6 +38,7 @@ struct Sequences {
   int64_t pagesEach = 0;
   llvm::ArrayRef<int32_t> cuSeqlensQ = {}, cuSeqlensK = {}; ///< Packed: a number more than sequences.
   int64_t queryRows = 0, keyRows = 0;                       ///< Rows that packed q, and packed k, have.
+  int64_t poolPages = 0; ///< Pages that k and v have, the last of which numbers of no page mean; 0: any.
 
   /// Query rows of a sequence. Packed: what lies within q, at most queryLength.
   RowRange queries(const Problem &problem, int64_t sequence) const;

@@ -114,7 +114,7 @@ def Tile_ViewOp : Tile_Op<"view", [Pure]> {
     row rho is row rho / G of head `head + rho mod G`. Partial results have a shard, too.
 
     Row rho of a paged view, with pages of S rows, is row rho mod S of page
-    page_table[batch, rho / S] of the launch.
+    page_table[batch, rho / S] of the launch; a number of no page is that of the last.
 
     (C1) group >= 1.
     (C2) a shard is given exactly for part_o, part_lse, part_tbar and part_vbar.

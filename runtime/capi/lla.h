@@ -314,7 +314,8 @@ typedef struct lla_tensors {
   const lla_tensor *lengths; /* ragged: keys of each sequence [b]; null: l each */
   const lla_tensor *starts;  /* ragged: the first valid key of each [b]; null: 0 */
   const lla_tensor
-      *page_table; /* paged: [b, p], the pages of a sequence in order; its l is min(context, p page_size) */
+      *page_table; /* paged: [b, p], the pages of a sequence in order; its l is min(context, p page_size). A number of
+                      no page of k means its last: nothing outside is touched */
   const lla_tensor *cu_seqlens_q; /* packed queries: the first row of each sequence, and of one more [b + 1] */
   const lla_tensor *cu_seqlens_k; /* packed keys: likewise the first key [b + 1] */
   /* fp8_e4m3: what elements of k, and of v, are multiplied by, fp32, on the device: [1] or [kv_heads]; null: 1. */

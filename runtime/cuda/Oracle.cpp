@@ -56,6 +56,7 @@ oracle::Attention attentionOf(const Problem &problem, const AttentionTensors &te
   attention.pageTable = tensors.pageTable.data;
   attention.pageTableStride = tensors.pageTable.stride;
   attention.pageSize = problem.pageSize;
+  attention.pages = tensors.k.sizes[0];
   attention.cuSeqlensQ = tensors.cuSeqlensQ.data;
   attention.cuSeqlensK = tensors.cuSeqlensK.data;
   attention.queryRows = tensors.q.sizes[1];

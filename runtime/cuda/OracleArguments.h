@@ -25,6 +25,7 @@ struct Attention {
   const int *lengths, *starts; ///< Of each sequence; null: context, 0.
   const int *pageTable;        ///< Paged: k and v are (page, row, head, dim).
   long long pageTableStride, pageSize; ///< Page numbers between sequences; rows of a page, 0: not paged.
+  long long pages;                     ///< That k and v have; a number of none means the last.
   const int *cuSeqlensQ, *cuSeqlensK;  ///< First row of each sequence in q, in k, and of one more; null: not packed.
   long long queryRows, keyRows;        ///< Of packed tensors.
   const float *kScales, *vScales; ///< Factors of k and v by KV head; null: 1.

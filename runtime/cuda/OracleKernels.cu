@@ -170,6 +170,8 @@ __device__ long long atKey(const Attention &a, const Tensor &tensor, long long s
   if (a.pageSize == 0)
     return at(tensor, sequence, key, head);
   long long page = a.pageTable[sequence * a.pageTableStride + key / a.pageSize];
+  if (page < 0 || page >= a.pages)
+    page = a.pages - 1;
   return at(tensor, page, key % a.pageSize, head);
 }
 

@@ -7,7 +7,8 @@
 namespace lla::numeric {
 
 /// Pools and page table of a paged problem's dense inputs. Pages that no sequence has, and rows that no key is in,
-/// hold NaN; entries of pages that a sequence does not have are numbers of no page, or of somebody else's.
+/// hold NaN; entries of pages that a sequence does not have are numbers of no page, or of somebody else's. The last
+/// page of a pool goes by a number of no page.
 struct PagedKeys {
   int64_t pages = 0;          ///< Of a pool.
   int64_t each = 0;           ///< Entries of a sequence.

@@ -117,7 +117,9 @@ Value Lane::element(const ViewValues &view, Value row, Value column, int64_t ele
 }
 
 Value Lane::page(const ViewValues &view, int64_t pageSize, Value row, Value inside) {
-  return ptx::lookUp(b, offset(view.table, mul(extend(div(row, pageSize)), 4)), inside);
+  Value given = ptx::lookUp(b, offset(view.table, mul(extend(div(row, pageSize)), 4)), inside);
+  // Unsigned, so that numbers below 0 are out of range too. A pool without pages has no rows that are looked up.
+  return arith::MinUIOp::create(b, given, add(field("pages"), -1));
 }
 
 ViewValues Lane::onPage(const ViewValues &view, int64_t pageSize, Value page, Value row, int64_t elementBytes) {

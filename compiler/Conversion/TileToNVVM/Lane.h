@@ -98,7 +98,7 @@ public:
   /// Pointer to (row, column) of a view with `elementBytes`.
   Value element(const ViewValues &view, Value row, Value column, int64_t elementBytes);
   Value offset(Value pointer, Value bytes);
-  /// The page of a row, 0 where `inside` is false: not looked up then.
+  /// The page of a row, 0 where `inside` is false: not looked up then. A number of no page gives the pool's last.
   Value page(const ViewValues &view, int64_t pageSize, Value row, Value inside);
   /// The view with its base moved so that its row 0 is `row` of the paged view, and what follows in that row's page.
   ViewValues onPage(const ViewValues &view, int64_t pageSize, Value page, Value row, int64_t elementBytes);

@@ -34,6 +34,8 @@ HostView lla::makeView(HostTask &task, tile::ViewOp op) {
   if (view.pageSize) {
     elements = v.mul(head, view.headStride);
     view.pageStride = stride("_batch_stride");
+    view.lastPage = arith::SubIOp::create(
+        task.b, task.field("pages"), arith::ConstantIntOp::create(task.b, task.b.getI32Type(), 1));
     view.table = v.at(task.field("page_table"), v.mul(batch, task.field("page_table_stride")), task.b.getI32Type());
   } else {
     elements = v.add(v.mul(batch, stride("_batch_stride")), v.mul(head, view.headStride));

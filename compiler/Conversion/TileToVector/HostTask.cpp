@@ -54,7 +54,9 @@ Value HostTask::rowPointer(const HostView &view, Value row) {
   if (view.pageSize) {
     Value size = v.index(view.pageSize);
     Value number = v.at(view.table, arith::DivUIOp::create(b, row, size).getResult(), b.getI32Type());
-    Value page = v.toIndex(LLVM::LoadOp::create(b, b.getI32Type(), number));
+    Value given = LLVM::LoadOp::create(b, b.getI32Type(), number);
+    // Unsigned, so that numbers below 0 are out of range too.
+    Value page = v.toIndex(arith::MinUIOp::create(b, given, view.lastPage));
     elements = v.add(v.mul(page, view.pageStride), v.mul(arith::RemUIOp::create(b, row, size), view.rowStride));
   } else if (view.group == 1) {
     elements = v.mul(row, view.rowStride);

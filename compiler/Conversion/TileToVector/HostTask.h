@@ -26,7 +26,8 @@ struct HostView {
   int64_t group, columns;
   mlir::Type element;
   int64_t pageSize = 0;          ///< 0: not paged. Else `base` is that of page 0, and
-  mlir::Value table, pageStride; ///< the sequence's page numbers, elements between pages (i64).
+  mlir::Value table, pageStride; ///< the sequence's page numbers, elements between pages (i64),
+  mlir::Value lastPage;          ///< and the number of the pool's last page (i32), which numbers of no page mean.
 };
 
 /// What all emitters share: the launch, the scratch, and what has been emitted so far.

@@ -368,7 +368,11 @@ tile.kernel @serving attributes {warps = 1} {
   // CHECK: arith.divui %[[ROW]], %c24
   // CHECK: llvm.getelementptr %[[TABLE]]
   // CHECK: %[[LOOK:.*]] = arith.extui %[[INSIDE]]
-  // CHECK: %[[PAGE:.*]] = llvm.inline_asm {{.*}}@p ld.global.nc.b32 {{.*}}, %[[LOOK]] :
+  // CHECK: %[[GIVEN:.*]] = llvm.inline_asm {{.*}}@p ld.global.nc.b32 {{.*}}, %[[LOOK]] :
+  // A number of no page, negative or not, is that of the last.
+  // CHECK: %[[PAGES:.*]] = llvm.load %{{.*}} invariant : !llvm.ptr -> i32
+  // CHECK: %[[LAST:.*]] = arith.addi %[[PAGES]], %c-1
+  // CHECK: %[[PAGE:.*]] = arith.minui %[[GIVEN]], %[[LAST]]
   %page = tile.page %k[%y] until %context : <64 x bf16, pages = 24>
   // One look serves 8 keys: the page's first row, and the first key's row in it.
   // CHECK: %[[WIDE:.*]] = arith.extsi %[[PAGE]] : i32 to i64
@@ -425,7 +429,8 @@ tile.kernel @paged_ring attributes {warps = 4, producer_warps = 4} {
     // Outside, nothing is looked up.
     // CHECK: %[[LOOKS:.*]] = arith.xori %[[OUTSIDE]]
     // CHECK: %[[LOOK:.*]] = arith.extui %[[LOOKS]]
-    // CHECK: %[[PAGE:.*]] = llvm.inline_asm {{.*}}@p ld.global.nc.b32 {{.*}}, %[[LOOK]] :
+    // CHECK: %[[GIVEN:.*]] = llvm.inline_asm {{.*}}@p ld.global.nc.b32 {{.*}}, %[[LOOK]] :
+    // CHECK: %[[PAGE:.*]] = arith.minui %[[GIVEN]],
     // CHECK: %[[STEP:.*]] = arith.select %[[AT_ONCE]], %c16{{.*}}, %c1
     // CHECK: scf.for %{{.*}} step %[[STEP]]
     // A hidden row is copied from before the page's first: zeros.

@@ -167,7 +167,7 @@ tile.kernel @parts attributes {warps = 1 : i64, shared_limit = 512 : i64} {
 // -----
 
 // Ragged lengths and paged keys: a null array is not read, a surplus task returns, every row is looked up, and what is
-// prefetched lies before the limit: behind it, the page table may hold anything.
+// prefetched lies before the limit: behind it, the page table may hold anything. A number of no page is the last's.
 
 // CHECK-LABEL: llvm.func @serving(
 // CHECK-SAME:    %[[RECORD:[a-z0-9]*]]: !llvm.ptr {{{[^}]*}}}, %[[X:[a-z0-9]*]]: i32, %[[Y:[a-z0-9]*]]: i32
@@ -184,6 +184,7 @@ tile.kernel @parts attributes {warps = 1 : i64, shared_limit = 512 : i64} {
 // CHECK:       ^[[DONE]]:
 // CHECK-NEXT:  llvm.return
 // CHECK:       ^[[ON]]:
+// CHECK:       %[[LASTPAGE:.*]] = arith.subi %{{.*}}, %c1_i32
 // CHECK:       %[[TABLE:.*]] = llvm.getelementptr %{{.*}} : {{.*}}, i32
 // CHECK:       %[[POOL:.*]] = llvm.load %{{.*}} : !llvm.ptr -> !llvm.ptr
 // CHECK:       scf.for
@@ -194,7 +195,8 @@ tile.kernel @parts attributes {warps = 1 : i64, shared_limit = 512 : i64} {
 // CHECK:           "llvm.intr.prefetch"
 // CHECK:           %[[PLACE:.*]] = arith.divui %[[ROW:.*]], %c24
 // CHECK:           %[[ENTRY:.*]] = llvm.getelementptr %[[TABLE]][%[[PLACE]]]
-// CHECK:           %[[PAGE:.*]] = llvm.load %[[ENTRY]] : !llvm.ptr -> i32
+// CHECK:           %[[GIVEN:.*]] = llvm.load %[[ENTRY]] : !llvm.ptr -> i32
+// CHECK:           %[[PAGE:.*]] = arith.minui %[[GIVEN]], %[[LASTPAGE]]
 // CHECK:           %[[WIDE:.*]] = arith.extsi %[[PAGE]]
 // CHECK:           arith.muli %[[WIDE]]
 // CHECK:           arith.remui %[[ROW]], %c24

@@ -91,6 +91,10 @@ TEST(Sequences, PagesSayWhereKeysAre) {
   EXPECT_EQ(sequences.row(problem, 0, 3), 5 * 8 + 3);
   EXPECT_EQ(sequences.row(problem, 0, 15), 0 * 8 + 7);
   EXPECT_EQ(sequences.row(problem, 1, 16), 1 * 8);
+  sequences.poolPages = 6; // 0..5: neither -1 nor 7 is one.
+  EXPECT_EQ(sequences.row(problem, 0, 3), 5 * 8 + 3);
+  EXPECT_EQ(sequences.row(problem, 0, 17), 5 * 8 + 1);
+  EXPECT_EQ(sequences.row(problem, 1, 8), 5 * 8);
 }
 
 TEST(Sequences, VisibleAndSeenKeysAgainstBruteForce) {

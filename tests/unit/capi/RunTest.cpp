@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <limits>
 #include <thread>
 #include <tuple>
 
@@ -49,6 +50,24 @@ TEST(Run, HasEveryFieldOfTheProblem) {
   problem.ragged = 0;
   problem.layout = LLA_LAYOUT_BHSD;
   expectRight(problem, "paged, bhsd");
+}
+
+TEST(Run, APageNumberOutOfRangeMeansTheLastPage) {
+  lla_problem problem = smallProblem();
+  problem.page_size = 8;
+  HostCall call(problem);
+  HostPlan plan(problem);
+  // The table names the pages backwards: the last one comes first.
+  int32_t &last = call.pageTable.numbers()[0];
+  const int32_t pages = last + 1;
+  for (int32_t number : {pages, -1, pages + 1000, std::numeric_limits<int32_t>::max(),
+                         std::numeric_limits<int32_t>::min()}) {
+    last = number;
+    ASSERT_OK(plan.run(call.tensors));
+    last = pages - 1; // By which the formula finds it.
+    EXPECT_LE(call.error(), tolerance) << number;
+    std::fill_n(call.o.values(), call.o.memory.size() / sizeof(float), 0.0f);
+  }
 }
 
 TEST(Run, FollowsStridesAndOffsets) {
