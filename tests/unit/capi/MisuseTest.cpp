@@ -359,7 +359,7 @@ TEST(Tensors, ShapesAreChecked) {
           {"v.ndim: expected 4, got 2147483647", [](HostCall &c) { c.v.view.ndim = 2147483647; }},
           {"o.shape: expected 4 sizes, got null", [](HostCall &c) { c.o.view.shape = nullptr; }},
           {"q.batch: expected at most 2, got 3", [](HostCall &c) { c.q.shape[0] = 3; }},
-          {"q.batch: expected at most 2, got -1", [](HostCall &c) { c.q.shape[0] = -1; }},
+          {"q.batch: expected 0..2, got -1", [](HostCall &c) { c.q.shape[0] = -1; }},
           {"q.row: expected at most 1, got 2", [](HostCall &c) { c.q.shape[1] = 2; }},
           {"q.head: expected 4, got 2", [](HostCall &c) { c.q.shape[2] = 2; }},
           {"q.dim: expected 16, got 8", [](HostCall &c) { c.q.shape[3] = 8; }},

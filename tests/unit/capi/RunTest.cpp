@@ -101,6 +101,28 @@ TEST(Run, AnEmptyBatchNeedsNoMemory) {
   EXPECT_OK(plan.run(call.tensors));
 }
 
+/// As a caller that knows nothing of the sizes makes them: the strides of row-major order, null or spelled out.
+TEST(Run, ZeroQueryRowsAreLegal) {
+  lla_problem problem = smallProblem();
+  problem.mode = LLA_MODE_PREFILL;
+  problem.query_length = 4;
+  problem.state = 1;
+  for (int32_t layout : {LLA_LAYOUT_BSHD, LLA_LAYOUT_BHSD}) {
+    problem.layout = layout;
+    int row = layout == LLA_LAYOUT_BSHD ? 1 : 2;
+    HostCall call(problem);
+    HostPlan plan(problem);
+    for (HostTensor *tensor : {&call.q, &call.r, &call.o, &call.vbar, &call.lse, &call.tbar})
+      tensor->shape[row] = 0;
+    EXPECT_OK(plan.run(call.tensors));
+    for (HostTensor *tensor : {&call.q, &call.r, &call.o, &call.vbar})
+      tensor->giveStrides({0, 0, 0, 1});
+    for (HostTensor *tensor : {&call.lse, &call.tbar})
+      tensor->giveStrides({0, 0, 0});
+    EXPECT_OK(plan.run(call.tensors));
+  }
+}
+
 TEST(Run, GivesTheState) {
   lla_problem problem = smallProblem();
   problem.state = 1;
