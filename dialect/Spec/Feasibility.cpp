@@ -86,7 +86,7 @@ llvm::Error checkTarget(const Problem &problem, const Schedule &schedule, const 
     return fieldError("cluster", fmt::format("1 (no clusters on {})", target.arch), std::to_string(schedule.cluster));
   if (schedule.dependent && !target.hasClusters())
     return fieldError("dependent", fmt::format("false (no dependent launch on {})", target.arch), "true");
-  if (problem.dtype == ElementType::F32 && !problem.isMerge() && !target.isHost())
+  if (!runsOn(problem, target))
     return llvm::createStringError(fmt::format("dtype fp32 runs on the host only; target is {}", target.arch));
   return llvm::Error::success();
 }

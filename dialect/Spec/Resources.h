@@ -63,6 +63,11 @@ int64_t rowsPerKeyCopy(const Problem &problem, const Schedule &schedule);
 /// The costs, whether or not they fit, of a normalised problem. Bytes saturate at the largest int64.
 Resources resources(const Problem &problem, const Schedule &schedule, const Target &target);
 
+/// Whether such targets have kernels for the problem's types at all; where not, no schedule is feasible.
+inline bool runsOn(const Problem &problem, const Target &target) {
+  return problem.dtype != ElementType::F32 || problem.isMerge() || target.isHost();
+}
+
 /// Success if `schedule` can run `problem` on `target`; otherwise why not, with
 /// the field, the limit and the figure.
 llvm::Error checkFeasible(const Problem &problem, const Schedule &schedule, const Target &target);

@@ -33,7 +33,9 @@ public:
   Capability capability;
 };
 
-llvm::Expected<std::shared_ptr<Device>> openHost(int64_t threads);
+/// With kernels for vectors of at most `vectorBits` (0: of this CPU's, as its threads). Fails with NoDevice if they are
+/// narrower.
+llvm::Expected<std::shared_ptr<Device>> openHost(int64_t threads, int64_t vectorBits);
 /// Fails with NoDevice without a usable GPU of that number.
 llvm::Expected<std::shared_ptr<Device>> openGpu(int64_t ordinal);
 /// Fails with Usage on a text that names no device. Null: the GPU 0 if there is one and code for it, else the host.

@@ -1,8 +1,10 @@
 //===- HostDevice.cpp - a library's kernels on threads of this process ----===//
 
 #include "dialect/Spec/Cpu.h"
+#include "runtime/RuntimeError.h"
 #include "runtime/aot/Device.h"
 #include "runtime/host/HostLauncher.h"
+#include <fmt/format.h>
 
 namespace lla::aot {
 namespace {
@@ -24,10 +26,9 @@ private:
 
 class HostDevice : public Device {
 public:
-  explicit HostDevice(int64_t threads) : launcher(std::make_shared<HostLauncher>(threads)) {
+  HostDevice(int64_t threads, int64_t vectorBits) : launcher(std::make_shared<HostLauncher>(threads)) {
     target.multiprocessors = threads;
-    target.vectorBits = cpuVectorBits();
-    capability.vectorBits = target.vectorBits;
+    target.vectorBits = capability.vectorBits = vectorBits;
   }
 
   llvm::Expected<std::unique_ptr<LoadedCode>> load(const TableKernel &kernel, const Problem &,
@@ -43,8 +44,13 @@ private:
 
 } // namespace
 
-llvm::Expected<std::shared_ptr<Device>> openHost(int64_t threads) {
-  auto device = std::make_shared<HostDevice>(threads ? threads : usableCpus());
+llvm::Expected<std::shared_ptr<Device>> openHost(int64_t threads, int64_t vectorBits) {
+  const int64_t most = cpuVectorBits();
+  if (vectorBits > most)
+    return failure(
+        FailureKind::NoDevice,
+        fmt::format("target: expected at most {} bits, as this CPU's vectors have, got {}", most, vectorBits));
+  auto device = std::make_shared<HostDevice>(threads ? threads : usableCpus(), vectorBits ? vectorBits : most);
   if (llvm::Error error = checkHasCode(device->capability))
     return error;
   return device;

@@ -38,10 +38,10 @@ llvm::Error miss(const Problem &problem, Capability device) {
   std::string json = toJson(problem);
   const char *name = textAt(header().name);
   return failure(FailureKind::Miss,
-                 fmt::format("problem: expected one that lib{0} holds for {1}, got {2}; to make a library with it: "
-                             "echo '{2}' > problem.json && lla aot --problem problem.json --target {3} --name {0} "
-                             "--output-dir {0}",
-                             name, nameOf(device), json, targetOf(device)));
+                 fmt::format("problem: expected one that lib{0} holds for {1}, got {2}; to make one with it, add it to "
+                             "the list of those that lib{0} was made of: echo '{2}' >> problems.jsonl && lla aot "
+                             "--problems problems.jsonl {3} --name {0} --output-dir {0}-new",
+                             name, nameOf(device), json, textAt(header().architectures)));
 }
 
 } // namespace

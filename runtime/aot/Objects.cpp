@@ -7,7 +7,9 @@
 
 #include "runtime/aot/Objects.h"
 #include "runtime/RuntimeError.h"
+#include <charconv>
 #include <fmt/format.h>
+#include <string_view>
 
 namespace lla::aot {
 
@@ -22,7 +24,7 @@ llvm::Expected<std::unique_ptr<Context>> Context::open(const char *target) {
     return device.takeError();
   context->device = std::move(*device);
   context->place = capi::deviceOf(name);
-  bool isNumbered = target && std::strchr(target, ':');
+  bool isNumbered = target && std::strpbrk(target, ":/");
   context->name = isNumbered ? target : name.kind == TargetKind::Host ? "host" : "cuda";
   return context;
 }
@@ -92,7 +94,16 @@ llvm::Expected<std::shared_ptr<Device>> openDevice(const char *text, DeviceName 
       return gpu;
     llvm::consumeError(gpu.takeError());
     opened = {TargetKind::Host, 0};
-    return openHost(0);
+    return openHost(0, 0);
+  }
+  if (std::string_view digits = text; digits.starts_with("host/")) {
+    digits.remove_prefix(digits.find('/') + 1);
+    int64_t bits = 0;
+    auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+    if (fault != std::errc() || end != digits.data() + digits.size() || bits < 1)
+      return failure(FailureKind::Usage, fmt::format("target: expected bits of vectors after '/', got \"{}\"", text));
+    opened = {TargetKind::Host, 0};
+    return openHost(0, bits);
   }
   llvm::Expected<std::optional<DeviceName>> name = parseDeviceName(text);
   if (!name)
@@ -100,7 +111,7 @@ llvm::Expected<std::shared_ptr<Device>> openDevice(const char *text, DeviceName 
   if (!*name)
     return failure(FailureKind::Usage, fmt::format("target: expected {}, got \"{}\"", deviceNameForms, text));
   opened = **name;
-  return opened.kind == TargetKind::Host ? openHost(opened.number) : openGpu(opened.number);
+  return opened.kind == TargetKind::Host ? openHost(opened.number, 0) : openGpu(opened.number);
 }
 
 } // namespace lla::aot

@@ -41,7 +41,8 @@ LLA_API uint32_t lla_aot_version(void);
 LLA_API const char *lla_aot_manifest(void);
 
 /* `target`: "host", "host:THREADS", "cuda", "cuda:N"; null: "cuda" if there is a GPU that the library has code for,
- * else "host". LLA_ERROR_NO_DEVICE where the library has no code for the device. */
+ * else "host". LLA_ERROR_NO_DEVICE where the library has no code for the device. "host/BITS" takes the kernels for
+ * vectors of at most so many bits, instead of for the widest that the CPU has: to test what other CPUs run. */
 LLA_API lla_status lla_aot_context_create(const char *target, lla_aot_context **context);
 LLA_API lla_status lla_aot_context_destroy(lla_aot_context *context);
 LLA_API lla_status lla_aot_context_describe(const lla_aot_context *context, lla_context_info *info);

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialect/Spec/Fields.h"
+#include "runtime/Notices.h"
 #include "runtime/RuntimeError.h"
 #include "runtime/Toolkit.h"
 #include "runtime/Tuning.h"
@@ -60,15 +61,24 @@ void declare(CLI::App &command, AotFlags &flags) {
   command.add_option("--form", flags.form, "shared: linked by a C compiler; static: needs none (default: shared)")
       ->check(CLI::IsMember({"shared", "static"}));
   command.add_option("--cc", flags.cc, "the C compiler that links the shared form (default: cc)")->type_name("PATH");
-  command
-      .add_option("--verify", flags.library,
-                  "instead: run each problem of a shared library on what is here, with the kernel that the library "
-                  "picks, and compare with an independent reference")
-      ->type_name("LIB");
+  const std::vector<CLI::Option *> making = command.get_options([&](CLI::Option *option) {
+    return option != command.get_help_ptr() && !option->check_lname("seed");
+  });
+  CLI::Option *verify =
+      command
+          .add_option("--verify", flags.library,
+                      "instead: run each problem of a shared library on what is here, on the host with the kernel for "
+                      "each width of vectors that this CPU has, on a GPU with the one that the library picks, and "
+                      "compare with an independent reference")
+          ->type_name("LIB");
+  for (CLI::Option *option : making)
+    verify->excludes(option);
   command
       .add_option("--rows", flags.rows,
-                  "with --verify: rows that the host's reference looks at; 0: all (default: 64; a GPU's oracle looks at all it can)")
-      ->check(CLI::NonNegativeNumber);
+                  "with --verify: rows that the host's reference looks at; 0: all (default: 64; a GPU's oracle looks "
+                  "at all it can)")
+      ->check(CLI::NonNegativeNumber)
+      ->needs(verify);
   addOutputFlag(command, flags.output, {OutputForm::Text, OutputForm::Json});
 }
 
@@ -150,7 +160,7 @@ std::vector<Target> hostTargets(const Target &host) {
 #endif
 }
 
-/// Every problem, each once, on every target; then the floor.
+/// Every problem, each once, on every target that takes it, or on all if none does; then the floor.
 llvm::Expected<std::vector<Unit>> unitsOf(const AotFlags &flags, const Knobs &knobs, const Cache &cache,
                                           llvm::ArrayRef<std::string> names) {
   llvm::Expected<std::vector<Problem>> given = flags.problems.problems();
@@ -173,9 +183,18 @@ llvm::Expected<std::vector<Unit>> unitsOf(const AotFlags &flags, const Knobs &kn
   }
   if (hasGpu)
     targets.push_back({*namedTarget("sm_80"), true});
+  auto isTaken = [&](const Problem &problem) {
+    return llvm::any_of(targets, [&](const auto &one) { return runsOn(problem, one.first); });
+  };
   std::vector<Unit> units;
   for (const auto &[target, isFloor] : targets)
     for (const Problem &problem : problems) {
+      if (!runsOn(problem, target) && isTaken(problem)) {
+        if (!isFloor)
+          warnOnce(knobs, fmt::format("{} is left out for {}, which has no kernels of that type", titleOf(problem),
+                                      target.arch));
+        continue;
+      }
       llvm::Expected<Unit> unit = unitOf(flags, knobs, cache, problem, target, isFloor);
       if (!unit)
         return unit.takeError();
@@ -245,6 +264,15 @@ std::string textOf(const LibraryPlan &plan, const AotFlags &flags, bool isShared
   return text;
 }
 
+/// A library of the other form would stay there, older than the header, package and manifest that both have.
+llvm::Error checkFolder(const AotFlags &flags, bool isShared) {
+  std::string other = fmt::format("{}/lib/lib{}.{}", flags.directory, flags.name, isShared ? "a" : "so");
+  if (!llvm::sys::fs::exists(other))
+    return llvm::Error::success();
+  return fieldError("output-dir", fmt::format("a folder without lib{} in another form than {}", flags.name, flags.form),
+                    other + "; remove it, or name another folder");
+}
+
 llvm::Error makeLibrary(const AotFlags &flags, const Knobs &knobs) {
   if (flags.directory.empty())
     return fieldError("output-dir", "a folder", "none");
@@ -254,6 +282,8 @@ llvm::Error makeLibrary(const AotFlags &flags, const Knobs &knobs) {
   if (!names)
     return names.takeError();
   bool isShared = flags.form == "shared";
+  if (llvm::Error error = checkFolder(flags, isShared))
+    return error;
   std::string cc;
   if (isShared) { // Before compiling for minutes.
     llvm::Expected<std::string> found = findCompiler(flags.cc, knobs);

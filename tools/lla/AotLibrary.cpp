@@ -173,26 +173,25 @@ ordered_json jsonOf(const LibraryKernel &kernel) {
 
 /// A carried header with the library's name for the runtime's.
 std::string headerOf(const LibraryPlan &plan) {
-  std::string upper = llvm::StringRef(plan.name).upper();
   std::string text = aot::carriedHeader().str();
   auto replace = [&](const std::string &from, const std::string &to) {
     for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
       text.replace(at, from.size(), to);
   };
   replace("runtime/capi/lla.h", "lla.h");
+  replace("LLA_AOT_H", "LLA_AOT_" + plan.name + "_H"); // Not lla.h's, nor that of a name in other letters.
   replace(runtimePrefix.str(), plan.name);
-  replace("LLA_AOT_H", upper + "_H");
   return text;
 }
 
 constexpr const char *packageForm = R"(# Made by `lla aot`. find_package({0}): target {0}::{0}, to be included as <{0}.h>.
-get_filename_component(prefix "${{CMAKE_CURRENT_LIST_DIR}}/../../.." ABSOLUTE)
+get_filename_component(_{0}_prefix "${{CMAKE_CURRENT_LIST_DIR}}/../../.." ABSOLUTE)
 if(NOT TARGET {0}::{0})
   add_library({0}::{0} {1} IMPORTED)
-  set_target_properties({0}::{0} PROPERTIES IMPORTED_LOCATION "${{prefix}}/lib/lib{0}.{2}"
-    INTERFACE_INCLUDE_DIRECTORIES "${{prefix}}/include"{3})
+  set_target_properties({0}::{0} PROPERTIES IMPORTED_LOCATION "${{_{0}_prefix}}/lib/lib{0}.{2}"
+    INTERFACE_INCLUDE_DIRECTORIES "${{_{0}_prefix}}/include"{3})
 endif()
-unset(prefix)
+unset(_{0}_prefix)
 )";
 
 /// The linker's words when it fails.

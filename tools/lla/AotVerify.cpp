@@ -53,6 +53,11 @@ std::string nameOf(llvm::StringRef path) {
 }
 
 llvm::Expected<LibraryFunctions> openLibrary(const std::string &path) {
+  if (llvm::sys::path::extension(path) == ".a")
+    return failure(FailureKind::Usage,
+                   fmt::format("{}: expected a shared library that `lla aot` made, got a static one; one of the same "
+                               "problems and --form shared has the same kernels",
+                               path));
   std::string absolute = llvm::sys::path::parent_path(path).empty() ? "./" + path : path; // Not the linker's search.
   void *handle = dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle)
@@ -115,26 +120,39 @@ llvm::Expected<ErrorFigures> judge(const LibraryFunctions &library, const Place 
   return place.executor->compare(problem, memory->views(), rows, knobs.seed);
 }
 
-/// Problems of the manifest's kernels for GPUs or the host, each once.
-llvm::Expected<std::vector<Problem>> problemsOf(const ordered_json &manifest, bool ofHost) {
+/// What is run on one device that a library's context_create takes, each problem once.
+struct Share {
+  std::string device;
   std::vector<Problem> problems;
+};
+
+/// A GPU, and the host with each width of vectors that there are kernels for: on its own it takes the widest only.
+llvm::Expected<std::vector<Share>> sharesOf(const ordered_json &manifest) {
+  std::vector<Share> shares;
   ordered_json kernels = manifest.is_object() ? manifest.value("kernels", ordered_json()) : ordered_json();
   if (!kernels.is_array())
     return failure(FailureKind::Usage,
                    "manifest: expected a JSON object with an array \"kernels\", got something else");
   for (const ordered_json &kernel : kernels) {
-    ordered_json target = kernel.is_object() ? kernel.value("target", ordered_json()) : ordered_json();
-    if ((target == "host") != ofHost)
-      continue;
-    ordered_json spelled = kernel.is_object() ? kernel.value("problem", ordered_json()) : ordered_json();
+    auto field = [&](const char *name) {
+      return kernel.is_object() ? kernel.value(name, ordered_json()) : ordered_json();
+    };
     llvm::Expected<Problem> problem =
-        parseProblem(spelled.dump(-1, ' ', /*ensure_ascii=*/true, ordered_json::error_handler_t::replace));
+        parseProblem(field("problem").dump(-1, ' ', /*ensure_ascii=*/true, ordered_json::error_handler_t::replace));
     if (!problem)
       return withKind(FailureKind::Usage, problem.takeError());
-    if (!llvm::is_contained(problems, *problem))
-      problems.push_back(*problem);
+    std::string device = "cuda";
+    if (field("target") == "host")
+      device = field("vector_bits").is_number_integer()
+                   ? fmt::format("host/{}", field("vector_bits").get<int64_t>())
+                   : "host";
+    auto share = llvm::find_if(shares, [&](const Share &one) { return one.device == device; });
+    if (share == shares.end())
+      share = shares.insert(shares.end(), Share{device, {}});
+    if (!llvm::is_contained(share->problems, *problem))
+      share->problems.push_back(*problem);
   }
-  return problems;
+  return shares;
 }
 
 } // namespace
@@ -144,19 +162,17 @@ llvm::Error verifyLibrary(const std::string &path, const Knobs &knobs, int64_t r
   if (!library)
     return library.takeError();
   ordered_json manifest = ordered_json::parse(library->manifest(), nullptr, /*allow_exceptions=*/false);
+  llvm::Expected<std::vector<Share>> shares = sharesOf(manifest);
+  if (!shares)
+    return shares.takeError();
   int64_t checked = 0, wrong = 0;
-  for (const char *spelling : {"host", "cuda"}) {
-    bool isHost = llvm::StringRef(spelling) == "host";
-    llvm::Expected<std::vector<Problem>> problems = problemsOf(manifest, isHost);
-    if (!problems)
-      return problems.takeError();
-    if (problems->empty())
-      continue;
+  for (const Share &share : *shares) {
+    bool isHost = llvm::StringRef(share.device).starts_with("host");
     Place place;
     place.name = {isHost ? TargetKind::Host : TargetKind::Cuda};
-    llvm::Error error = library->check(library->context_create(spelling, &place.context));
+    llvm::Error error = library->check(library->context_create(share.device.c_str(), &place.context));
     if (!error) {
-      llvm::Expected<std::unique_ptr<Executor>> executor = openExecutor(spelling, knobs);
+      llvm::Expected<std::unique_ptr<Executor>> executor = openExecutor(isHost ? "host" : "cuda", knobs);
       if (executor)
         place.executor = std::move(*executor);
       else
@@ -167,10 +183,10 @@ llvm::Error verifyLibrary(const std::string &path, const Knobs &knobs, int64_t r
       auto [kind, text] = describe(std::move(error));
       if (kind != FailureKind::NoDevice)
         return failure(kind, text);
-      print(fmt::format("skip {} problems for {}: {}\n", problems->size(), isHost ? "the host" : "GPUs", text));
+      print(fmt::format("skip {} problems on {}: {}\n", share.problems.size(), share.device, text));
       continue;
     }
-    for (const Problem &problem : *problems) {
+    for (const Problem &problem : share.problems) {
       if (interrupted())
         return llvm::Error::success();
       llvm::Expected<ErrorFigures> figures = judge(*library, place, problem, knobs, rows);
@@ -180,8 +196,8 @@ llvm::Error verifyLibrary(const std::string &path, const Knobs &knobs, int64_t r
       ++checked;
       wrong += static_cast<bool>(fault);
       print(fmt::format("{} {} on {}: error {} of max|reference|, {} rows, by {}\n", fault ? "FAIL" : "ok  ",
-                        titleOf(problem), place.executor->target().arch, errorText(figures->relative), figures->rows,
-                        figures->oracle));
+                        titleOf(problem), isHost ? share.device : place.executor->target().arch,
+                        errorText(figures->relative), figures->rows, figures->oracle));
       if (fault)
         print("     " + llvm::toString(std::move(fault)) + "\n");
     }

@@ -195,7 +195,8 @@ int main(void) {
     return 1;
 
   /* Neither has the other's kernel, or one of another head size; the message says what to run. */
-  REFUSES(shards, plan_create(first, &merging, &refused), LLA_ERROR_MISS, "lla aot --problem");
+  REFUSES(shards, plan_create(first, &merging, &refused), LLA_ERROR_MISS,
+          "lla aot --problems problems.jsonl --target host --name shards");
   REFUSES(merger, plan_create(second, &decode, &refused_too), LLA_ERROR_MISS, "--name merger");
   other.head_dim = 64;
   REFUSES(shards, plan_create(first, &other, &refused), LLA_ERROR_MISS, "\"head_dim\":64");

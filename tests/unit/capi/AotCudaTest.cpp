@@ -163,7 +163,8 @@ TEST(AotCuda, WhatItDoesNotHoldNamesTheCommand) {
   other.window = 256;
   gpu_plan *plan = nullptr;
   expectFailure(gpu_plan_create(call.context, &other, &plan), LLA_ERROR_MISS,
-                "lla aot --problem problem.json --target sm_90a --name gpu");
+                ">> problems.jsonl && lla aot --problems problems.jsonl --target sm_90a --target sm_80 --name gpu "
+                "--output-dir gpu-new");
   gpu_context *context = nullptr;
   expectFailure(gpu_context_create("host", &context), LLA_ERROR_NO_DEVICE, "--target host");
 }
