@@ -127,7 +127,8 @@ WorkerOptions workerOptions(const Knobs &knobs) {
   if (std::optional<std::string> worker = findWorker(knobs)) {
     options.executable = *worker;
   } else {
-    warnOnce(knobs, "no compile worker found (LLA_WORKER, beside this program, PATH): compiling in this process");
+    warnOnce(knobs, "no compile worker found (LLA_WORKER, beside this library or in its ../bin, beside this program, "
+                    "PATH): compiling in this process");
   }
   return options;
 }

@@ -58,32 +58,46 @@ public:
     return *captures;
   }
 
-  void count(const std::string &file, const std::string &problem) {
+  /// `note`, which may be null, is told of a file that cannot be written.
+  void count(const std::string &path, const std::string &problem, const NoteFunction &note) {
     std::lock_guard<std::mutex> lock(mutex);
-    ++asked[file][problem];
+    auto [file, isNew] = asked.try_emplace(path);
+    ++file->second[problem];
+    if (!isNew || !note)
+      return;
+    if (std::error_code error = append(path, {})) // Now: when the process ends, nobody may be there to be told.
+      note(LogLevel::Warning,
+           fmt::format("LLA_CAPTURE: expected a file that can be written, got {}: {}", path, error.message()));
   }
 
   void write() {
     std::lock_guard<std::mutex> lock(mutex);
-    for (const auto &[path, problems] : asked) {
-      std::error_code error;
-      llvm::raw_fd_ostream file(path, error, llvm::sys::fs::CD_OpenAlways, llvm::sys::fs::FA_Write,
-                                llvm::sys::fs::OF_Append);
-      if (error)
-        continue;        // The run itself is over and went well.
-      std::string lines; // One write: other processes append to the same file.
-      for (const auto &[problem, count] : problems)
-        lines += fmt::format("{{\"problem\":{},\"count\":{}}}\n", problem, count);
-      file << lines;
-      file.close();
-      file.clear_error();
-    }
+    for (const auto &[path, problems] : asked)
+      (void)append(path, problems); // The run itself is over and went well.
     asked.clear();
   }
 
 private:
+  using Counts = std::map<std::string, int64_t>; ///< By problem.
+
+  static std::error_code append(const std::string &path, const Counts &problems) {
+    std::error_code error;
+    llvm::raw_fd_ostream file(path, error, llvm::sys::fs::CD_OpenAlways, llvm::sys::fs::FA_Write,
+                              llvm::sys::fs::OF_Append);
+    if (error)
+      return error;
+    std::string lines; // One write: other processes append to the same file.
+    for (const auto &[problem, count] : problems)
+      lines += fmt::format("{{\"problem\":{},\"count\":{}}}\n", problem, count);
+    file << lines;
+    file.close();
+    error = file.error();
+    file.clear_error();
+    return error;
+  }
+
   std::mutex mutex;
-  std::map<std::string, std::map<std::string, int64_t>> asked;
+  std::map<std::string, Counts> asked; ///< By file.
 };
 
 } // namespace
@@ -173,7 +187,7 @@ llvm::Expected<JitAnswer> Jit::get(const Problem &problem, const ScheduleAnswer 
     std::string key = toJson(problem);
     std::lock_guard<std::mutex> lock(state->mutex);
     if (!options.capture.empty())
-      Captures::ofProcess().count(options.capture, key);
+      Captures::ofProcess().count(options.capture, key, options.note);
     std::shared_ptr<Slot> &entry = state->slots[key + toText(schedule.schedule)];
     if (!entry)
       entry = std::make_shared<Slot>();
@@ -277,7 +291,9 @@ JitOptions jitOptions(const Knobs &knobs, std::shared_ptr<Executor> executor) {
   options.compile = compileOptions(knobs, executor->target());
   options.cache = openCache(knobs);
   options.capture = knobs.capture;
-  options.note = [knobs](LogLevel level, const std::string &text) { note(knobs, level, text); };
+  options.note = [knobs](LogLevel level, const std::string &text) {
+    level == LogLevel::Warning ? warnOnce(knobs, text) : note(knobs, level, text);
+  };
   // The worker is looked for when there is something to compile: a hit in the cache needs none.
   options.compiler = [knobs](const CompileRequest &request) {
     return CompileWorkers(workerOptions(knobs)).compile(request);

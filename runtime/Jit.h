@@ -61,7 +61,7 @@ struct JitOptions {
   TuneFunction tuner;           ///< Needed with TuneMode::Tune only.
   std::shared_ptr<Cache> cache; ///< May be null: no records, and kernels in memory only.
   std::string capture;          ///< File that gets the problems asked for and how often; empty: none.
-  NoteFunction note;            ///< Told of each compile, search and load; may be null.
+  NoteFunction note;            ///< Told of each compile, search and load, and of a capture that fails; may be null.
 };
 /// As the environment says: cache opened, compiles in workers, tuning as in Tuning.h.
 JitOptions jitOptions(const Knobs &knobs, std::shared_ptr<Executor> executor);

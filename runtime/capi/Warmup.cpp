@@ -103,7 +103,7 @@ lla_status Warmup::conclude() const {
     ++failed;
     first = std::min(first, i);
   }
-  if (cancelled)
+  if (done < problems.size()) // Else the word came too late to cancel anything.
     return fail(LLA_ERROR_CANCELLED, fmt::format("warm-up: cancelled after {} of {} problems, {} of which failed", done,
                                                  problems.size(), failed));
   if (failed)

@@ -374,7 +374,7 @@ LLA_API lla_status lla_plan_describe(const lla_plan *plan, lla_plan_info *info);
 /*===--- many at once -----------------------------------------------------===*/
 
 /* Called after each problem, from one thread at a time: `done` of `count` are finished, problems[index] with `status`
- * and `message` ("" if it went well). Anything but 0 cancels. Must not call lla_warmup. */
+ * and `message` ("" if it went well). Anything but 0 cancels, if there is anything left. Must not call lla_warmup. */
 typedef int (*lla_progress_callback)(void *user, size_t done, size_t count, size_t index, lla_status status,
                                      const char *message);
 

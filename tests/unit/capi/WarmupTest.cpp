@@ -86,6 +86,19 @@ TEST(Warmup, IsCancelledBetweenProblems) {
                                                LLA_ERROR_CANCELLED, LLA_ERROR_CANCELLED}));
 }
 
+TEST(Warmup, WhatIsDoneCannotBeCancelled) {
+  std::vector<lla_problem> problems = problemsOf(2, 0.5);
+  std::vector<lla_status> statuses(problems.size(), LLA_ERROR_INTERNAL);
+  Progress progress;
+  progress.stopAfter = 2; // The last.
+  lla_warmup_options options = LLA_WARMUP_OPTIONS_INIT;
+  options.progress = Progress::tell;
+  options.user = &progress;
+  options.statuses = statuses.data();
+  EXPECT_OK(lla_warmup(hostContext(), problems.data(), problems.size(), &options));
+  EXPECT_EQ(statuses, (std::vector<lla_status>{LLA_OK, LLA_OK}));
+}
+
 TEST(Warmup, OneFailureIsNotAll) {
   std::vector<lla_problem> problems = problemsOf(3, 0.75);
   problems[1].head_dim = 17;

@@ -245,4 +245,23 @@ TEST_F(JitTest, CaptureCountsTheProblems) {
   EXPECT_EQ((*file)->getBuffer(), line + line);
 }
 
+TEST_F(JitTest, ACaptureThatCannotBeWrittenIsSaid) {
+  JitOptions capturing = options();
+  capturing.capture = folder.path + "/missing/seen.jsonl";
+  std::vector<std::string> warnings;
+  capturing.note = [&](LogLevel level, const std::string &text) {
+    if (level == LogLevel::Warning)
+      warnings.push_back(text);
+  };
+  {
+    Jit jit(executor, capturing);
+    EXPECT_EQ(textOf(jit.get(problem)), "");
+    EXPECT_EQ(textOf(jit.get(problem)), "");
+  }
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("LLA_CAPTURE: expected a file that can be written, got " + capturing.capture + ": "),
+            std::string::npos)
+      << warnings[0];
+}
+
 } // namespace
