@@ -283,6 +283,11 @@ void FieldReader::fail(llvm::StringRef field, const std::string &expected, const
     failure = faultText(field, expected, got);
 }
 
+void FieldReader::failMissing(llvm::StringRef field, const std::string &expected) {
+  if (failure.empty() && absence.empty())
+    absence = faultText(field, expected, "nothing");
+}
+
 llvm::Error FieldReader::finish() {
   if (failure.empty() && !isOpen)
     for (const auto &[field, value] : fields.items())
@@ -291,6 +296,8 @@ llvm::Error FieldReader::finish() {
             fmt::format("{}: unknown field of a {}; known: {}", describe(json(field)), what, llvm::join(known, ", "));
         break;
       }
+  if (failure.empty())
+    failure = std::move(absence);
   if (failure.empty())
     return llvm::Error::success();
   return llvm::createStringError(std::move(failure));

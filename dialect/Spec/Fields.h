@@ -114,7 +114,9 @@ public:
 
   /// Records a fault of a field's value; the first one wins.
   void fail(llvm::StringRef field, const std::string &expected, const std::string &got);
-  /// The first fault; else the first field that nobody asked for.
+  /// Records that a field is not there. Others are read on: what was misspelt is the better news.
+  void failMissing(llvm::StringRef field, const std::string &expected);
+  /// The first fault; else the first field that nobody asked for; else the first that is missing.
   llvm::Error finish();
 
 private:
@@ -132,6 +134,7 @@ private:
   bool isOpen = false;
   std::vector<std::string> known; ///< Fields asked for, in order.
   std::string failure;            ///< First fault; empty: none. Parsing `fields` writes it.
+  std::string absence;            ///< First field that is missing; empty: none.
   nlohmann::json fields;
 };
 

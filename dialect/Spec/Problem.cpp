@@ -1,6 +1,7 @@
 //===- Problem.cpp - what is to be computed -------------------------------===//
 
 #include "dialect/Spec/Problem.h"
+#include "dialect/Spec/Defaults.h"
 #include "dialect/Spec/Fields.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
@@ -20,15 +21,14 @@ constexpr NamedValue<ElementType> elementTypes[] = {
 constexpr NamedValue<ElementType> rowTypes[] = {elementTypes[0], elementTypes[1], elementTypes[2]};
 constexpr NamedValue<Layout> layouts[] = {{Layout::BSHD, "bshd"}, {Layout::BHSD, "bhsd"}};
 
-/// The counts, by the name of their JSON field.
+/// The counts that may be any from 1 on, by the name of their JSON field.
 struct SizeField {
   const char *name;
   int64_t Problem::*member;
 };
 constexpr SizeField sizeFields[] = {{"batch", &Problem::batch},      {"query_heads", &Problem::queryHeads},
                                     {"kv_heads", &Problem::kvHeads}, {"query_length", &Problem::queryLength},
-                                    {"context", &Problem::context},  {"shards", &Problem::shards},
-                                    {"head_dim", &Problem::headDim}};
+                                    {"context", &Problem::context},  {"shards", &Problem::shards}};
 /// Of them, what a merge and what attention has not.
 bool isUnused(const Problem &problem, const SizeField &size) {
   return size.member == (problem.isMerge() ? &Problem::context : &Problem::shards);
@@ -51,10 +51,7 @@ void fillDefaults(Problem &problem) {
     problem.queryLength = problem.mode == Mode::Prefill ? problem.context : 1;
   problem.state |= problem.isMerge();
   problem.ragged |= problem.packedQueries || problem.packedKeys;
-  if (problem.window != 0)
-    problem.causal = true;
-  else if (problem.queryLength == 1)
-    problem.causal = false; // The only row sees every key either way: one spelling.
+  problem.causal = resolvedCausal(problem.causal, problem.window, problem.queryLength);
   if (!problem.scale)
     problem.scale = problem.effectiveScale();
   if (problem.outputDtype == problem.dtype)
@@ -160,9 +157,9 @@ llvm::Error checkMerge(const Problem &problem) {
     return error;
   if (llvm::Error error = expect(problem.pageSize == 0, "page_size", "0", std::to_string(problem.pageSize)))
     return error;
-  double scale = Problem{.headDim = problem.headDim}.effectiveScale();
   if (llvm::Error error = expect(!problem.kvDtype, "kv_dtype", "none", name(problem.keyType()).str()))
     return error;
+  double scale = defaultScale(problem.headDim);
   return expect(*problem.scale == scale, "scale", fmt::format("none (or {})", scale),
                 fmt::format("{}", *problem.scale));
 }
@@ -227,7 +224,7 @@ unsigned elementBytes(ElementType type) {
   return 0;
 }
 
-double Problem::effectiveScale() const { return scale ? *scale : 1 / std::sqrt(static_cast<double>(headDim)); }
+double Problem::effectiveScale() const { return scale ? *scale : defaultScale(headDim); }
 
 int64_t Problem::queryElements() const { return batch * queryLength * queryHeads * headDim; }
 
@@ -330,9 +327,9 @@ llvm::Expected<Problem> readProblem(FieldReader reader) {
   reader.integer("kv_heads", problem.kvHeads);
   readPositive(reader, "query_length", problem.queryLength, "context in prefill, else 1");
   if (!reader.integer("context", problem.context) && !problem.isMerge())
-    reader.fail("context", "the number of keys per sequence", "nothing");
+    reader.failMissing("context", "the number of keys per sequence");
   if (!reader.integer("head_dim", problem.headDim))
-    reader.fail("head_dim", "a multiple of 8 in 16..256", "nothing");
+    reader.failMissing("head_dim", "a multiple of 8 in 16..256");
   reader.choice("dtype", problem.dtype, rowTypes);
   reader.choice("layout", problem.layout, layouts);
   reader.boolean("causal", problem.causal);
@@ -343,7 +340,7 @@ llvm::Expected<Problem> readProblem(FieldReader reader) {
   if (ElementType type; reader.choice("output_dtype", type, rowTypes))
     problem.outputDtype = type;
   if (!reader.integer("shards", problem.shards) && problem.isMerge())
-    reader.fail("shards", "the number of partial results of each row", "nothing");
+    reader.failMissing("shards", "the number of partial results of each row");
   reader.boolean("ragged", problem.ragged);
   reader.integer("page_size", problem.pageSize);
   reader.boolean("packed_queries", problem.packedQueries);

@@ -111,7 +111,7 @@ llvm::Expected<Target> parseTarget(llvm::StringRef json) {
   FieldReader reader("target", json);
   std::string arch;
   if (!reader.text("arch", arch)) {
-    reader.fail("arch", "the name of an architecture", "nothing");
+    reader.failMissing("arch", "the name of an architecture");
     return reader.finish();
   }
   llvm::Expected<Target> named = namedTarget(arch);

@@ -1,9 +1,9 @@
 //===- PlanTable.cpp - a prepared plan for each kind of call --------------===//
 
 #include "runtime/frameworks/PlanTable.h"
+#include "dialect/Spec/Defaults.h"
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <cstring>
 #include <mutex>
 #include <shared_mutex>
@@ -64,10 +64,9 @@ lla_problem rounded(const lla_problem &problem) {
     result.shards = roundUp(problem.shards);
   else
     result.context = roundUp(problem.context);
-  // As the library itself resolves them.
-  result.causal = problem.window != 0 || (problem.causal && problem.query_length > 1);
+  result.causal = resolvedCausal(problem.causal, problem.window, problem.query_length);
   if (!problem.has_scale)
-    result.scale = 1 / std::sqrt(static_cast<double>(problem.head_dim));
+    result.scale = defaultScale(problem.head_dim);
   result.has_scale = 1;
   return result;
 }

@@ -70,7 +70,8 @@ TEST(Problem, EveryConstraintNamesItsField) {
     EXPECT_EQ(errorAfter([&](Problem &p) { p.queryHeads = size; }), "query_heads" + tail);
     EXPECT_EQ(errorAfter([&](Problem &p) { p.kvHeads = size; }), "kv_heads" + tail);
     EXPECT_EQ(errorAfter([&](Problem &p) { p.context = size; }), "context" + tail);
-    EXPECT_EQ(errorAfter([&](Problem &p) { p.headDim = size; }), "head_dim" + tail);
+    EXPECT_EQ(errorAfter([&](Problem &p) { p.headDim = size; }),
+              "head_dim: expected a multiple of 8 in 16..256, got " + std::to_string(size));
   }
   EXPECT_EQ(errorAfter([](Problem &p) { p.queryLength = -1; }), "query_length: expected 1..2147483647, got -1");
   EXPECT_EQ(errorAfter([](Problem &p) { p.window = -1; }),
@@ -206,6 +207,9 @@ TEST(ProblemText, ErrorsNameTheField) {
   EXPECT_EQ(message(parseProblem(R"({"head_dim": 64})")),
             "context: expected the number of keys per sequence, got nothing");
   EXPECT_EQ(message(parseProblem(R"({"context": 64})")), "head_dim: expected a multiple of 8 in 16..256, got nothing");
+  // A field that is misspelt says more than one that is missing for it.
+  EXPECT_NE(message(parseProblem(R"({"contxt": 64, "head_dim": 64})")).find("\"contxt\": unknown field of a problem"),
+            std::string::npos);
   EXPECT_EQ(parseError(R"(, "window": 0)"), "window: expected >= 1 (leave it out for none), got 0");
   EXPECT_EQ(parseError(R"(, "window": -4)"), "window: expected >= 1 (leave it out for none), got -4");
   EXPECT_EQ(parseError(R"(, "query_length": 0)"),
