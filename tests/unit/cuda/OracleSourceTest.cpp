@@ -12,7 +12,7 @@ using namespace lla::cuda;
 
 // What both compilers must agree on.
 static_assert(sizeof(oracle::Tensor) == 32);
-static_assert(sizeof(oracle::Attention) == 8 * 32 + 6 * 8 + 8 + 3 * 8 + 2 * 8 + 4 * 8 + 4 * 8 + 8 + 6 * 4);
+static_assert(sizeof(oracle::Attention) == 8 * 32 + 6 * 8 + 8 + 3 * 8 + 3 * 8 + 4 * 8 + 4 * 8 + 8 + 6 * 4);
 static_assert(sizeof(oracle::Rows) == 16);
 static_assert(sizeof(oracle::Fill) == 32 + 5 * 8 + 4 * 4);
 static_assert(sizeof(oracle::Differences) == 13 * 8);
