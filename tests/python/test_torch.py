@@ -406,7 +406,7 @@ class Gpu(unittest.TestCase):
 
     def test_places(self):
         q, r, k, v = self.inputs(7)
-        with self.assertRaisesRegex(lla.UsageError, "k.device: expected cuda:0, got cpu"):
+        with self.assertRaisesRegex(lla.UsageError, "k_cache.device: expected cuda:0, got cpu"):
             lla.parallax_attn_with_kvcache(q, r, k.cpu(), v)
 
 
