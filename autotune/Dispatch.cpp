@@ -17,6 +17,8 @@ constexpr double leastUnknown = 0.03;
 /// What a family may lose for each octave to the nearest record that has a time of it. The default's rules are made
 /// for every shape.
 constexpr double lossPerOctave = 0.015, defaultLossPerOctave = 0.005;
+/// A loss beyond this counts as this: one record where a schedule was far off must not speak for all around it.
+constexpr double mostCounted = 0.1;
 /// Distances are at least this (squared): a record that is very near does not silence the others.
 constexpr double nearest = 0.05;
 
@@ -209,7 +211,7 @@ private:
     for (const Neighbour &neighbour : neighbours) {
       std::optional<double> value = figure(neighbour.record);
       double weight = value ? weightOf(neighbour) : 0;
-      sum += weight * value.value_or(0);
+      sum += weight * std::min(value.value_or(0), mostCounted);
       weights += weight;
     }
     return weights > 0 ? sum / weights : 0;

