@@ -58,7 +58,7 @@ llvm::Error checkRanges(const Problem &, const Schedule &schedule, const Target 
   const Range ranges[] = {
       {"rows", schedule.rows, 1, 256},   {"keys", schedule.keys, 1, 1024},      {"warps", schedule.warps, 1, 32},
       {"value_parts", schedule.valueParts, 1, 2}, {"stages", schedule.stages, 1, 8}, {"splits", schedule.splits, 1, 65535}, // The grid's y extent on CUDA.
-      {"cluster", schedule.cluster, 1, 16}, {"ctas", schedule.ctas, 1, 8}, {"lazy", schedule.lazy, 0, 15}, // p grows to 2^lazy, which fp16 must hold.
+      {"cluster", schedule.cluster, 1, 16}, {"ctas", schedule.ctas, 1, 8}, {"lazy", schedule.lazy, 0, 15}, // p is kept to what fp16 holds.
       {"split_tiles", schedule.splitTiles, 1, 1024},
   };
   for (const Range &range : ranges)

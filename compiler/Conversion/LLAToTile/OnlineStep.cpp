@@ -12,7 +12,7 @@
 //     c moves to the mean of t              if a row's weight has quadrupled
 //
 // and p and the sums so far with them. Any m and c are exact algebra, but
-//   - p must not overflow: it is at most 2^lazy times the keys of a lane's share;
+//   - p must not overflow: it is at most 2^lazy times the keys of a lane's share, and 2^15;
 //   - the products see p and u rounded to 16 bits, and the output O1 (1 + d2/d1) - O2
 //     amplifies what p lost by 1 + |tbar - c|. With c the mean of a quarter of the weight
 //     at least, keys that c is far from are a part of the sum only; a dominant key or
@@ -26,6 +26,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Conversion/LLAToTile/OnlineStep.h"
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -233,9 +234,10 @@ Value OnlineStep::isGreater(Value x, Value y) {
   });
 }
 
-/// True where a lane's sum of p says that one of them may be beyond 2^lazy.
+/// True where a lane's sum of p says that one of them may be beyond 2^lazy, or what fp16 holds.
 Value OnlineStep::isBeyond(Value weight) {
-  double most = std::ldexp(static_cast<double>(place.keysOfSum()), place.plan.schedule.lazy);
+  constexpr double fp16Holds = 1 << 15;
+  double most = std::min(std::ldexp(static_cast<double>(place.keysOfSum()), place.plan.schedule.lazy), fp16Holds);
   return map(place.sumType(b.getI1Type()), {weight}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     return arith::CmpFOp::create(in, arith::CmpFPredicate::UGT, a[0], constant(in, most));
   });
