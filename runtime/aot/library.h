@@ -61,8 +61,9 @@ LLA_API lla_status lla_aot_plan_describe(const lla_aot_plan *plan, lla_plan_info
  * or None for what a call has not), causal, window, scale (None: 1/sqrt(head_dim)) and bhsd. The second loads the kernel
  * of such a call and gives the bytes of its workspace; the first takes that too, zero-filled, or None if it has no
  * bytes, and runs on tvm-ffi's current stream. Those of packed sequences take, before causal, cu_seqlens_q,
- * cu_seqlens_k, max_seqlen_q and max_seqlen_k (0: as many as there are rows); those that merge take part_o, part_lse,
- * part_tbar, part_vbar, out, lse, tbar, vbar and bhsd. */
+ * cu_seqlens_k, max_seqlen_q and max_seqlen_k (0: as many as there are rows). Behind bhsd both may take k_scales and
+ * v_scales (tensors, or None for 1) of k and v in fp8_e4m3. Those that merge take part_o, part_lse, part_tbar,
+ * part_vbar, out, lse, tbar, vbar and bhsd. */
 LLA_API int __tvm_ffi_lla_aot_attention_prepare(void *self, const void *arguments, int32_t count, void *answer);
 LLA_API int __tvm_ffi_lla_aot_attention(void *self, const void *arguments, int32_t count, void *answer);
 LLA_API int __tvm_ffi_lla_aot_attention_varlen_prepare(void *self, const void *arguments, int32_t count,

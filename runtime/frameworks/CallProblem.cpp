@@ -29,6 +29,27 @@ std::string readType(const char *name, const lla_tensor &tensor, int32_t &dtype)
   return {};
 }
 
+bool isFp8(lla_data_type type) { return type.code == LLA_TYPE_FLOAT8_E4M3FN && type.bits == 8 && type.lanes == 1; }
+
+/// Keys have the type of q, or are bytes with scales.
+std::string readKeyType(const lla_tensors &tensors, lla_problem &problem) {
+  bool areBytes = isFp8(tensors.k->dtype);
+  if (int32_t other; !areBytes && !readType("k", *tensors.k, other).empty())
+    return "k.dtype: expected fp32, bf16, fp16 or fp8_e4m3, got " + nameOf(tensors.k->dtype);
+  if (areBytes && problem.dtype == LLA_FP32)
+    return "q.dtype: expected bf16 or fp16 with k in fp8_e4m3, got fp32";
+  if (areBytes)
+    problem.kv_dtype = LLA_FP8_E4M3;
+  for (auto [name, scales] : {std::pair("k_scales", tensors.k_scales), {"v_scales", tensors.v_scales}}) {
+    if (scales && !areBytes)
+      return std::string(name) + ": expected None with k in " + nameOf(tensors.k->dtype) +
+             " (only fp8_e4m3 has scales), got a tensor";
+    if (int32_t type; scales && (!readType(name, *scales, type).empty() || type != LLA_FP32))
+      return std::string(name) + ".dtype: expected fp32, got " + nameOf(scales->dtype);
+  }
+  return {};
+}
+
 /// What a side of a call has at most, and over how many sequences.
 struct Lengths {
   int64_t batch, length, heads, dim;
@@ -68,6 +89,8 @@ std::string nameOf(lla_data_type type) {
   std::string lanes = type.lanes == 1 ? "" : " x " + std::to_string(type.lanes);
   if (type.code == boolean)
     return "bool" + lanes;
+  if (type.code == LLA_TYPE_FLOAT8_E4M3FN)
+    return "fp8_e4m3" + lanes;
   if (type.code < std::size(kinds))
     return kinds[type.code] + std::to_string(type.bits) + lanes;
   return "DLPack's type code " + std::to_string(type.code) + " of " + std::to_string(type.bits) + " bits" + lanes;
@@ -84,6 +107,8 @@ std::string attentionProblem(const lla_tensors &tensors, bool isBhsd, Longest lo
   if (std::string fault = readType("q", *tensors.q, problem.dtype); !fault.empty())
     return fault;
   if (std::string fault = readType("out", *tensors.o, problem.output_dtype); !fault.empty())
+    return fault;
+  if (std::string fault = readKeyType(tensors, problem); !fault.empty())
     return fault;
   Lengths queries, keys;
   if (std::string fault = readSide(*tensors.q, tensors.cu_seqlens_q, "q", longest.queries, isBhsd, queries);
@@ -135,8 +160,8 @@ std::string mergeProblem(const lla_tensors &tensors, bool isBhsd, lla_problem &p
   return {};
 }
 
-std::string callProblem(const lla_tensors &tensors, bool isBhsd, lla_problem &problem) {
-  return tensors.part_o ? mergeProblem(tensors, isBhsd, problem) : attentionProblem(tensors, isBhsd, {}, problem);
+std::string callProblem(const lla_tensors &tensors, bool isBhsd, Longest longest, lla_problem &problem) {
+  return tensors.part_o ? mergeProblem(tensors, isBhsd, problem) : attentionProblem(tensors, isBhsd, longest, problem);
 }
 
 } // namespace lla::frameworks

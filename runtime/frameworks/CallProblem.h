@@ -30,9 +30,12 @@ inline constexpr Argument attentionArguments[] = {
     {"page_table", &lla_tensors::page_table, false},
     {"cu_seqlens_q", &lla_tensors::cu_seqlens_q, false},
     {"cu_seqlens_k", &lla_tensors::cu_seqlens_k, false},
+    {"k_scales", &lla_tensors::k_scales, false},
+    {"v_scales", &lla_tensors::v_scales, false},
 };
-/// The first of them, without the places of packed sequences.
-inline constexpr size_t unpackedArguments = std::size(attentionArguments) - 2;
+/// The last of them are of fp8 keys and values; before them are the places of packed sequences.
+inline constexpr size_t scaleArguments = 2, packedArguments = std::size(attentionArguments) - scaleArguments,
+                        unpackedArguments = packedArguments - 2;
 
 inline constexpr Argument mergeArguments[] = {
     {"part_o", &lla_tensors::part_o, false, true},
@@ -64,7 +67,7 @@ struct Longest {
 std::string attentionProblem(const lla_tensors &tensors, bool isBhsd, Longest longest, lla_problem &problem);
 std::string mergeProblem(const lla_tensors &tensors, bool isBhsd, lla_problem &problem);
 /// Of the one or, where parts are given, the other.
-std::string callProblem(const lla_tensors &tensors, bool isBhsd, lla_problem &problem);
+std::string callProblem(const lla_tensors &tensors, bool isBhsd, Longest longest, lla_problem &problem);
 
 } // namespace lla::frameworks
 #endif

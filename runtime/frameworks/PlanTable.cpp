@@ -68,6 +68,8 @@ lla_problem rounded(const lla_problem &problem) {
   if (!problem.has_scale)
     result.scale = defaultScale(problem.head_dim);
   result.has_scale = 1;
+  if (result.kv_dtype == result.dtype)
+    result.kv_dtype = LLA_DTYPE_DEFAULT;
   return result;
 }
 

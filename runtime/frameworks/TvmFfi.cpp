@@ -51,16 +51,17 @@ const Library &library() {
 
 Failure usage(std::string message) { return {LLA_ERROR_USAGE, std::move(message)}; }
 
-/// What a function takes: tensors, then options, then, of a run, the workspace.
+/// What a function takes: tensors, then options, then what a caller may leave out, then, of a run, the workspace.
 struct Form {
   const char *name; ///< Of the function that prepares.
   const Argument *tensors;
-  size_t tensorCount, optionCount;
+  size_t tensorCount, optionCount, scaleCount;
 };
-constexpr Form plain = {"attention_prepare", attentionArguments, unpackedArguments, /*causal, window, scale, bhsd*/ 4},
-               packed = {"attention_varlen_prepare", attentionArguments, std::size(attentionArguments),
-                         /*max_seqlen_q, max_seqlen_k and those*/ 6},
-               merge = {"merge_prepare", mergeArguments, std::size(mergeArguments), /*bhsd*/ 1};
+constexpr Form plain = {"attention_prepare", attentionArguments, unpackedArguments, /*causal, window, scale, bhsd*/ 4,
+                        scaleArguments},
+               packed = {"attention_varlen_prepare", attentionArguments, packedArguments,
+                         /*max_seqlen_q, max_seqlen_k and those*/ 6, scaleArguments},
+               merge = {"merge_prepare", mergeArguments, std::size(mergeArguments), /*bhsd*/ 1, 0};
 
 /// The arguments of a call.
 class Call {
@@ -68,16 +69,24 @@ public:
   explicit Call(const Form &form) : form(form) {}
 
   Failure read(const Value *values, int32_t count, bool isRun) {
-    size_t expected = form.tensorCount + form.optionCount + isRun;
-    if (count < 0 || static_cast<size_t>(count) != expected)
-      return usage("arguments: expected " + std::to_string(expected) + ", got " + std::to_string(count));
+    size_t expected = form.tensorCount + form.optionCount + isRun, given = static_cast<size_t>(count);
+    bool hasScales = form.scaleCount && count > 0 && given == expected + form.scaleCount;
+    if (count < 0 || (given != expected && !hasScales)) {
+      std::string counts = std::to_string(expected);
+      if (form.scaleCount)
+        counts += " or " + std::to_string(expected + form.scaleCount);
+      return usage("arguments: expected " + counts + ", got " + std::to_string(count));
+    }
     for (size_t i = 0; i < form.tensorCount; ++i)
-      if (Failure failure = readTensor(form.tensors[i].name, values[i], tensors.*form.tensors[i].member))
+      if (Failure failure = readTensor(form.tensors[i], values[i]))
+        return failure;
+    const Value *options = values + form.tensorCount, *scales = options + form.optionCount;
+    for (size_t i = 0; hasScales && i < form.scaleCount; ++i)
+      if (Failure failure = readTensor(attentionArguments[packedArguments + i], scales[i]))
         return failure;
     if (isRun)
-      if (Failure failure = readTensor("workspace", values[expected - 1], workspace))
+      if (Failure failure = readTensor("workspace", values[given - 1], workspace))
         return failure;
-    const Value *options = values + form.tensorCount;
     if (Failure failure = form.tensors == mergeArguments ? readMerge(options) : readAttention(options))
       return failure;
     problem = rounded(problem);
@@ -142,6 +151,10 @@ private:
       return failure;
     std::string fault = mergeProblem(tensors, isBhsd != 0, problem);
     return fault.empty() ? Failure() : usage(std::move(fault));
+  }
+
+  Failure readTensor(const Argument &argument, const Value &value) {
+    return readTensor(argument.name, value, tensors.*argument.member);
   }
 
   static Failure readTensor(const char *name, const Value &value, const lla_tensor *&tensor) {
@@ -248,12 +261,12 @@ int run(const Form &form, const void *arguments, int32_t count) {
 } // namespace
 
 /// attention_prepare(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, causal, window, scale, bhsd), and
-/// attention(the same ..., workspace).
+/// attention(the same ..., workspace). Behind bhsd there may be k_scales and v_scales, both or neither.
 LLA_TVM_FFI_FUNCTION(attention_prepare) { return prepare(plain, arguments, count, answer); }
 LLA_TVM_FFI_FUNCTION(attention) { return run(plain, arguments, count); }
 
 /// Of packed sequences: attention_varlen_prepare(q ... page_table, cu_seqlens_q, cu_seqlens_k, max_seqlen_q,
-/// max_seqlen_k, causal, window, scale, bhsd), and attention_varlen(the same ..., workspace).
+/// max_seqlen_k, causal, window, scale, bhsd), and attention_varlen(the same ..., workspace); scales likewise.
 LLA_TVM_FFI_FUNCTION(attention_varlen_prepare) { return prepare(packed, arguments, count, answer); }
 LLA_TVM_FFI_FUNCTION(attention_varlen) { return run(packed, arguments, count); }
 

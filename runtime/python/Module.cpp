@@ -78,8 +78,8 @@ template <size_t N> PyObject *run(const lla_problem &problem, const Arguments<N>
 
 //===--- attention ----------------------------------------------------------===//
 
-/// attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k, causal, window,
-/// scale, bhsd, max_seqlen_q, max_seqlen_k, stream)
+/// attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k, k_scales,
+/// v_scales, causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, stream)
 PyObject *attention(PyObject *, PyObject *const *objects, Py_ssize_t count) {
   constexpr size_t tensorCount = std::size(attentionArguments);
   if (!hasCount("attention", tensorCount + 7, count))
@@ -219,16 +219,16 @@ bool readShape(PyObject *object, lla_tensor &tensor, std::vector<int64_t> &shape
   return !PyErr_Occurred();
 }
 
-/// prepare(tuple of shapes, causal, window, scale, bhsd, target): bytes of workspace
+/// prepare(tuple of shapes, causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, target): bytes of workspace
 PyObject *prepare(PyObject *, PyObject *arguments) {
   constexpr size_t tensorCount = argumentCount;
   PyObject *shapes;
   int causal, isBhsd;
-  long long window;
+  long long window, mostQueries, mostKeys;
   const char *target;
   lla_problem problem = LLA_PROBLEM_INIT;
-  if (!PyArg_ParseTuple(arguments, "O!pLdps", &PyTuple_Type, &shapes, &causal, &window, &problem.scale, &isBhsd,
-                        &target))
+  if (!PyArg_ParseTuple(arguments, "O!pLdpLLs", &PyTuple_Type, &shapes, &causal, &window, &problem.scale, &isBhsd,
+                        &mostQueries, &mostKeys, &target))
     return nullptr;
   if (PyTuple_Size(shapes) != static_cast<Py_ssize_t>(tensorCount))
     return PyErr_Format(PyExc_TypeError, "prepare: expected %zu shapes, got %zd", tensorCount, PyTuple_Size(shapes));
@@ -244,7 +244,7 @@ PyObject *prepare(PyObject *, PyObject *arguments) {
     tensors.*argumentAt(i).member = &given[i];
   }
   lla_device device;
-  if (!accept(callProblem(tensors, isBhsd, problem)) || !deviceOf(target, device))
+  if (!accept(callProblem(tensors, isBhsd, {mostQueries, mostKeys}, problem)) || !deviceOf(target, device))
     return nullptr;
   problem.causal = causal;
   problem.window = window;

@@ -66,16 +66,30 @@ bool readType(const char *format, Py_ssize_t bytes, lla_data_type &type) {
   return false;
 }
 
-/// Whether an object's dtype has that name (ml_dtypes); two bytes of anything else are not taken for it. Leaves no
-/// exception.
-bool isBfloat16(PyObject *object) {
+/// What an object's dtype is called, of those that others have added to NumPy's (ml_dtypes); empty: it has none such.
+/// Leaves no exception.
+std::string addedType(PyObject *object) {
+  constexpr long addedByOthers = 2;
   PyObject *dtype = PyObject_GetAttrString(object, "dtype");
+  PyObject *kind = dtype ? PyObject_GetAttrString(dtype, "isbuiltin") : nullptr;
   PyObject *text = dtype ? PyObject_Str(dtype) : nullptr;
-  bool isSo = text && PyUnicode_CompareWithASCIIString(text, "bfloat16") == 0;
-  Py_XDECREF(text);
-  Py_XDECREF(dtype);
+  const char *name = text ? PyUnicode_AsUTF8AndSize(text, nullptr) : nullptr;
+  std::string found = name && kind && PyLong_Check(kind) && PyLong_AsLong(kind) == addedByOthers ? name : "";
+  for (PyObject *one : {dtype, kind, text})
+    Py_XDECREF(one);
   PyErr_Clear();
-  return isSo;
+  return found;
+}
+
+/// By the name alone: bytes of anything else are not taken for it.
+bool readAddedType(const std::string &name, lla_data_type &type) {
+  if (name == "bfloat16")
+    type = {LLA_TYPE_BFLOAT, 16, 1};
+  else if (name == "float8_e4m3fn")
+    type = {LLA_TYPE_FLOAT8_E4M3FN, 8, 1};
+  else
+    return false;
+  return true;
 }
 
 /// In the place of the exception that is set, one with the name and the first line of its message; for returning it.
@@ -113,14 +127,20 @@ bool Borrowed::take(PyObject *object, const char *name, bool isWritten, void *st
     // Types that buffers have no letter for, bfloat16 above all, have an array interface.
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);
-    if (!isBfloat16(object)) {
+    std::string added = addedType(object);
+    if (added.empty()) {
       PyErr_Restore(type, value, trace);
       return false;
     }
     Py_XDECREF(type);
     Py_XDECREF(value);
     Py_XDECREF(trace);
-    return takeArrayInterface(object, name, isWritten);
+    lla_data_type dtype;
+    if (readAddedType(added, dtype))
+      return takeArrayInterface(object, name, isWritten, dtype);
+    PyErr_Format(PyExc_TypeError, "%s.dtype: expected fp32, bf16, fp16, fp8_e4m3 or int32, got %s", name,
+                 added.c_str());
+    return false;
   }
   if (PyObject_HasAttrString(object, "__dlpack__"))
     return takeCapsule(object, name, isWritten, stream);
@@ -155,8 +175,8 @@ bool Borrowed::takeBuffer(PyObject *object, const char *name, bool isWritten) {
     return false;
   }
   if (!readType(format, buffer.itemsize, view.dtype)) {
-    PyErr_Format(PyExc_TypeError, "%s.dtype: expected fp32, bf16, fp16 or int32, got the buffer's format %s", name,
-                 buffer.format);
+    PyErr_Format(PyExc_TypeError, "%s.dtype: expected fp32, bf16, fp16, fp8_e4m3 or int32, got the buffer's format %s",
+                 name, buffer.format);
     return false;
   }
   view.data = buffer.buf;
@@ -168,7 +188,7 @@ bool Borrowed::takeBuffer(PyObject *object, const char *name, bool isWritten) {
   return setStrides(buffer.strides, static_cast<int>(buffer.itemsize), name);
 }
 
-bool Borrowed::takeArrayInterface(PyObject *object, const char *name, bool isWritten) {
+bool Borrowed::takeArrayInterface(PyObject *object, const char *name, bool isWritten, lla_data_type type) {
   PyObject *interface = PyObject_GetAttrString(object, "__array_interface__");
   if (!interface)
     return false;
@@ -176,6 +196,7 @@ bool Borrowed::takeArrayInterface(PyObject *object, const char *name, bool isWri
   PyObject *steps = PyDict_GetItemString(interface, "strides");
   unsigned long long address = 0;
   int isReadOnly = 0;
+  int itemBytes = type.bits / 8;
   bool isRead = data && sizes && PyTuple_Check(sizes) && PyArg_ParseTuple(data, "Kp", &address, &isReadOnly) &&
                 PyTuple_Size(sizes) <= mostDimensions;
   Py_ssize_t bytes[mostDimensions] = {};
@@ -183,7 +204,7 @@ bool Borrowed::takeArrayInterface(PyObject *object, const char *name, bool isWri
     view.ndim = static_cast<int32_t>(PyTuple_Size(sizes));
     for (int i = view.ndim - 1; i >= 0; --i)
       shape[i] = PyLong_AsLongLong(PyTuple_GetItem(sizes, i));
-    Py_ssize_t dense = 2;
+    Py_ssize_t dense = itemBytes;
     for (int i = view.ndim - 1; i >= 0; dense *= shape[i--])
       bytes[i] = steps && PyTuple_Check(steps) ? PyLong_AsSsize_t(PyTuple_GetItem(steps, i)) : dense;
   }
@@ -200,9 +221,9 @@ bool Borrowed::takeArrayInterface(PyObject *object, const char *name, bool isWri
   }
   view.data = reinterpret_cast<void *>(static_cast<uintptr_t>(address));
   view.device = {LLA_DEVICE_CPU, 0};
-  view.dtype = {LLA_TYPE_BFLOAT, 16, 1};
+  view.dtype = type;
   view.shape = shape;
-  return setStrides(bytes, 2, name);
+  return setStrides(bytes, itemBytes, name);
 }
 
 bool Borrowed::takeCapsule(PyObject *object, const char *name, bool isWritten, void *stream) {

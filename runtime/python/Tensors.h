@@ -28,7 +28,7 @@ public:
 
 private:
   bool takeBuffer(PyObject *object, const char *name, bool isWritten);
-  bool takeArrayInterface(PyObject *object, const char *name, bool isWritten);
+  bool takeArrayInterface(PyObject *object, const char *name, bool isWritten, lla_data_type type);
   bool takeCapsule(PyObject *object, const char *name, bool isWritten, void *stream);
   bool setStrides(const Py_ssize_t *bytes, int itemBytes, const char *name);
 

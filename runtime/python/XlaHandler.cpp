@@ -49,6 +49,8 @@ lla_data_type typeOf(XLA_FFI_DataType type) {
     return {LLA_TYPE_FLOAT, 16, 1};
   case XLA_FFI_DataType_BF16:
     return {LLA_TYPE_BFLOAT, 16, 1};
+  case XLA_FFI_DataType_F8E4M3FN:
+    return {LLA_TYPE_FLOAT8_E4M3FN, 8, 1};
   case XLA_FFI_DataType_S8:
     return {LLA_TYPE_INT, 8, 1};
   case XLA_FFI_DataType_S16:
@@ -100,7 +102,12 @@ public:
       return failure;
     if (Failure failure = readBuffers(results, frame.rets.rets, frame.rets.size))
       return failure;
-    if (std::string fault = callProblem(tensors, isBhsd, problem); !fault.empty())
+    // What a program from before there were packed sequences does not have.
+    Longest longest;
+    if ((tensors.cu_seqlens_q && !readScalar("max_seqlen_q", longest.queries)) ||
+        (tensors.cu_seqlens_k && !readScalar("max_seqlen_k", longest.keys)))
+      return usage("attributes: expected max_seqlen_q and max_seqlen_k with packed sequences, got others");
+    if (std::string fault = callProblem(tensors, isBhsd, longest, problem); !fault.empty())
       return usage(std::move(fault));
     problem.causal = isCausal;
     problem.has_scale = 1;

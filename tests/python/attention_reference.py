@@ -36,6 +36,14 @@ def packed(q, r, k, v, cu_seqlens_q, cu_seqlens_k, **options):
     return out
 
 
+def in_bytes(k, v, k_scales=1, v_scales=1):
+    """Keys and values that, times scales (a number, [1] or [kv_heads]), are about these; and what they are in fp64."""
+    from ml_dtypes import float8_e4m3fn
+    factors = [np.asarray(x, np.float64).reshape(-1, 1) for x in (k_scales, v_scales)]
+    short = [(x / factor).astype(float8_e4m3fn) for x, factor in zip((k, v), factors)]
+    return short, [x.astype(np.float64) * factor for x, factor in zip(short, factors)]
+
+
 def inputs(seed, batch=2, rows=1, heads=4, kv_heads=2, keys=40, dim=32, dtype=np.float32):
     """q, r, k, v of moderate size."""
     random = np.random.default_rng(seed)

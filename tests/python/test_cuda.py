@@ -101,6 +101,25 @@ class Cuda(unittest.TestCase):
         call(context=3000, window=100)
         self.assertEqual(lla.statistics("cuda:0"), before)
 
+    def test_fp8(self):
+        """Keys of a byte, which are another kind; scales are looked at, and leave the launch what it is."""
+        q, out = (Direct(i << 40, (1, 1, 8, 128), 4, 16, (2, 0)) for i in (1, 6))
+        k, v = (Direct(i << 40, (1, 4096, 2, 128), 10, 8, (2, 0)) for i in (2, 3))
+        good = {"q": q, "r": None, "k": k, "v": v, "out": out, "k_scales": Direct(4 << 40, (2,), 2, 32, (2, 0)),
+                "v_scales": Direct(5 << 40, (1,), 2, 32, (2, 0))}
+        lla.attention(**good)
+        driver.fakeCudaTakeCalls()
+        for left_out in ((), ("k_scales",), ("k_scales", "v_scales")):
+            lla.attention(**{name: None if name in left_out else one for name, one in good.items()})
+            self.assertEqual(driver.fakeCudaTakeCalls(), LAUNCH)
+        for text, change in (("k_scales.device: expected cuda:0, got cpu", Direct(4 << 40, (2,), 2, 32)),
+                             ("k_scales.device: expected cuda:0, got cuda:1", Direct(4 << 40, (2,), 2, 32, (2, 1))),
+                             ("k_scales.dtype: expected fp32, got bf16", Direct(4 << 40, (2,), 4, 16, (2, 0))),
+                             ("k_scales.head: expected 1 or 2, got 8", Direct(4 << 40, (8,), 2, 32, (2, 0)))):
+            with self.subTest(text=text), self.assertRaisesRegex(lla.UsageError, f"^{text}"):
+                lla.attention(**{**good, "k_scales": change})
+        self.assertEqual(driver.fakeCudaTakeCalls(), b"")
+
     def test_places(self):
         with self.assertRaisesRegex(lla.UsageError, "device type 10"):
             call(device=(10, 0))

@@ -77,6 +77,52 @@ class Attention(unittest.TestCase):
         self.assertEqual(out.dtype, bfloat16)
         self.check(out, reference.attention(q, r, k[:, ::2], v[:, ::2])[0], 0.04)
 
+    def test_fp8(self):
+        try:
+            from ml_dtypes import bfloat16
+        except ImportError:
+            self.skipTest("no ml_dtypes")
+        heads, one = np.array([0.5, 0.03], np.float32), np.array([0.25], np.float32)
+        for rows, options in ((1, {}), (9, {"causal": True}), (9, {"window": 7})):
+            for dtype in (np.float16, bfloat16):
+                for scales in ((None, None), (0.5, 0.25), (heads, one), (one, heads), (one[0], one.reshape(()))):
+                    with self.subTest(rows=rows, dtype=dtype, scales=scales):
+                        q, r, k, v = reference.inputs(11, rows=rows)
+                        q, r = q.astype(dtype), r.astype(dtype)
+                        short, wide = reference.in_bytes(k, v, *(1 if x is None else x for x in scales))
+                        given = {"k_scales": scales[0], "v_scales": scales[1]}
+                        for probe in (r, None):
+                            out = lla.attention(q, probe, *short, **given, **options, fp32_out=True)
+                            self.check(out, reference.attention(q, probe, *wide, **options)[0])
+
+    def test_fp8_where_keys_are(self):
+        """Every second key, in pages, packed, heads first; with a scale left out, state and a merge."""
+        try:
+            import ml_dtypes  # noqa: F401
+        except ImportError:
+            self.skipTest("no ml_dtypes")
+        scales = np.array([0.5, 0.03], np.float32)
+        q, r, k, v = reference.inputs(12, batch=2, rows=3, keys=48)
+        q, r = q.astype(np.float16), r.astype(np.float16)
+        short, wide = reference.in_bytes(k, v, scales, 1)
+        given = {"k_scales": scales, "fp32_out": True}
+        right = reference.attention(q, r, *wide)[0]
+        self.check(lla.attention(q, r, *(np.repeat(x, 2, axis=1)[:, ::2] for x in short), **given), right)
+        self.check(lla.attention(*(x.transpose(0, 2, 1, 3) for x in (q, r, *short)), layout="bhsd", **given)
+                   .transpose(0, 2, 1, 3), right)
+        table, lengths = np.array([[5, 0, 3], [1, 4, 2]], np.int32), np.array([48, 20], np.int32)
+        pools = [np.zeros((6, 16) + x.shape[2:], x.dtype) for x in short]
+        for pool, x in zip(pools, short):
+            pool[table] = x.reshape((2, 3, 16) + x.shape[2:])
+        self.check(lla.attention(q, r, *pools, page_table=table, lengths=lengths, causal=True, **given),
+                   reference.attention(q, r, *wide, lengths=lengths, causal=True)[0])
+        rows, keys = np.array([0, 1, 3], np.int32), np.array([0, 20, 48], np.int32)
+        self.check(lla.attention(q[0], r[0], short[0][0], short[1][0], cu_seqlens_q=rows, cu_seqlens_k=keys, **given),
+                   reference.packed(q[0], r[0], wide[0][0], wide[1][0], rows, keys))
+        parts = [lla.attention(q, r, *(x[:, i] for x in short), **given, return_state=True)
+                 for i in (slice(0, 11), slice(11, 48))]
+        self.check(lla.merge(*(np.stack(tensors) for tensors in zip(*parts))).out, right)
+
     def test_lengths_and_starts(self):
         q, r, k, v = reference.inputs(6, batch=3, rows=2)
         lengths, starts = np.array([40, 0, 17], np.int32), np.array([0, 0, 5], np.int32)
@@ -202,7 +248,7 @@ class Misuse(unittest.TestCase):
                 (lla.UsageError, "q.dtype: expected fp32, bf16 or fp16, got bool", {"q": q > 0}),
                 (lla.UsageError, "q.dtype: expected fp32, bf16 or fp16, got complex128", {"q": q.astype(complex)}),
                 (lla.UsageError, "out.dtype: expected fp32, bf16 or fp16, got fp64", {"out": q.astype(float)}),
-                (TypeError, "q.dtype: expected fp32, bf16, fp16 or int32, got the buffer's format >f",
+                (TypeError, "q.dtype: expected fp32, bf16, fp16, fp8_e4m3 or int32, got the buffer's format >f",
                  {"q": q.astype(">f4")}),
                 (ValueError, "q.ndim: expected at most 8, got 9", {"q": q[(None,) * 5]}),
                 (TypeError, "", {"scale": "large"}),
@@ -211,6 +257,40 @@ class Misuse(unittest.TestCase):
         ):
             with self.subTest(text=text):
                 self.refused(error, text, **changes)
+
+    def test_fp8(self):
+        try:
+            from ml_dtypes import float8_e4m3fn, float8_e5m2
+        except ImportError:
+            self.skipTest("no ml_dtypes")
+        q, r, k, v = reference.inputs(1, dtype=np.float16)
+        short, wrong = [x.astype(float8_e4m3fn) for x in (k, v)], k.astype(float8_e5m2)
+        good = {"q": q, "r": r, "k": short[0], "v": short[1], "k_scales": np.ones(2, np.float32)}
+        lla.attention(**good)
+        for error, text, changes in (
+                (lla.UsageError, "^q.dtype: expected bf16 or fp16 with k in fp8_e4m3, got fp32",
+                 {"q": q.astype(np.float32)}),
+                (lla.UsageError, "^q.dtype: expected fp32, bf16 or fp16, got fp8_e4m3", {"q": short[0][:, :1]}),
+                (lla.UsageError, "^v.dtype: expected fp8_e4m3, got fp16", {"v": v}),
+                (lla.UsageError, "^k_scales: expected None with k in fp16", {"k": k, "v": v}),
+                (lla.UsageError, "^v_scales: expected None with k in fp16",
+                 {"k": k, "v": v, "k_scales": None, "v_scales": 1.0}),
+                (lla.UsageError, "^k.dtype: expected fp32, bf16, fp16 or fp8_e4m3, got uint8",
+                 {"k": short[0].view(np.uint8)}),
+                (TypeError, "^k.dtype: expected fp32, bf16, fp16, fp8_e4m3 or int32, got float8_e5m2$", {"k": wrong}),
+                (lla.UsageError, "^head_dim: expected a multiple of 16 with kv_dtype=fp8_e4m3, got 24",
+                 {name: good[name][..., :24] for name in "qrkv"}),
+                (lla.UsageError, "^k_scales.head: expected 1 or 2, got 4", {"k_scales": np.ones(4, np.float32)}),
+                (lla.UsageError, "^k_scales.ndim: expected 1, got 2", {"k_scales": np.ones((2, 2), np.float32)}),
+                (lla.UsageError, "^v_scales.dtype: expected fp32, got fp64", {"v_scales": np.ones(2)}),
+                (lla.UsageError, "^k_scales: expected a number that fp32 holds, got 1e[+]39", {"k_scales": 1e39}),
+                (lla.UsageError, "^k_scales: expected a number that fp32 holds, got nan", {"k_scales": float("nan")}),
+                (lla.UsageError, "^v_scales: expected a tensor for a call on another stream",
+                 {"v_scales": 0.5, "stream": 64}),
+                (TypeError, "^k_scales: expected a tensor", {"k_scales": [1.0, 1.0]}),
+        ):
+            with self.subTest(text=text), self.assertRaisesRegex(error, text):
+                lla.attention(**{**good, **changes})
 
     def test_outputs_have_memory_of_their_own(self):
         q, r, k, v = reference.inputs(1)
@@ -253,6 +333,20 @@ class Warmup(unittest.TestCase):
             lla.attention(q, r, k, v, causal=True)
         after = lla.statistics("host")
         self.assertEqual(before, after)
+
+    def test_of_fp8(self):
+        try:
+            from ml_dtypes import float8_e4m3fn
+        except ImportError:
+            self.skipTest("no ml_dtypes")
+        problem = {"batch": 2, "query_heads": 4, "kv_heads": 2, "context": 100, "head_dim": 80, "dtype": "fp16"}
+        self.assertEqual(lla.warmup([problem | {"kv_dtype": "fp8_e4m3"}, problem | {"kv_dtype": "fp16"}],
+                                    target="host"), 2)
+        before = lla.statistics("host")
+        q, r, k, v = reference.inputs(1, keys=90, dim=80, dtype=np.float16)
+        lla.attention(q, r, k.astype(float8_e4m3fn), v.astype(float8_e4m3fn), v_scales=2.0)
+        lla.attention(q, r, k, v)
+        self.assertEqual(lla.statistics("host"), before)
 
     def test_cancel(self):
         problems = [{"context": 8, "head_dim": dim, "dtype": "fp32", "window": 3} for dim in (16, 24, 40)]

@@ -22,6 +22,13 @@ def inputs(seed, batch=2, rows=1, heads=4, kv_heads=2, keys=40, dim=32, dtype=to
             torch.randn(batch, keys, kv_heads, dim).to(dtype), torch.randn(batch, keys, kv_heads, dim).to(dtype))
 
 
+def in_bytes(k, v, k_scales=1.0, v_scales=1.0):
+    """Keys and values that, times scales (a number, [1] or [kv_heads]), are about these; and what they are in fp32."""
+    factors = [x[:, None] if isinstance(x, torch.Tensor) and x.dim() else x for x in (k_scales, v_scales)]
+    short = [(x.float() / factor).to(torch.float8_e4m3fn) for x, factor in zip((k, v), factors)]
+    return short, [x.float() * factor for x, factor in zip(short, factors)]
+
+
 class Functions(unittest.TestCase):
     def check(self, out, right, tolerance=5e-6):
         self.assertEqual((out.shape, out.dtype), (right.shape, right.dtype))
@@ -97,6 +104,38 @@ class Functions(unittest.TestCase):
         self.check(out, right)
         with self.assertRaisesRegex(lla.UsageError, "cu_seqlens_k: expected either it or a page_table, got neither"):
             lla.parallax_varlen_func(q, r, k, v, rows, None, 11, 13)
+
+    def test_fp8(self):
+        heads, one = torch.tensor([0.5, 0.03]), torch.tensor([0.25])
+        for dtype, tolerance in ((torch.float16, 4e-3), (torch.bfloat16, 0.03)):
+            for k_scales, v_scales in ((1.0, 1.0), (0.5, 0.25), (heads, one), (one, heads), (one[0], 2)):
+                scales = {"k_scales": k_scales, "v_scales": v_scales}
+                q, r, k, v = inputs(15, rows=3, keys=48, dtype=dtype)
+                short, wide = in_bytes(k, v, **scales)
+                right = lla_torch.parallax_reference(q.float(), r.float(), *wide).to(dtype)
+                newest = right[:, -1:]
+                with self.subTest(dtype=dtype, **scales):
+                    self.check(lla_torch.parallax_reference(q, r, *short, **scales), right, tolerance)
+                    self.check(lla.parallax_func(q, r, *short, **scales), right, tolerance)
+                    self.check(lla.parallax_attn_with_kvcache(q, r, *short, **scales), right, tolerance)
+                    self.check(lla.parallax_decode(q[:, -1], r[:, -1], *short, **scales), newest[:, 0], tolerance)
+                    self.check(lla.parallax_decode(q[:, -1:], r[:, -1:], *short, **scales), newest, tolerance)
+                    out = torch.empty_like(q)
+                    self.assertIs(lla.attention(q, r, *short, causal=True, out=out, **scales), out)
+                    self.check(out, right, tolerance)
+                    table = torch.tensor([[5, 0, 3], [1, 4, 2]], dtype=torch.int32)
+                    pools = [torch.zeros(6, 16, 2, 32).to(x.dtype) for x in short]
+                    for pool, x in zip(pools, short):
+                        pool.view(torch.uint8)[table.flatten().long()] = x.view(torch.uint8).reshape(6, 16, 2, 32)
+                    self.check(lla.parallax_attn_with_kvcache(q, r, *pools, page_table=table, **scales), right,
+                               tolerance)
+                    places = [torch.tensor(x, dtype=torch.int32) for x in ([0, 3, 6], [0, 48, 96])]
+                    packed = lla.parallax_varlen_func(*(x.flatten(0, 1) for x in (q, r, *short)), *places, 3, 48,
+                                                      **scales)
+                    self.check(packed.view(right.shape), right, tolerance)
+        given = {name: x for name, x in scales.items() if name == "k_scales"}  # The other is 1.
+        self.check(lla.attention(q, None, *short, **given, fp32_out=True),
+                   lla_torch.parallax_reference(q.float(), None, wide[0], short[1].float(), causal=False), 5e-5)
 
     def test_strides_and_out(self):
         q, r, k, v = inputs(5, rows=3)
@@ -181,6 +220,90 @@ class Operator(unittest.TestCase):
         torch.library.opcheck(torch.ops.lla.attention, (*packed, *rest, rows, keys, 2, 40))
         torch.library.opcheck(torch.ops.lla.attention_out,
                               (*packed, *rest, torch.empty_like(packed[0]), rows, keys, 2, 40))
+
+    # Of the checks of operators that which compares what was read before and after cannot compare bytes on the host.
+    FP8_CHECKS = ("test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
+
+    def test_registration_with_fp8(self):
+        q, r, k, v = inputs(7, rows=2, dtype=torch.float16)
+        scales = {"k_scales": torch.tensor([0.5, 0.03]), "v_scales": torch.tensor([2.0])}
+        keys, _ = in_bytes(k, v, **scales)
+        rest = (None, None, None, True, 0, None, False)
+        state = lla.attention(q, r, *keys, **scales, causal=True, return_state=True)
+        for operator, out in (("attention", ()), ("attention_state", ()), ("attention_out", state[:1]),
+                              ("attention_state_out", state)):
+            operator, out = getattr(torch.ops.lla, operator), [torch.zeros_like(x) for x in out]
+            for given in (scales, {"v_scales": scales["v_scales"]}):
+                torch.library.opcheck(operator, (q, r, *keys, *rest, *out), given, test_utils=self.FP8_CHECKS)
+            results = operator(q, r, *keys, *rest, *out, **scales)
+            results = out or ([results] if isinstance(results, torch.Tensor) else results)
+            for result, one in zip(results, state):
+                self.assertTrue(torch.equal(result, one))
+
+    def test_compile_with_fp8(self):
+        q, r, k, v = inputs(8, rows=2, dtype=torch.float16)
+        heads = torch.tensor([0.5, 0.03])
+        keys, _ = in_bytes(k, v, heads, 0.25)
+        right = lla_torch.parallax_attn_with_kvcache(q, r, *keys, k_scales=heads, v_scales=0.25)
+
+        def number(q, r, k, v, k_scales, v_scales):
+            return lla_torch.parallax_attn_with_kvcache(q, r, k, v, k_scales=k_scales, v_scales=v_scales) + 0
+
+        def into(q, r, k, v, k_scales, v_scales):
+            out = torch.empty(q.shape, dtype=q.dtype)
+            lla.attention(q, r, k, v, causal=True, k_scales=k_scales, v_scales=v_scales, out=out)
+            return out + 0
+
+        def with_state(q, r, k, v, k_scales, v_scales):
+            return lla.attention(q, r, k, v, causal=True, k_scales=k_scales, v_scales=v_scales, return_state=True).out
+
+        for function in (number, into, with_state):
+            for v_scales in (0.25, torch.tensor([0.25]), torch.tensor(0.25)):
+                with self.subTest(function=function.__name__, v_scales=v_scales):
+                    torch._dynamo.reset()
+                    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+                    self.assertTrue(torch.equal(compiled(q, r, *keys, heads, v_scales), right))
+
+    def test_scales_are_what_they_are(self):
+        """Negated views, transforms, gradients, tensors of other libraries and without memory."""
+        q, r, k, v = inputs(8, dtype=torch.float16)
+        heads = torch.tensor([0.5, 0.03])
+        keys, _ = in_bytes(k, v, heads, heads)
+        right = lla.attention(q, r, *keys, k_scales=heads, v_scales=heads)
+        rest = (None, None, None, False, 0, None, False)
+        negative = torch._neg_view(-heads)
+        self.assertTrue(torch.equal(lla.attention(q, r, *keys, k_scales=negative, v_scales=heads), right))
+        self.assertTrue(torch.equal(torch.ops.lla.attention(q, r, *keys, *rest, k_scales=heads, v_scales=negative),
+                                    right))
+        self.assertTrue(torch.equal(lla.attention(q, r, *keys, k_scales=heads.numpy(), v_scales=heads), right))
+        mixed = lla.attention(q.numpy(), r.numpy(), *keys, k_scales=negative, v_scales=heads)
+        self.assertTrue(torch.equal(torch.from_numpy(mixed), right))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for axis, given in ((None, heads), (0, torch.stack([heads, heads]))):
+                one = lambda *x: lla.attention(*(y[None] for y in x[:4]), k_scales=x[4], v_scales=x[4])[0]
+                self.assertTrue(torch.equal(torch.vmap(one, (0, 0, 0, 0, axis))(q, r, *keys, given), right))
+        wanted = heads.clone().requires_grad_()
+        for call in (lambda: lla.attention(q, r, *keys, k_scales=wanted),
+                     lambda: lla.parallax_decode(q, r, *keys, v_scales=wanted),
+                     lambda: torch.ops.lla.attention(q, r, *keys, *rest, v_scales=wanted)):
+            with self.assertRaisesRegex(NotImplementedError, "no backward pass"):
+                call()
+            with torch.no_grad():
+                call()
+        for text, given in (("head: expected 1 or 2, got 3", torch.ones(3)),
+                            ("dtype: expected fp32, got bf16", heads.bfloat16()),
+                            ("ndim: expected 1, got 2", heads[None]),
+                            (": expected a number that fp32 holds, got inf", float("inf")),
+                            (": expected a tensor that DLPack can describe", heads.to("meta"))):
+            with self.subTest(text=text), self.assertRaisesRegex(lla.UsageError, f"^v_scales.?{text}"):
+                lla.parallax_attn_with_kvcache(q, r, *keys, v_scales=given)
+        with self.assertRaisesRegex(lla.UsageError, "^v_cache.dtype: expected fp8_e4m3, got fp16"):
+            lla.parallax_attn_with_kvcache(q, r, keys[0], v)
+        with self.assertRaisesRegex(lla.UsageError, "^k_scales: expected None with k in fp16"):
+            lla.parallax_attn_with_kvcache(q, r, k, v, k_scales=heads)
+        with self.assertRaisesRegex(lla.UsageError, "^k_scales: expected a tensor for a call on another stream"):
+            lla.attention(q, r, *keys, k_scales=0.5, stream=64)
 
     def test_calls_of_the_operator(self):
         q, r, k, v = inputs(11, rows=3)
@@ -397,6 +520,14 @@ class Gpu(unittest.TestCase):
             graph.replay()
             torch.cuda.synchronize()
             self.check(out, q, r, k, v)
+
+    def test_fp8(self):
+        q, r, k, v = self.inputs(8)
+        scales = {"k_scales": torch.full((8,), 0.5, device="cuda"), "v_scales": 0.25}
+        short, wide = in_bytes(k, v, **scales)
+        self.check(lla.parallax_attn_with_kvcache(q, r, *short, **scales), q.float(), r.float(), *wide)
+        with self.assertRaisesRegex(lla.UsageError, "^k_scales.device: expected cuda:0, got cpu"):
+            lla.parallax_attn_with_kvcache(q, r, *short, k_scales=torch.ones(8))
 
     def test_compile(self):
         q, r, k, v = self.inputs(6)

@@ -61,6 +61,37 @@ class ByHand(unittest.TestCase):
         arguments[14] = -1
         self.assertEqual(call_by_hand("lla_attention_varlen_prepare", *arguments)[0], -1)
 
+    def test_fp8(self):
+        try:
+            import ml_dtypes  # noqa: F401
+        except ImportError:
+            self.skipTest("no ml_dtypes")
+        q, r, k, v = reference.inputs(6, batch=1, rows=12, keys=30)
+        q, r = q.astype(np.float16), r.astype(np.float16)
+        heads, one = np.array([0.5, 0.03], np.float32), np.array([2], np.float32)
+        places = [np.array(x, np.int32) for x in ([0, 3, 3, 12], [0, 9, 20, 30])]
+        for scales in ((), (None, None), (heads, None), (heads, one), (one, heads)):
+            factors = [1 if x is None else x for x in scales or (None, None)]
+            short, wide = reference.in_bytes(k, v, *factors)
+            with self.subTest(scales=scales):
+                out = np.full(q.shape, np.nan, np.float32)
+                self.call("lla_attention", arguments_of(q, r, *short, out, causal=True, scales=scales))
+                self.check(out, reference.attention(q, r, *wide, causal=True)[0])
+                out = np.full(q.shape[1:], np.nan, np.float32)
+                self.call("lla_attention_varlen", [q[0], r[0], short[0][0], short[1][0], out, *[None] * 6, *places, 9,
+                                                   11, True, 0, None, False, *scales])
+                self.check(out, reference.packed(q[0], r[0], wide[0][0], wide[1][0], *places, causal=True))
+        good = arguments_of(q, r, *short, out[None], scales=scales)
+        self.assertEqual(call_by_hand("lla_attention_prepare", *good)[0], 0)
+        self.assertEqual(call_by_hand("lla_attention", *good)[0], -1)  # One argument less than with a workspace.
+        self.assertEqual(call_by_hand("lla_attention_prepare", *good[:-1])[0], -1)
+        for i, value in ((15, 0.5), (16, np.ones(1)), (2, k.astype(np.float16)), (0, q.astype(np.float32))):
+            with self.subTest(i=i, value=type(value)):
+                arguments = [value if j == i else one for j, one in enumerate(good)]
+                self.assertEqual(call_by_hand("lla_attention_prepare", *arguments)[0], -1)
+        # Of how many there are only a run knows.
+        self.assertEqual(call_by_hand("lla_attention", *good[:-1], np.ones(3, np.float32), None)[0], -1)
+
     def test_merge(self):
         q, r, k, v = reference.inputs(5, keys=40)
         parts = [lla.attention(q, r, k[:, a:b], v[:, a:b], return_state=True) for a, b in ((0, 15), (15, 40))]
@@ -96,7 +127,7 @@ class ByTvmFfi(unittest.TestCase):
                      for one in arguments_of(q, r, k, v, out, causal=True)]
         with self.assertRaisesRegex(ValueError, "q: expected a tensor"):
             module.lla_attention_prepare(*[None] * 11, False, 0, None, False)
-        with self.assertRaisesRegex(ValueError, "arguments: expected 15, got 1"):
+        with self.assertRaisesRegex(ValueError, "arguments: expected 15 or 17, got 1"):
             module.lla_attention_prepare(1)
         small = [np.zeros((1, 1, 2, 56), np.float32) for _ in range(5)]
         with self.assertRaisesRegex(RuntimeError, "attention_prepare of such a call before"):
@@ -105,6 +136,8 @@ class ByTvmFfi(unittest.TestCase):
         self.assertEqual(module.lla_attention_prepare(*arguments), 0)
         module.lla_attention(*arguments, None)
         self.assertLessEqual(float(np.abs(out - reference.attention(q, r, k, v, causal=True)[0]).max()), 5e-6)
+        with self.assertRaisesRegex(ValueError, "k_scales: expected None with k in fp32"):
+            module.lla_attention_prepare(*arguments, tvm_ffi.from_dlpack(np.ones(1, np.float32)), None)
 
 
 if __name__ == "__main__":

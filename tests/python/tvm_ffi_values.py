@@ -27,7 +27,7 @@ class Value(ctypes.Structure):
 
 
 def tensor_of(array):
-    code = {"f": 2, "i": 0}[array.dtype.kind]
+    code = {"f": 2, "i": 0, "float8_e4m3fn": 10}[array.dtype.name if array.dtype.kind == "V" else array.dtype.kind]
     sizes = (ctypes.c_int64 * array.ndim)(*array.shape)
     steps = (ctypes.c_int64 * array.ndim)(*(step // array.itemsize for step in array.strides))
     return Tensor(array.ctypes.data, 1, 0, array.ndim, code, 8 * array.itemsize, 1, sizes, steps, 0)
@@ -53,6 +53,6 @@ def call_by_hand(library, name, *arguments, as_objects=False):
     return status, result
 
 
-def arguments_of(q, r, k, v, out, causal=False, window=0, scale=None, **others):
+def arguments_of(q, r, k, v, out, causal=False, window=0, scale=None, scales=(), **others):
     names = ("lse", "tbar", "vbar", "lengths", "starts", "page_table")
-    return [q, r, k, v, out, *(others.get(name) for name in names), causal, window, scale, False]
+    return [q, r, k, v, out, *(others.get(name) for name in names), causal, window, scale, False, *scales]

@@ -23,7 +23,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Union
 
 from lla import _core
 
@@ -164,6 +164,31 @@ def _empty(shape: tuple[int, ...], like: Tensor, fp32: bool) -> Tensor:
     return namespace.empty(shape, dtype=namespace.float32 if fp32 else like.dtype, device=like.device)
 
 
+_MOST_FP32 = 2.0**128 - 2.0**104
+
+
+def _scales(name: str, scales: Any, full: Callable[[float], Tensor], stream: Optional[int] = None) -> Optional[Tensor]:
+    """Of a number a tensor of one, which `full` makes on the current stream; a tensor gets the dimension it lacks."""
+    if not isinstance(scales, (int, float)):
+        return scales.reshape(1) if getattr(scales, "ndim", None) == 0 else scales
+    if not -_MOST_FP32 <= scales <= _MOST_FP32:  # Nor NaN.
+        raise UsageError(f"{name}: expected a number that fp32 holds, got {scales}")
+    if stream is not None:
+        raise UsageError(f"{name}: expected a tensor for a call on another stream than the current one, got a number")
+    return full(scales)
+
+
+def _full(number: float, like: Tensor) -> Tensor:
+    """fp32 [1] in the library and on the device of `like`."""
+    library = _library_of(like)
+    if library in ("numpy", "cupy"):
+        return importlib.import_module(library).full(1, number, "float32")
+    if not hasattr(like, "__array_namespace__"):
+        raise TypeError(f"scales: expected tensors with q of {type(like).__name__}, got a number")
+    namespace = like.__array_namespace__()
+    return namespace.full(1, number, dtype=namespace.float32, device=like.device)
+
+
 def _allocate(like: Tensor, size: int) -> Tensor:
     """Zeros on the device of `like`, which the library keeps; they are there on return, for any stream."""
     library = _library_of(like)
@@ -211,7 +236,8 @@ def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: b
               starts: Optional[Tensor] = None, page_table: Optional[Tensor] = None,
               cu_seqlens_q: Optional[Tensor] = None, cu_seqlens_k: Optional[Tensor] = None, max_seqlen_q: int = 0,
               max_seqlen_k: int = 0, out: Optional[Tensor] = None, fp32_out: bool = False, return_state: bool = False,
-              state_out: Optional[tuple[Tensor, Tensor, Tensor]] = None, stream: Optional[int] = None) -> Any:
+              state_out: Optional[tuple[Tensor, Tensor, Tensor]] = None, stream: Optional[int] = None,
+              k_scales: Union[None, float, Tensor] = None, v_scales: Union[None, float, Tensor] = None) -> Any:
     """Local linear attention of queries `q` and probes `r` over keys `k` and values `v`; without r softmax attention.
 
     q, r: [batch, rows, heads, dim]; k, v: [batch, keys, kv_heads, dim] of the same type (fp32, bf16, fp16), with heads
@@ -228,7 +254,12 @@ def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: b
     cu_seqlens_q: int32 [batch + 1], the first row of each sequence and of one more: q, r and the results are then
     [rows, heads, dim], those of all sequences one behind the other. cu_seqlens_k: likewise k and v, [keys, kv_heads,
     dim]. max_seqlen_q, max_seqlen_k: the most that one sequence has, beyond which nothing is computed or read (0: all
-    there are, which costs time where sequences are many). Not for arrays of JAX.
+    there are, which costs time where sequences are many). Rows of no sequence are not written.
+
+    k_scales, v_scales: what fp8 keys and values are multiplied by (`k_descale` of flash-attention, `k_scale` of vLLM).
+    With q and r in bf16 or fp16, k and v may be float8_e4m3fn, of PyTorch, JAX or ml_dtypes; dim is then a multiple of
+    16. fp32 [1] or [kv_heads] on the device of q, or a number, of which each call makes a tensor on the current stream;
+    None: 1. Bytes of another type are not taken for fp8: `k.view(torch.float8_e4m3fn)` says what they are.
 
     out: as q, or fp32; made if None (fp32 with `fp32_out`). With `return_state` the result is an AttentionState, else
     out; `state_out` is memory for its lse, tbar and vbar. stream: a CUDA stream's address, by default the current one
@@ -242,7 +273,7 @@ def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: b
     if library == "torch":
         return _torch_door()._call(q, r, k, v, lengths, starts, page_table, causal, window, scale, _is_bhsd(layout), out,
                                    cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k, fp32_out, return_state,
-                                   state_out, stream)
+                                   state_out, stream, k_scales, v_scales)
     is_packed = cu_seqlens_q is not None or cu_seqlens_k is not None
     if out is None and stream is None and state_out is None and not is_packed and library.startswith("jax"):
         return importlib.import_module("lla.jax").attention(
@@ -250,6 +281,9 @@ def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: b
             page_table=page_table, fp32_out=fp32_out, return_state=return_state)
     if not (type(k) is type(q) and type(v) is type(q) and (r is None or type(r) is type(q))):
         r, k, v = _settled(r, k, v)
+    if k_scales is not None or v_scales is not None:
+        k_scales, v_scales = _settled(*(_scales(name, scales, lambda number: _full(number, q), stream)
+                                        for name, scales in (("k_scales", k_scales), ("v_scales", v_scales))))
     if out is None:
         out = _empty(_shape_of("q", q), q, fp32_out)
     lse = tbar = vbar = None
@@ -257,7 +291,7 @@ def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: b
         lse, tbar, vbar = _state_like(out, state_out)
     try:
         _core.attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k,
-                        causal, window, scale, _is_bhsd(layout), max_seqlen_q, max_seqlen_k, stream)
+                        k_scales, v_scales, causal, window, scale, _is_bhsd(layout), max_seqlen_q, max_seqlen_k, stream)
     except _WITH_NAMES as error:
         raise _respelled(error, _ATTENTION_NAMES) from None
     return AttentionState(out, lse, tbar, vbar) if return_state else out
@@ -291,11 +325,11 @@ def warmup(problems: Iterable[Mapping[str, Any]], *, target: Optional[str] = Non
     """Compiles and loads the kernels of `problems` in parallel, so that calls of their kinds start at once.
 
     A problem is a dict with the names of the command line: mode ("decode", "prefill", "merge"), batch, query_heads,
-    kv_heads, query_length, context, head_dim, dtype, causal, window, ... target: "host", "cuda", "cuda:1"; the best
-    there is if None. jobs: at a time; 0: one per CPU. progress(done, count, index, status, message) is called after
-    each on the calling thread; anything true cancels, which raises CancelledError. What it raises cancels, too, and so
-    does Ctrl-C: kernels that are being made are finished first. Returns how many kernels are ready; raises for the
-    first that is not.
+    kv_heads, query_length, context, head_dim, dtype, kv_dtype, causal, window, ... target: "host", "cuda", "cuda:1";
+    the best there is if None. jobs: at a time; 0: one per CPU. progress(done, count, index, status, message) is called
+    after each on the calling thread; anything true cancels, which raises CancelledError. What it raises cancels, too,
+    and so does Ctrl-C: kernels that are being made are finished first. Returns how many kernels are ready; raises for
+    the first that is not.
     """
     return _core.warmup([json.dumps(dict(problem)) for problem in problems], target, jobs, progress)
 
@@ -310,8 +344,9 @@ def tvm_ffi_library() -> str:
 
     lla_attention_prepare(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, causal, window, scale, bhsd)
     compiles and loads a kernel and gives the bytes of its workspace; lla_attention(the same ..., workspace) runs it on
-    tvm-ffi's current stream. The workspace is a tensor of zeros, or None where it has no bytes. lla_attention_varlen
-    and lla_merge are alike, of packed sequences and of shards.
+    tvm-ffi's current stream. The workspace is a tensor of zeros, or None where it has no bytes. Behind bhsd there may
+    be k_scales and v_scales of keys and values in fp8. lla_attention_varlen and lla_merge are alike, of packed
+    sequences and of shards.
     """
     package = Path(_core.__file__).parent  # Installed the libraries are within, in a build folder they are beside it.
     folders = [package / "lib", package.parents[1] / "lib"]

@@ -25,7 +25,7 @@ __all__ = ["attention", "merge"]
 
 # In the order of the C API's calls.
 _NAMES = ("q", "r", "k", "v", "out", "lse", "tbar", "vbar", "lengths", "starts", "page_table", "cu_seqlens_q",
-          "cu_seqlens_k", "part_o", "part_lse", "part_tbar", "part_vbar")
+          "cu_seqlens_k", "k_scales", "v_scales", "part_o", "part_lse", "part_tbar", "part_vbar")
 _PARTS = _NAMES[-4:]
 _OPERANDS = ("q", "r", "k", "v", "lengths", "starts", "page_table")
 # Codes and bits of DLPack; of anything else the library is not asked.
@@ -62,7 +62,8 @@ def _call(target: str, operands: tuple, names: tuple[str, ...], results: dict[st
           window: int, scale: float, bhsd: bool) -> list[jax.Array]:
     shapes = {name: (*_TYPES[one.dtype.name], *one.shape)
               for name, one in (*zip(names, operands), *results.items())}
-    workspace = lla._core.prepare(tuple(shapes.get(name) for name in _NAMES), causal, window, scale, bhsd, target)
+    workspace = lla._core.prepare(tuple(shapes.get(name) for name in _NAMES), causal, window, scale, bhsd, 0, 0,
+                                  target)
     aliases = {}
     if workspace:
         zeros = jnp.zeros(-(-workspace // 4) + 64, jnp.int32)  # To be aligned to 256 bytes.

@@ -27,6 +27,8 @@ State = tuple[Tensor, Tensor, Tensor]  #: lse, tbar and vbar.
 #: How many keys a row sees, its own included; None or -1: all. As a pair (left, right) right is 0, -1 or None. (The
 #: left of flash-attention does not count the row's own key: its (255, 0) is 256 here, and its (0, 0) is 1.)
 WindowSize = Union[None, int, tuple[Optional[int], Optional[int]]]
+#: Of float8_e4m3fn keys or values: fp32 [1] or [kv_heads], or a number (which is made a tensor for each call); None: 1.
+Scales = Union[None, float, Tensor]
 
 # --- operators: kernels, and what tracers see in their place
 
@@ -34,6 +36,7 @@ _library = torch.library.Library("lla", "DEF")
 _OPERANDS = ("Tensor q, Tensor? r, Tensor k, Tensor v, Tensor? lengths, Tensor? starts, Tensor? page_table, "
              "bool causal, int window, float? scale, bool bhsd")
 _PACKED = "Tensor? cu_seqlens_q=None, Tensor? cu_seqlens_k=None, SymInt max_seqlen_q=0, SymInt max_seqlen_k=0"
+_SCALES = "Tensor? k_scales=None, Tensor? v_scales=None"
 _STATE = "Tensor(b!) lse, Tensor(c!) tbar, Tensor(d!) vbar"
 _PARTS = "Tensor part_out, Tensor part_lse, Tensor part_tbar, Tensor part_vbar, bool bhsd"
 
@@ -53,30 +56,33 @@ def _attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths: Op
                starts: Optional[Tensor], page_table: Optional[Tensor], causal: bool, window: int,
                scale: Optional[float], bhsd: bool, cu_seqlens_q: Optional[Tensor] = None,
                cu_seqlens_k: Optional[Tensor] = None, max_seqlen_q: int = 0, max_seqlen_k: int = 0,
-               fp32_out: bool = False) -> Tensor:
+               fp32_out: bool = False, k_scales: Optional[Tensor] = None,
+               v_scales: Optional[Tensor] = None) -> Tensor:
     out = _empty_out(q, fp32_out)
     lla._core.attention(q, r, k, v, out, None, None, None, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k,
-                        causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
+                        k_scales, v_scales, causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
     return out
 
 
 def _attention_out(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths: Optional[Tensor],
                    starts: Optional[Tensor], page_table: Optional[Tensor], causal: bool, window: int,
                    scale: Optional[float], bhsd: bool, out: Tensor, cu_seqlens_q: Optional[Tensor] = None,
-                   cu_seqlens_k: Optional[Tensor] = None, max_seqlen_q: int = 0, max_seqlen_k: int = 0) -> None:
+                   cu_seqlens_k: Optional[Tensor] = None, max_seqlen_q: int = 0, max_seqlen_k: int = 0,
+                   k_scales: Optional[Tensor] = None, v_scales: Optional[Tensor] = None) -> None:
     lla._core.attention(q, r, k, v, out, None, None, None, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k,
-                        causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
+                        k_scales, v_scales, causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
 
 
 def _attention_state(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths: Optional[Tensor],
                      starts: Optional[Tensor], page_table: Optional[Tensor], causal: bool, window: int,
                      scale: Optional[float], bhsd: bool, cu_seqlens_q: Optional[Tensor] = None,
                      cu_seqlens_k: Optional[Tensor] = None, max_seqlen_q: int = 0, max_seqlen_k: int = 0,
-                     fp32_out: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+                     fp32_out: bool = False, k_scales: Optional[Tensor] = None,
+                     v_scales: Optional[Tensor] = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     out = _empty_out(q, fp32_out)
     state = _empty_state(out)
-    lla._core.attention(q, r, k, v, out, *state, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k, causal,
-                        window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
+    lla._core.attention(q, r, k, v, out, *state, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k, k_scales,
+                        v_scales, causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
     return out, *state
 
 
@@ -84,9 +90,10 @@ def _attention_state_out(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, l
                          starts: Optional[Tensor], page_table: Optional[Tensor], causal: bool, window: int,
                          scale: Optional[float], bhsd: bool, out: Tensor, lse: Tensor, tbar: Tensor, vbar: Tensor,
                          cu_seqlens_q: Optional[Tensor] = None, cu_seqlens_k: Optional[Tensor] = None,
-                         max_seqlen_q: int = 0, max_seqlen_k: int = 0) -> None:
+                         max_seqlen_q: int = 0, max_seqlen_k: int = 0, k_scales: Optional[Tensor] = None,
+                         v_scales: Optional[Tensor] = None) -> None:
     lla._core.attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k,
-                        causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
+                        k_scales, v_scales, causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, None)
 
 
 def _merge(part_out: Tensor, part_lse: Tensor, part_tbar: Tensor, part_vbar: Tensor,
@@ -103,7 +110,7 @@ def _merge_out(part_out: Tensor, part_lse: Tensor, part_tbar: Tensor, part_vbar:
 
 
 def _fake_attention(q, r, k, v, lengths, starts, page_table, causal, window, scale, bhsd, cu_seqlens_q=None,
-                    cu_seqlens_k=None, max_seqlen_q=0, max_seqlen_k=0, fp32_out=False):
+                    cu_seqlens_k=None, max_seqlen_q=0, max_seqlen_k=0, fp32_out=False, k_scales=None, v_scales=None):
     return q.new_empty(q.shape, dtype=torch.float32 if fp32_out else q.dtype)
 
 
@@ -148,14 +155,14 @@ def _are_plain(tensors: Iterable[Optional[Tensor]], is_functional=torch._is_func
     return True
 
 
-def _without_gradient(operator: Callable, kernel: Callable, read: int, written: slice) -> Callable:
+def _without_gradient(operator: Callable, kernel: Callable, read: tuple[slice, ...], written: slice) -> Callable:
     below, is_grad_enabled = torch._C._AutoDispatchBelowAutograd, torch.is_grad_enabled
 
     def call(*arguments):
         if is_grad_enabled() or _duals._current_level >= 0:
             _refuse_gradients(arguments)
         # A second round through the dispatcher would be a third of a call.
-        if _modes() == 0 and _are_plain(arguments[:read]) and _are_plain(arguments[written]):
+        if _modes() == 0 and all(_are_plain(arguments[one]) for one in read) and _are_plain(arguments[written]):
             return kernel(*arguments)
         with below():
             return operator(*arguments)
@@ -163,19 +170,20 @@ def _without_gradient(operator: Callable, kernel: Callable, read: int, written: 
     return call
 
 
-# Name, result, kernel, fake kernel; how many arguments come first that are read as floating-point numbers, and which
-# are written.
+# Name, result, kernel, fake kernel; which arguments are read as floating-point numbers (q, r, k, v and the scales, or
+# the parts of a merge; what a caller left out is not there), and which are written.
 for _name, _schema, _kernel, _fake, _read, _written in (
-        ("attention", f"({_OPERANDS}, {_PACKED}, bool fp32_out=False) -> Tensor", _attention, _fake_attention, 4,
-         slice(0)),
-        ("attention_out", f"({_OPERANDS}, Tensor(a!) out, {_PACKED}) -> ()", _attention_out, _write_nothing, 4,
-         slice(11, 12)),
-        ("attention_state", f"({_OPERANDS}, {_PACKED}, bool fp32_out=False) -> (Tensor, Tensor, Tensor, Tensor)",
-         _attention_state, _fake_attention_state, 4, slice(0)),
-        ("attention_state_out", f"({_OPERANDS}, Tensor(a!) out, {_STATE}, {_PACKED}) -> ()", _attention_state_out,
-         _write_nothing, 4, slice(11, 15)),
-        ("merge", f"({_PARTS}) -> (Tensor, Tensor, Tensor, Tensor)", _merge, _fake_merge, 4, slice(0)),
-        ("merge_out", f"({_PARTS}, Tensor(a!) out, {_STATE}) -> ()", _merge_out, _write_nothing, 4, slice(5, 9)),
+        ("attention", f"({_OPERANDS}, {_PACKED}, bool fp32_out=False, {_SCALES}) -> Tensor", _attention,
+         _fake_attention, (slice(4), slice(16, 18)), slice(0)),
+        ("attention_out", f"({_OPERANDS}, Tensor(a!) out, {_PACKED}, {_SCALES}) -> ()", _attention_out, _write_nothing,
+         (slice(4), slice(16, 18)), slice(11, 12)),
+        ("attention_state", f"({_OPERANDS}, {_PACKED}, bool fp32_out=False, {_SCALES}) -> (Tensor, Tensor, Tensor, "
+         "Tensor)", _attention_state, _fake_attention_state, (slice(4), slice(16, 18)), slice(0)),
+        ("attention_state_out", f"({_OPERANDS}, Tensor(a!) out, {_STATE}, {_PACKED}, {_SCALES}) -> ()",
+         _attention_state_out, _write_nothing, (slice(4), slice(19, 21)), slice(11, 15)),
+        ("merge", f"({_PARTS}) -> (Tensor, Tensor, Tensor, Tensor)", _merge, _fake_merge, (slice(4),), slice(0)),
+        ("merge_out", f"({_PARTS}, Tensor(a!) out, {_STATE}) -> ()", _merge_out, _write_nothing, (slice(4),),
+         slice(5, 9)),
 ):
     _library.define(_name + _schema)
     for _device in ("CPU", "CUDA"):
@@ -199,6 +207,11 @@ def _is_direct(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, out: Option
             (out is None or (type(out) is Tensor and not is_neg(out))) and modes() == 0 and transform() is None and
             (q.is_cuda or q.is_cpu) and
             not (is_neg(q) or is_neg(k) or is_neg(v) or (r is not None and is_neg(r))))
+
+
+def _are_stored(tensors: Iterable[Any]) -> bool:
+    """The same of those that beside q need not be on a device that there is: the library looks."""
+    return all(one is None or (type(one) is Tensor and not one.is_neg()) for one in tensors)
 
 
 def _are_tensors(given: Iterable[Any]) -> bool:
@@ -225,54 +238,63 @@ def _call(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths: Optiona
           page_table: Optional[Tensor], causal: bool, window: int, scale: Optional[float], bhsd: bool,
           out: Optional[Tensor], cu_seqlens_q: Optional[Tensor] = None, cu_seqlens_k: Optional[Tensor] = None,
           max_seqlen_q: int = 0, max_seqlen_k: int = 0, fp32_out: bool = False, return_state: bool = False,
-          state: Optional[State] = None, stream: Optional[int] = None,
+          state: Optional[State] = None, stream: Optional[int] = None, k_scales: Scales = None, v_scales: Scales = None,
           names: Mapping[str, str] = lla._ATTENTION_NAMES) -> Any:
     """`names`: how the caller calls what has another name here."""
+    has_scales = k_scales is not None or v_scales is not None
+    if has_scales:
+        _check_query(q)
+        full = lambda number: q.new_full((1,), number, dtype=torch.float32)
+        k_scales, v_scales = (lla._scales(name, scales, full, stream)
+                              for name, scales in (("k_scales", k_scales), ("v_scales", v_scales)))
     if torch.compiler.is_compiling():
         _check_no_stream(stream)
         return _call_operator(q, r, k, v, (lengths, starts, page_table, causal, window, scale, bhsd), out,
-                              (cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k), fp32_out, return_state, state)
+                              (cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k), fp32_out, return_state, state,
+                              (k_scales, v_scales))
     _check_query(q)
     try:
-        if _is_direct(q, r, k, v, out):
+        if _is_direct(q, r, k, v, out) and (not has_scales or _are_stored((k_scales, v_scales))):
+            if has_scales:
+                _refuse_gradients((k_scales, v_scales))
             if (torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad or
                                              (r is not None and r.requires_grad) or
                                              (out is not None and out.requires_grad))) or _duals._current_level >= 0:
                 _refuse_gradients((q, r, k, v, out))
         elif isinstance(out, Tensor) and out.is_neg():
             raise lla.UsageError("out: expected a tensor that is stored as it is, got a view that negates it")
-        elif _are_tensors((r, k, v, out)):
+        elif _are_tensors((r, k, v, out, k_scales, v_scales)):
             _check_no_stream(stream)
             return _call_operator(q, r, k, v, (lengths, starts, page_table, causal, window, scale, bhsd), out,
                                   (cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k), fp32_out, return_state,
-                                  state)
+                                  state, (k_scales, v_scales))
         else:
-            q, r, k, v = _settled(q, r, k, v)
+            q, r, k, v, k_scales, v_scales = _settled(q, r, k, v, k_scales, v_scales)
         if out is None:
             out = _empty_out(q, fp32_out)
         lse = tbar = vbar = None
         if return_state or state is not None:
             lse, tbar, vbar = _empty_state(out) if state is None else state
         lla._core.attention(q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table, cu_seqlens_q, cu_seqlens_k,
-                            causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, stream)
+                            k_scales, v_scales, causal, window, scale, bhsd, max_seqlen_q, max_seqlen_k, stream)
     except lla._WITH_NAMES as error:
         raise lla._respelled(error, names) from None
     return lla.AttentionState(out, lse, tbar, vbar) if return_state else out
 
 
 def _call_operator(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, options: tuple, out: Optional[Tensor],
-                   packed: tuple, fp32_out: bool, return_state: bool, state: Optional[State]) -> Any:
+                   packed: tuple, fp32_out: bool, return_state: bool, state: Optional[State], scales: tuple) -> Any:
     if out is None and state is None:
         if return_state:
-            return lla.AttentionState(*torch.ops.lla.attention_state(q, r, k, v, *options, *packed, fp32_out))
-        return torch.ops.lla.attention(q, r, k, v, *options, *packed, fp32_out)
+            return lla.AttentionState(*torch.ops.lla.attention_state(q, r, k, v, *options, *packed, fp32_out, *scales))
+        return torch.ops.lla.attention(q, r, k, v, *options, *packed, fp32_out, *scales)
     if out is None:
         out = _empty_out(q, fp32_out)
     if state is None and not return_state:
-        torch.ops.lla.attention_out(q, r, k, v, *options, out, *packed)
+        torch.ops.lla.attention_out(q, r, k, v, *options, out, *packed, *scales)
         return out
     lse, tbar, vbar = _empty_state(out) if state is None else state
-    torch.ops.lla.attention_state_out(q, r, k, v, *options, out, lse, tbar, vbar, *packed)
+    torch.ops.lla.attention_state_out(q, r, k, v, *options, out, lse, tbar, vbar, *packed, *scales)
     return lla.AttentionState(out, lse, tbar, vbar) if return_state else out
 
 
@@ -324,44 +346,48 @@ def _mask(causal: bool, window_size: WindowSize) -> tuple[bool, int]:
 def parallax_attn_with_kvcache(q: Tensor, r: Optional[Tensor], k_cache: Tensor, v_cache: Tensor, *,
                                page_table: Optional[Tensor] = None, seqused_k: Optional[Tensor] = None,
                                window_size: WindowSize = None, scale: Optional[float] = None,
-                               out: Optional[Tensor] = None) -> Tensor:
+                               out: Optional[Tensor] = None, k_scales: Scales = None,
+                               v_scales: Scales = None) -> Tensor:
     """Attention of the newest rows of each sequence over its cache; causal, aligned to the end of each sequence.
 
     q, r: [batch, rows, heads, dim], the last rows of their sequences (r None: softmax attention); k_cache, v_cache:
     [batch, keys, kv_heads, dim], or with a page_table [batch, pages] pools [pages, page_size, kv_heads, dim].
-    seqused_k: int32 [batch], keys in use, the new rows' own included; None: all.
+    seqused_k: int32 [batch], keys in use, the new rows' own included; None: all. k_scales, v_scales: of a cache in
+    float8_e4m3fn, as `lla.attention` has them.
     """
     return _call(q, r, k_cache, v_cache, seqused_k, None, page_table, *_mask(True, window_size), scale, False, out,
-                 names=_CACHE_NAMES)
+                 k_scales=k_scales, v_scales=v_scales, names=_CACHE_NAMES)
 
 
 def parallax_decode(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, scale: Optional[float] = None, *,
                     seqused_k: Optional[Tensor] = None, window_size: WindowSize = None,
-                    out: Optional[Tensor] = None) -> Tensor:
+                    out: Optional[Tensor] = None, k_scales: Scales = None, v_scales: Scales = None) -> Tensor:
     """One decode step: q, r [batch, 1, heads, dim] or [batch, heads, dim]; k, v [batch, keys, kv_heads, dim]."""
     _check_query(q)
     if q.dim() == 3:
         rows = None if r is None else r.unsqueeze(1)
         result = parallax_decode(q.unsqueeze(1), rows, k, v, scale, seqused_k=seqused_k, window_size=window_size,
-                                 out=None if out is None else out.unsqueeze(1))
+                                 out=None if out is None else out.unsqueeze(1), k_scales=k_scales, v_scales=v_scales)
         return result.squeeze(1) if out is None else out
     if q.shape[1] != 1:
         raise lla.UsageError(f"q.row: expected 1, got {q.shape[1]}")
-    return _call(q, r, k, v, seqused_k, None, None, *_mask(True, window_size), scale, False, out, names=_NAMES)
+    return _call(q, r, k, v, seqused_k, None, None, *_mask(True, window_size), scale, False, out,
+                 k_scales=k_scales, v_scales=v_scales, names=_NAMES)
 
 
 def parallax_func(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: bool = True,
-                  window_size: WindowSize = None, scale: Optional[float] = None,
-                  out: Optional[Tensor] = None) -> Tensor:
+                  window_size: WindowSize = None, scale: Optional[float] = None, out: Optional[Tensor] = None,
+                  k_scales: Scales = None, v_scales: Scales = None) -> Tensor:
     """Attention of whole sequences: q, r [batch, rows, heads, dim]; k, v [batch, keys, kv_heads, dim]. Forward only."""
-    return _call(q, r, k, v, None, None, None, *_mask(causal, window_size), scale, False, out, names=_NAMES)
+    return _call(q, r, k, v, None, None, None, *_mask(causal, window_size), scale, False, out,
+                 k_scales=k_scales, v_scales=v_scales, names=_NAMES)
 
 
 def parallax_varlen_func(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, cu_seqlens_q: Tensor,
                          cu_seqlens_k: Optional[Tensor], max_seqlen_q: int, max_seqlen_k: int, *, causal: bool = True,
                          window_size: WindowSize = None, scale: Optional[float] = None,
                          page_table: Optional[Tensor] = None, seqused_k: Optional[Tensor] = None,
-                         out: Optional[Tensor] = None) -> Tensor:
+                         out: Optional[Tensor] = None, k_scales: Scales = None, v_scales: Scales = None) -> Tensor:
     """Attention of sequences that stand one behind the other, each of its own length; causal to the end of each.
 
     q, r: [rows, heads, dim]; k, v: [keys, kv_heads, dim]. cu_seqlens_q, cu_seqlens_k: int32 [batch + 1], where each
@@ -374,15 +400,24 @@ def parallax_varlen_func(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, c
                              ("neither" if page_table is None else "both"))
     # A page table says itself how many keys there can be.
     return _call(q, r, k, v, seqused_k, None, page_table, *_mask(causal, window_size), scale, False, out, cu_seqlens_q,
-                 cu_seqlens_k, max_seqlen_q, 0 if page_table is not None else max_seqlen_k, names=_NAMES)
+                 cu_seqlens_k, max_seqlen_q, 0 if page_table is not None else max_seqlen_k, k_scales=k_scales,
+                 v_scales=v_scales, names=_NAMES)
+
+
+def _scaled(x: Tensor, scales: Scales) -> Tensor:
+    if scales is None:
+        return x
+    return x * (scales[:, None] if isinstance(scales, Tensor) and scales.dim() else scales)
 
 
 def parallax_reference(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: bool = True,
-                       window_size: WindowSize = None, scale: Optional[float] = None) -> Tensor:
+                       window_size: WindowSize = None, scale: Optional[float] = None, k_scales: Scales = None,
+                       v_scales: Scales = None) -> Tensor:
     """The formula in eager PyTorch, in fp32 (fp64 of fp64), differentiable; the result has q's type."""
     real = torch.float64 if q.dtype == torch.float64 else torch.float32
     group = q.shape[2] // k.shape[2]
-    keys, values = (x.to(real).repeat_interleave(group, dim=2) for x in (k, v))
+    keys, values = (_scaled(x.to(real), scales).repeat_interleave(group, dim=2)
+                    for x, scales in ((k, k_scales), (v, v_scales)))
     s = torch.einsum("bihd,bjhd->bhij", q.to(real), keys) * (q.shape[-1] ** -0.5 if scale is None else scale)
     rows, count = q.shape[1], k.shape[1]
     causal, window = _mask(causal, window_size)

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Calls an ahead-of-time library by tvm-ffi's convention; exit status 77 where NumPy is missing.
+"""Calls ahead-of-time libraries by tvm-ffi's convention; exit status 77 where NumPy or ml_dtypes is missing.
 
-usage: tvm_ffi.py LIBRARY TESTS
+usage: tvm_ffi.py LIBRARY BYTES TESTS
 
 LIBRARY is libshards.so, which has a decode kernel in fp32 that gives the state of its keys; libmerger.so, which joins
-such results, is beside it. TESTS is tests/python.
+such results, is beside it. BYTES has one of fp16 queries over fp8 keys, with a result in fp32. TESTS is tests/python.
 """
 
 import ctypes
 import sys
 
-sys.path.insert(0, sys.argv[2])
+sys.path.insert(0, sys.argv[3])
 try:
     import numpy as np
 except ImportError as error:
@@ -56,4 +56,20 @@ if call_by_hand(merger, "merger_merge_prepare", *arguments)[0] or \
 if not max(np.abs(results[0] - right).max(), np.abs(results[1] - right_lse).max()) <= 5e-6:
     faults.append(f"expected the merge to give that of all keys, got {np.abs(results[0] - right).max()} beside it")
 print("\n".join(faults))
-sys.exit(1 if faults else 0)
+if faults:
+    sys.exit(1)
+try:
+    import ml_dtypes  # noqa: F401
+except ImportError as error:
+    print(f"skipped: no fp8 ({error})")
+    sys.exit(77)
+bytes_library = ctypes.CDLL(sys.argv[2])
+scales = [np.array([0.5, 0.03], np.float32), np.array([2], np.float32)]
+keys, wide = reference.in_bytes(k[:1], v[:1], *scales)
+q, r, out = q[:1].astype(np.float16), r[:1].astype(np.float16), np.full_like(q[:1], np.nan)
+arguments = arguments_of(q, r, *keys, out, scales=scales)
+if call_by_hand(bytes_library, "bytes_attention_prepare", *arguments)[0] or \
+        call_by_hand(bytes_library, "bytes_attention", *arguments, None)[0]:
+    sys.exit("expected the call with keys of a byte to run")
+error = np.abs(out - reference.attention(q, r, *wide)[0]).max()
+sys.exit(None if error <= 5e-6 else f"expected the formula's result of bytes, got {error} beside it")
