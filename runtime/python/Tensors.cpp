@@ -124,11 +124,14 @@ bool Borrowed::take(PyObject *object, const char *name, bool isWritten, void *st
   if (PyObject_CheckBuffer(object)) {
     if (takeBuffer(object, name, isWritten))
       return true;
-    // Types that buffers have no letter for, bfloat16 above all, have an array interface.
+    // Types that buffers have no letter for, bfloat16 above all, have an array interface, or else (arrays of JAX, which
+    // are never written) a capsule.
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);
     std::string added = addedType(object);
-    if (added.empty()) {
+    bool hasInterface = PyObject_HasAttrString(object, "__array_interface__");
+    bool hasCapsule = !isWritten && PyObject_HasAttrString(object, "__dlpack__");
+    if (added.empty() || !(hasInterface || hasCapsule)) {
       PyErr_Restore(type, value, trace);
       return false;
     }
@@ -136,8 +139,11 @@ bool Borrowed::take(PyObject *object, const char *name, bool isWritten, void *st
     Py_XDECREF(value);
     Py_XDECREF(trace);
     lla_data_type dtype;
-    if (readAddedType(added, dtype))
+    bool isKnown = readAddedType(added, dtype);
+    if (isKnown && hasInterface)
       return takeArrayInterface(object, name, isWritten, dtype);
+    if (isKnown)
+      return takeCapsule(object, name, isWritten, stream);
     PyErr_Format(PyExc_TypeError, "%s.dtype: expected fp32, bf16, fp16, fp8_e4m3 or int32, got %s", name,
                  added.c_str());
     return false;

@@ -173,6 +173,30 @@ class Xla(unittest.TestCase):
             self.assertEqual(code, 3)
             self.assertIn("workspace", message)
 
+    def test_fp8(self):
+        operands, results = self.buffers(3000)
+        operands.update({name: (operands[name][0], xla.F8E4M3FN, operands[name][2]) for name in "kv"},
+                        k_scales=(10 << 40, xla.F32, (2,)), v_scales=(11 << 40, xla.F32, (1,)))
+        self.assertIsNone(xla.call(xla.INITIALIZE, operands, results))
+        self.assertIsNone(xla.call(xla.EXECUTE, operands, results))
+        for text, change in (("k_scales.head: expected 1 or 2, got 8", (10 << 40, xla.F32, (8,))),
+                             ("k_scales.dtype: expected fp32, got bf16", (10 << 40, xla.BF16, (2,)))):
+            self.assertEqual(xla.call(xla.EXECUTE, {**operands, "k_scales": change}, results), (3, text))
+
+    def test_packed(self):
+        shapes = {"q": (40, 8, 128), "k": (70, 2, 128), "v": (70, 2, 128)}
+        operands = {name: ((i + 1) << 40, xla.BF16, shape) for i, (name, shape) in enumerate(shapes.items())}
+        operands.update({name: (i << 40, xla.S32, (4,)) for i, name in ((5, "cu_seqlens_q"), (6, "cu_seqlens_k"))})
+        results = {"out": (9 << 40, xla.BF16, shapes["q"])}
+        longest = {"max_seqlen_q": 20, "max_seqlen_k": 30}
+        for stage in (xla.INITIALIZE, xla.EXECUTE):
+            self.assertIsNone(xla.call(stage, operands, results, causal=True, **longest))
+        self.assertIn(b"cuLaunchKernelEx", driver.fakeCudaTakeCalls())
+        for changes in ({}, {"max_seqlen_q": 20}, {**longest, "max_seqlen_k": 0.5}):
+            code, message = xla.call(xla.INITIALIZE, operands, results, causal=True, **changes)
+            self.assertEqual((code, message.partition(", got")[0]),
+                             (3, "attributes: expected max_seqlen_q and max_seqlen_k with packed sequences"))
+
     def test_misuse(self):
         operands, results = self.buffers(2000)
         for text, changes, options in (

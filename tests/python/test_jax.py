@@ -41,6 +41,22 @@ class Gpu(unittest.TestCase):
             for _ in range(3):  # XLA may make a command buffer of what it runs again.
                 self.check(compiled(*short) / 2, right)
 
+    def test_fp8_and_packed(self):
+        (q, r, k, v), (wide_q, wide_r, _, _) = self.inputs(3, batch=1, rows=12, keys=30)
+        scales = np.array([0.5, 0.03], np.float32), np.array([2], np.float32)
+        keys, wide = reference.in_bytes(np.asarray(k, np.float32), np.asarray(v, np.float32), *scales)
+        given = dict(zip(("k_scales", "v_scales"), scales))
+        right = reference.attention(wide_q, wide_r, *wide, causal=True)[0]
+        compiled = jax.jit(lambda *x: lla.jax.attention(*x, causal=True, **given))
+        for _ in range(3):
+            self.check(compiled(q, r, *keys), right)
+        places = [np.array(x, np.int32) for x in ([0, 3, 3, 12], [0, 9, 20, 30])]
+        right = reference.packed(wide_q[0], wide_r[0], wide[0][0], wide[1][0], *places, causal=True)
+        packed = jax.jit(lambda *x: lla.jax.attention(*x[:4], cu_seqlens_q=x[4], cu_seqlens_k=x[5], causal=True,
+                                                      **given))
+        for _ in range(3):
+            self.check(packed(q[0], r[0], keys[0][0], keys[1][0], *places), right)
+
     def test_vmap(self):
         short, wide = self.inputs(2)
         right = reference.attention(*wide)[0]
@@ -126,6 +142,70 @@ class Attention(unittest.TestCase):
         pools, table = paged(k, v, seed=4)
         self.check(lla.jax.attention(q, r, *pools, page_table=table, **options), right)
 
+    def test_fp8(self):
+        heads, one = np.array([0.5, 0.03], np.float32), np.array([0.25], np.float32)
+        for rows, options in ((1, {}), (9, {"causal": True})):
+            for dtype in (jnp.float16, jnp.bfloat16):
+                for scales in ((None, None), (0.5, 0.25), (heads, one), (one, heads), (one[0], None)):
+                    with self.subTest(rows=rows, dtype=dtype, scales=scales):
+                        q, r, k, v = reference.inputs(13, rows=rows)
+                        q, r = jnp.asarray(q, dtype), jnp.asarray(r, dtype)
+                        short, wide = reference.in_bytes(k, v, *(1 if x is None else x for x in scales))
+                        short = [jnp.asarray(x) for x in short]
+                        given = dict(zip(("k_scales", "v_scales"), scales))
+                        right = reference.attention(np.asarray(q, float), np.asarray(r, float), *wide, **options)[0]
+                        for function in (lla.jax.attention, lla.attention):
+                            self.check(function(q, r, *short, fp32_out=True, **given, **options), right)
+                        compiled = jax.jit(lambda q, r, k, v, k_scales, v_scales: lla.jax.attention(
+                            q, r, k, v, k_scales=k_scales, v_scales=v_scales, fp32_out=True, **options))
+                        self.check(compiled(q, r, *short, *scales), right)
+        # What another library's result is written to.
+        out = np.empty(q.shape, np.float32)
+        short, wide = reference.in_bytes(k, v, one)
+        short = [jnp.asarray(x) for x in short]
+        lla.attention(np.asarray(q), np.asarray(r), *short, k_scales=jnp.asarray(one), out=out, **options)
+        self.check(out, reference.attention(np.asarray(q, float), np.asarray(r, float), *wide, **options)[0])
+        with self.assertRaises(BufferError):  # An array of JAX cannot be written to.
+            lla.attention(np.asarray(q), np.asarray(r), *short, out=jnp.asarray(q))
+
+    def test_packed(self):
+        q, r, k, v = (x[0] for x in reference.inputs(14, batch=1, rows=17, keys=50))
+        rows, keys = np.array([0, 4, 4, 17], np.int32), np.array([0, 20, 21, 50], np.int32)
+        for options in ({}, {"causal": True}, {"window": 3}):
+            for longest in ({}, {"max_seqlen_q": 13, "max_seqlen_k": 29}):
+                with self.subTest(**options, **longest):
+                    def function(q, r, k, v, rows, keys):
+                        return lla.jax.attention(q, r, k, v, cu_seqlens_q=rows, cu_seqlens_k=keys, **longest, **options)
+
+                    compiled = jax.jit(function)
+                    others = np.array([0, 9, 10, 17], np.int32), np.array([0, 1, 30, 50], np.int32)
+                    for places in ((rows, keys), others):
+                        for probe in (r, None):
+                            right = reference.packed(q, probe, k, v, *places, **options)
+                            self.check(function(q, probe, k, v, *places), right)
+                            self.check(compiled(q, probe, k, v, *places), right)
+        right = reference.packed(q, r, k, v, rows, keys)
+        state = lla.jax.attention(q, r, k, v, cu_seqlens_q=rows, cu_seqlens_k=keys, return_state=True)
+        self.check(state.out, right)
+        self.assertEqual([x.shape for x in state], [q.shape, q.shape[:2], q.shape[:2], q.shape])
+        self.check(lla.attention(*(jnp.asarray(x) for x in (q, r, k, v)), cu_seqlens_q=rows, cu_seqlens_k=keys,
+                                 max_seqlen_q=13), right)
+        turned = lla.jax.attention(*(x.transpose(1, 0, 2) for x in (q, r, k, v)), layout="bhsd", cu_seqlens_q=rows,
+                                   cu_seqlens_k=keys)
+        self.check(turned.transpose(1, 0, 2), right)
+        # Only the keys, of one row each; only the rows, over keys in pages.
+        one = [x[:3, None] for x in (q, r)]
+        out = lla.jax.attention(*one, k, v, cu_seqlens_k=keys, max_seqlen_k=29)
+        for i, (a, b) in enumerate(zip(keys, keys[1:])):
+            self.check(out[i:i + 1], reference.attention(*(x[i:i + 1] for x in one), k[None, a:b], v[None, a:b])[0])
+        dense = [np.zeros((3, 32) + x.shape[1:], x.dtype) for x in (k, v)]
+        for x, packed in zip(dense, (k, v)):
+            for i, (a, b) in enumerate(zip(keys, keys[1:])):
+                x[i, :b - a] = packed[a:b]
+        pools, table = paged(*dense, seed=14)
+        self.check(lla.jax.attention(q, r, *pools, page_table=table, lengths=np.diff(keys), cu_seqlens_q=rows,
+                                     max_seqlen_q=13), right)
+
     def test_scan(self):
         """A decode loop in one program."""
         q, r, k, v = reference.inputs(5, batch=2, rows=12)
@@ -206,6 +286,36 @@ class Vmap(unittest.TestCase):
         for i in range(n):
             self.check(same[i], np.asarray(function(q[i], r[i], pools[0][i], pools[1][i], made[0][1]), np.float64))
 
+    def test_fp8(self):
+        """Scales of all stay as they are; those of each are a loop."""
+        n, heads = 3, np.array([0.5, 0.03], np.float32)
+        each = np.stack([heads * (i + 1) for i in range(n)])
+        many = [reference.inputs(seed, keys=48) for seed in range(n)]
+        q, r = (np.stack([one[i] for one in many]).astype(np.float16) for i in range(2))
+        for scales, axis in ((heads, None), (each, 0)):
+            made = [reference.in_bytes(k, v, scales[i] if axis == 0 else scales, 2)
+                    for i, (_, _, k, v) in enumerate(many)]
+            k, v = (np.stack([short[i] for short, _ in made]) for i in range(2))
+            right = np.stack([reference.attention(q[i], r[i], *wide)[0] for i, (_, wide) in enumerate(made)])
+            function = jax.vmap(lambda *x: lla.jax.attention(*x[:4], k_scales=x[4], v_scales=2.0, fp32_out=True),
+                                in_axes=(0, 0, 0, 0, axis))
+            self.check(function(q, r, k, v, scales), right)
+            self.check(jax.jit(function)(q, r, k, v, scales), right)
+            self.assertEqual("while" in jax.jit(function).lower(q, r, k, v, scales).as_text(), axis == 0)
+
+    def test_packed_is_a_loop(self):
+        n, places = 2, [np.array([[0, 4, 17], [0, 16, 17]], np.int32), np.array([0, 20, 50], np.int32)]
+        many = [[x[0] for x in reference.inputs(seed, batch=1, rows=17, keys=50)] for seed in range(n)]
+        q, r, k, v = (np.stack([one[i] for one in many]) for i in range(4))
+        right = np.stack([reference.packed(q[i], r[i], k[0], v[i], places[0][i], places[1]) for i in range(n)])
+        one = lambda *x: lla.jax.attention(*x[:4], cu_seqlens_q=x[4], cu_seqlens_k=x[5])
+        function = jax.vmap(one, in_axes=(0, 0, None, 0, 0, None))
+        self.check(function(q, r, k[0], v, *places), right)
+        self.check(jax.jit(function)(q, r, k[0], v, *places), right)
+        nested = jax.vmap(jax.vmap(one, in_axes=(0, 0, None, 0, 0, None)), in_axes=(1, 1, None, 1, 1, None))
+        self.check(nested(*(x[:, None] for x in (q, r)), k[0], v[:, None], places[0][:, None], places[1]), right[None])
+        self.assertEqual(function(q[:0], r[:0], k[0], v[:0], places[0][:0], places[1]).shape, (0, *right.shape[1:]))
+
     def test_over_nothing(self):
         q, r, k, v = (np.stack([x, x])[:0] for x in reference.inputs(2, rows=3))
         self.assertEqual(jax.vmap(lla.jax.attention)(q, r, k, v).shape, q.shape)
@@ -232,6 +342,9 @@ class Misuse(unittest.TestCase):
     def test_each_is_an_exception(self):
         q, r, k, v = reference.inputs(1)
         three, table = np.ones(3, np.int32), np.zeros((2, 3), np.int32)
+        rows, keys = {"q": q[0], "r": r[0], "cu_seqlens_q": three}, {"k": k[0], "v": v[0], "cu_seqlens_k": three}
+        short = {name: jnp.asarray(x, jnp.float8_e4m3fn) for name, x in (("k", k), ("v", v))}
+        half = {"q": q.astype(np.float16), "r": r.astype(np.float16), **short}
         cases = [
             (lla.UsageError, "q.ndim: expected 4, got 3", {"q": q[0]}),
             (TypeError, "k: expected an array, got None", {"k": None}),
@@ -252,6 +365,30 @@ class Misuse(unittest.TestCase):
             (lla.UsageError, "starts.ndim: expected 1, got 2", {"starts": table}),
             (lla.UsageError, "page_table.ndim: expected 2, got 1", {"page_table": three}),
             (lla.UsageError, "page_table.batch: expected 2 as in q, got 1", {"page_table": table[:1]}),
+            (lla.UsageError, "q.ndim: expected 3, got 4", {"cu_seqlens_q": three}),
+            (lla.UsageError, "k.ndim: expected 3, got 4", {"cu_seqlens_k": three}),
+            (lla.UsageError, "r.ndim: expected 3, got 4", {"q": q[0], "cu_seqlens_q": three}),
+            (lla.UsageError, "cu_seqlens_q.dtype: expected int32, got fp32", {**rows, "cu_seqlens_q": np.ones(
+                3, np.float32)}),
+            (lla.UsageError, "cu_seqlens_q.ndim: expected 1, got 2", {**rows, "cu_seqlens_q": table}),
+            (lla.UsageError, "cu_seqlens_q: expected a number more than sequences, got 0",
+             {**rows, "cu_seqlens_q": three[:0]}),
+            (lla.UsageError, "cu_seqlens_k.sequences: expected 3 as in cu_seqlens_q, got 2",
+             {**rows, **keys, "cu_seqlens_k": three[:2]}),
+            (lla.UsageError, "cu_seqlens_k.sequences: expected 3 as in q, got 2", {**keys, "cu_seqlens_k": three[:2]}),
+            (lla.UsageError, "k.batch: expected 1 as in cu_seqlens_q, got 2", {**rows, "cu_seqlens_q": three[:2]}),
+            (lla.UsageError, "lengths.sequences: expected 2 as in cu_seqlens_q, got 3", {**rows, "lengths": three}),
+            (lla.UsageError, "v.row: expected 40 as in k, got 9", {**keys, "v": v[0, :9]}),
+            (lla.UsageError, "cu_seqlens_k: expected either it or a page_table, got both",
+             {**keys, "page_table": table}),
+            (lla.UsageError, "q.dtype: expected fp32, bf16 or fp16, got fp8_e4m3", {"q": short["k"][:, :1], "r": None}),
+            (lla.UsageError, "k.dtype: expected fp32, got fp8_e4m3", short),
+            (lla.UsageError, "k.dtype: expected fp16 or fp8_e4m3, got uint8", {**half, "k": k.astype(np.uint8)}),
+            (lla.UsageError, "v.dtype: expected fp8_e4m3, got fp32", {**half, "v": v}),
+            (lla.UsageError, "k_scales: expected None with k in fp32", {"k_scales": np.ones(1, np.float32)}),
+            (lla.UsageError, "v_scales.dtype: expected fp32, got fp16", {**half, "v_scales": np.ones(1, np.float16)}),
+            (lla.UsageError, "v_scales.ndim: expected 1, got 2", {**half, "v_scales": np.ones((2, 1), np.float32)}),
+            (lla.UsageError, "k_scales.head: expected 1 or 2, got 4", {**half, "k_scales": np.ones(4, np.float32)}),
         ]
         for error, text, changes in cases:
             options = {"layout": "bshd", "window": 0, **{name: changes.pop(name) for name in ("layout", "window")
@@ -263,6 +400,13 @@ class Misuse(unittest.TestCase):
                     continue  # The compiler's own, of the problem, which has no shapes.
                 with self.subTest(text=text, name=name), self.assertRaisesRegex(error, text):
                     function(**given, **({} if name == "jit" else options))
+        for text, given in (("^max_seqlen_q: expected none without cu_seqlens_q, got 3", {"max_seqlen_q": 3}),
+                            ("^max_seqlen_k: expected >= 0, got -1", {**keys, "max_seqlen_k": -1}),
+                            ("^k_scales: expected a number that fp32 holds, got 1e[+]39", {**half, "k_scales": 1e39}),
+                            ("head_dim: expected a multiple of 16 with kv_dtype=fp8_e4m3, got 24",
+                             {name: x[..., :24] for name, x in half.items()})):
+            with self.subTest(text=text), self.assertRaisesRegex(lla.UsageError, text):
+                lla.jax.attention(**{"q": q, "r": r, "k": k, "v": v, **given})
         parts = [jnp.stack([x, x]) for x in lla.jax.attention(q, r, k, v, return_state=True)]
         for text, i, change in (("^out.ndim: expected 5, got 4", 0, parts[0][0]),
                                 ("^lse.dtype: expected fp32, got bf16", 1, parts[1].astype(jnp.bfloat16)),

@@ -5,7 +5,7 @@ import struct
 
 import lla
 
-F32, BF16, S32, PRED, S64, F64 = 11, 16, 4, 1, 5, 12
+F32, BF16, S32, PRED, S64, F64, F8E4M3FN = 11, 16, 4, 1, 5, 12, 20
 INITIALIZE, EXECUTE = 2, 3
 
 

@@ -274,11 +274,12 @@ def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: b
         return _torch_door()._call(q, r, k, v, lengths, starts, page_table, causal, window, scale, _is_bhsd(layout), out,
                                    cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k, fp32_out, return_state,
                                    state_out, stream, k_scales, v_scales)
-    is_packed = cu_seqlens_q is not None or cu_seqlens_k is not None
-    if out is None and stream is None and state_out is None and not is_packed and library.startswith("jax"):
+    if out is None and stream is None and state_out is None and library.startswith("jax"):
         return importlib.import_module("lla.jax").attention(
             q, r, k, v, causal=causal, window=window, scale=scale, layout=layout, lengths=lengths, starts=starts,
-            page_table=page_table, fp32_out=fp32_out, return_state=return_state)
+            page_table=page_table, fp32_out=fp32_out, return_state=return_state, cu_seqlens_q=cu_seqlens_q,
+            cu_seqlens_k=cu_seqlens_k, max_seqlen_q=max_seqlen_q, max_seqlen_k=max_seqlen_k, k_scales=k_scales,
+            v_scales=v_scales)
     if not (type(k) is type(q) and type(v) is type(q) and (r is None or type(r) is type(q))):
         r, k, v = _settled(r, k, v)
     if k_scales is not None or v_scales is not None:
