@@ -259,8 +259,8 @@ bool Borrowed::takeCapsule(PyObject *object, const char *name, bool isWritten, v
   Py_XDECREF(nothing);
   Py_XDECREF(options);
   Py_DECREF(method);
-  if (!capsule)
-    return false;
+  if (!capsule) // A type that the library cannot export, fp8 of an older one say.
+    return (PyErr_ExceptionMatches(PyExc_BufferError) || PyErr_ExceptionMatches(PyExc_RuntimeError)) && refuse(name);
   bool isTaken = false;
   if (PyCapsule_IsValid(capsule, "dltensor_versioned")) {
     versioned = static_cast<DLManagedTensorVersioned *>(PyCapsule_GetPointer(capsule, "dltensor_versioned"));

@@ -448,6 +448,18 @@ class DLPack(unittest.TestCase):
             with self.assertRaises(error):
                 lla.attention(bad, r, k, v, out=np.empty_like(q))
 
+    def test_what_cannot_be_exported(self):
+        q, r, k, v = reference.inputs(1)
+        for error in (BufferError, RuntimeError):
+            def refuse(self, error=error, **options):
+                raise error("float8 is not supported")
+
+            bad = Wrapped(k, True)
+            bad.__class__ = type("Bad", (Wrapped,), {"__dlpack__": refuse})
+            with self.assertRaisesRegex(lla.UsageError, "^k: expected a tensor that DLPack can describe, got the error: "
+                                                        "float8 is not supported"):
+                lla.attention(q, r, bad, v, out=np.empty_like(q))
+
     def test_exchange_api(self):
         q, r, k, v = reference.inputs(1)
         out = np.zeros_like(q)
