@@ -234,6 +234,13 @@ def _check_no_stream(stream: Optional[int]) -> None:
         raise lla.UsageError(f"stream: expected none where PyTorch traces or transforms a call, got {stream}")
 
 
+def _scales(q: Tensor, k_scales: Scales, v_scales: Scales, stream: Optional[int]) -> tuple:
+    """As tensors, on the device of q."""
+    _check_query(q)
+    full = lambda number: q.new_full((1,), number, dtype=torch.float32)
+    return lla._scales("k_scales", k_scales, full, stream), lla._scales("v_scales", v_scales, full, stream)
+
+
 def _call(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths: Optional[Tensor], starts: Optional[Tensor],
           page_table: Optional[Tensor], causal: bool, window: int, scale: Optional[float], bhsd: bool,
           out: Optional[Tensor], cu_seqlens_q: Optional[Tensor] = None, cu_seqlens_k: Optional[Tensor] = None,
@@ -243,10 +250,7 @@ def _call(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, lengths: Optiona
     """`names`: how the caller calls what has another name here."""
     has_scales = k_scales is not None or v_scales is not None
     if has_scales:
-        _check_query(q)
-        full = lambda number: q.new_full((1,), number, dtype=torch.float32)
-        k_scales, v_scales = (lla._scales(name, scales, full, stream)
-                              for name, scales in (("k_scales", k_scales), ("v_scales", v_scales)))
+        k_scales, v_scales = _scales(q, k_scales, v_scales, stream)
     if torch.compiler.is_compiling():
         _check_no_stream(stream)
         return _call_operator(q, r, k, v, (lengths, starts, page_table, causal, window, scale, bhsd), out,
