@@ -183,15 +183,57 @@ struct StorePattern : LanePattern<tile::StoreOp> {
       storeFlat(lane, type, adaptor.getValue(), view, viewType, row, limit);
     else if (type.getLayout() == tile::Layout::Row)
       storeRows(lane, adaptor.getValue(), view, viewType.getElementType(), row, limit);
+    else if (type.getLayout() == tile::Layout::Accumulator && type.getColumns() % 32 == 0 &&
+             bytesOf(viewType.getElementType()) == 2)
+      storeBlocks(lane, type, adaptor.getValue(), view, viewType, row, limit, onlyValue(adaptor.getColumn()));
     else
-      storeRuns(lane, type, adaptor.getValue(), view, viewType, row, limit,
-                adaptor.getColumn().empty() ? Value() : adaptor.getColumn().front());
+      storeRuns(lane, type, adaptor.getValue(), view, viewType, row, limit, onlyValue(adaptor.getColumn()));
     rewriter.eraseOp(op);
     return success();
   }
 
 private:
   static int64_t bytesOf(Type element) { return element.getIntOrFloatBitWidth() / 8; }
+
+  /// Rows of an accumulator as 16-bit elements. A lane has 2 columns of each block of 8; the four lanes of a row give
+  /// each other theirs, so that each writes whole blocks: a sector takes one access, not four.
+  void storeBlocks(Lane &lane, FragType type, ValueRange values, const ViewValues &view, tile::ViewType viewType,
+                   Value rowBase, Value limit, Value firstColumn) const {
+    ImplicitLocOpBuilder &b = lane.b;
+    constexpr int64_t lanesOfRow = 4;
+    int64_t halves = type.getRows() / 8;
+    Type element = viewType.getElementType();
+    for (int64_t half = 0; half < halves; ++half) {
+      Value row = lane.add(lane.add(rowBase, lane.g()), 8 * half);
+      SmallVector<Values> blocks; // This lane's, of each group of four.
+      for (int64_t first = 0; first < type.getColumns() / 8; first += lanesOfRow) {
+        Values words;
+        for (int64_t block = first; block < first + lanesOfRow; ++block) {
+          ValueRange pair = values.slice((block * halves + half) * 2, 2);
+          words.push_back(lane.pack(element, pair[0], pair[1]));
+        }
+        blocks.push_back(lane.transposeInRow(words));
+      }
+      lane.when(lane.less(row, limit), [&] {
+        for (auto [group, words] : llvm::enumerate(blocks)) {
+          int64_t first = 8 * lanesOfRow * group;
+          Value column = lane.add(lane.mul(lane.c(), 8), first);
+          if (firstColumn)
+            column = lane.add(column, firstColumn);
+          auto write = [&, words = ValueRange(words)] {
+            Value run = LLVM::PoisonOp::create(b, VectorType::get(lanesOfRow, b.getI32Type()));
+            for (auto [i, word] : llvm::enumerate(words))
+              run = LLVM::InsertElementOp::create(b, run, word, lane.i32(i));
+            LLVM::StoreOp::create(b, run, lane.element(view, row, column, bytesOf(element)), /*alignment=*/16);
+          };
+          if (firstColumn || first + 8 * lanesOfRow > viewType.getColumns())
+            lane.when(lane.less(column, lane.i32(viewType.getColumns())), write);
+          else
+            write();
+        }
+      });
+    }
+  }
 
   /// Columns of a lane that lie side by side: 2 in an accumulator, 8 in layout columns.
   void storeRuns(Lane &lane, FragType type, ValueRange values, const ViewValues &view, tile::ViewType viewType,

@@ -193,6 +193,22 @@ Value Lane::exchange(Value x, int64_t mask) {
   return NVVM::ShflOp::create(b, x.getType(), i32(-1), x, i32(mask), i32(31), NVVM::ShflKind::bfly, UnitAttr());
 }
 
+Values Lane::transposeInRow(Values words) {
+  // Two by two first, then the blocks of two.
+  for (int64_t distance : {1, 2}) {
+    Value isUpper = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, c(), i32(distance)), i32(0));
+    auto choose = [&](Value upper, Value lower) { return arith::SelectOp::create(b, isUpper, upper, lower); };
+    for (int64_t i = 0; i < 4; ++i) {
+      if (i & distance)
+        continue;
+      Value &first = words[i], &second = words[i + distance];
+      Value received = exchange(choose(first, second), distance);
+      std::tie(first, second) = std::pair<Value, Value>(choose(received, first), choose(second, received));
+    }
+  }
+  return words;
+}
+
 void Lane::when(Value condition, llvm::function_ref<void()> then) {
   auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(b);

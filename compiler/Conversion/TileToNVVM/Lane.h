@@ -112,6 +112,8 @@ public:
 
   /// x of the lane whose number differs by `mask`.
   Value exchange(Value x, int64_t mask);
+  /// Of four words of each of the four lanes of a row, word i of lane j becomes word j of lane i.
+  Values transposeInRow(Values words);
   /// Runs `then` where `condition` holds.
   void when(Value condition, llvm::function_ref<void()> then);
 
