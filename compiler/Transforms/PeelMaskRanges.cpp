@@ -1,9 +1,12 @@
-//===- PeelMaskRanges.cpp - one step function, three key ranges -----------===//
+//===- PeelMaskRanges.cpp - the ranges of keys that differ in their step ---===//
 //
-// Splits the key range of a fold so that masks cost nothing in the interior:
+// Splits the key range of a fold so that masks cost nothing in the interior, and so
+// that a row's first tile, with load = ring, takes its maximum before its weights
+// rather than see them refuted:
 //
 //     update range whole                                                (before)
 //       ==>
+//     update range first          (load = ring: one tile)
 //     update range window_edge    (with a window, or starts and pages)
 //     update range interior
 //     update range causal_edge
@@ -32,6 +35,8 @@ using namespace lla;
 /// Replaces an update of the whole range by updates of its parts, in key order.
 static void peel(OnlineUpdateOp op, const Schedule &schedule) {
   SmallVector<KeyRangeKind> ranges;
+  if (schedule.load == LoadPath::Ring)
+    ranges.push_back(KeyRangeKind::First);
   bool startsInPage = op.getStarts() && op.getPageTable() && schedule.load != LoadPath::Scratch;
   if (op.getWindow() || startsInPage)
     ranges.push_back(KeyRangeKind::WindowEdge);

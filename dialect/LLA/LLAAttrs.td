@@ -46,7 +46,8 @@ def LLA_KeyRange : I32EnumAttr<"KeyRangeKind", "part of the visible keys", [
     I32EnumAttrCase<"Whole", 0, "whole">,
     I32EnumAttrCase<"WindowEdge", 1, "window_edge">,
     I32EnumAttrCase<"Interior", 2, "interior">,
-    I32EnumAttrCase<"CausalEdge", 3, "causal_edge">]> {
+    I32EnumAttrCase<"CausalEdge", 3, "causal_edge">,
+    I32EnumAttrCase<"First", 4, "first">]> {
   let cppNamespace = "::lla";
 }
 

@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Conversion/LLAToTile/Grid.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace lla;
@@ -191,12 +192,14 @@ TileLoop lla::tileLoop(ImplicitLocOpBuilder &b, const GridPosition &grid, KeyRan
   // The first tile of this warp's stride that is not before `start`.
   auto from = [&](Value start) -> Value {
     if (contiguous)
-      return start;
+      return matchPattern(first, m_Zero()) ? start : i.max(start, first);
     Value behind = i.max(i.constant(0), i.sub(start, first));
     Value steps = i.div(i.sub(i.add(behind, step), i.constant(1)), step);
     return i.add(first, i.mul(steps, step));
   };
   switch (range) {
+  case KeyRangeKind::First:
+    return {first, i.min(i.add(first, step), grid.tiles)};
   case KeyRangeKind::Whole:
     return {first, grid.tiles};
   case KeyRangeKind::WindowEdge:
@@ -207,6 +210,17 @@ TileLoop lla::tileLoop(ImplicitLocOpBuilder &b, const GridPosition &grid, KeyRan
     return {from(grid.endFull), grid.tiles};
   }
   return {};
+}
+
+Value lla::emitSeesTile(ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid, Value first, Value last,
+                        Value key) {
+  I32 i{b};
+  auto endOf = [&](Value row) -> Value { return i.add(i.div(row, i.constant(plan.packedGroup())), grid.diagonal); };
+  Value sees = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, key, endOf(last));
+  if (!plan.problem.window)
+    return sees;
+  Value begin = i.sub(endOf(first), i.constant(plan.problem.window)), end = i.add(key, i.constant(plan.schedule.keys));
+  return arith::AndIOp::create(b, sees, arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, end, begin));
 }
 
 Value lla::emitVisible(ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid, Value row, Value key) {

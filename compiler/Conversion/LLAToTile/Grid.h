@@ -65,13 +65,16 @@ GridPosition emitGridPosition(mlir::ImplicitLocOpBuilder &b, const KernelPlan &p
 /// those that it takes in turn.
 void emitRowTiles(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan, llvm::function_ref<void(mlir::Value)> body);
 
-/// Bounds of the loop over the key tiles of `range` that start at `first` and step by `step`.
+/// Bounds of the loop over the key tiles of `range` from `first` on that step by `step`.
 struct TileLoop {
   mlir::Value begin, end;
 };
 TileLoop tileLoop(mlir::ImplicitLocOpBuilder &b, const GridPosition &grid, KeyRangeKind range, mlir::Value first,
                   mlir::Value step, bool contiguous);
 
+/// True (i1) if a packed row of [first, last] sees one of the `keys` keys from `key` on that the CTA's tile sees.
+mlir::Value emitSeesTile(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid,
+                         mlir::Value first, mlir::Value last, mlir::Value key);
 /// True (i1) if packed row `row` sees key `key`.
 mlir::Value emitVisible(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid,
                         mlir::Value row, mlir::Value key);

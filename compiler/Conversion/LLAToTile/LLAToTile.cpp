@@ -39,19 +39,21 @@ static std::unique_ptr<Placement> makePlacement(ImplicitLocOpBuilder &b, const K
   return nullptr;
 }
 
-/// A loop over the key tiles of one range.
-static OnlineState emitFold(OnlineStep &step, Placement &place, const OnlineState &state, KeyRangeKind range) {
+/// A loop over the key tiles of one range. `first` is null, or the tile behind a range `first`, which sets it.
+static OnlineState emitFold(OnlineStep &step, Placement &place, const OnlineState &state, KeyRangeKind range,
+                            Value &first) {
   ImplicitLocOpBuilder &b = place.b;
   I32 i{b};
   Value stride = place.tileStep();
-  TileLoop bounds = tileLoop(b, place.grid, range, place.firstTile(), stride, place.contiguous());
+  TileLoop bounds = tileLoop(b, place.grid, range, first ? first : place.firstTile(), stride, place.contiguous());
+  if (range == KeyRangeKind::First)
+    first = bounds.end;
   auto loop = scf::ForOp::create(b, bounds.begin, bounds.end, stride, state.flatten());
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   Value key = i.add(place.grid.keyBegin, i.mul(loop.getInductionVar(), i.constant(place.plan.schedule.keys)));
   bool probe = place.plan.hasProbe();
-  OnlineState next =
-      step.fold(OnlineState::unflatten(loop.getRegionIterArgs(), probe), key, range != KeyRangeKind::Interior);
+  OnlineState next = step.fold(OnlineState::unflatten(loop.getRegionIterArgs(), probe), key, range);
   scf::YieldOp::create(b, next.flatten());
   return OnlineState::unflatten(loop.getResults(), probe);
 }
@@ -151,6 +153,7 @@ static void emitAttention(ImplicitLocOpBuilder &b, func::FuncOp function, const 
                   scaleOf(tile::Tensor::K), scaleOf(tile::Tensor::V));
 
   OnlineState state;
+  Value first;
   bool sumsComplete = false;
   auto completeSums = [&] {
     if (!std::exchange(sumsComplete, true))
@@ -160,7 +163,7 @@ static void emitAttention(ImplicitLocOpBuilder &b, func::FuncOp function, const 
     if (isa<OnlineInitOp>(op)) {
       state = step.initialState();
     } else if (auto update = dyn_cast<OnlineUpdateOp>(op)) {
-      state = emitFold(step, *place, state, update.getRange());
+      state = emitFold(step, *place, state, update.getRange(), first);
     } else if (auto merge = dyn_cast<OnlineMergeOp>(op)) {
       completeSums();
       if (merge.getAxis() == SplitAxis::Grid && plan.problem.ragged)

@@ -11,7 +11,8 @@
 //     m moves to the maximum of scale s     if a p may be beyond 2^lazy
 //     c moves to the mean of t              if a row's weight has quadrupled
 //
-// and p and the sums so far with them. Any m and c are exact algebra, but
+// and p and the sums so far with them. The first tile, where it is a range of its own, takes its
+// own maximum and mean to begin with. Any m and c are exact algebra, but
 //   - p must not overflow: it is at most 2^lazy times the keys of a lane's share, and 2^15;
 //   - the products see p and u rounded to 16 bits, and the output O1 (1 + d2/d1) - O2
 //     amplifies what p lost by 1 + |tbar - c|. With c the mean of a quarter of the weight
@@ -98,23 +99,46 @@ OnlineState OnlineStep::initialState() {
 // The step
 //===----------------------------------------------------------------------===//
 
-OnlineState OnlineStep::fold(const OnlineState &state, Value key, bool masked) {
+OnlineState OnlineStep::fold(const OnlineState &state, Value key, KeyRangeKind range) {
+  bool masked = range != KeyRangeKind::Interior;
   Value start = masked ? place.tileStart(key) : key;
+  place.copyKeys(start);
+  OnlineState next = state;
+  auto step = [&] { range == KeyRangeKind::First ? begin(next, start, key) : advance(next, start, key, masked); };
+  Value sees = masked ? place.seesTile(key) : Value();
+  if (sees)
+    choose(sees, next.members(), step);
+  else
+    step();
+  return next;
+}
+
+void OnlineStep::begin(OnlineState &state, Value start, Value key) {
+  Scores scores = place.scores(start);
+  Value s = hide(scores.s, start, key);
+  state.m = tileMaximum(s);
+  Value p = weights(s, state.m, /*masked=*/true), u;
+  state.d1 = partialRowSum(p);
+  if (scores.t) {
+    Value t = arrivedProbe(p, scores.t, /*masked=*/true);
+    state.c = mean(partialRowSum(centred(p, t, {})), state.d1);
+    state.limit = nextLimit(state.d1);
+    u = centred(p, t, state.c);
+    state.d2 = partialRowSum(u);
+  }
+  llvm::fill(state.values, Value());
+  place.accumulate(p, u, state);
+}
+
+void OnlineStep::advance(OnlineState &next, Value start, Value key, bool masked) {
   auto visible = [&](Value s) { return masked ? hide(s, start, key) : s; };
   Scores scores = place.scores(start);
   Value s = visible(scores.s), t = scores.t;
-  OnlineState next = state;
   Value p = weights(s, next.m, /*masked=*/false), weight = partialRowSum(p);
 
   auto awaitProbe = [&] {
     if (t)
-      t = place.arrived(t);
-    if (t && keyScale)
-      t = map(place.scoreType(), {t},
-              [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::MulFOp::create(in, a[0], keyScale); });
-    if (t && masked)
-      t = map(place.scoreType(), {p, t},
-              [](ImplicitLocOpBuilder &in, ValueRange a) { return zeroWhereZero(in, a[0], a[1]); });
+      t = arrivedProbe(p, t, masked);
   };
   SmallVector<Value *> scaled = {&p, &weight};
   llvm::append_range(scaled, next.members());
@@ -139,16 +163,49 @@ OnlineState OnlineStep::fold(const OnlineState &state, Value key, bool masked) {
   choose(any(isUnsettled), moved, settle, awaitProbe);
 
   next.d1 = add(next.d1, weight);
-  if (!t) {
-    place.accumulate(p, {}, next);
-    return next;
+  Value u;
+  if (t) {
+    u = centred(p, t, next.c);
+    next.d2 = add(next.d2, partialRowSum(u));
   }
-  Value u = map(place.scoreType(), {p, t, next.c}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    return arith::MulFOp::create(in, a[0], arith::SubFOp::create(in, a[1], a[2]));
-  });
-  next.d2 = add(next.d2, partialRowSum(u));
   place.accumulate(p, u, next);
-  return next;
+}
+
+Value OnlineStep::arrivedProbe(Value p, Value t, bool masked) {
+  t = place.arrived(t);
+  if (keyScale)
+    t = map(place.scoreType(), {t},
+            [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::MulFOp::create(in, a[0], keyScale); });
+  if (masked)
+    t = map(place.scoreType(), {p, t},
+            [](ImplicitLocOpBuilder &in, ValueRange a) { return zeroWhereZero(in, a[0], a[1]); });
+  return t;
+}
+
+/// p (t - c); a null c is 0.
+Value OnlineStep::centred(Value p, Value t, Value c) {
+  SmallVector<Value> inputs = {p, t};
+  if (c)
+    inputs.push_back(c);
+  return map(place.scoreType(), inputs, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    return arith::MulFOp::create(in, a[0], a.size() == 3 ? arith::SubFOp::create(in, a[1], a[2]) : a[1]);
+  });
+}
+
+/// sum / weight by row, of lanes' shares; 0 where nothing has weight.
+Value OnlineStep::mean(Value sum, Value weight) {
+  return map(place.rowType(), {complete(weight), complete(sum)}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    auto flags = arith::FastMathFlags::arcp | arith::FastMathFlags::afn;
+    Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(in, 0));
+    return arith::SelectOp::create(in, empty, constant(in, 0), arith::DivFOp::create(in, a[1], a[0], flags));
+  });
+}
+
+/// The weight at which the centre of one whose weight is `weight` is looked at again.
+Value OnlineStep::nextLimit(Value weight) {
+  return map(place.sumType(), {weight}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    return arith::MulFOp::create(in, a[0], constant(in, 4));
+  });
 }
 
 /// e^(scale s - m). With masks, a row may have seen no key yet: its m is -inf, and all its p are 0.
@@ -202,20 +259,8 @@ void OnlineStep::rescale(OnlineState &state, Value maximum) {
 /// Moves the centre to the mean of t with a tile counted in, whose sum of p is `weight`, and the sums so far with it.
 void OnlineStep::recentre(OnlineState &state, Value p, Value t, Value weight) {
   Value d1 = add(state.d1, weight);
-  Value sum =
-      partialRowSum(map(place.scoreType(), {p, t, state.c}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-        return arith::MulFOp::create(in, a[0], arith::SubFOp::create(in, a[1], a[2]));
-      }));
-  Value shift =
-      map(place.rowType(), {complete(d1), complete(add(state.d2, sum))},
-          [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-            auto flags = arith::FastMathFlags::arcp | arith::FastMathFlags::afn;
-            Value empty = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(in, 0));
-            return arith::SelectOp::create(in, empty, constant(in, 0), arith::DivFOp::create(in, a[1], a[0], flags));
-          });
-  state.limit = map(place.sumType(), {d1}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    return arith::MulFOp::create(in, a[0], constant(in, 4));
-  });
+  Value shift = mean(add(state.d2, partialRowSum(centred(p, t, state.c))), d1);
+  state.limit = nextLimit(d1);
   state.c = add(state.c, shift);
   state.d2 = map(place.sumType(), {state.d2, state.d1, shift}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     return arith::SubFOp::create(in, a[0], arith::MulFOp::create(in, a[2], a[1]));

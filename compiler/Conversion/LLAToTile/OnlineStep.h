@@ -20,8 +20,8 @@ public:
 
   /// m = -inf, sums 0.
   OnlineState initialState();
-  /// The state after the keys of one tile from `key` on; `masked` if a row may not see all of them.
-  OnlineState fold(const OnlineState &state, mlir::Value key, bool masked);
+  /// The state after the keys of one tile of `range` from `key` on.
+  OnlineState fold(const OnlineState &state, mlir::Value key, KeyRangeKind range);
   /// Completes the sums that lanes carry in part.
   void completeSums(OnlineState &state);
   /// O1/d1 (1 + d2/d1) - O2/d1, or 0 where d1 = 0.
@@ -30,6 +30,10 @@ public:
   Statistics statistics(const OnlineState &state);
 
 private:
+  /// Of keys from `key` on in the tile at `start`; `masked` if a row may not see all of them.
+  void advance(OnlineState &state, mlir::Value start, mlir::Value key, bool masked);
+  /// The state of a first tile.
+  void begin(OnlineState &state, mlir::Value start, mlir::Value key);
   using Body = llvm::function_ref<mlir::Value(mlir::ImplicitLocOpBuilder &, mlir::ValueRange)>;
   mlir::Value map(tile::FragType type, mlir::ValueRange inputs, Body body);
   /// Scores of the tile at `start`; those of keys that their row does not see, or before `key`, are hidden.
@@ -45,6 +49,11 @@ private:
   void choose(mlir::Value condition, llvm::ArrayRef<mlir::Value *> values, llvm::function_ref<void()> then,
               llvm::function_ref<void()> otherwise = {});
   void recentre(OnlineState &state, mlir::Value p, mlir::Value t, mlir::Value weight);
+  /// t where it is there to be read: in units of the scores', and 0 where p is if `masked`.
+  mlir::Value arrivedProbe(mlir::Value p, mlir::Value t, bool masked);
+  mlir::Value centred(mlir::Value p, mlir::Value t, mlir::Value c);
+  mlir::Value mean(mlir::Value sum, mlir::Value weight);
+  mlir::Value nextLimit(mlir::Value weight);
   mlir::Value complete(mlir::Value sum);
   mlir::Value partialRowSum(mlir::Value elements);
   mlir::Value add(mlir::Value x, mlir::Value y);

@@ -38,13 +38,17 @@ public:
 
   /// Brings the tile's query (and probe) rows to where products read them.
   virtual void loadRows() = 0;
-  /// Products of the rows with the key tile at `key`.
+  /// Issues the copies of the key tile at `key`, where tiles are copied.
+  virtual void copyKeys(mlir::Value) {}
+  /// True (i1) if a row that takes branches with this warp's sees a key of the tile from `key` on; null: not told.
+  virtual mlir::Value seesTile(mlir::Value) { return {}; }
+  /// Products of the rows with the key tile at `key`, which has been copied.
   virtual Scores scores(mlir::Value key) = 0;
   /// The scores s of the last tile once more: `s` itself, or formed anew where products write over it.
   virtual mlir::Value repeated(mlir::Value s) { return s; }
   /// A score that may be in flight, waited for here.
   virtual mlir::Value arrived(mlir::Value score) { return score; }
-  /// values + p V (and (p t) V) for the key tile that `scores` was last called with.
+  /// values + p V (and (p t) V) for the key tile that `scores` was last called with; null values are 0.
   virtual void accumulate(mlir::Value p, mlir::Value pt, OnlineState &state) = 0;
   /// O2 - shift O1, by row: what a centre's move of `shift` makes of O2.
   virtual void shiftValues(OnlineState &state, mlir::Value shift);

@@ -31,13 +31,28 @@ public:
     boundCopies();
   }
 
-  Scores scores(Value key) override {
+  void copyKeys(Value key) override {
     int64_t boxRows = plan.problem.pageSize ? rowsPerKeyCopy(plan.problem, plan.schedule) : 0;
     auto copy = [&](Value view, int64_t columns) -> Value {
       return tile::CopyOp::create(b, shared(plan.schedule.keys, columns), view, key, firstCopied, endCopied, boxRows);
     };
     k = copy(keys, paddedKeyDim(plan.problem, plan.schedule));
     v = copy(values, paddedValueDim(plan.problem, plan.schedule));
+  }
+
+  /// Of a CTA's warpgroups the lower sees fewer of the last keys, the upper, in a window, fewer of the first.
+  Value seesTile(Value key) override {
+    constexpr int64_t warps = 4, rows = 16 * warps; // Of a warpgroup.
+    if (!plan.problem.causal || rowWarps() == warps)
+      return {};
+    I32 i{b};
+    Value warpgroup = i.div(i.rem(grid.warp, i.constant(rowWarps())), i.constant(warps));
+    Value first = i.add(grid.rowBegin, i.mul(warpgroup, i.constant(rows)));
+    Value last = i.min(i.add(first, i.constant(rows - 1)), i.sub(grid.rowEnd, i.constant(1)));
+    return emitSeesTile(b, plan, grid, first, last, key);
+  }
+
+  Scores scores(Value) override {
     Scores scores{product(q), plan.hasProbe() ? product(r) : Value()};
     if (plan.schedule.overlap || !plan.hasProbe())
       return scores;
@@ -55,6 +70,7 @@ public:
 
   void accumulate(Value p, Value pt, OnlineState &state) override {
     Value operands[] = {operand(p), pt ? operand(pt) : Value()};
+    Value v = this->v;
     if (Value first = firstColumn())
       v = tile::ColumnsOp::create(b, shared(plan.schedule.keys, valuePartColumns(plan.problem, plan.schedule)), v, first);
     for (auto [index, value] : llvm::enumerate(state.values))

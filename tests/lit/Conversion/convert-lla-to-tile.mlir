@@ -362,6 +362,59 @@ func.func @ring(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -
 
 // -----
 
+// The first tile starts the state: its own maximum, no second s, products that add to nothing. Warpgroups whose rows
+// see no key of an edge's tile leave its step out, but not its copies.
+
+#prefill = #lla.problem<mode = prefill, query_heads = 2, kv_heads = 2, context = 512, head_dim = 64, window = 100>
+#ring = #lla.schedule<load = ring, rows = 128, keys = 48, warps = 8, stages = 3, peel = true>
+!rows = !lla.rows<bf16, dim = 64, group = 1, separate>
+!queries = tensor<?x?x2x64xbf16>
+
+func.func @first(%q: !queries, %r: !queries, %k: !queries, %v: !queries, %scale: f32) -> !queries
+    attributes {lla.problem = #prefill, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #ring} {
+  %0 = lla.online_init : <64, probe>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 1, separate>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale causal window 100 range first
+    : <64, probe> rows !rows keys !queries values !queries -> <64, probe>
+  %3 = lla.online_update %2 rows %1 keys %k values %v scale %scale causal window 100 range window_edge
+    : <64, probe> rows !rows keys !queries values !queries -> <64, probe>
+  %4 = lla.online_update %3 rows %1 keys %k values %v scale %scale causal window 100 range interior
+    : <64, probe> rows !rows keys !queries values !queries -> <64, probe>
+  %5 = lla.online_finalize %4 : <64, probe> -> !queries
+  return %5 : !queries
+}
+
+// CHECK-LABEL: tile.kernel @first
+// CHECK: %[[WARP:.*]] = tile.index warp
+// CHECK: %[[UP:.*]] = arith.addi %[[ZERO:c0[^ ]*]], %c1{{.*}} : i32
+// CHECK-NEXT: %[[ONE:.*]] = arith.minsi %[[UP]], %{{.*}} : i32
+// CHECK-NEXT: scf.for %{{.*}} = %[[ZERO]] to %[[ONE]] step
+// CHECK-COUNT-2: tile.copy
+// The first row that this warp's warpgroup has; the last tells whether the tile's first key is seen.
+// CHECK: %[[ROWWARP:.*]] = arith.remui %[[WARP]], %c8
+// CHECK: %[[WARPGROUP:.*]] = arith.divui %[[ROWWARP]], %c4
+// CHECK: %[[ROWS:.*]] = arith.muli %[[WARPGROUP]], %c64
+// CHECK: %[[BEFORE:.*]] = arith.cmpi slt
+// CHECK: %[[BEHIND:.*]] = arith.cmpi sgt
+// CHECK: %[[SEES:.*]] = arith.andi %[[BEFORE]], %[[BEHIND]]
+// CHECK: scf.if %[[SEES]]
+// CHECK-COUNT-2: tile.dot {{.*}} transposed
+// CHECK-NOT: tile.any
+// CHECK-NOT: transposed
+// CHECK: tile.dot %{{[^ ]*}}, %{{[^ ]*}} : {{.*}} -> <16 x 64 x f32, accumulator>
+// CHECK-NEXT: tile.dot %{{[^ ]*}}, %{{[^ ]*}} : {{.*}} -> <16 x 64 x f32, accumulator>
+// CHECK: } else {
+// CHECK-NEXT: scf.yield
+// The window's edge begins behind it, and so does the interior.
+// CHECK: scf.for %{{.*}} = %[[ONE]] to %[[FULL:[^ ]*]] step
+// CHECK: scf.if
+// CHECK: tile.any
+// CHECK: %[[FROM:.*]] = arith.maxsi %[[FULL]], %[[ONE]]
+// CHECK: scf.for %{{.*}} = %[[FROM]] to
+// CHECK-NOT: arith.cmpi sgt
+
+// -----
+
 // Persistent CTAs: turns of the grid's width, there and back; the launch before is awaited once, ahead of them.
 
 #prefill = #lla.problem<mode = prefill, query_heads = 2, kv_heads = 1, context = 512, head_dim = 64>

@@ -18,6 +18,7 @@
 // PREFILL-LABEL: func.func @prefill
 // PREFILL-NEXT: lla.online_init
 // PREFILL-NEXT: lla.pack_rows {{.*}} separate>
+// PREFILL-NEXT: lla.online_update {{.*}} range first
 // PREFILL-NEXT: lla.online_update {{.*}} range interior
 // PREFILL-NEXT: lla.online_update {{.*}} range causal_edge
 // PREFILL-NEXT: lla.online_finalize

@@ -20,9 +20,9 @@
 // PREFILL: tile.ring {{{.*}}} : <3 x[!tile.shared<80 x 64 x bf16>, !tile.shared<80 x 64 x bf16>]>
 // PREFILL: tile.roles producer {
 // PREFILL-NOT: tile.dot
-// PREFILL-COUNT-3: tile.ring_fill
+// PREFILL-COUNT-4: tile.ring_fill
 // PREFILL: } consumer {
 // PREFILL-NOT: tile.ring_fill
-// PREFILL-COUNT-10: tile.dot
+// PREFILL-COUNT-14: tile.dot
 // PREFILL-NOT: tile.dot
 // PREFILL: tile.store

@@ -42,6 +42,20 @@ func.func @full(%s: !lla.state<64>, %rows: !rows, %k: !keys, %v: !keys, %scale: 
   return %0 : !lla.state<64>
 }
 
+// With load = ring the first tile is by itself, before all ranges.
+// CHECK-LABEL: func.func @ring
+// CHECK-NEXT: %[[A:.*]] = lla.online_update %{{.*}} causal window 32 range first :
+// CHECK-NEXT: %[[B:.*]] = lla.online_update %[[A]] {{.*}} causal window 32 range window_edge :
+// CHECK-NEXT: %[[C:.*]] = lla.online_update %[[B]] {{.*}} causal window 32 range interior :
+// CHECK-NEXT: %[[D:.*]] = lla.online_update %[[C]] {{.*}} causal window 32 range causal_edge :
+// CHECK-NEXT: return %[[D]]
+func.func @ring(%s: !lla.state<64>, %rows: !rows, %k: !keys, %v: !keys, %scale: f32) -> !lla.state<64>
+    attributes {lla.schedule = #lla.schedule<load = ring, peel = true>} {
+  %0 = lla.online_update %s rows %rows keys %k values %v scale %scale causal window 32 range whole
+    : <64> rows !rows keys !keys values !keys -> <64>
+  return %0 : !lla.state<64>
+}
+
 // Only the schedule decides.
 // CHECK-LABEL: func.func @not_asked_for
 // CHECK-NEXT: lla.online_update %{{.*}} causal window 32 range whole :
