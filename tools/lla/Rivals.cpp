@@ -19,15 +19,19 @@ constexpr int64_t publishedHeads = 8, publishedHeadDim = 128;
 /// A table of the file.
 struct Section {
   const char *name;
-  Mode mode;
+  Mode mode; ///< Where a row does not say; `causal` likewise.
+  bool causal;
   double unit; ///< Microseconds of its 1.
 };
-constexpr Section sections[] = {
-    {"rows", Mode::Decode, 1}, {"other", Mode::Decode, 1}, {"training_causal_ms", Mode::Prefill, 1e3}};
+constexpr Section sections[] = {{"rows", Mode::Decode, false, 1},
+                                {"other", Mode::Decode, false, 1},
+                                {"training_causal_ms", Mode::Prefill, true, 1e3}};
+
+constexpr NamedValue<Mode> rowModes[] = {{Mode::Decode, "decode"}, {Mode::Prefill, "prefill"}};
 
 /// The fields of a row that are no kernel's.
 bool isShapeField(llvm::StringRef field) {
-  return llvm::is_contained({"batch", "context", "heads", "kv_heads", "group", "head_dim"}, field);
+  return llvm::is_contained({"mode", "causal", "batch", "context", "heads", "kv_heads", "group", "head_dim"}, field);
 }
 
 /// Microseconds of a cell, a number or an object with one for each direction; nothing if it holds no forward time.
@@ -41,10 +45,13 @@ std::optional<double> microsecondsOf(const json &cell, double unit) {
 
 } // namespace
 
-llvm::Expected<Rivals::Row> Rivals::parseRow(Mode mode, double unit, llvm::StringRef text) {
-  Row row = {mode, 0, publishedHeads, 1, 0, publishedHeadDim, {}};
+llvm::Expected<Rivals::Row> Rivals::parseRow(Mode mode, bool causal, double unit, llvm::StringRef text) {
+  Row row = {mode, causal, 0, publishedHeads, 1, 0, publishedHeadDim, {}};
   FieldReader reader("row", text);
   reader.allowOthers();
+  reader.choice("mode", row.mode, rowModes);
+  reader.boolean("causal", row.causal);
+  row.causal &= row.mode == Mode::Prefill; // The one query of a decode sees every key.
   if (!reader.integer("batch", row.batch))
     reader.fail("batch", "a 64-bit integer", "nothing");
   reader.integer("heads", row.kvHeads);
@@ -70,7 +77,7 @@ llvm::Expected<Rivals> Rivals::parse(llvm::StringRef text) {
     std::vector<std::string> rows;
     reader.array(section.name, rows);
     for (size_t i = 0; i < rows.size(); ++i) {
-      llvm::Expected<Row> row = parseRow(section.mode, section.unit, rows[i]);
+      llvm::Expected<Row> row = parseRow(section.mode, section.causal, section.unit, rows[i]);
       if (row)
         rivals.rows.push_back(std::move(*row));
       else
@@ -98,13 +105,14 @@ std::map<std::string, double> Rivals::timesOf(const Problem &problem) const {
   std::map<std::string, double> times;
   int64_t fullLength = problem.mode == Mode::Decode ? 1 : problem.context;
   bool isOfTheTables = problem.dtype == ElementType::BF16 && problem.hasProbe() && !problem.window && !problem.state &&
-                       !problem.outputDtype && !problem.ragged && !problem.pageSize &&
-                       problem.queryLength == fullLength && problem.causal == (problem.mode == Mode::Prefill);
+                       !problem.outputDtype && !problem.kvDtype && !problem.ragged && !problem.pageSize &&
+                       problem.queryLength == fullLength;
   if (!isOfTheTables)
     return times;
   for (const Row &row : rows)
-    if (row.mode == problem.mode && row.batch == problem.batch && row.kvHeads == problem.kvHeads &&
-        row.group == problem.group() && row.context == problem.context && row.headDim == problem.headDim)
+    if (row.mode == problem.mode && row.causal == problem.causal && row.batch == problem.batch &&
+        row.kvHeads == problem.kvHeads && row.group == problem.group() && row.context == problem.context &&
+        row.headDim == problem.headDim)
       times.insert(row.microseconds.begin(), row.microseconds.end());
   return times;
 }

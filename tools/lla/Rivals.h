@@ -1,9 +1,10 @@
 //===- Rivals.h - times of other kernels, from a file ---------------------===//
 //
-// A JSON file of measured or published times: "rows" and "other" hold decode
-// problems in microseconds, "training_causal_ms" causal prefill in milliseconds
-// with a time for each direction. tests/bench/rivals.py writes one. Shown beside ours;
-// never a part of a decision.
+// A JSON file of measured or published times: "rows" and "other" in microseconds, of
+// decode unless a row says "mode": "prefill" (as many queries as keys; full unless
+// "causal"), "training_causal_ms" causal prefill in milliseconds with a time for each
+// direction. tests/bench/rivals.py writes one. Shown beside ours; never a part of a
+// decision.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_TOOLS_LLA_RIVALS_H
@@ -33,10 +34,11 @@ public:
 private:
   struct Row {
     Mode mode;
+    bool causal;
     int64_t batch, kvHeads, group, context, headDim;
     std::map<std::string, double> microseconds;
   };
-  static llvm::Expected<Row> parseRow(Mode mode, double unit, llvm::StringRef json);
+  static llvm::Expected<Row> parseRow(Mode mode, bool causal, double unit, llvm::StringRef json);
 
   std::vector<Row> rows;
 };

@@ -36,6 +36,29 @@ TEST(Rivals, takesForwardTimesInMilliseconds) {
             forward);
 }
 
+TEST(Rivals, rowsOfPrefillAreOfTheirMaskAlone) {
+  Rivals rivals = llvm::cantFail(Rivals::parse(R"({"rows": [
+      {"causal": true, "batch": 1, "kv_heads": 4, "group": 2, "context": 1024, "head_dim": 64, "decode": 1},
+      {"mode": "prefill", "batch": 1, "kv_heads": 4, "group": 2, "context": 1024, "head_dim": 64, "full": 2},
+      {"mode": "prefill", "causal": true, "batch": 1, "kv_heads": 4, "group": 2, "context": 1024, "head_dim": 64,
+       "causal_one": 3}]})"));
+  std::map<std::string, double> decode = {{"decode", 1}}, full = {{"full", 2}}, causal = {{"causal_one", 3}}, none;
+  const std::pair<const char *, std::map<std::string, double>> cases[] = {
+      {"", decode},
+      {R"(, "mode": "prefill")", full},
+      {R"(, "mode": "prefill", "causal": true)", causal},
+      {R"(, "mode": "prefill", "causal": true, "query_length": 512)", none},
+      {R"(, "mode": "prefill", "window": 256)", none},
+      {R"(, "mode": "prefill", "causal": true, "state": true)", none},
+      {R"(, "mode": "prefill", "causal": true, "kv_dtype": "fp8_e4m3")", none},
+      {R"(, "kv_dtype": "fp8_e4m3")", none},
+      {R"(, "mode": "prefill", "causal": true, "packed_queries": true, "packed_keys": true)", none}};
+  for (const auto &[fields, expected] : cases) {
+    std::string json = R"({"context": 1024, "query_heads": 8, "kv_heads": 4, "head_dim": 64)" + std::string(fields);
+    EXPECT_EQ(rivals.timesOf(parsed((json + "}").c_str())), expected) << json;
+  }
+}
+
 TEST(Rivals, aProblemThatDiffersHasNoTimes) {
   Rivals rivals = llvm::cantFail(Rivals::parse(file));
   for (const char *json :
@@ -55,6 +78,10 @@ TEST(Rivals, refusesWhatIsNoReference) {
       {R"({"rows": [{"batch": 1, "context": 1}, {"batch": "many", "context": 1}]})",
        "rows[1]: expected a row, got batch: expected a 64-bit integer, got \"many\""},
       {R"({"other": [{}]})", "other[0]: expected a row, got batch: expected a 64-bit integer, got nothing"},
+      {R"({"rows": [{"mode": "merge", "batch": 1, "context": 1}]})",
+       "rows[0]: expected a row, got mode: expected decode|prefill, got \"merge\""},
+      {R"({"rows": [{"mode": "prefill", "causal": 1, "batch": 1, "context": 1}]})",
+       "rows[0]: expected a row, got causal: expected true or false, got 1"},
       {R"({"rows": [3]})", "rows[0]: expected a row, got row: expected a JSON object, got 3"}};
   for (auto [text, expected] : cases) {
     llvm::Expected<Rivals> rivals = Rivals::parse(text);
