@@ -49,47 +49,42 @@ static std::string ties(unsigned count) {
   return joined;
 }
 
+/// A load into `count` registers of `type`; 0 where `predicate` is false.
+static Values loadWhere(ImplicitLocOpBuilder &b, Value predicate, const std::string &load, Value pointer, Type type,
+                        unsigned count, const std::string &clobbers = "") {
+  Value flag = arith::ExtUIOp::create(b, b.getI32Type(), predicate);
+  std::string zeros;
+  for (unsigned i = 0; i < count; ++i)
+    zeros += llvm::formatv("mov.b32 ${0}, 0;\n", i);
+  std::string code = llvm::formatv("{{\n.reg .pred p;\nsetp.ne.b32 p, ${0}, 0;\n{1}@p {2} {3}, [${4}];\n}", count + 1,
+                                   zeros, load, count == 1 ? "$0" : "{" + numbers(0, count) + "}", count);
+  std::string constraints = repeat(type.isF32() ? "=&f" : "=&r", count) + ",l,r" + clobbers;
+  return assemble(b, code, constraints, {pointer, flag}, type, count);
+}
+
 // PTX ISA 9.7.9.9, ld.global.nc.
 Values ptx::loadReadOnly(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
-  Value flag = arith::ExtUIOp::create(b, b.getI32Type(), predicate);
-  return assemble(b,
-                  "{\n.reg .pred p;\nsetp.ne.b32 p, $5, 0;\nmov.b32 $0, 0;\nmov.b32 $1, 0;\nmov.b32 $2, 0;\n"
-                  "mov.b32 $3, 0;\n@p ld.global.nc.L1::no_allocate.v4.b32 {$0, $1, $2, $3}, [$4];\n}",
-                  "=&r,=&r,=&r,=&r,l,r", {pointer, flag}, b.getI32Type(), 4);
+  return loadWhere(b, predicate, "ld.global.nc.L1::no_allocate.v4.b32", pointer, b.getI32Type(), 4);
 }
-
 Values ptx::loadReadOnly2(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
-  Value flag = arith::ExtUIOp::create(b, b.getI32Type(), predicate);
-  return assemble(b,
-                  "{\n.reg .pred p;\nsetp.ne.b32 p, $3, 0;\nmov.b32 $0, 0;\nmov.b32 $1, 0;\n"
-                  "@p ld.global.nc.L1::no_allocate.v2.b32 {$0, $1}, [$2];\n}",
-                  "=&r,=&r,l,r", {pointer, flag}, b.getI32Type(), 2);
+  return loadWhere(b, predicate, "ld.global.nc.L1::no_allocate.v2.b32", pointer, b.getI32Type(), 2);
 }
-
 Value ptx::loadReadOnly1(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
-  Value flag = arith::ExtUIOp::create(b, b.getI32Type(), predicate);
-  return assemble(b, "{\n.reg .pred p;\nsetp.ne.b32 p, $2, 0;\nmov.b32 $0, 0;\n@p ld.global.nc.f32 $0, [$1];\n}",
-                  "=&f,l,r", {pointer, flag}, b.getF32Type(), 1)[0];
+  return loadWhere(b, predicate, "ld.global.nc.f32", pointer, b.getF32Type(), 1)[0];
+}
+Value ptx::lookUp(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
+  return loadWhere(b, predicate, "ld.global.nc.b32", pointer, b.getI32Type(), 1)[0];
 }
 
 // PTX ISA 9.7.9.8, ld. Memory counts as written, as griddepcontrol.wait has it.
 Value ptx::loadAfterAwait(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
-  Value flag = arith::ExtUIOp::create(b, b.getI32Type(), predicate);
-  return assemble(b, "{\n.reg .pred p;\nsetp.ne.b32 p, $2, 0;\nmov.b32 $0, 0;\n@p ld.global.f32 $0, [$1];\n}",
-                  "=&f,l,r,~{memory}", {pointer, flag}, b.getF32Type(), 1)[0];
-}
-
-// PTX ISA 9.7.9.9, ld.global.nc.
-Value ptx::lookUp(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
-  Value flag = arith::ExtUIOp::create(b, b.getI32Type(), predicate);
-  return assemble(b,
-                  "{\n.reg .pred p;\nsetp.ne.b32 p, $2, 0;\nmov.b32 $0, 0;\n@p ld.global.nc.b32 $0, [$1];\n}",
-                  "=&r,l,r", {pointer, flag}, b.getI32Type(), 1)[0];
+  return loadWhere(b, predicate, "ld.global.f32", pointer, b.getF32Type(), 1, ",~{memory}")[0];
 }
 
 // PTX ISA 9.7.9.8, ld with cache operator cg.
 Values ptx::loadShared4(ImplicitLocOpBuilder &b, Value pointer) {
-  return assemble(b, "ld.global.cg.v4.f32 {$0, $1, $2, $3}, [$4];", "=f,=f,=f,=f,l,~{memory}", pointer, b.getF32Type(), 4);
+  return assemble(b, "ld.global.cg.v4.f32 {$0, $1, $2, $3}, [$4];", "=f,=f,=f,=f,l,~{memory}", pointer,
+                  b.getF32Type(), 4);
 }
 Value ptx::loadShared1(ImplicitLocOpBuilder &b, Value pointer) {
   return assemble(b, "ld.global.cg.f32 $0, [$1];", "=f,l,~{memory}", pointer, b.getF32Type(), 1)[0];
