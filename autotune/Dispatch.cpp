@@ -144,19 +144,13 @@ double splitsAt(llvm::ArrayRef<SplitPoint> points) {
   return plane[0];
 }
 
-/// Keys, or shards, that some row sees.
-int64_t visibleSpan(const Problem &problem) {
-  int64_t reach = problem.window ? problem.window + problem.queryLength - 1 : problem.foldLength();
-  return std::min(reach, problem.foldLength());
-}
-
 /// The splits that this family may have for a problem, `most` of them: those of the field table, in whole clusters (of
 /// all splits: up to `mostCluster`), each with keys.
 std::vector<Schedule> variants(const Family &family, const Problem &problem, const Target &target,
                                int64_t mostCluster = portableCluster, int64_t splitTiles = 1,
                                size_t most = std::numeric_limits<size_t>::max()) {
   std::vector<Schedule> all;
-  int64_t span = visibleSpan(problem);
+  int64_t span = problem.visibleSpan();
   for (const ScheduleField &field : scheduleFields()) {
     if (llvm::StringRef(field.name) != "splits")
       continue;

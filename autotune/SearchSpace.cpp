@@ -30,15 +30,9 @@ struct MonotoneField {
 constexpr MonotoneField monotoneFields[] = {{"overlap", 1}, {"peel", 0}, {"lazy", 0}, {"ctas", 1}, {"splits", 1},
                                             {"cluster", 1}, {"dependent", 0}, {"split_tiles", 1}, {"persistent", 0}};
 
-/// Keys between the first and the last that some row sees.
-int64_t visibleSpan(const Problem &problem) {
-  int64_t reach = problem.window ? problem.window + problem.queryLength - 1 : problem.context;
-  return std::min(reach, problem.context);
-}
-
 /// Feasible, but a part of the machine would have nothing to do.
 llvm::Error checkWorthwhile(const Problem &problem, const Schedule &schedule, const Target &target) {
-  int64_t span = visibleSpan(problem);
+  int64_t span = problem.visibleSpan();
   if (schedule.keys >= span + 16 && schedule.keys > 16)
     return fieldError("idle keys", fmt::format("a tile of about the {} visible keys at most", span),
                       std::to_string(schedule.keys));

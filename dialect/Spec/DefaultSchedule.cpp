@@ -43,11 +43,6 @@ int64_t candidateBelow(llvm::StringRef name, int64_t value) {
 
 int64_t packedRows(const Problem &problem) { return problem.queryLength * problem.group(); }
 
-/// Keys that some row of the problem sees.
-int64_t visibleKeySpan(const Problem &problem) {
-  return problem.window ? std::min(problem.context, problem.window + problem.queryLength - 1) : problem.context;
-}
-
 int64_t keysThatMatter(const Problem &problem, int64_t keys) {
   return std::min(keys, (problem.context + 15) / 16 * 16);
 }
@@ -79,7 +74,7 @@ int64_t splitsThatFill(int64_t tiles, int64_t slots, int64_t visible, int64_t le
 /// short sequences in as few of them. One sequence alone is as long as it is.
 void levelLengths(const Problem &problem, int64_t tiles, int64_t slots, int64_t leastKeys, Schedule &schedule) {
   constexpr int64_t waves = 12;
-  int64_t visible = visibleKeySpan(problem);
+  int64_t visible = problem.visibleSpan();
   if (problem.batch > 1)
     for (int64_t splits : candidates("splits"))
       if (schedule.splits < splits && tiles * schedule.splits < waves * slots && splits * leastKeys <= visible)
@@ -103,7 +98,7 @@ void widenTiles(const Problem &problem, const Target &target, Schedule &schedule
   constexpr int64_t narrow = 16, leastTiles = 4, converting = 89;
   Schedule wider = schedule;
   wider.keys *= 2;
-  bool isLong = visibleKeySpan(problem) >= leastTiles * wider.splits * wider.warps * wider.keys;
+  bool isLong = problem.visibleSpan() >= leastTiles * wider.splits * wider.warps * wider.keys;
   if (schedule.keys == narrow && isLong && target.computeCapability() >= converting &&
       resources(problem, wider, target).registersPerThread <= registerLimit(wider, target))
     schedule = wider;
@@ -115,7 +110,7 @@ void widenTiles(const Problem &problem, const Target &target, Schedule &schedule
 void splitInClusters(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
   constexpr double splitsAt2048Keys = 16;
   constexpr int64_t widest = 16, portable = 8, fewTiles = 8, wholeGpu = 132;
-  int64_t visible = visibleKeySpan(problem), multiprocessors = target.multiprocessors;
+  int64_t visible = problem.visibleSpan(), multiprocessors = target.multiprocessors;
   bool isNarrow = problem.headDim <= 64; // Three CTAs of four warps have registers, else two.
   auto places = [&](int64_t ctas, int64_t cluster) { return multiprocessors * ctas * (cluster > 2 ? 3 : 4) / 4; };
   if (2 * tiles <= multiprocessors && waveEfficiency(2 * tiles, multiprocessors) >= 0.9) {
@@ -158,7 +153,7 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   if (target.hasClusters() && !isUneven && tiles < slots * 9 / 10) {
     splitInClusters(problem, tiles, target, schedule);
   } else {
-    int64_t visible = visibleKeySpan(problem);
+    int64_t visible = problem.visibleSpan();
     // A short context is a chain of latencies: one tile per warp. A longer one pays for its merge first.
     int64_t tilesPerWarp = visible > 1024 ? 4 : 1;
     schedule.keys = problem.headDim <= 64 && visible > 512 ? 32 : 16;
@@ -291,7 +286,7 @@ Schedule onHost(const Problem &problem, const Target &target) {
   constexpr int64_t tasksPerThread = 2, leastKeys = 512;
   int64_t tiles = resources(problem, schedule, target).grid.x;
   int64_t wanted = (tasksPerThread * target.multiprocessors + tiles - 1) / tiles;
-  schedule.splits = candidateBelow("splits", std::min(wanted, visibleKeySpan(problem) / leastKeys));
+  schedule.splits = candidateBelow("splits", std::min(wanted, problem.visibleSpan() / leastKeys));
   if (problem.ragged)
     levelLengths(problem, tiles, target.multiprocessors, leastKeys, schedule);
   return schedule;

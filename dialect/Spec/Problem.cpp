@@ -241,6 +241,10 @@ int64_t Problem::visiblePairs() const {
   return (first + most) * (most - first + 1) / 2 + (context - most) * most;
 }
 
+int64_t Problem::visibleSpan() const {
+  return window ? std::min(context, window + queryLength - 1) : foldLength();
+}
+
 double Problem::flops() const {
   double perElement = hasProbe() ? 8 : 4;
   return perElement * static_cast<double>(visiblePairs()) * headDim * queryHeads * batch;

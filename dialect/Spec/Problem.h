@@ -99,6 +99,8 @@ struct Problem {
   int64_t stateRows() const { return batch * queryLength * queryHeads; }
   /// Visible (row, key) pairs of one head of one sequence of `context` keys; (row, shard) pairs of a merge.
   int64_t visiblePairs() const;
+  /// Keys from the first to the last that some row of one sequence sees; the shards of a merge.
+  int64_t visibleSpan() const;
   /// FLOPs of the algorithm: 8 (4 without probe) * visible pairs * headDim * queryHeads * batch. Of a ragged problem,
   /// its maximum; Sequences.h has the figure of given lengths.
   double flops() const;

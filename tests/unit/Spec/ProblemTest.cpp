@@ -433,16 +433,19 @@ TEST(Problem, VisiblePairsAgainstBruteForce) {
     problem.causal = random.between(0, 1);
     problem.window = random.between(0, 1) ? random.between(1, 50) : 0;
     ASSERT_EQ(message(normalize(problem)), "");
-    int64_t pairs = 0;
+    int64_t pairs = 0, first = problem.context, behind = 0;
     for (int64_t row = 0; row < problem.queryLength; ++row)
       for (int64_t key = 0; key < problem.context; ++key) {
         int64_t last = problem.context - problem.queryLength + row;
         bool seen = !problem.causal || (key <= last && (problem.window == 0 || key > last - problem.window));
         pairs += seen;
+        first = seen ? std::min(first, key) : first;
+        behind = seen ? std::max(behind, key + 1) : behind;
         KeyRange range = visibleKeys(problem, row);
         EXPECT_EQ(seen, range.begin <= key && key < range.end) << toJson(problem) << " row " << row << " key " << key;
       }
     EXPECT_EQ(problem.visiblePairs(), pairs) << toJson(problem);
+    EXPECT_EQ(problem.visibleSpan(), behind - first) << toJson(problem);
   }
 }
 
