@@ -116,13 +116,18 @@ static Value emitTiledHeads(const I32 &i, const KernelPlan &plan) {
   return packs ? kvHeads : i.mul(kvHeads, i.constant(plan.problem.group()));
 }
 
+/// `value`, from which all views and hence all reads follow, when what earlier launches wrote is there: the place in the
+/// grid of a persistent kernel, which waits once, else the sequence.
+static Value emitAwaited(ImplicitLocOpBuilder &b, const KernelPlan &plan, Value value) {
+  return plan.schedule.dependent ? tile::AwaitLaunchOp::create(b, b.getI32Type(), value).getResult() : value;
+}
+
 void lla::emitRowTiles(ImplicitLocOpBuilder &b, const KernelPlan &plan, llvm::function_ref<void(Value)> body) {
   I32 i{b};
   Value place = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridX);
   if (!plan.schedule.persistent)
     return body(place);
-  if (plan.schedule.dependent)
-    place = tile::AwaitLaunchOp::create(b, b.getI32Type(), place);
+  place = emitAwaited(b, plan, place);
   Value width = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridWidth), one = i.constant(1);
   Value heads = emitTiledHeads(i, plan);
   Value tiles = i.mul(i.mul(i.argument("batch"), heads), i.argument("row_tiles"));
@@ -158,8 +163,8 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
   if (plan.problem.causal)
     rowTile = i.sub(i.sub(i.argument("row_tiles"), i.constant(1)), rowTile);
   grid.batch = i.div(head, heads);
-  if (plan.schedule.dependent && !plan.schedule.persistent) // Views, hence all reads, follow from it.
-    grid.batch = tile::AwaitLaunchOp::create(b, b.getI32Type(), grid.batch);
+  if (!plan.schedule.persistent)
+    grid.batch = emitAwaited(b, plan, grid.batch);
   head = i.rem(head, heads);
   grid.queryHead = packs ? i.mul(head, i.constant(group)) : head;
   grid.kvHead = packs ? head : i.div(head, i.constant(group));
