@@ -1,9 +1,36 @@
 //===- Cache.cpp - both caches of one location ----------------------------===//
 
 #include "cache/Cache.h"
+#include "cache/Files.h"
+#include "dialect/Spec/Fields.h"
+#include "dialect/Spec/Resources.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include <fmt/format.h>
 
 namespace lla {
+namespace {
+
+/// Schedules that a record's own problem and device do not allow: a hand or an older program wrote them. Of devices and
+/// kernel families that this program does not know nothing is said.
+std::vector<std::string> infeasibleSchedules(const Record &record) {
+  std::vector<std::string> reasons;
+  if (record.family != kernelFamilyVersion)
+    return reasons;
+  llvm::Expected<Target> target = targetOfClass(record.deviceClass);
+  if (!target) {
+    llvm::consumeError(target.takeError());
+    return reasons;
+  }
+  if (llvm::Error error = checkFeasible(record.problem, record.schedule, *target))
+    reasons.push_back("schedule: " + llvm::toString(std::move(error)));
+  for (auto [index, alternative] : llvm::enumerate(record.alternatives))
+    if (llvm::Error error = checkFeasible(record.problem, alternative.schedule, *target))
+      reasons.push_back(fmt::format("alternatives[{}]: {}", index, llvm::toString(std::move(error))));
+  return reasons;
+}
+
+} // namespace
 
 Cache::Cache(const CacheLocation &where, int64_t artifactLimit, NoticeFunction tell)
     : location(where), records(where), artifacts(where, artifactLimit, tell), tell(std::move(tell)) {}
@@ -27,14 +54,22 @@ Match Cache::match(const Problem &problem, const Target &target, const Measureme
 
 CacheFaults Cache::verify() const {
   CacheFaults faults;
-  for (const std::unique_ptr<RecordLayer> &layer : records.layers())
-    llvm::append_range(faults.records, layer->all().faults);
+  for (const std::unique_ptr<RecordLayer> &layer : records.layers()) {
+    RecordScan scan = layer->all();
+    llvm::append_range(faults.records, scan.faults);
+    for (const Record &record : scan.records)
+      for (std::string &reason : infeasibleSchedules(record))
+        faults.records.push_back({layer->placeOf(record), 0, std::move(reason)});
+  }
   for (const ArtifactDirectory &directory : artifacts.layers())
     llvm::append_range(faults.artifacts, directory.verify());
   return faults;
 }
 
 llvm::Expected<Cache::MergeReport> Cache::merge(const std::string &directory) {
+  if (!llvm::sys::fs::is_directory(joinPath(directory, cacheSchemaFolder)))
+    return fieldError(directory, fmt::format("a cache folder, which has a folder {}", cacheSchemaFolder),
+                      llvm::sys::fs::is_directory(directory) ? "a folder without" : "no folder");
   llvm::Expected<ImportReport> imported = records.merge(directory);
   if (!imported)
     return imported.takeError();

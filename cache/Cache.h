@@ -25,9 +25,10 @@ struct Cache {
   std::vector<Neighbour> neighbours(const Problem &problem, const Target &target, const MeasurementPolicy &policy,
                                     double octaves, size_t most) const;
 
-  /// Reads every entry of every layer and checks all digests; bad artifacts go to quarantine.
+  /// Reads every entry of every layer, checks all digests and whether the schedules of records are feasible on their
+  /// devices; bad artifacts go to quarantine.
   CacheFaults verify() const;
-  /// Takes over what another cache directory holds.
+  /// Takes over what another cache directory holds. Fails if the directory is none.
   struct MergeReport {
     ImportReport records;
     int64_t newArtifacts = 0;

@@ -133,9 +133,11 @@ std::string RecordDirectory::folderOf(const Record &record) const {
   return joinPath(joinPath(schema, "records"), kindName(record));
 }
 
-std::string RecordDirectory::pathOf(const Record &record) const { return joinPath(folderOf(record), fileName(record)); }
+std::string RecordDirectory::placeOf(const Record &record) const {
+  return joinPath(folderOf(record), fileName(record));
+}
 
-RecordScan RecordDirectory::exact(const Record &wanted) const { return readFile(pathOf(wanted), kindName(wanted)); }
+RecordScan RecordDirectory::exact(const Record &wanted) const { return readFile(placeOf(wanted), kindName(wanted)); }
 
 std::vector<RecordLead> RecordDirectory::kind(const Record &wanted) const {
   std::vector<RecordLead> leads;
@@ -170,7 +172,7 @@ llvm::Expected<bool> RecordDirectory::put(const Record &record) {
   RecordScan holder = exact(record); // A bad one is overwritten.
   if (!holder.records.empty() && !replaces(record, holder.records[0]))
     return false;
-  if (llvm::Error error = publishFile(joinPath(schema, "staging"), pathOf(record), toJson(record) + "\n"))
+  if (llvm::Error error = publishFile(joinPath(schema, "staging"), placeOf(record), toJson(record) + "\n"))
     return error;
   return true;
 }

@@ -28,6 +28,8 @@ public:
   virtual ~RecordLayer();
   /// For people: a path, "memory", "shipped".
   virtual std::string name() const = 0;
+  /// Where the layer keeps a record of its, for people.
+  virtual std::string placeOf(const Record &) const { return name(); }
   /// At most one record: that with `wanted`'s key.
   virtual RecordScan exact(const Record &wanted) const = 0;
   /// Those of `wanted`'s kind: any sizes, any device. In a fixed order. What has no record's name is left out.
@@ -47,6 +49,7 @@ class RecordDirectory : public RecordLayer {
 public:
   RecordDirectory(std::string root, bool isWritable);
   std::string name() const override { return root; }
+  std::string placeOf(const Record &record) const override;
   RecordScan exact(const Record &wanted) const override;
   std::vector<RecordLead> kind(const Record &wanted) const override;
   RecordScan read(const Record &wanted, const RecordLead &lead) const override;
@@ -56,7 +59,6 @@ public:
 
 private:
   std::string folderOf(const Record &record) const;
-  std::string pathOf(const Record &record) const;
 
   std::string root, schema; ///< `schema` = ROOT/v1.
   bool isWritable;

@@ -248,8 +248,6 @@ struct MergeFlags {
 };
 
 llvm::Error merge(const MergeFlags &flags, Knobs &knobs) {
-  if (!llvm::sys::fs::is_directory(flags.directory))
-    return fieldError(flags.directory, "a cache folder", "none");
   llvm::Expected<Cache::MergeReport> merged = openCache(knobs)->merge(flags.directory);
   if (!merged)
     return merged.takeError();
@@ -282,7 +280,8 @@ void addCache(Driver &driver) {
       show);
   driver.add<WhyFlags>(cache, "why", "what answers for a problem, and how the nearest keys differ", declareWhy, why);
   driver.add<Nothing>(
-      cache, "verify", "read everything, check all digests; bad kernels are quarantined; exit code 3 if any are",
+      cache, "verify", "read everything, check all digests and that schedules are feasible; bad kernels are quarantined; exit code 3 if "
+      "anything is bad",
       [](CLI::App &, Nothing &) {}, verifyCache);
   driver.add<PruneFlags>(
       cache, "prune", "remove the kernels that were not used for longest",

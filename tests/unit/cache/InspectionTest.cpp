@@ -107,6 +107,39 @@ TEST_F(Filled, VerifyAndMerge) {
   EXPECT_TRUE(has(faults.artifacts[0].reason, "expected 20000 bytes, got 1")) << faults.artifacts[0].reason;
 }
 
+TEST_F(Filled, VerifyTellsSchedulesThatTheDeviceCannotRun) {
+  Record edited = record(decode(4096));
+  edited.schedule.splits = 70000;
+  edited.alternatives = {{record().schedule, 13}, {record().schedule, 14}};
+  edited.alternatives[1].schedule.load = LoadPath::Scratch; // The host's.
+  must(cache.records.put(edited));
+  Record unknown = record(decode(2048)); // Nothing can be said of it.
+  unknown.deviceClass = "sm_999 multiprocessors=1";
+  unknown.schedule.splits = 70000;
+  must(cache.records.put(unknown));
+  Record older = record(decode(1024));
+  older.family = kernelFamilyVersion + 1;
+  older.schedule.splits = 70000;
+  must(cache.records.put(older));
+  CacheFaults faults = cache.verify();
+  ASSERT_EQ(faults.records.size(), 2u);
+  EXPECT_EQ(faults.records[0].reason, "schedule: splits: expected 1..65535, got 70000");
+  EXPECT_EQ(faults.records[1].reason.rfind("alternatives[1]: load=scratch needs the host", 0), 0u)
+      << faults.records[1].reason;
+  for (const EntryFault &fault : faults.records)
+    EXPECT_TRUE(llvm::sys::fs::exists(fault.path) && has(readText(fault.path), "70000")) << fault.path;
+}
+
+TEST_F(Filled, WhatIsNoCacheIsNotMerged) {
+  ScratchDirectory notes;
+  writeText(notes / "notes.txt", "x");
+  EXPECT_EQ(message(cache.merge(notes.path)),
+            notes.path + ": expected a cache folder, which has a folder v1, got a folder without");
+  EXPECT_EQ(message(cache.merge(notes / "notes.txt")),
+            notes / "notes.txt" + ": expected a cache folder, which has a folder v1, got no folder");
+  EXPECT_EQ(listOwn(cache).size(), 3u);
+}
+
 TEST(Inspection, AnEmptyCacheSaysSo) {
   Cache cache((CacheLocation()));
   EXPECT_TRUE(has(toText(whyArtifact(cache.artifacts, key())), "not in memory"));
