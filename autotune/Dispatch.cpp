@@ -71,11 +71,13 @@ double lossAt(const Record &record, double microseconds) {
   return std::max(0.0, microseconds / record.microseconds - 1);
 }
 
-/// A family that is not among what a record kept was slower than all of that, or never tried.
+/// A family that is not among what a record kept was slower than all of that, or never tried. The default schedule is
+/// kept however slow it was.
 double unknownLoss(const Record &record) {
   double slowest = 0;
   for (const TimedSchedule &alternative : record.alternatives)
-    slowest = std::max(slowest, lossAt(record, alternative.microseconds));
+    if (alternative.microseconds != record.defaultMicroseconds)
+      slowest = std::max(slowest, lossAt(record, alternative.microseconds));
   return std::max(slowest, leastUnknown);
 }
 
@@ -295,7 +297,7 @@ std::vector<DispatchAnswer> dispatchCandidates(llvm::ArrayRef<Neighbour> neighbo
   return Dispatch(neighbours, problem, target).candidates();
 }
 
-std::vector<TimedSchedule> alternativesOf(const TuneResult &result) {
+std::vector<TimedSchedule> alternativesOf(const TuneResult &result, const Schedule &incumbent) {
   constexpr double close = 1.3;
   constexpr size_t most = 12, mostOfFamily = 3;
   if (!result.winner)
@@ -315,11 +317,14 @@ std::vector<TimedSchedule> alternativesOf(const TuneResult &result) {
   });
   std::vector<TimedSchedule> kept;
   for (const TimedSchedule &timed : all) {
+    if (timed.schedule == result.winner->schedule)
+      continue;
     Family family = familiesOf(timed.schedule).front();
     auto isOfFamily = [&](const TimedSchedule &other) { return family.has(other.schedule); };
     size_t before = llvm::count_if(kept, isOfFamily) + (family.has(result.winner->schedule) ? 1 : 0);
-    bool isClose = timed.microseconds > 0 && timed.microseconds <= close * result.winnerTime.median;
-    if (isClose && !(timed.schedule == result.winner->schedule) && before < mostOfFamily && kept.size() < most)
+    bool isClose = timed.microseconds <= close * result.winnerTime.median;
+    bool isOfTheFastest = isClose && before < mostOfFamily && kept.size() < most;
+    if (timed.microseconds > 0 && (isOfTheFastest || timed.schedule == incumbent))
       kept.push_back(timed);
   }
   return kept;

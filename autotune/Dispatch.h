@@ -41,9 +41,9 @@ DispatchAnswer dispatch(llvm::ArrayRef<Neighbour> neighbours, const Problem &pro
 std::vector<DispatchAnswer> dispatchCandidates(llvm::ArrayRef<Neighbour> neighbours, const Problem &problem,
                                                const Target &target);
 
-/// What a record keeps for dispatches beside its winner: of each family the fastest few, as far as they came close.
-/// The fastest first.
-std::vector<TimedSchedule> alternativesOf(const TuneResult &result);
+/// What a record keeps for dispatches beside its winner: of each family the fastest few, as far as they came close, and
+/// the incumbent, by whose time alone nobody could tell later which schedule was the default. The fastest first.
+std::vector<TimedSchedule> alternativesOf(const TuneResult &result, const Schedule &incumbent);
 
 /// A tuned shape that a dispatch was asked for as if it had not been.
 struct HeldOut {

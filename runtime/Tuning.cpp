@@ -150,7 +150,7 @@ Record recordOf(const Problem &problem, const Target &target, const Ceilings &ce
   record.error = result.winner->error;
   record.roofline = shareOfRoofline(problem, ceilings, seed, record.microseconds);
   record.trials = result.trials.size();
-  record.alternatives = alternativesOf(result);
+  record.alternatives = alternativesOf(result, defaultSchedule(problem, target));
   record.device = target.deviceName;
   record.doubt = result.conditions.doubt;
   record.when =

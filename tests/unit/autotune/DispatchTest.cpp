@@ -58,7 +58,7 @@ struct Machine {
     record.schedule = all.front().schedule;
     record.microseconds = all.front().microseconds;
     record.defaultMicroseconds = time(problem, defaultSchedule(problem, gpu));
-    record.alternatives = alternativesOf(result);
+    record.alternatives = alternativesOf(result, defaultSchedule(problem, gpu));
     return record;
   }
 
@@ -235,7 +235,9 @@ TEST_F(OneRecord, LeastRegretOverAllNeighboursWins) {
 
 TEST(Alternatives, AreTheFastestOfEachFamilyThatCameClose) {
   TuneResult result;
-  EXPECT_TRUE(alternativesOf(result).empty());
+  Schedule incumbent; // That was not tried.
+  incumbent.keys = 128;
+  EXPECT_TRUE(alternativesOf(result, incumbent).empty());
   auto add = [&](int64_t keys, int64_t splits, double microseconds) {
     Trial trial;
     trial.schedule.keys = keys;
@@ -253,20 +255,65 @@ TEST(Alternatives, AreTheFastestOfEachFamilyThatCameClose) {
   result.trials.push_back(failed);
   result.winner = result.trials.front();
   result.winnerTime.median = 11;
-  std::vector<TimedSchedule> kept = alternativesOf(result);
+  std::vector<TimedSchedule> kept = alternativesOf(result, incumbent);
   ASSERT_EQ(kept.size(), 3u);
   EXPECT_EQ(kept[0].schedule.keys, 32);
   EXPECT_EQ(kept[1].schedule.splits, 2);
   EXPECT_EQ(kept[2].schedule.splits, 3) << "with the winner, three of its family";
   EXPECT_DOUBLE_EQ(kept[1].microseconds, 12);
   result.winnerTime.median = 5.5; // The race ran at twice the clock.
-  EXPECT_DOUBLE_EQ(alternativesOf(result)[1].microseconds, 6);
+  EXPECT_DOUBLE_EQ(alternativesOf(result, incumbent)[1].microseconds, 6);
   Contender contender;
   contender.trial = result.trials[1];
   contender.samples = {5.6, 5.7, 5.8};
   result.race.contenders = {contender};
-  EXPECT_EQ(alternativesOf(result)[0].schedule.splits, 2) << "its race counts, not its search";
-  EXPECT_DOUBLE_EQ(alternativesOf(result)[0].microseconds, 5.7);
+  EXPECT_EQ(alternativesOf(result, incumbent)[0].schedule.splits, 2) << "its race counts, not its search";
+  EXPECT_DOUBLE_EQ(alternativesOf(result, incumbent)[0].microseconds, 5.7);
+}
+
+TEST(Alternatives, HaveTheIncumbentHoweverSlow) {
+  TuneResult result;
+  for (int64_t splits : {1, 2, 3, 4, 6}) {
+    Trial trial;
+    trial.schedule.keys = 16;
+    trial.schedule.splits = splits;
+    trial.samples = {10 + static_cast<double>(splits)};
+    result.trials.push_back(trial);
+  }
+  result.winner = result.trials.front();
+  result.winnerTime.median = 11;
+  auto splitsOf = [&](const Schedule &incumbent) {
+    std::vector<int64_t> splits;
+    for (const TimedSchedule &timed : alternativesOf(result, incumbent))
+      splits.push_back(timed.schedule.splits);
+    return splits;
+  };
+  using Splits = std::vector<int64_t>;
+  EXPECT_EQ(splitsOf(result.trials[0].schedule), (Splits{2, 3})) << "the winner's time is the record's";
+  EXPECT_EQ(splitsOf(result.trials[1].schedule), (Splits{2, 3})) << "once";
+  EXPECT_EQ(splitsOf(result.trials[4].schedule), (Splits{2, 3, 6})) << "the fourth of its family, 45 % slower";
+  result.trials[4].outcome = Outcome::WrongResult;
+  EXPECT_EQ(splitsOf(result.trials[4].schedule), (Splits{2, 3})) << "it has no time";
+}
+
+TEST_F(OneRecord, ASlowDefaultSaysNothingOfFamiliesThatWereNotKept) {
+  Record other = record; // It has no time of the first one's family.
+  other.problem = shape(8, 8192);
+  other.schedule.keys = 16;
+  other.defaultMicroseconds = 10.8;
+  Schedule third = record.schedule;
+  third.keys = 64;
+  Problem problem = shape(8, 5400);
+  auto regretWith = [&](double microseconds) {
+    other.alternatives = {{third, microseconds}};
+    for (const DispatchAnswer &answer : dispatchCandidates(around(problem, {record, other}), problem, gpu))
+      if (answer.schedule.keys == record.schedule.keys)
+        return answer.regret;
+    return -1.0;
+  };
+  double asDefault = regretWith(10.8), asAnother = regretWith(10.7);
+  EXPECT_GT(asDefault, 0);
+  EXPECT_GT(asAnother, asDefault) << "slower than what came close, which the default need not have done";
 }
 
 TEST(Alternatives, AnswerWhatARecordKnows) {
