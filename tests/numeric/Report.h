@@ -34,6 +34,7 @@ private:
     int64_t count = 0;
     std::string first;
   };
+  void judgeSet(const std::string &set, const ErrorSet &sums);
 
   const std::string target;
   const bool verbose;
