@@ -96,8 +96,8 @@ public:
   }
 
   llvm::Error runUntil(Stage until) {
-    for (int stage = static_cast<int>(reached) + 1; stage <= std::min(static_cast<int>(until), static_cast<int>(Stage::LLVM));
-         ++stage)
+    for (int stage = static_cast<int>(reached) + 1;
+         stage <= std::min(static_cast<int>(until), static_cast<int>(Stage::LLVM)); ++stage)
       if (llvm::Error error = run(static_cast<Stage>(stage)))
         return error;
     return llvm::Error::success();
@@ -170,7 +170,8 @@ private:
     });
     bool lowered = !module->walk([](Operation *op) {
                              llvm::StringRef dialect = op->getName().getDialectNamespace();
-                             bool final = dialect == "llvm" || dialect == "builtin" || dialect == "gpu" || dialect == "nvvm";
+                             bool final =
+                                 dialect == "llvm" || dialect == "builtin" || dialect == "gpu" || dialect == "nvvm";
                              return final ? WalkResult::advance() : WalkResult::interrupt();
                            })
                         .wasInterrupted();
@@ -186,8 +187,8 @@ private:
   llvm::Error write(Stage stage, llvm::StringRef extension, llvm::StringRef content) {
     if (std::error_code error = llvm::sys::fs::create_directories(options.dumpDirectory))
       return llvm::createStringError("cannot create " + options.dumpDirectory + ": " + error.message());
-    std::string path = options.dumpDirectory + "/0" + std::to_string(static_cast<int>(stage)) + "-" + name(stage).str() +
-                       "." + extension.str();
+    std::string path = options.dumpDirectory + "/0" + std::to_string(static_cast<int>(stage)) + "-" +
+                       name(stage).str() + "." + extension.str();
     return llvm::writeToOutput(path, [&](llvm::raw_ostream &stream) {
       stream << content;
       return llvm::Error::success();

@@ -129,8 +129,9 @@ public:
                                                uint64_t seed);
 
   /// Times candidates interleaved (A B A B ...): microseconds per launch, [candidate][round]; one sample only if
-  /// it was given up; then those of what is timed beside, if anything. Each candidate is a list of launches of the same work on rotated buffers, at least one.
-  /// Holds the device for itself meanwhile; one thread at a time. Fails on a fault.
+  /// it was given up; then those of what is timed beside, if anything. Each candidate is a list of launches of the same
+  /// work on rotated buffers, at least one. Holds the device for itself meanwhile; one thread at a time. Fails on a
+  /// fault.
   virtual llvm::Expected<std::vector<std::vector<double>>> time(llvm::ArrayRef<std::vector<Launch>> candidates,
                                                                 const TimingPolicy &policy) = 0;
 

@@ -16,8 +16,8 @@ extern "C" void countOneFork() { forks.fetch_add(1, std::memory_order_relaxed); 
 } // namespace
 
 void countForks() {
-  // The handler goes when this library is unloaded. Process numbers would not do: they come again, and the first process
-  // of two containers has the same.
+  // The handler goes when this library is unloaded. Process numbers would not do: they come again, and the first
+  // process of two containers has the same.
   static const int error = pthread_atfork(nullptr, nullptr, countOneFork);
   if (error)
     throw std::bad_alloc();

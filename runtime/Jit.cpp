@@ -46,8 +46,8 @@ int64_t JitStatistics::*counterOf(ScheduleSource source) {
   return nullptr;
 }
 
-/// What this process has asked for, by the file that is to get it: written when a Jit ends, or the process does. Bindings
-/// keep theirs to the end.
+/// What this process has asked for, by the file that is to get it: written when a Jit ends, or the process does.
+/// Bindings keep theirs to the end.
 class Captures {
 public:
   static Captures &ofProcess() {

@@ -50,9 +50,10 @@ public:
                                               const MeasureRequest &request) override;
   Conditions conditions() const override;
 
-  /// As `measure`; on a GPU what bounds the candidates takes turns with them (decode: the read, prefill: the product), all
-  /// else comes from the executor's ceilings.
-  llvm::Expected<BoundedTimings> measureBesideBounds(llvm::ArrayRef<Schedule> candidates, const MeasureRequest &request);
+  /// As `measure`; on a GPU what bounds the candidates takes turns with them (decode: the read, prefill: the product),
+  /// all else comes from the executor's ceilings.
+  llvm::Expected<BoundedTimings> measureBesideBounds(llvm::ArrayRef<Schedule> candidates,
+                                                     const MeasureRequest &request);
 
   /// All figures of a candidate's comparison, for whoever wants more than `verify` tells.
   llvm::Expected<ErrorFigures> compare(const Schedule &candidate);

@@ -38,7 +38,8 @@ static void printAttentionTypes(OpAsmPrinter &printer, Operation *, Type q, Type
 //===----------------------------------------------------------------------===//
 
 /// window >= 1, and only with causal.
-static LogicalResult verifyWindow(Operation *op, bool causal, std::optional<uint64_t> window, llvm::StringRef constraint) {
+static LogicalResult verifyWindow(Operation *op, bool causal, std::optional<uint64_t> window,
+                                  llvm::StringRef constraint) {
   if (!window)
     return success();
   if (static_cast<int64_t>(*window) < 1)

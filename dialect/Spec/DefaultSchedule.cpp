@@ -104,8 +104,8 @@ void widenTiles(const Problem &problem, const Target &target, Schedule &schedule
     schedule = wider;
 }
 
-/// The splits of row tiles that do not fill the GPU, merging in clusters. A split costs a share of the merge and saves a
-/// share of the fold: the best number grows as the root of the keys. Clusters of more than two CTAs find no room on a
+/// The splits of row tiles that do not fill the GPU, merging in clusters. A split costs a share of the merge and saves
+/// a share of the fold: the best number grows as the root of the keys. Clusters of more than two CTAs find no room on a
 /// quarter of the places that single ones fill. Rules read off tuned records of an H100 (1 to 512 row tiles).
 void splitInClusters(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
   constexpr double splitsAt2048Keys = 16;
@@ -281,7 +281,8 @@ Schedule onHost(const Problem &problem, const Target &target) {
   constexpr int64_t prefetchedBytes = 16384;
   bool memoryBound = schedule.rows < fewRows;
   int64_t prefetched = prefetchedBytes / (problem.headDim * elementBytes(problem.keyType()));
-  schedule.keys = keysThatMatter(problem, memoryBound ? candidateBelow("keys", std::min<int64_t>(prefetched, 128)) : 64);
+  schedule.keys =
+      keysThatMatter(problem, memoryBound ? candidateBelow("keys", std::min<int64_t>(prefetched, 128)) : 64);
   // Threads take tasks as they become free: two each level out what a mask makes uneven.
   constexpr int64_t tasksPerThread = 2, leastKeys = 512;
   int64_t tiles = resources(problem, schedule, target).grid.x;

@@ -56,9 +56,15 @@ llvm::Error checkRanges(const Problem &, const Schedule &schedule, const Target 
     int64_t value, least, most;
   };
   const Range ranges[] = {
-      {"rows", schedule.rows, 1, 256},   {"keys", schedule.keys, 1, 1024},      {"warps", schedule.warps, 1, 32},
-      {"value_parts", schedule.valueParts, 1, 2}, {"stages", schedule.stages, 1, 8}, {"splits", schedule.splits, 1, 65535}, // The grid's y extent on CUDA.
-      {"cluster", schedule.cluster, 1, 16}, {"ctas", schedule.ctas, 1, 8}, {"lazy", schedule.lazy, 0, 15}, // p is kept to what fp16 holds.
+      {"rows", schedule.rows, 1, 256},
+      {"keys", schedule.keys, 1, 1024},
+      {"warps", schedule.warps, 1, 32},
+      {"value_parts", schedule.valueParts, 1, 2},
+      {"stages", schedule.stages, 1, 8},
+      {"splits", schedule.splits, 1, 65535}, // The grid's y extent on CUDA.
+      {"cluster", schedule.cluster, 1, 16},
+      {"ctas", schedule.ctas, 1, 8},
+      {"lazy", schedule.lazy, 0, 15}, // p is kept to what fp16 holds.
       {"split_tiles", schedule.splitTiles, 1, 1024},
   };
   for (const Range &range : ranges)
@@ -99,7 +105,8 @@ llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule,
     return fieldError("split_tiles", "1 where it has no effect (only ragged lengths with several splits)",
                       std::to_string(schedule.splitTiles));
   if (schedule.persistent && (schedule.load != LoadPath::Ring || problem.ragged))
-    return fieldError("persistent", "false (row tiles are shared out with load=ring, and as if all were of one length)", "true");
+    return fieldError("persistent", "false (row tiles are shared out with load=ring, and as if all were of one length)",
+                      "true");
   bool overlapActs = schedule.load == LoadPath::Ring && problem.hasProbe();
   if (!overlapActs && !schedule.overlap)
     return fieldError("overlap", "true where it has no effect (only load=ring with a probe overlaps)", "false");

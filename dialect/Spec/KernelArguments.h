@@ -6,8 +6,8 @@
 
 namespace lla {
 
-/// What a kernel is launched with. The GPU entry takes it by value, followed (load = ring)
-/// by the tensor maps of q, r, k, v (r left out without a probe) and, ragged or paged, of single rows of k, v; the host entry is
+/// What a kernel is launched with. The GPU entry takes it by value, followed (load = ring) by the tensor maps of
+/// q, r, k, v (r left out without a probe) and, ragged or paged, of single rows of k, v; the host entry is
 ///   void kernel(const KernelArguments *, int32_t gridX, int32_t gridY, void *scratch).
 struct KernelArguments {
 #define LLA_POINTER(name, what) void *name = nullptr;

@@ -51,8 +51,9 @@ RowResult referenceMerge(llvm::ArrayRef<RowResult> shards);
 struct Gradients { std::vector<double> q, r, k, v; };
 /// Vector-Jacobian product with `g` = dL/do; formulas as in the Parallax backward:
 ///   gl = p (a - T + (tbar - t)(a - b)),  gu = -p (a - b),  a = g.v, T = g.o, b = g.vbar
-Gradients referenceBackward(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r, llvm::ArrayRef<double> k,
-                            llvm::ArrayRef<double> v, llvm::ArrayRef<double> g, const Sequences &sequences = {});
+Gradients referenceBackward(const Problem &, llvm::ArrayRef<double> q, llvm::ArrayRef<double> r,
+                            llvm::ArrayRef<double> k, llvm::ArrayRef<double> v, llvm::ArrayRef<double> g,
+                            const Sequences &sequences = {});
 
 /// The straightforward evaluation that errors are judged against: inputs as given (already rounded to
 /// dtype), fp32 accumulation, p and p(t - tbar) rounded to `dtype` before the value products, o rounded to its own.

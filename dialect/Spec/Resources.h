@@ -31,9 +31,9 @@ struct Resources {
   Grid grid;
 };
 
-/// True if the GQA group's heads are rows of one tile, false if each query head has its own tiles. With load = ring they
-/// are where a tile of 64 rows has whole query rows; with a window, only if these are as many as the keys of a tile (a
-/// copy cannot stop short of keys that no row sees).
+/// True if the GQA group's heads are rows of one tile, false if each query head has its own tiles. With load = ring
+/// they are where a tile of 64 rows has whole query rows; with a window, only if these are as many as the keys of a
+/// tile (a copy cannot stop short of keys that no row sees).
 bool packsGroup(const Problem &problem, const Schedule &schedule);
 /// Row of a block: rows that one m16 accumulator block holds: 8 query rows over
 /// 8 probe rows, or 16 query rows without a probe.

@@ -271,7 +271,8 @@ LogicalResult MapOp::verify() {
       return emitOpError() << "C1: expected results of the shape of " << first << ", got " << type;
   for (auto type : llvm::map_range(getInputs().getTypes(), llvm::CastTo<FragType>))
     if (!isSameShape(type, first) && (isFlat || !isRowOf(type, first))) // C1
-      return emitOpError() << "C1: expected the shape of " << first << " or a row fragment of as many rows, got " << type;
+      return emitOpError() << "C1: expected the shape of " << first << " or a row fragment of as many rows, got "
+                           << type;
   if (isFlat && !getAt().empty()) // C1
     return emitOpError("C1: expected no positions of a flat fragment");
 
@@ -332,7 +333,8 @@ LogicalResult SplitOp::verify() {
   FragType type = getValue().getType();
   if (failed(verifyLaneRows(*this, type)))
     return failure();
-  if (type.getRows() != 16 || getUpper().getType() != withRows(type, 8) || getLower().getType() != withRows(type, 8)) // C1
+  if (type.getRows() != 16 || getUpper().getType() != withRows(type, 8) ||
+      getLower().getType() != withRows(type, 8)) // C1
     return emitOpError() << "C1: expected two halves of 16 rows, got " << type << " into " << getUpper().getType();
   return success();
 }
@@ -369,8 +371,8 @@ static bool operandsFit(MergeOp op) {
   int64_t rows = op.getRows(), columns = op.getColumns(), keyWarps = op.getKeyWarps();
   bool statisticsFit = o1.getLayout() == Layout::Flat ? m == o1 : isRowOf(m, o1) && m.getElementType().isF32();
   return statisticsFit && (!op.getO2() || op.getO2().getType() == o1) && rows >= 1 && rows <= o1.getRows() &&
-         columns >= 1 && columns <= o1.getColumns() && (op.getScope() != Scope::Warps || columns % 8 == 0) && keyWarps >= 1 &&
-         keyWarps <= 32;
+         columns >= 1 && columns <= o1.getColumns() && (op.getScope() != Scope::Warps || columns % 8 == 0) &&
+         keyWarps >= 1 && keyWarps <= 32;
 }
 
 /// C4 of merge.

@@ -57,10 +57,10 @@ LLA_API lla_status lla_aot_plan_run(const lla_aot_plan *plan, const lla_tensors 
 LLA_API lla_status lla_aot_plan_describe(const lla_aot_plan *plan, lla_plan_info *info);
 
 /* For tvm-ffi, by its calling convention (TVMFFISafeCallType): its module loader finds them as lla_aot_attention and
- * lla_aot_attention_prepare. Their arguments are q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table (tensors,
- * or None for what a call has not), causal, window, scale (None: 1/sqrt(head_dim)) and bhsd. The second loads the kernel
- * of such a call and gives the bytes of its workspace; the first takes that too, zero-filled, or None if it has no
- * bytes, and runs on tvm-ffi's current stream. Those of packed sequences take, before causal, cu_seqlens_q,
+ * lla_aot_attention_prepare. Their arguments are q, r, k, v, out, lse, tbar, vbar, lengths, starts, page_table
+ * (tensors, or None for what a call has not), causal, window, scale (None: 1/sqrt(head_dim)) and bhsd. The second loads
+ * the kernel of such a call and gives the bytes of its workspace; the first takes that too, zero-filled, or None if it
+ * has no bytes, and runs on tvm-ffi's current stream. Those of packed sequences take, before causal, cu_seqlens_q,
  * cu_seqlens_k, max_seqlen_q and max_seqlen_k (0: as many as there are rows). Behind bhsd both may take k_scales and
  * v_scales (tensors, or None for 1) of k and v in fp8_e4m3. Those that merge take part_o, part_lse, part_tbar,
  * part_vbar, out, lse, tbar, vbar and bhsd. */

@@ -100,7 +100,8 @@ llvm::Error readTensor(const TensorMember &member, const lla_tensor &given, cons
     return error;
   std::optional<ElementType> dtype = elementTypeOf(given.dtype);
   if (!dtype)
-    return usage(fmt::format("{}.dtype: expected fp32, bf16, fp16 or fp8_e4m3, got {}", member.name, textOf(given.dtype)));
+    return usage(
+        fmt::format("{}.dtype: expected fp32, bf16, fp16 or fp8_e4m3, got {}", member.name, textOf(given.dtype)));
   int64_t strides[mostDimensions];
   readStrides(given, strides);
   view.data = addressOf(given);

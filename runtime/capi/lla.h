@@ -189,7 +189,8 @@ typedef struct lla_problem {
 } lla_problem;
 
 /* One decode step of one head of nothing: set context and head_dim at least. */
-#define LLA_PROBLEM_INIT {sizeof(lla_problem), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0, 0, 0, 0}
+#define LLA_PROBLEM_INIT                                                                                               \
+  {sizeof(lla_problem), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0, 0, 0, 0}
 
 /* From the JSON form that the driver takes (`lla COMMAND --problem`); lines that LLA_CAPTURE writes have it as
  * `problem`. */

@@ -241,7 +241,8 @@ llvm::Expected<std::vector<std::vector<double>>> CudaExecutor::time(llvm::ArrayR
     if (!memory)
       return memory.takeError();
     buffer.emplace(std::move(*memory));
-    functions.push_back({[this, &buffer, bytes](CUstream stream) { return judge->read(buffer->data(), bytes, stream); }});
+    functions.push_back(
+        {[this, &buffer, bytes](CUstream stream) { return judge->read(buffer->data(), bytes, stream); }});
   } else if (policy.multiplyBeside) {
     llvm::Expected<std::unique_ptr<GemmYardstick>> made =
         GemmYardstick::create(device, knobs.cudaHome, *policy.multiplyBeside);

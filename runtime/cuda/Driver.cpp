@@ -103,7 +103,8 @@ const Driver *Driver::get(DeviceFault &fault) {
 DeviceFault Driver::checkProcess() const {
   if (forks == forkCount())
     return {};
-  return {FaultKind::NoDevice, "process: expected the one that opened the GPU, got a fork of it, where CUDA does not work"};
+  return {FaultKind::NoDevice,
+          "process: expected the one that opened the GPU, got a fork of it, where CUDA does not work"};
 }
 
 DeviceFault Driver::explain(CUresult result, const char *call) const {

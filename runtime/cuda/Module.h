@@ -19,9 +19,10 @@ public:
 
   /// Fails with Usage if there is no such kernel.
   llvm::Expected<CUfunction> function(const std::string &name) const;
-  /// A kernel that is launched with `threads`, `sharedBytes` (dynamic) and in clusters: raises limits, fails with Usage if
-  /// the code cannot run so.
-  llvm::Expected<CUfunction> kernel(const std::string &name, int64_t threads, int64_t sharedBytes, int64_t cluster) const;
+  /// A kernel that is launched with `threads`, `sharedBytes` (dynamic) and in clusters: raises limits, fails with Usage
+  /// if the code cannot run so.
+  llvm::Expected<CUfunction> kernel(const std::string &name, int64_t threads, int64_t sharedBytes,
+                                    int64_t cluster) const;
 
 private:
   Module(std::shared_ptr<const Device> device, CUmodule handle) : device(std::move(device)), handle(handle) {}

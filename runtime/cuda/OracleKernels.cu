@@ -164,7 +164,8 @@ __device__ Row rowOf(const Attention &a, long long number) {
 __device__ long long atRow(const Tensor &tensor, const Row &row) { return at(tensor, row.batch, row.place, row.head); }
 
 /// Where a key of a sequence is, in k or v.
-__device__ long long atKey(const Attention &a, const Tensor &tensor, long long sequence, long long key, long long head) {
+__device__ long long atKey(const Attention &a, const Tensor &tensor, long long sequence, long long key,
+                           long long head) {
   if (a.cuSeqlensK)
     return at(tensor, 0, clamped(a.cuSeqlensK[sequence], a.keyRows) + key, head);
   if (a.pageSize == 0)

@@ -119,11 +119,11 @@ DeviceFault encode(const Driver &driver, const TensorMapGeometry &geometry, CUte
                              : geometry.dtype == ElementType::F16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
                                                                   : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
   const cuuint32_t elementStrides[] = {1, 1, 1, 1, 1};
-  return driver.explain(
-      driver.cuTensorMapEncodeTiled(&map, type, geometry.rank, geometry.base, geometry.sizes, geometry.strideBytes, geometry.box,
-                                    elementStrides, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-                                    CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
-      "cuTensorMapEncodeTiled");
+  return driver.explain(driver.cuTensorMapEncodeTiled(
+                            &map, type, geometry.rank, geometry.base, geometry.sizes, geometry.strideBytes,
+                            geometry.box, elementStrides, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+                            CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
+                        "cuTensorMapEncodeTiled");
 }
 
 } // namespace lla::cuda

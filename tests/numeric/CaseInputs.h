@@ -23,7 +23,7 @@ struct DenseInputs {
   std::vector<int32_t> lengths, starts;        ///< Empty: not given.
   std::vector<int32_t> cuSeqlensQ, cuSeqlensK; ///< Empty: not packed.
   int64_t queryRows = 0, keyRows = 0;          ///< Of packed tensors.
-  int64_t sharedKeys = 0;                      ///< First keys that sequences 0 and 1 have in common, for a page of both.
+  int64_t sharedKeys = 0; ///< First keys that sequences 0 and 1 have in common, for a page of both.
 
   Sequences sequences() const { return {lengths, starts, {}, 0, cuSeqlensQ, cuSeqlensK, queryRows, keyRows}; }
 };

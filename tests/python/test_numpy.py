@@ -237,7 +237,8 @@ class Misuse(unittest.TestCase):
                 (ValueError, "read-only", {"out": read_only}),
                 (TypeError, "r: expected a tensor", {"r": [1.0]}),
                 (TypeError, "q: expected a tensor (DLPack or the buffer protocol), got list", {"q": [1.0]}),
-                (TypeError, "q: expected a tensor (DLPack or the buffer protocol), got list", {"q": [1.0], "out": None}),
+                (TypeError, "q: expected a tensor (DLPack or the buffer protocol), got list",
+                 {"q": [1.0], "out": None}),
                 (TypeError, "q: expected a tensor (DLPack or the buffer protocol), got NoneType",
                  {"q": None, "out": None}),
                 (TypeError, "out: expected a tensor to write to, got none, and nothing makes one for memoryview",
@@ -456,8 +457,8 @@ class DLPack(unittest.TestCase):
 
             bad = Wrapped(k, True)
             bad.__class__ = type("Bad", (Wrapped,), {"__dlpack__": refuse})
-            with self.assertRaisesRegex(lla.UsageError, "^k: expected a tensor that DLPack can describe, got the error: "
-                                                        "float8 is not supported"):
+            text = "^k: expected a tensor that DLPack can describe, got the error: float8 is not supported"
+            with self.assertRaisesRegex(lla.UsageError, text):
                 lla.attention(q, r, bad, v, out=np.empty_like(q))
 
     def test_exchange_api(self):

@@ -1,4 +1,4 @@
-"""lla in one process with others that have an LLVM of their own, PyTorch (Triton) and XLA: before, between and after."""
+"""lla in one process with others that have an LLVM of their own, PyTorch (Triton) and XLA: before, between, after."""
 
 import os
 import shutil
@@ -89,7 +89,8 @@ class Together(unittest.TestCase):
 
     @unittest.skipUnless(OTHERS, "no PyTorch, no Triton, no JAX")
     def test_orders(self):
-        for order in (["lla", *(x for name in OTHERS for x in (name, "lla")), *OTHERS], [*OTHERS, "lla", *OTHERS, "lla"]):
+        between = ["lla", *(x for name in OTHERS for x in (name, "lla")), *OTHERS]
+        for order in (between, [*OTHERS, "lla", *OTHERS, "lla"]):
             with self.subTest(order=order):
                 self.run_child(order)
 

@@ -164,7 +164,8 @@ class Functions(unittest.TestCase):
         for error, text, call in (
                 (lla.UsageError, "^seqused_k.dtype: expected int32, got int64",
                  lambda: lla.parallax_attn_with_kvcache(q, r, k, v, seqused_k=numbers)),
-                (lla.UsageError, "^seqused_k.dtype", lambda: lla.parallax_decode(parameter, r, k, v, seqused_k=numbers)),
+                (lla.UsageError, "^seqused_k.dtype",
+                 lambda: lla.parallax_decode(parameter, r, k, v, seqused_k=numbers)),
                 (lla.UsageError, "^lengths.dtype", lambda: lla.attention(q, r, k, v, lengths=numbers)),
                 (TypeError, "^seqused_k: expected a tensor", lambda: lla.parallax_decode(q, r, k, v, seqused_k=[3, 4])),
                 (lla.UsageError, "^v_cache.row: expected 40 as in k_cache, got 39",
@@ -194,7 +195,8 @@ class Functions(unittest.TestCase):
         for causal, window in ((True, 0), (True, (0, 0)), (True, -2), (True, (-2, 0)), (False, (5, -1)), (True, (5,)),
                                (True, (5, 0, 0)), (True, (-1, 5))):
             for function in (lla.parallax_func, lla_torch.parallax_reference):
-                with self.subTest(causal=causal, window=window), self.assertRaisesRegex(lla.UsageError, "^window_size: "):
+                with (self.subTest(causal=causal, window=window),
+                      self.assertRaisesRegex(lla.UsageError, "^window_size: ")):
                     function(q, r, k, v, causal=causal, window_size=window)
 
 

@@ -9,9 +9,9 @@ does. A ```c block is compiled within snippet.c (by $CC with $CFLAGS, else cc),
 linked with the liblla beside BIN, and run. A path in backticks that starts with a folder of ROOT has to exist, and the
 table of environment variables has to have the rows of runtime/Knobs.def.
 
-A ```python block belongs to the first of LIBRARIES that it imports. With that LIBRARY, only its blocks are run, with the
-package beside BIN; where the package or something that they import is missing, the exit status is 77: skipped. Without,
-they are left to that, and one that belongs to none is a fault.
+A ```python block belongs to the first of LIBRARIES that it imports. With that LIBRARY, only its blocks are run, with
+the package beside BIN; where the package or something that they import is missing, the exit status is 77: skipped.
+Without, they are left to that, and one that belongs to none is a fault.
 """
 
 import os
@@ -55,8 +55,9 @@ def command_for_c(snippet, root, binaries, work):
 
 
 def imports_of(snippet):
-    return {name.split(".")[0] for line in re.findall(r"^import (.*)$", snippet, re.MULTILINE)
-            for name in re.findall(r"(?:^|, )([\w.]+)", line)} | {name for name in LIBRARIES if f"lla.{name}" in snippet}
+    imported = {name.split(".")[0] for line in re.findall(r"^import (.*)$", snippet, re.MULTILINE)
+                for name in re.findall(r"(?:^|, )([\w.]+)", line)}
+    return imported | {name for name in LIBRARIES if f"lla.{name}" in snippet}
 
 
 def library_of(snippet):
@@ -76,7 +77,8 @@ def run_python(snippets, library, binaries, work, environment):
         return SKIPPED
     for snippet in mine:
         for name in sorted(imports_of(snippet) - {"lla"}):
-            if subprocess.run([sys.executable, "-c", f"import {name}"], env=environment, capture_output=True).returncode:
+            command = [sys.executable, "-c", f"import {name}"]
+            if subprocess.run(command, env=environment, capture_output=True).returncode:
                 print(f"skipped: no {name}")
                 return SKIPPED
         (work / "snippet.py").write_text(snippet, encoding="utf-8")
@@ -109,8 +111,9 @@ def main(arguments):
         return run_python(snippets, arguments[4], binaries, work, environment)
     faults = [f"names {path}, which does not exist" for path in sorted(set(missing_paths(text, root)))]
     faults += environment_differences(text, root)
-    faults += [f"has a snippet that no test runs, for it imports none of {', '.join(LIBRARIES)}: {snippet.splitlines()[0]}"
-               for language, snippet in snippets if language == "python" and not library_of(snippet)]
+    unread = f"has a snippet that no test runs, for it imports none of {', '.join(LIBRARIES)}"
+    faults += [f"{unread}: {snippet.splitlines()[0]}" for language, snippet in snippets
+               if language == "python" and not library_of(snippet)]
     for fault in faults:
         print(f"{readme.name} {fault}")
     if not snippets:

@@ -184,7 +184,8 @@ std::string headerOf(const LibraryPlan &plan) {
   return text;
 }
 
-constexpr const char *packageForm = R"(# Made by `lla aot`. find_package({0}): target {0}::{0}, to be included as <{0}.h>.
+constexpr const char *packageForm =
+    R"(# Made by `lla aot`. find_package({0}): target {0}::{0}, to be included as <{0}.h>.
 get_filename_component(_{0}_prefix "${{CMAKE_CURRENT_LIST_DIR}}/../../.." ABSOLUTE)
 if(NOT TARGET {0}::{0})
   add_library({0}::{0} {1} IMPORTED)

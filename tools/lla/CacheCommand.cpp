@@ -280,7 +280,8 @@ void addCache(Driver &driver) {
       show);
   driver.add<WhyFlags>(cache, "why", "what answers for a problem, and how the nearest keys differ", declareWhy, why);
   driver.add<Nothing>(
-      cache, "verify", "read everything, check all digests and that schedules are feasible; bad kernels are quarantined; exit code 3 if "
+      cache, "verify",
+      "read everything, check all digests and that schedules are feasible; bad kernels are quarantined; exit code 3 if "
       "anything is bad",
       [](CLI::App &, Nothing &) {}, verifyCache);
   driver.add<PruneFlags>(

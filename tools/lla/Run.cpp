@@ -51,12 +51,11 @@ void declare(CLI::App &command, RunFlags &flags) {
   command
       .add_option(
           "--inputs", flags.inputs,
-          ".safetensors with q, r, k, v (no r: softmax), or .npy files named so, repeated; int32 tensors lengths, starts "
-          "(batch), cu_seqlens_q (batch + 1; q, r and outputs are then (rows, heads, dim)), cu_seqlens_k (likewise k "
-          "and v) and page_table (batch, pages; k and v are then pages) where the problem has them, fp32 k_scales and "
-          "v_scales (1 or KV heads) of k and v in F8_E4M3; with --mode merge one .safetensors with o, lse, tbar, vbar (all "
-          "fp32) for each shard; shapes as the layout says (default: "
-          "seeded random inputs)")
+          ".safetensors with q, r, k, v (no r: softmax), or .npy files named so, repeated; int32 tensors lengths, "
+          "starts (batch), cu_seqlens_q (batch + 1; q, r and outputs are then (rows, heads, dim)), cu_seqlens_k "
+          "(likewise k and v) and page_table (batch, pages; k and v are then pages) where the problem has them, fp32 "
+          "k_scales and v_scales (1 or KV heads) of k and v in F8_E4M3; with --mode merge one .safetensors with o, "
+          "lse, tbar, vbar (all fp32) for each shard; shapes as the layout says (default: seeded random inputs)")
       ->allow_extra_args(false)
       ->type_name("FILE");
   command

@@ -17,8 +17,8 @@ public:
   static llvm::Expected<RunInputs> read(llvm::ArrayRef<std::string> paths, bool ofShards);
 
   bool empty() const { return files.empty(); }
-  /// The problem that the tensors alone describe, in the fields of its JSON form. Packed sequences have at most the query
-  /// rows and keys of the longest of them.
+  /// The problem that the tensors alone describe, in the fields of its JSON form. Packed sequences have at most the
+  /// query rows and keys of the longest of them.
   nlohmann::json describe(Layout layout) const;
   /// Dense views but for pools and packed tensors, which have as many pages, or rows, as the file's; without data.
   AttentionTensors shapes(const Problem &problem) const;
@@ -56,8 +56,8 @@ private:
   std::vector<Part> parts;       ///< Of a merge one for each file, else one of all files.
 };
 
-/// Sizes of one shard of a problem's tensor in the order of its layout; what is packed has no batch, what has one element
-/// a row no dim.
+/// Sizes of one shard of a problem's tensor in the order of its layout; what is packed has no batch, what has one
+/// element a row no dim.
 std::vector<int64_t> storedShape(const Problem &problem, const NamedTensor &tensor, const TensorView &view);
 
 } // namespace lla

@@ -47,8 +47,8 @@ int parseAndRun(int argc, char **argv) {
   Driver driver;
   driver.app.set_version_flag("--version", "lla 0.1.0");
   driver.app.footer(exitCodeHelp);
-  for (auto add : {addTune, addCompile, addAot, addRun, addVerify, addBench, addExplain, addEnumerate, addReplay, addReport,
-                   addCache, addConfig, addDoctor, addQuickstart, addChildren})
+  for (auto add : {addTune, addCompile, addAot, addRun, addVerify, addBench, addExplain, addEnumerate, addReplay,
+                   addReport, addCache, addConfig, addDoctor, addQuickstart, addChildren})
     add(driver);
   try {
     driver.app.parse(argc, argv);

@@ -116,8 +116,8 @@ static Value emitTiledHeads(const I32 &i, const KernelPlan &plan) {
   return packs ? kvHeads : i.mul(kvHeads, i.constant(plan.problem.group()));
 }
 
-/// `value`, from which all views and hence all reads follow, when what earlier launches wrote is there: the place in the
-/// grid of a persistent kernel, which waits once, else the sequence.
+/// `value`, from which all views and hence all reads follow, when what earlier launches wrote is there: the place in
+/// the grid of a persistent kernel, which waits once, else the sequence.
 static Value emitAwaited(ImplicitLocOpBuilder &b, const KernelPlan &plan, Value value) {
   return plan.schedule.dependent ? tile::AwaitLaunchOp::create(b, b.getI32Type(), value).getResult() : value;
 }
@@ -132,7 +132,8 @@ void lla::emitRowTiles(ImplicitLocOpBuilder &b, const KernelPlan &plan, llvm::fu
   Value heads = emitTiledHeads(i, plan);
   Value tiles = i.mul(i.mul(i.argument("batch"), heads), i.argument("row_tiles"));
   auto placeIn = [&](Value turn) -> Value {
-    Value isBack = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, turn, one), i.constant(0));
+    Value isBack =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, turn, one), i.constant(0));
     return arith::SelectOp::create(b, isBack, i.sub(i.sub(width, one), place), place);
   };
   Value whole = i.div(tiles, width);
@@ -217,8 +218,8 @@ TileLoop lla::tileLoop(ImplicitLocOpBuilder &b, const GridPosition &grid, KeyRan
   return {};
 }
 
-Value lla::emitSeesTile(ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid, Value first, Value last,
-                        Value key) {
+Value lla::emitSeesTile(ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid, Value first,
+                        Value last, Value key) {
   I32 i{b};
   auto endOf = [&](Value row) -> Value { return i.add(i.div(row, i.constant(plan.packedGroup())), grid.diagonal); };
   Value sees = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, key, endOf(last));
@@ -228,7 +229,8 @@ Value lla::emitSeesTile(ImplicitLocOpBuilder &b, const KernelPlan &plan, const G
   return arith::AndIOp::create(b, sees, arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, end, begin));
 }
 
-Value lla::emitVisible(ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid, Value row, Value key) {
+Value lla::emitVisible(ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid, Value row,
+                       Value key) {
   I32 i{b};
   auto compare = [&](arith::CmpIPredicate predicate, Value x, Value y) -> Value {
     return arith::CmpIOp::create(b, predicate, x, y);

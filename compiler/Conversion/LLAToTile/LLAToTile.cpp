@@ -27,7 +27,8 @@ namespace lla {
 using namespace mlir;
 using namespace lla;
 
-static std::unique_ptr<Placement> makePlacement(ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid) {
+static std::unique_ptr<Placement> makePlacement(ImplicitLocOpBuilder &b, const KernelPlan &plan,
+                                                const GridPosition &grid) {
   switch (plan.schedule.load) {
   case LoadPath::Registers:
     return makeRegistersPlacement(b, plan, grid);

@@ -98,7 +98,8 @@ protected:
   void emitMerge(OnlineState &state, tile::Scope scope, tile::FragType statistics, tile::FragType values);
 };
 
-std::unique_ptr<Placement> makeRegistersPlacement(mlir::ImplicitLocOpBuilder &, const KernelPlan &, const GridPosition &);
+std::unique_ptr<Placement> makeRegistersPlacement(mlir::ImplicitLocOpBuilder &, const KernelPlan &,
+                                                  const GridPosition &);
 std::unique_ptr<Placement> makeRingPlacement(mlir::ImplicitLocOpBuilder &, const KernelPlan &, const GridPosition &);
 std::unique_ptr<Placement> makeScratchPlacement(mlir::ImplicitLocOpBuilder &, const KernelPlan &, const GridPosition &);
 

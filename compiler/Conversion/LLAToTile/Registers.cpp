@@ -59,7 +59,8 @@ public:
     I32 i{b};
     if (rowWarps() == 1)
       return grid.rowBegin;
-    return i.add(grid.rowBegin, i.mul(i.rem(grid.warp, i.constant(rowWarps())), i.constant(rowsPerBlock(plan.problem))));
+    return i.add(grid.rowBegin,
+                 i.mul(i.rem(grid.warp, i.constant(rowWarps())), i.constant(rowsPerBlock(plan.problem))));
   }
   Value firstTile() override {
     I32 i{b};

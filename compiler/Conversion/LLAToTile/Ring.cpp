@@ -72,7 +72,8 @@ public:
     Value operands[] = {operand(p), pt ? operand(pt) : Value()};
     Value v = this->v;
     if (Value first = firstColumn())
-      v = tile::ColumnsOp::create(b, shared(plan.schedule.keys, valuePartColumns(plan.problem, plan.schedule)), v, first);
+      v = tile::ColumnsOp::create(b, shared(plan.schedule.keys, valuePartColumns(plan.problem, plan.schedule)), v,
+                                  first);
     for (auto [index, value] : llvm::enumerate(state.values))
       value = tile::DotOp::create(b, valueType(), operands[index], v, value, /*transpose_b=*/false);
   }

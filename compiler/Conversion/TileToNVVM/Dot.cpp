@@ -130,7 +130,8 @@ static Values sharedTimesShared(Lane &lane, tile::SharedType aType, tile::Shared
                           descriptor(lane, bTile, unusedLeading), stepOffsets(aType), stepOffsets(bType));
 }
 
-static Values operandTimesShared(Lane &lane, tile::SharedType bType, ValueRange a, Value bTile, ValueRange accumulator) {
+static Values operandTimesShared(Lane &lane, tile::SharedType bType, ValueRange a, Value bTile,
+                                 ValueRange accumulator) {
   SmallVector<int64_t> offsets; // 16 rows of 128 bytes a step.
   for (int64_t row = 0; row < bType.getRows(); row += 16)
     offsets.push_back(row * 128 / 16);
@@ -147,7 +148,8 @@ struct DotPattern : LanePattern<tile::DotOp> {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
     auto aFrag = dyn_cast<FragType>(op.getA().getType()), bFrag = dyn_cast<FragType>(op.getB().getType());
-    auto aShared = dyn_cast<tile::SharedType>(op.getA().getType()), bShared = dyn_cast<tile::SharedType>(op.getB().getType());
+    auto aShared = dyn_cast<tile::SharedType>(op.getA().getType()),
+         bShared = dyn_cast<tile::SharedType>(op.getB().getType());
     ValueRange a = adaptor.getA(), second = adaptor.getB();
     Values accumulator(adaptor.getAccumulator());
     if (accumulator.empty() && !aShared)
@@ -170,7 +172,8 @@ struct DotPattern : LanePattern<tile::DotOp> {
 
 struct ColumnsPattern : LanePattern<tile::ColumnsOp> {
   using LanePattern::LanePattern;
-  LogicalResult matchAndRewrite(tile::ColumnsOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(tile::ColumnsOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
     int64_t columnBytes = op.getTile().getType().getPanelBytes() / 64;

@@ -74,7 +74,8 @@ struct Log2Pattern : OpConversionPattern<math::Log2Op> {
 
 struct RowReducePattern : LanePattern<tile::RowReduceOp> {
   using LanePattern::LanePattern;
-  LogicalResult matchAndRewrite(tile::RowReduceOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(tile::RowReduceOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
     auto combine = [&](Value x, Value y) -> Value {
@@ -151,7 +152,8 @@ struct StackPattern : LanePattern<tile::StackOp> {
 
 struct ConvertPattern : LanePattern<tile::ConvertOp> {
   using LanePattern::LanePattern;
-  LogicalResult matchAndRewrite(tile::ConvertOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(tile::ConvertOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
     Type element = op.getResult().getType().getElementType();

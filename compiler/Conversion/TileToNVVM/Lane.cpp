@@ -196,7 +196,8 @@ Value Lane::exchange(Value x, int64_t mask) {
 Values Lane::transposeInRow(Values words) {
   // Two by two first, then the blocks of two.
   for (int64_t distance : {1, 2}) {
-    Value isUpper = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, c(), i32(distance)), i32(0));
+    Value isUpper =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, c(), i32(distance)), i32(0));
     auto choose = [&](Value upper, Value lower) { return arith::SelectOp::create(b, isUpper, upper, lower); };
     for (int64_t i = 0; i < 4; ++i) {
       if (i & distance)

@@ -105,7 +105,8 @@ struct ClusterLayout {
     first = arith::MinSIOp::create(b, first, end);
     Value last = arith::MinSIOp::create(b, lane.add(first, share), end);
     Value count = arith::SubIOp::create(b, last, first);
-    Value touched = lane.add(arith::SubIOp::create(b, lane.div(lane.add(last, -1), columns), lane.div(first, columns)), 1);
+    Value touched =
+        lane.add(arith::SubIOp::create(b, lane.div(lane.add(last, -1), columns), lane.div(first, columns)), 1);
     Value none = lane.equal(count, 0);
     touched = arith::SelectOp::create(b, none, lane.i32(0), touched);
     return lane.mul(lane.add(lane.mul(count, valueBytes), lane.mul(touched, statsBytes)), ctas);

@@ -119,7 +119,8 @@ void ptx::storeAsync(ImplicitLocOpBuilder &b, Value address, ValueRange values, 
   std::string source = count == 1 ? "$2" : "{" + numbers(2, count) + "}";
   Values operands = {address, barrier};
   llvm::append_range(operands, values);
-  assemble(b, "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes" + vector + ".f32 [$0], " + source + ", [$1];",
+  assemble(b,
+           "st.async.weak.shared::cluster.mbarrier::complete_tx::bytes" + vector + ".f32 [$0], " + source + ", [$1];",
            "r,r," + repeat("f", count) + ",~{memory}", operands, LLVM::LLVMVoidType::get(b.getContext()), 0);
 }
 

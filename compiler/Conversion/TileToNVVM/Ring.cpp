@@ -169,7 +169,8 @@ private:
 
 struct RingFillPattern : LanePattern<tile::RingFillOp> {
   using LanePattern::LanePattern;
-  LogicalResult matchAndRewrite(tile::RingFillOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(tile::RingFillOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
     tile::RingType type = op.getRing().getType();
@@ -200,7 +201,8 @@ struct RingFillPattern : LanePattern<tile::RingFillOp> {
 
 struct RingAcquirePattern : LanePattern<tile::RingAcquireOp> {
   using LanePattern::LanePattern;
-  LogicalResult matchAndRewrite(tile::RingAcquireOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(tile::RingAcquireOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
     Slot slot = slotOf(lane, op.getRing().getType(), adaptor.getRing(), adaptor.getN().front());
@@ -219,7 +221,8 @@ struct RingAcquirePattern : LanePattern<tile::RingAcquireOp> {
 /// One lane arrives for its warp: all of the warp's products from the slot have been waited for.
 struct RingReleasePattern : LanePattern<tile::RingReleaseOp> {
   using LanePattern::LanePattern;
-  LogicalResult matchAndRewrite(tile::RingReleaseOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(tile::RingReleaseOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
     Slot slot = slotOf(lane, op.getRing().getType(), adaptor.getRing(), adaptor.getN().front());

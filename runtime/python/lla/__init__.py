@@ -7,10 +7,10 @@ Per query row, over its visible keys j:
 
 Tensors of any library that speaks DLPack or the buffer protocol are read where they are, with their strides: NumPy on
 the host, PyTorch on either, others on a GPU. Results are made by the library of q, so it has to be NumPy, PyTorch, CuPy
-or one of the array API's; of anything else, a memoryview say, `out` has to be given. The first call of a kind compiles a kernel (a fraction of a second;
-`warmup` does it ahead); sizes are rounded up to powers of two for that, so that a growing context meets a handful of
-kinds. Calls on a GPU go to the current stream, do not synchronise, and may be captured in a CUDA graph once a call of
-their kind has been made.
+or one of the array API's; of anything else, a memoryview say, `out` has to be given. The first call of a kind compiles
+a kernel (a fraction of a second; `warmup` does it ahead); sizes are rounded up to powers of two for that, so that a
+growing context meets a handful of kinds. Calls on a GPU go to the current stream, do not synchronise, and may be
+captured in a CUDA graph once a call of their kind has been made.
 
 PyTorch operators are in `lla.torch`; `parallax_attn_with_kvcache` and the like can be had from here too. `attention` of
 JAX's arrays is that of `lla.jax`, for `jax.jit` and `jax.vmap`.
@@ -28,8 +28,8 @@ from typing import Any, NamedTuple, Optional, Union
 from lla import _core
 
 __all__ = [
-    "AttentionState", "CancelledError", "CompileError", "Error", "NoDeviceError", "NotPreparedError", "UsageError", "attention", "merge",
-    "statistics", "tvm_ffi_library", "warmup",
+    "AttentionState", "CancelledError", "CompileError", "Error", "NoDeviceError", "NotPreparedError", "UsageError",
+    "attention", "merge", "statistics", "tvm_ffi_library", "warmup",
 ]
 
 __version__ = f"{_core.version // 10000}.{_core.version // 100 % 100}.{_core.version % 100}"
@@ -159,7 +159,8 @@ def _empty(shape: tuple[int, ...], like: Tensor, fp32: bool) -> Tensor:
     if library.startswith("jax"):
         raise TypeError("out: expected a tensor that can be written, got none, and arrays of JAX cannot be")
     if not hasattr(like, "__array_namespace__"):
-        raise TypeError(f"out: expected a tensor to write to, got none, and nothing makes one for {type(like).__name__}")
+        name = type(like).__name__
+        raise TypeError(f"out: expected a tensor to write to, got none, and nothing makes one for {name}")
     namespace = like.__array_namespace__()
     return namespace.empty(shape, dtype=namespace.float32 if fp32 else like.dtype, device=like.device)
 
@@ -263,16 +264,16 @@ def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: b
 
     out: as q, or fp32; made if None (fp32 with `fp32_out`). With `return_state` the result is an AttentionState, else
     out; `state_out` is memory for its lse, tbar and vbar. stream: a CUDA stream's address, by default the current one
-    of q's library where that tells it (PyTorch), else the default stream. Raises UsageError, or TypeError for what is no
-    tensor, with the name of the argument; NotImplementedError where PyTorch or JAX asks for a gradient.
+    of q's library where that tells it (PyTorch), else the default stream. Raises UsageError, or TypeError for what is
+    no tensor, with the name of the argument; NotImplementedError where PyTorch or JAX asks for a gradient.
 
     A CUDA graph may hold a call once one of its kind has been made; graphs captured on a stream that made none share a
     workspace, so do not replay two of them at the same time.
     """
     library = _library_of(q)
     if library == "torch":
-        return _torch_door()._call(q, r, k, v, lengths, starts, page_table, causal, window, scale, _is_bhsd(layout), out,
-                                   cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k, fp32_out, return_state,
+        return _torch_door()._call(q, r, k, v, lengths, starts, page_table, causal, window, scale, _is_bhsd(layout),
+                                   out, cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k, fp32_out, return_state,
                                    state_out, stream, k_scales, v_scales)
     if out is None and stream is None and state_out is None and library.startswith("jax"):
         return importlib.import_module("lla.jax").attention(

@@ -317,10 +317,11 @@ TEST(ProblemText, CanonicalTextIsFixed) {
             R"({"version":1,"mode":"decode","probe":"given","lambda":0.0,"batch":1,"query_heads":1,"kv_heads":1,)"
             R"("query_length":1,"context":512,"head_dim":64,"dtype":"bf16","layout":"bshd","causal":false,)"
             R"("scale":0.125,"output_dtype":"fp32"})");
-  EXPECT_EQ(toJson(llvm::cantFail(parseProblem(R"({"head_dim": 64, "context": 512, "page_size": 64, "ragged": true})"))),
-            R"({"version":1,"mode":"decode","probe":"given","lambda":0.0,"batch":1,"query_heads":1,"kv_heads":1,)"
-            R"("query_length":1,"context":512,"head_dim":64,"dtype":"bf16","layout":"bshd","causal":false,)"
-            R"("scale":0.125,"ragged":true,"page_size":64})");
+  EXPECT_EQ(
+      toJson(llvm::cantFail(parseProblem(R"({"head_dim": 64, "context": 512, "page_size": 64, "ragged": true})"))),
+      R"({"version":1,"mode":"decode","probe":"given","lambda":0.0,"batch":1,"query_heads":1,"kv_heads":1,)"
+      R"("query_length":1,"context":512,"head_dim":64,"dtype":"bf16","layout":"bshd","causal":false,)"
+      R"("scale":0.125,"ragged":true,"page_size":64})");
   EXPECT_EQ(toJson(llvm::cantFail(
                 parseProblem(R"({"head_dim": 64, "context": 512, "packed_keys": true, "packed_queries": true})"))),
             R"({"version":1,"mode":"decode","probe":"given","lambda":0.0,"batch":1,"query_heads":1,"kv_heads":1,)"

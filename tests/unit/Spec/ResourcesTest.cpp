@@ -221,7 +221,8 @@ TEST(Feasibility, RulesOfEachLoadPathNameTheirField) {
 TEST(Feasibility, RingDividesValueColumnsBeyond128) {
   EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 136), ringSchedule, "sm_90a"),
             "head_dim: expected at most 128 with load=ring and 1 value parts, got 136");
-  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 136), "load=ring rows=64 keys=64 warps=8 value_parts=2", "sm_90a"), "");
+  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 136), "load=ring rows=64 keys=64 warps=8 value_parts=2", "sm_90a"),
+            "");
   EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 256), "load=ring rows=128 keys=64 warps=8 value_parts=2", "sm_90a"),
             "rows: expected 64 with load=ring, 8 warps and 2 value parts (64 per warpgroup), got 128");
   EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 256), "load=ring rows=64 keys=64 warps=4 value_parts=2", "sm_90a"),

@@ -19,7 +19,8 @@ std::string file(const std::string &header, size_t dataBytes) {
 std::string goodFile() {
   return file(
       R"({"__metadata__":{"format":"pt"},"q":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
-      R"("k":{"dtype":"BF16","shape":[4],"data_offsets":[24,32]},"s":{"dtype":"F16","shape":[],"data_offsets":[32,34]}})",
+      R"("k":{"dtype":"BF16","shape":[4],"data_offsets":[24,32]},)"
+      R"("s":{"dtype":"F16","shape":[],"data_offsets":[32,34]}})",
       34);
 }
 
