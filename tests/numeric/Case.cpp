@@ -9,6 +9,7 @@ namespace {
 
 constexpr NamedValue<InputKind> inputKinds[] = {{InputKind::Normal, "normal"},
                                                 {InputKind::LargeProbe, "large_probe"},
+                                                {InputKind::HugeProbe, "huge_probe"},
                                                 {InputKind::DominantKey, "dominant_key"},
                                                 {InputKind::NearConstantKeys, "near_constant_keys"},
                                                 {InputKind::OffsetKeys, "offset_keys"},

@@ -22,6 +22,7 @@ enum class Tier { Quick, Long };
 enum class InputKind {
   Normal,           ///< RMS-normalised q, r/2, k; normal v.
   LargeProbe,       ///< r 32 times as large: o is a difference of large numbers.
+  HugeProbe,        ///< r 1024 times as large: t is near what fp16 holds, and p t beyond it if p grew by much.
   DominantKey,      ///< One key takes practically all of the last row's weight.
   NearConstantKeys, ///< Keys differ by 1 %.
   OffsetKeys,       ///< Keys share an offset of 4 times their spread: t needs centring.

@@ -46,8 +46,9 @@ public:
     case InputKind::Normal:
       return;
     case InputKind::LargeProbe:
+    case InputKind::HugeProbe:
       for (double &value : inputs.r)
-        value *= 32;
+        value *= kind == InputKind::LargeProbe ? 32 : 1024;
       return;
     case InputKind::DominantKey:
       return forEachKey([&](double *key, const double *, const double *query, int64_t position) {

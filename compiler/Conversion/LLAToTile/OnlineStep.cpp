@@ -13,7 +13,8 @@
 //
 // and p and the sums so far with them. The first tile, where it is a range of its own, takes its
 // own maximum and mean to begin with. Any m and c are exact algebra, but
-//   - p must not overflow: it is at most 2^lazy times the keys of a lane's share, and 2^15;
+//   - p must not overflow: it is at most 2^lazy times the keys of a lane's share, and 2^15 (2^lazy and a
+//     rounding where fp16 is to hold p (t - c) too);
 //   - the products see p and u rounded to 16 bits, and the output O1 (1 + d2/d1) - O2
 //     amplifies what p lost by 1 + |tbar - c|. With c the mean of a quarter of the weight
 //     at least, keys that c is far from are a part of the sum only; a dominant key or
@@ -146,7 +147,7 @@ void OnlineStep::advance(OnlineState &next, Value start, Value key, bool masked)
   if (t)
     moved.push_back(&t);
   auto settle = [&] {
-    choose(any(isBeyond(weight)), scaled, [&] {
+    choose(any(isBeyond(p, weight)), scaled, [&] {
       Value again = place.repeated(s);
       again = again == s ? s : visible(again);
       rescale(next, tileMaximum(again));
@@ -157,7 +158,7 @@ void OnlineStep::advance(OnlineState &next, Value start, Value key, bool masked)
     if (t)
       recentre(next, p, t, weight);
   };
-  Value isUnsettled = isBeyond(weight);
+  Value isUnsettled = isBeyond(p, weight);
   if (t)
     isUnsettled = eitherOf(isUnsettled, isGreater(add(next.d1, weight), next.limit));
   choose(any(isUnsettled), moved, settle, awaitProbe);
@@ -279,11 +280,16 @@ Value OnlineStep::isGreater(Value x, Value y) {
   });
 }
 
-/// True where a lane's sum of p says that one of them may be beyond 2^lazy, or what fp16 holds.
-Value OnlineStep::isBeyond(Value weight) {
-  constexpr double fp16Holds = 1 << 15;
-  double most = std::min(std::ldexp(static_cast<double>(place.keysOfSum()), place.plan.schedule.lazy), fp16Holds);
-  return map(place.sumType(b.getI1Type()), {weight}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+/// True where a lane's sum of p says that one of them may be beyond 2^lazy, or what fp16 holds. Where fp16 has to hold
+/// p (t - c) as well, it is their maximum that says so: the sum leaves t less room by the keys of a lane.
+Value OnlineStep::isBeyond(Value p, Value weight) {
+  constexpr double fp16Holds = 1 << 15, slack = 2; // Of a maximum, which p itself may exceed by a rounding.
+  const KernelPlan &plan = place.plan;
+  bool byMaximum = plan.hasProbe() && plan.elementType.isF16() && !plan.target.isHost();
+  double keys = byMaximum ? slack : static_cast<double>(place.keysOfSum());
+  double most = std::min(std::ldexp(keys, plan.schedule.lazy), fp16Holds);
+  Value evidence = byMaximum ? tile::RowReduceOp::create(b, place.sumType(), p, tile::Reduction::Max) : weight;
+  return map(place.sumType(b.getI1Type()), {evidence}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     return arith::CmpFOp::create(in, arith::CmpFPredicate::UGT, a[0], constant(in, most));
   });
 }

@@ -43,7 +43,7 @@ private:
   mlir::Value weights(mlir::Value s, mlir::Value m, bool masked);
   void rescale(OnlineState &state, mlir::Value maximum);
   mlir::Value isGreater(mlir::Value x, mlir::Value y);
-  mlir::Value isBeyond(mlir::Value weight);
+  mlir::Value isBeyond(mlir::Value p, mlir::Value weight);
   mlir::Value eitherOf(mlir::Value x, mlir::Value y);
   mlir::Value any(mlir::Value condition);
   void choose(mlir::Value condition, llvm::ArrayRef<mlir::Value *> values, llvm::function_ref<void()> then,
