@@ -223,7 +223,8 @@ int64_t partialRowFloats(const Problem &problem) {
 int64_t gridSplits(const Schedule &schedule) { return ceilDivide(schedule.splits, schedule.cluster); }
 
 int64_t clusterShare(const Problem &problem, const Schedule &schedule) {
-  return ceilDivide(liveRows(problem) * problem.headDim, schedule.cluster);
+  constexpr int64_t run = 2; // Neighbours that a thread adds together.
+  return run * ceilDivide(liveRows(problem) * problem.headDim, run * schedule.cluster);
 }
 
 int64_t counterBytes(const Resources &resources) {

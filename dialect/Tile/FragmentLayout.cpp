@@ -5,6 +5,10 @@
 
 using namespace lla::tile;
 
+int64_t lla::tile::flatRun(FragType type) {
+  return type.getRows() * type.getColumns() > type.getThreads() ? 2 : 1;
+}
+
 int64_t lla::tile::registersPerLane(FragType type) {
   int64_t rows = type.getRows(), columns = type.getColumns();
   switch (type.getLayout()) {
@@ -21,7 +25,7 @@ int64_t lla::tile::registersPerLane(FragType type) {
   case Layout::Values:
     return rows * columns / (type.isOfBytes() ? 128 : 64);
   case Layout::Flat:
-    return llvm::divideCeil(rows * columns, type.getThreads());
+    return flatRun(type) * llvm::divideCeil(rows * columns, type.getThreads() * flatRun(type));
   case Layout::Dense:
     return 0;
   }

@@ -16,8 +16,8 @@
 //   keys          8-row block n, 32-column step j: four pairs, columns 32j + 8c ... + 7 of row 8n + g
 //   values        16-row block u, i in 0..3, 64-column step j: four pairs, columns
 //                 64j + 8g ... + 7 of row 16u + 2c + i mod 2 + 8 (i/2)
-//   flat          element tid + i * threads of the row-major tile, over a whole CTA; over a
-//                 cluster of C the same of each CTA's share, a C-th of the tile
+//   flat          runs of neighbours of the row-major tile, run tid + i * threads over a whole CTA;
+//                 over a cluster the same of each CTA's share
 //   dense         row-major in a host task's scratch
 //
 // Keys and values of bytes have four elements in a register in place of two.
@@ -35,6 +35,10 @@ namespace lla::tile {
 
 /// 32-bit registers (16-bit layouts: pairs, of bytes: fours) that one lane holds; 0 for dense.
 int64_t registersPerLane(FragType type);
+
+/// Neighbours of a row that a lane of a flat fragment holds together: 2, or 1 if it has no more. What a row's statistics
+/// give is formed once for them; longer runs spread a warp's accesses over more memory (seen to cost more).
+int64_t flatRun(FragType type);
 
 /// Where element i of a lane stands: row = row + (usesG ? g : 0), column = column + cFactor * c.
 struct ElementPosition {

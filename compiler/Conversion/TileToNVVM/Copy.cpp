@@ -97,17 +97,17 @@ struct TileLoader {
   }
 };
 
-/// Where a thread's element `i` of a flat fragment is, whose first row is `first`; inside if its row is below `limit`.
+/// Where a thread's run `i` of a flat fragment begins, whose first row is `first`; inside if its row is below `limit`.
 struct FlatPlace {
   Value row, column, inside;
 
   FlatPlace(Lane &lane, FragType type, int64_t i, Value first, Value limit) {
-    FlatElement element = lane.flat(type, i);
-    row = lane.add(first, lane.div(element.index, type.getColumns()));
-    column = lane.rem(element.index, type.getColumns());
+    FlatRun run = lane.flat(type, i);
+    row = lane.add(first, lane.div(run.index, type.getColumns()));
+    column = lane.rem(run.index, type.getColumns());
     inside = lane.less(row, limit);
-    if (element.inside)
-      inside = lane.both(element.inside, inside);
+    if (run.inside)
+      inside = lane.both(run.inside, inside);
   }
 };
 
@@ -155,17 +155,30 @@ struct LoadPattern : LanePattern<tile::LoadOp> {
         }
       break;
     case tile::Layout::Flat:
-      for (int64_t i = 0, e = tile::registersPerLane(type); i < e; ++i) {
-        FlatPlace at(lane, type, i, loader.first, loader.bounds.limit);
-        Value column = loader.type.getColumns() == 1 ? lane.i32(0) : at.column;
-        registers.push_back(ptx::loadReadOnly1(b, lane.element(loader.view, at.row, column, 4), at.inside));
-      }
+      for (int64_t i = 0, e = tile::registersPerLane(type); i < e; i += tile::flatRun(type))
+        llvm::append_range(registers, loadRun(lane, type, i / tile::flatRun(type), loader));
       break;
     default:
       return rewriter.notifyMatchFailure(op, "expected layout rows, keys, values or flat");
     }
     rewriter.replaceOpWithMultiple(op, {registers});
     return success();
+  }
+
+private:
+  /// Run `i` of a flat fragment of fp32; of a view of one column its row's, for all of them.
+  static Values loadRun(Lane &lane, FragType type, int64_t i, const TileLoader &loader) {
+    ImplicitLocOpBuilder &b = lane.b;
+    int64_t length = tile::flatRun(type);
+    FlatPlace at(lane, type, i, loader.first, loader.bounds.limit);
+    bool isStatistic = loader.type.getColumns() == 1;
+    Value pointer = lane.element(loader.view, at.row, isStatistic ? lane.i32(0) : at.column, 4);
+    if (isStatistic || length == 1)
+      return Values(length, ptx::loadReadOnly1(b, pointer, at.inside));
+    Values run;
+    for (Value bits : ptx::loadReadOnly2(b, pointer, at.inside))
+      run.push_back(arith::BitcastOp::create(b, b.getF32Type(), bits));
+    return run;
   }
 };
 
@@ -267,10 +280,12 @@ private:
 
   static void storeRun(Lane &lane, ValueRange elements, Value pointer, Type element) {
     ImplicitLocOpBuilder &b = lane.b;
-    auto vector = VectorType::get(elements.size(), element);
-    Value run = LLVM::PoisonOp::create(b, vector);
-    for (auto [i, value] : llvm::enumerate(elements))
-      run = LLVM::InsertElementOp::create(b, run, narrow(lane, value, element), lane.i32(i));
+    Value run = narrow(lane, elements.front(), element);
+    if (elements.size() > 1) {
+      run = LLVM::PoisonOp::create(b, VectorType::get(elements.size(), element));
+      for (auto [i, value] : llvm::enumerate(elements))
+        run = LLVM::InsertElementOp::create(b, run, narrow(lane, value, element), lane.i32(i));
+    }
     LLVM::StoreOp::create(b, run, pointer, /*alignment=*/std::min<int64_t>(bytesOf(element) * elements.size(), 16));
   }
 
@@ -294,14 +309,14 @@ private:
   void storeFlat(Lane &lane, FragType type, ValueRange values, const ViewValues &view, tile::ViewType viewType,
                  Value rowBase, Value limit) const {
     Type element = viewType.getElementType();
-    for (auto [i, value] : llvm::enumerate(values)) {
-      FlatPlace at(lane, type, i, rowBase, limit);
-      Value inside = at.inside;
-      if (viewType.getColumns() < type.getColumns())
-        inside = lane.both(inside, lane.less(at.column, lane.i32(viewType.getColumns())));
-      lane.when(inside, [&, value = value] {
+    int64_t length = tile::flatRun(type);
+    bool isStatistic = viewType.getColumns() == 1; // The first element of a row has it.
+    for (int64_t i = 0, e = values.size(); i < e; i += length) {
+      FlatPlace at(lane, type, i / length, rowBase, limit);
+      Value inside = isStatistic ? lane.both(at.inside, lane.equal(at.column, 0)) : at.inside;
+      lane.when(inside, [&] {
         Value pointer = lane.element(view, at.row, at.column, bytesOf(element));
-        LLVM::StoreOp::create(lane.b, narrow(lane, value, element), pointer, /*alignment=*/bytesOf(element));
+        storeRun(lane, values.slice(i, isStatistic ? 1 : length), pointer, element);
       });
     }
   }

@@ -52,24 +52,24 @@ Value Lane::warp() {
 
 Value Lane::clusterRank() { return rem(NVVM::BlockIdYOp::create(b, b.getI32Type()), facts.cluster); }
 
-FlatElement Lane::flat(tile::FragType type, int64_t i) {
+FlatRun Lane::flat(tile::FragType type, int64_t i) {
   int64_t threads = facts.threads(), ctas = type.getThreads() / threads, elements = type.getRows() * type.getColumns();
-  int64_t share = llvm::divideCeil(elements, ctas);
-  FlatElement element;
-  element.within = add(thread(), i * threads);
+  int64_t share = flatShare(elements, ctas), length = tile::flatRun(type);
+  FlatRun run;
+  run.within = mul(add(thread(), i * threads), length);
   auto clamp = [&](Value &x, int64_t end) {
     Value inside = less(x, i32(end));
-    element.inside = element.inside ? both(element.inside, inside) : inside;
-    x = arith::MinSIOp::create(b, x, i32(end - 1));
+    run.inside = run.inside ? both(run.inside, inside) : inside;
+    x = arith::MinSIOp::create(b, x, i32(end - length));
   };
-  if ((i + 1) * threads > share)
-    clamp(element.within, share);
-  element.index = element.within;
+  if ((i + 1) * threads * length > share)
+    clamp(run.within, share);
+  run.index = run.within;
   if (ctas > 1)
-    element.index = add(mul(clusterRank(), share), element.within);
+    run.index = add(mul(clusterRank(), share), run.within);
   if (share * ctas > elements)
-    clamp(element.index, elements);
-  return element;
+    clamp(run.index, elements);
+  return run;
 }
 
 Value Lane::sharedAddress(int64_t offset) {

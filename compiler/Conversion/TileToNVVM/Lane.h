@@ -11,6 +11,7 @@
 #include "dialect/Tile/FragmentLayout.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/DialectConversion.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace lla {
 
@@ -47,11 +48,13 @@ struct ViewValues {
   }
 };
 
-/// Element of a flat fragment: its row-major index, and the index within this CTA's share.
-struct FlatElement {
+/// The first element of a run of a flat fragment: its row-major index, and the index within this CTA's share.
+struct FlatRun {
   Value index, within;
-  Value inside; ///< False past the end, where index and within are those of another element; null if never.
+  Value inside; ///< False past the end, where index and within are those of another run; null if never.
 };
+/// Elements of a flat tile that each of `ctas` CTAs owns at most: whole runs.
+inline int64_t flatShare(int64_t elements, int64_t ctas) { return 2 * llvm::divideCeil(elements, 2 * ctas); }
 
 /// The one value of an optional operand; null if it is absent.
 inline Value onlyValue(ValueRange operand) { return operand.empty() ? Value() : operand.front(); }
@@ -87,8 +90,8 @@ public:
 
   /// This CTA among its cluster's.
   Value clusterRank();
-  /// Element `i` of this thread.
-  FlatElement flat(tile::FragType type, int64_t i);
+  /// Run `i` of this thread.
+  FlatRun flat(tile::FragType type, int64_t i);
 
   /// Byte address in shared memory, i32, and as a pointer.
   Value sharedAddress(int64_t offset);

@@ -12,6 +12,9 @@
 //
 //     shared, per CTA of the cluster:  stats[row]   {o1, o2}[element of the share]
 //
+// A thread adds runs of elements of a row (FragmentLayout.h): the weights of the parts are
+// formed once for each.
+//
 // Over the grid: the state of each split (or cluster) goes to the workspace, and the
 // CTA that arrives last adds them. Arrivals wrap at the number of CTAs that the op
 // says, so the counter is 0 again afterwards, and no CTA ever waits for another.
@@ -32,17 +35,19 @@ using tile::FragType;
 
 namespace {
 
-/// One element's state; d2, c, o2 are null without a probe.
+/// The state of a run of elements of one row; without a probe d2, c are null and there are no o2.
 struct Part {
-  Value m, d1, o1, d2, c, o2;
+  Value m, d1, d2, c;
+  Values o1, o2;
 };
 
-/// Adds `parts`.
+/// Adds `parts`. What the row's statistics give is formed once for the run.
 static Part addParts(Lane &lane, ArrayRef<Part> parts) {
   ImplicitLocOpBuilder &b = lane.b;
-  bool probe = bool(parts.front().o2);
+  bool probe = bool(parts.front().d2);
+  size_t length = parts.front().o1.size();
   Value none = lane.f32(-std::numeric_limits<double>::infinity());
-  Part sum = parts.front();
+  Part sum{parts.front().m, {}, {}, parts.front().c, Values(length), Values(probe ? length : 0)};
   for (const Part &part : parts.drop_front()) {
     if (probe) {
       Value larger = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, part.m, sum.m);
@@ -50,7 +55,6 @@ static Part addParts(Lane &lane, ArrayRef<Part> parts) {
     }
     sum.m = arith::MaxNumFOp::create(b, sum.m, part.m);
   }
-  sum.d1 = sum.o1 = sum.d2 = sum.o2 = Value();
   auto accumulate = [&](Value &into, Value factor, Value value) {
     into = into ? Value(math::FmaOp::create(b, factor, value, into)) : Value(arith::MulFOp::create(b, factor, value));
   };
@@ -59,12 +63,14 @@ static Part addParts(Lane &lane, ArrayRef<Part> parts) {
     Value shrink = math::Exp2Op::create(b, arith::SubFOp::create(b, part.m, sum.m));
     Value factor = arith::SelectOp::create(b, empty, lane.f32(0), shrink);
     accumulate(sum.d1, factor, part.d1);
-    accumulate(sum.o1, factor, part.o1);
+    for (size_t x = 0; x < length; ++x)
+      accumulate(sum.o1[x], factor, part.o1[x]);
     if (!probe)
       continue;
     Value shift = arith::SubFOp::create(b, part.c, sum.c);
     accumulate(sum.d2, factor, math::FmaOp::create(b, shift, part.d1, part.d2));
-    accumulate(sum.o2, factor, math::FmaOp::create(b, shift, part.o1, part.o2));
+    for (size_t x = 0; x < length; ++x)
+      accumulate(sum.o2[x], factor, math::FmaOp::create(b, shift, part.o1[x], part.o2[x]));
   }
   return sum;
 }
@@ -86,7 +92,7 @@ struct ClusterLayout {
       : rows(op.getRows()), columns(op.getColumns()), valueBytes(op.getO2() ? 8 : 4), offset(*op.getOffset()) {
     auto result = cast<FragType>(op.getResults().front().getType());
     ctas = result.getThreads() / op.getO1().getType().getThreads();
-    share = llvm::divideCeil(rows * columns, ctas);
+    share = flatShare(rows * columns, ctas);
     valuesAt = statsBytes * rows;
     partBytes = valuesAt + llvm::alignTo(share * valueBytes, 16);
   }
@@ -138,29 +144,37 @@ struct MergePattern : LanePattern<tile::MergeOp> {
       break;
     }
     SmallVector<Values> results(op->getNumResults() - 1);
-    for (const Part &part : parts) {
-      Value fields[] = {part.m, part.d1, part.o1, part.d2, part.c, part.o2};
-      for (auto [result, value] : llvm::zip(results, fields))
-        result.push_back(value);
-    }
+    for (const Part &part : parts)
+      for (size_t x = 0; x < part.o1.size(); ++x) {
+        Value fields[] = {part.m, part.d1, part.o1[x], part.d2, part.c, layout.probe ? part.o2[x] : Value()};
+        for (auto [result, value] : llvm::zip(results, fields))
+          result.push_back(value);
+      }
     results.push_back({last});
     rewriter.replaceOpWithMultiple(op, std::move(results));
     return success();
   }
 
 private:
-  /// Row and column of an element.
-  static std::pair<Value, Value> position(Lane &lane, const StateLayout &layout, const FlatElement &element) {
-    return {lane.div(element.index, layout.columns), lane.rem(element.index, layout.columns)};
+  /// Row of a run, and column of its first element.
+  static std::pair<Value, Value> position(Lane &lane, const StateLayout &layout, const FlatRun &run) {
+    return {lane.div(run.index, layout.columns), lane.rem(run.index, layout.columns)};
   }
   static FragType resultType(tile::MergeOp op) { return cast<FragType>(op.getResults()[2].getType()); }
-  /// `count` floats of shared memory.
-  static Value readFloats(Lane &lane, Value address, int64_t count) {
-    Type f32 = lane.b.getF32Type();
-    return LLVM::LoadOp::create(lane.b, count == 1 ? f32 : VectorType::get(count, f32), lane.sharedPointer(address),
-                                /*alignment=*/4 * count);
+  static int64_t runsOf(FragType type) { return tile::registersPerLane(type) / tile::flatRun(type); }
+  /// `count` floats of shared memory: 1, 2 or 4.
+  static Values readFloats(Lane &lane, Value address, int64_t count) {
+    ImplicitLocOpBuilder &b = lane.b;
+    Type type = count == 1 ? Type(b.getF32Type()) : VectorType::get(count, b.getF32Type());
+    Value read = LLVM::LoadOp::create(b, type, lane.sharedPointer(address), /*alignment=*/4 * count);
+    if (count == 1)
+      return {read};
+    Values floats;
+    for (int64_t i = 0; i < count; ++i)
+      floats.push_back(LLVM::ExtractElementOp::create(b, read, lane.i32(i)));
+    return floats;
   }
-  /// `values` side by side at `pointer`.
+  /// `values` side by side at `pointer`, likewise.
   static void writeFloats(Lane &lane, ValueRange values, Value pointer) {
     ImplicitLocOpBuilder &b = lane.b;
     Value run = values.front();
@@ -171,10 +185,10 @@ private:
     }
     LLVM::StoreOp::create(b, run, pointer, /*alignment=*/4 * values.size());
   }
-  /// An element's state from what is stored of it; `values` is o1, or {o1, o2}.
-  static Part partOf(Lane &lane, bool probe, Value stats, Value o1, Value o2) {
-    auto stat = [&](int64_t k) { return Value(LLVM::ExtractElementOp::create(lane.b, stats, lane.i32(k))); };
-    return probe ? Part{stat(0), stat(1), o1, stat(2), stat(3), o2} : Part{stat(0), stat(1), o1, {}, {}, {}};
+  /// A run's state from what is stored of it.
+  static Part partOf(bool probe, ValueRange stats, Values o1, Values o2) {
+    return probe ? Part{stats[0], stats[1], stats[2], stats[3], std::move(o1), std::move(o2)}
+                 : Part{stats[0], stats[1], {}, {}, std::move(o1), {}};
   }
 
   //===--- over warps ------------------------------------------------------===//
@@ -185,16 +199,17 @@ private:
     NVVM::Barrier0Op::create(lane.b);
 
     SmallVector<Part> merged;
-    for (int64_t i = 0, e = tile::registersPerLane(resultType(op)); i < e; ++i) {
-      auto [row, column] = position(lane, layout, lane.flat(resultType(op), i));
+    FragType type = resultType(op);
+    for (int64_t i = 0; i < runsOf(type); ++i) {
+      auto [row, column] = position(lane, layout, lane.flat(type, i));
       SmallVector<Part> parts;
       for (int64_t warp = 0; warp < static_cast<int64_t>(op.getKeyWarps()); ++warp) {
         auto read = [&](Value index, int64_t count) {
           return readFloats(lane, lane.add(lane.add(base, lane.mul(index, 4)), warp * layout.floats() * 4), count);
         };
-        Value stats = read(layout.stats(lane, row), 4), o1 = read(layout.value(lane, row, column, false), 1);
-        Value o2 = layout.probe ? read(layout.value(lane, row, column, true), 1) : Value();
-        parts.push_back(partOf(lane, layout.probe, stats, o1, o2));
+        auto values = [&](bool second) { return read(layout.value(lane, row, column, second), tile::flatRun(type)); };
+        Values stats = read(layout.stats(lane, row), 4), o1 = values(false);
+        parts.push_back(partOf(layout.probe, stats, o1, layout.probe ? values(true) : Values()));
       }
       merged.push_back(addParts(lane, parts));
     }
@@ -248,46 +263,52 @@ private:
     NVVM::ClusterWaitOp::create(b, /*aligned=*/b.getUnitAttr()); // Every peer is open.
     Value mine = cluster.part(lane, lane.clusterRank());
     FragType from = op.getO1().getType(), to = resultType(op);
-    for (int64_t i = 0, e = tile::registersPerLane(from); i < e; ++i) {
-      FlatElement element = lane.flat(from, i);
+    for (int64_t i = 0; i < runsOf(from); ++i) {
+      FlatRun run = lane.flat(from, i);
       auto send = [&, i = i] {
-        auto [row, column] = position(lane, layout, element);
-        Value owner = lane.div(element.index, cluster.share), within = lane.rem(element.index, cluster.share);
+        auto [row, column] = position(lane, layout, run);
+        Value owner = lane.div(run.index, cluster.share), within = lane.rem(run.index, cluster.share);
         Value barrier = ptx::peerAddress(b, cluster.barrier(lane), owner);
         auto write = [&](ValueRange values, Value offset) {
           ptx::storeAsync(b, ptx::peerAddress(b, lane.add(mine, offset), owner), values, barrier);
         };
-        Values values = {adaptor.getO1()[i]}, stats = {adaptor.getM()[i], adaptor.getD1()[i]};
-        if (layout.probe) {
-          values.push_back(adaptor.getO2()[i]);
-          stats.append({adaptor.getD2()[i], adaptor.getC()[i]});
-        } else {
-          stats.append(2, lane.f32(0));
+        int64_t length = tile::flatRun(from), first = i * length;
+        Values values, stats = {adaptor.getM()[first], adaptor.getD1()[first]};
+        for (int64_t x = first; x < first + length; ++x) {
+          values.push_back(adaptor.getO1()[x]);
+          if (layout.probe)
+            values.push_back(adaptor.getO2()[x]);
         }
-        write(values, lane.add(lane.mul(within, cluster.valueBytes), cluster.valuesAt));
+        if (layout.probe)
+          stats.append({adaptor.getD2()[first], adaptor.getC()[first]});
+        else
+          stats.append(2, lane.f32(0));
+        Value at = lane.add(lane.mul(within, cluster.valueBytes), cluster.valuesAt);
+        write(values, at);
         Value leads = arith::OrIOp::create(b, lane.equal(within, 0), lane.equal(column, 0));
         lane.when(leads, [&, row = row] { write(stats, lane.mul(row, ClusterLayout::statsBytes)); });
       };
-      if (element.inside)
-        lane.when(element.inside, send);
+      if (run.inside)
+        lane.when(run.inside, send);
       else
         send();
     }
     waitForPhase(lane, cluster.barrier(lane), lane.i32(0));
 
     SmallVector<Part> merged;
-    for (int64_t i = 0, e = tile::registersPerLane(to); i < e; ++i) {
-      FlatElement element = lane.flat(to, i);
-      Value statsAt = lane.mul(position(lane, layout, element).first, ClusterLayout::statsBytes);
-      Value valueAt = lane.add(lane.mul(element.within, cluster.valueBytes), cluster.valuesAt);
+    int64_t strands = layout.probe ? 2 : 1;
+    for (int64_t i = 0; i < runsOf(to); ++i) {
+      FlatRun run = lane.flat(to, i);
+      Value statsAt = lane.mul(position(lane, layout, run).first, ClusterLayout::statsBytes);
+      Value valueAt = lane.add(lane.mul(run.within, cluster.valueBytes), cluster.valuesAt);
       SmallVector<Part> parts;
       for (int64_t cta = 0; cta < cluster.ctas; ++cta) {
         Value part = cluster.part(lane, lane.i32(cta));
-        Value stats = readFloats(lane, lane.add(part, statsAt), 4);
-        Value value = readFloats(lane, lane.add(part, valueAt), layout.probe ? 2 : 1);
-        auto half = [&](int64_t k) { return Value(LLVM::ExtractElementOp::create(b, value, lane.i32(k))); };
-        parts.push_back(partOf(lane, layout.probe, stats, layout.probe ? half(0) : value,
-                               layout.probe ? half(1) : Value()));
+        Values stats = readFloats(lane, lane.add(part, statsAt), 4);
+        Values values = readFloats(lane, lane.add(part, valueAt), strands * tile::flatRun(to)), o1, o2;
+        for (size_t x = 0; x < values.size(); ++x)
+          (x % strands == 0 ? o1 : o2).push_back(values[x]);
+        parts.push_back(partOf(layout.probe, stats, o1, o2));
       }
       merged.push_back(addParts(lane, parts));
     }
@@ -315,82 +336,80 @@ private:
     auto at = [&](Value base, Value index) { return lane.offset(base, lane.extend(lane.mul(index, 4))); };
 
     Value own = state(split);
-    for (int64_t i = 0, e = tile::registersPerLane(from); i < e; ++i) {
-      FlatElement element = lane.flat(from, i);
-      auto [row, column] = position(lane, layout, element);
+    for (int64_t i = 0; i < runsOf(from); ++i) {
+      FlatRun run = lane.flat(from, i);
+      auto [row, column] = position(lane, layout, run);
       auto write = [&, row = row, column = column, i = i] {
-        LLVM::StoreOp::create(b, adaptor.getO1()[i], at(own, layout.value(lane, row, column, false)), 4);
+        int64_t length = tile::flatRun(from), first = i * length;
+        auto values = [&](ValueRange all) { return all.slice(first, length); };
+        writeFloats(lane, values(adaptor.getO1()), at(own, layout.value(lane, row, column, false)));
         if (layout.probe)
-          LLVM::StoreOp::create(b, adaptor.getO2()[i], at(own, layout.value(lane, row, column, true)), 4);
+          writeFloats(lane, values(adaptor.getO2()), at(own, layout.value(lane, row, column, true)));
         lane.when(lane.equal(column, 0), [&] {
-          Value stats = at(own, layout.stats(lane, row));
-          Values values = {adaptor.getM()[i], adaptor.getD1()[i]};
+          Values stats = {adaptor.getM()[first], adaptor.getD1()[first]};
           if (layout.probe)
-            values.append({adaptor.getD2()[i], adaptor.getC()[i]});
-          for (auto [k, value] : llvm::enumerate(values))
-            LLVM::StoreOp::create(b, value, lane.offset(stats, lane.i64(4 * k)), 4);
+            stats.append({adaptor.getD2()[first], adaptor.getC()[first]});
+          writeFloats(lane, stats, at(own, layout.stats(lane, row)));
         });
       };
-      if (element.inside)
-        lane.when(element.inside, write);
+      if (run.inside)
+        lane.when(run.inside, write);
       else
         write();
     }
     Value last = arrive(lane, op, lane.offset(workspace, lane.mul(lane.extend(rowTile), 4)), arrivals);
 
-    int64_t count = tile::registersPerLane(to);
+    int64_t length = tile::flatRun(to);
     Value none = lane.f32(-std::numeric_limits<double>::infinity()), zero = lane.f32(0);
-    SmallVector<Part> start(count, layout.probe ? Part{none, zero, zero, zero, zero, zero}
-                                                : Part{none, zero, zero, {}, {}, {}});
+    Part empty{none, zero, {}, {}, Values(length, zero), {}};
+    if (layout.probe)
+      empty = Part{none, zero, zero, zero, Values(length, zero), Values(length, zero)};
+    SmallVector<Part> start(runsOf(to), empty);
     // Only the last CTA reads on; elsewhere the results are not used.
-    SmallVector<Type> types(count * (layout.probe ? 6 : 3), b.getF32Type());
-    auto branch = scf::IfOp::create(b, types, last, /*withElseRegion=*/true);
     auto flatten = [&](ArrayRef<Part> parts) {
       Values values;
       for (const Part &part : parts) {
-        values.append({part.m, part.d1, part.o1});
+        values.append({part.m, part.d1});
         if (layout.probe)
-          values.append({part.d2, part.c, part.o2});
+          values.append({part.d2, part.c});
+        llvm::append_range(values, part.o1);
+        llvm::append_range(values, part.o2);
       }
       return values;
     };
     auto unflatten = [&](ValueRange values) {
       SmallVector<Part> parts;
-      for (size_t i = 0; i < values.size(); i += layout.probe ? 6 : 3) {
-        Part part{values[i], values[i + 1], values[i + 2], {}, {}, {}};
-        if (layout.probe) {
-          part.d2 = values[i + 3];
-          part.c = values[i + 4];
-          part.o2 = values[i + 5];
-        }
-        parts.push_back(part);
+      size_t stats = layout.probe ? 4 : 2;
+      for (; !values.empty(); values = values.drop_front(stats + length * (layout.probe ? 2 : 1))) {
+        ValueRange o = values.drop_front(stats);
+        parts.push_back(partOf(layout.probe, values, Values(o.take_front(length)),
+                               layout.probe ? Values(o.slice(length, length)) : Values()));
       }
       return parts;
     };
+    SmallVector<Type> types(flatten(start).size(), b.getF32Type());
+    auto branch = scf::IfOp::create(b, types, last, /*withElseRegion=*/true);
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(branch.thenBlock());
-      // Several splits at a time: their loads are in flight together.
-      constexpr int64_t batch = 8;
+      // Several splits at a time, fewer where a thread has more elements: their loads are in flight together.
+      int64_t batch = std::clamp<int64_t>(16 / tile::registersPerLane(to), 2, 8);
       auto loop = scf::ForOp::create(b, lane.i32(0), splits, lane.i32(batch), flatten(start));
       b.setInsertionPointToStart(loop.getBody());
       SmallVector<Part> sums = unflatten(loop.getRegionIterArgs());
       Value final = lane.add(splits, -1);
-      for (int64_t i = 0; i < count; ++i) {
+      for (int64_t i = 0; i < runsOf(to); ++i) {
         auto [row, column] = position(lane, layout, lane.flat(to, i));
         SmallVector<Part> parts = {sums[i]};
         for (int64_t s = 0; s < batch; ++s) {
           Value index = lane.add(loop.getInductionVar(), s);
           Value base = state(arith::MinSIOp::create(b, index, final));
-          Values stats = ptx::loadShared4(b, at(base, layout.stats(lane, row)));
-          Part part{arith::SelectOp::create(b, lane.less(final, index), none, stats[0]), stats[1],
-                    ptx::loadShared1(b, at(base, layout.value(lane, row, column, false))), {}, {}, {}};
-          if (layout.probe) {
-            part.d2 = stats[2];
-            part.c = stats[3];
-            part.o2 = ptx::loadShared1(b, at(base, layout.value(lane, row, column, true)));
-          }
-          parts.push_back(part);
+          auto values = [&, row = row, column = column](bool second) {
+            return ptx::loadShared(b, at(base, layout.value(lane, row, column, second)), length);
+          };
+          Values stats = ptx::loadShared(b, at(base, layout.stats(lane, row)), 4), o1 = values(false);
+          stats[0] = arith::SelectOp::create(b, lane.less(final, index), none, stats[0]);
+          parts.push_back(partOf(layout.probe, stats, o1, layout.probe ? values(true) : Values()));
         }
         sums[i] = addParts(lane, parts);
       }

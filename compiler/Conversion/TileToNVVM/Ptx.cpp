@@ -82,12 +82,11 @@ Value ptx::loadAfterAwait(ImplicitLocOpBuilder &b, Value pointer, Value predicat
 }
 
 // PTX ISA 9.7.9.8, ld with cache operator cg.
-Values ptx::loadShared4(ImplicitLocOpBuilder &b, Value pointer) {
-  return assemble(b, "ld.global.cg.v4.f32 {$0, $1, $2, $3}, [$4];", "=f,=f,=f,=f,l,~{memory}", pointer,
-                  b.getF32Type(), 4);
-}
-Value ptx::loadShared1(ImplicitLocOpBuilder &b, Value pointer) {
-  return assemble(b, "ld.global.cg.f32 $0, [$1];", "=f,l,~{memory}", pointer, b.getF32Type(), 1)[0];
+Values ptx::loadShared(ImplicitLocOpBuilder &b, Value pointer, unsigned count) {
+  std::string vector = count == 1 ? "" : ".v" + std::to_string(count);
+  std::string code = llvm::formatv("ld.global.cg{0}.f32 {1}, [${2}];", vector,
+                                   count == 1 ? "$0" : "{" + numbers(0, count) + "}", count);
+  return assemble(b, code, repeat("=f", count) + ",l,~{memory}", pointer, b.getF32Type(), count);
 }
 
 // PTX ISA 9.7.3.20, lg2.

@@ -35,9 +35,8 @@ Value loadAfterAwait(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 /// false. (ld.global.nc)
 Value lookUp(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 
-/// 16 bytes, or 4, from L2: another CTA wrote them in this launch. (ld.global.cg)
-Values loadShared4(ImplicitLocOpBuilder &b, Value pointer);
-Value loadShared1(ImplicitLocOpBuilder &b, Value pointer);
+/// 1, 2 or 4 f32 from L2: another CTA wrote them in this launch. (ld.global.cg)
+Values loadShared(ImplicitLocOpBuilder &b, Value pointer, unsigned count);
 
 /// log2 of an f32, within 2^-22 (relatively outside of [1/2, 2]); denormals count as 0. (lg2.approx.ftz)
 Value log2(ImplicitLocOpBuilder &b, Value x);

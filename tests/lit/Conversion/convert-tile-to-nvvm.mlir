@@ -489,13 +489,14 @@ tile.kernel @merge attributes {warps = 2} {
   // Over warps: through shared memory, 16 bytes at a time: the statistics once, two runs of 4 values per 8 columns.
   // CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr<3>
   // CHECK: nvvm.barrier0
-  // 4 x 64 elements over 64 threads: four a thread, each the sum of two warps' parts.
-  // CHECK-COUNT-8: math.exp2
+  // 4 x 64 elements over 64 threads: two runs of two a thread, each the sum of two warps' parts, whose weights are
+  // formed once for a run.
+  // CHECK-COUNT-4: math.exp2
   // CHECK-NOT: math.exp2
   %w:3, %all = tile.merge over warps %m, %m, %o {columns = 64, key_warps = 2, rows = 4, offset = 0}
     : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, columns> -> !flat, !flat, !flat
   // Over the grid: store the own part, arrive; the counter wraps at the number of splits.
-  // CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 4 : i64} : f32, !llvm.ptr<1>
+  // CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 8 : i64} : vector<2xf32>, !llvm.ptr<1>
   // CHECK: nvvm.barrier0
   // CHECK: fence.acq_rel.gpu;{{.*}}atom.global.inc.u32{{.*}}fence.acq_rel.gpu;
   // CHECK: nvvm.barrier0
@@ -504,7 +505,7 @@ tile.kernel @merge attributes {warps = 2} {
   // CHECK: scf.if %[[LAST]]
   // CHECK: scf.for
   // CHECK: ld.global.cg.v4.f32
-  // CHECK: ld.global.cg.f32
+  // CHECK: ld.global.cg.v2.f32
   %g:3, %last = tile.merge over grid %w#0, %w#1, %w#2 {columns = 64, key_warps = 2, rows = 4, offset = 2176}
     : <4 x 64 x f32, flat, threads = 64>, <4 x 64 x f32, flat, threads = 64>, <4 x 64 x f32, flat, threads = 64>
     -> !flat, !flat, !flat
@@ -612,7 +613,7 @@ tile.kernel @state attributes {warps = 4} {
   // Of a flat fragment that repeats it along the columns, the first column is written.
   // CHECK: %[[COLUMN:.*]] = arith.remui %{{.*}}, %c64_i32
   // CHECK: %[[INSIDE:.*]] = arith.cmpi slt
-  // CHECK: %[[ONE:.*]] = arith.cmpi slt, %[[COLUMN]], %c1_i32
+  // CHECK: %[[ONE:.*]] = arith.cmpi eq, %[[COLUMN]], %c0_i32
   // CHECK: %[[BOTH:.*]] = arith.andi %[[INSIDE]], %[[ONE]]
   // CHECK: scf.if %[[BOTH]] {
   // CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 4 : i64} : f32, !llvm.ptr<1>
