@@ -70,17 +70,53 @@ int64_t splitsThatFill(int64_t tiles, int64_t slots, int64_t visible, int64_t le
   return best;
 }
 
+/// CTAs of `warps` warps for which a multiprocessor has registers: three of four narrow ones, else two.
+int64_t ctasWithRegisters(const Problem &problem, int64_t warps) { return (problem.headDim <= 64 ? 12 : 8) / warps; }
+
+/// Row tiles that fill the GPU with CTAs of two warps rather than four: as many loads in flight, less to merge at a time.
+/// Pairs of them share a row tile where all find room at once; more waves than one must not leave more of the last idle.
+/// Read off an H200 (256 to 2048 row tiles): 3 to 24 % up to 512 keys, 1 to 3 % at 4096. False if these do not fit.
+bool fillWithFewWarps(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
+  constexpr int64_t few = 2;
+  auto slots = [&](int64_t warps) { return target.multiprocessors * ctasWithRegisters(problem, warps); };
+  bool isOneWave = tiles <= slots(few);
+  if (!isOneWave && waveEfficiency(tiles, slots(few)) < std::max(0.85, waveEfficiency(tiles, slots(schedule.warps))))
+    return false;
+  if (2 * tiles <= slots(few)) { // Alone they would have half as many loads in flight.
+    if (!target.hasClusters())
+      return false;
+    schedule.splits = schedule.cluster = 2;
+  }
+  schedule.warps = few;
+  return true;
+}
+
 /// Sequences of a ragged batch end apart: parts small enough that whoever is done early finds others to fold, and
 /// short sequences in as few of them. One sequence alone is as long as it is.
-void levelLengths(const Problem &problem, int64_t tiles, int64_t slots, int64_t leastKeys, Schedule &schedule) {
-  constexpr int64_t waves = 12;
+void levelLengths(const Problem &problem, int64_t tiles, int64_t tasks, int64_t leastKeys, Schedule &schedule) {
   int64_t visible = problem.visibleSpan();
   if (problem.batch > 1)
     for (int64_t splits : candidates("splits"))
-      if (schedule.splits < splits && tiles * schedule.splits < waves * slots && splits * leastKeys <= visible)
+      if (schedule.splits < splits && tiles * schedule.splits < tasks && splits * leastKeys <= visible)
         schedule.splits = splits;
   if (schedule.splits > 1)
     schedule.splitTiles = candidateBelow("split_tiles", leastKeys / (schedule.warps * schedule.keys));
+}
+
+/// Splits of a ragged batch have as many keys as let those of full sequences fill the GPU once: a CTA that finds nothing
+/// to do takes its place too, and each merge its time. Row tiles that are fewer than its places are split finer, where
+/// that makes several waves of them. Read off an H200 (16 to 2048 row tiles).
+void levelOnCuda(const Problem &problem, int64_t tiles, int64_t slots, Schedule &schedule) {
+  constexpr int64_t mostTiles = 16, fine = 8, wavesOfFine = 4, waves = 8;
+  int64_t together = schedule.warps * schedule.keys, leastKeys = mostTiles * together;
+  auto fills = [&](double wanted, int64_t keys) {
+    return static_cast<double>(tiles * problem.visibleSpan()) >= wanted * static_cast<double>(slots * keys);
+  };
+  if (tiles <= slots && fills(wavesOfFine, fine * together))
+    leastKeys = fine * together;
+  while (leastKeys > together && !fills(0.9, leastKeys))
+    leastKeys /= 2;
+  levelLengths(problem, tiles, waves * slots, leastKeys, schedule);
 }
 
 /// Prefetches the next tile where registers allow, and gives up warps until a CTA's merge fits.
@@ -150,17 +186,18 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   schedule.warps = 4;
   fitRegisterLoads(problem, target, schedule);
   bool isUneven = problem.ragged && problem.batch > 1; // A cluster works or rests as a whole: too coarse.
-  if (target.hasClusters() && !isUneven && tiles < slots * 9 / 10) {
+  bool isFull = tiles >= slots * 9 / 10;
+  if (target.hasClusters() && !isUneven && !isFull) {
     splitInClusters(problem, tiles, target, schedule);
   } else {
     int64_t visible = problem.visibleSpan();
     // A short context is a chain of latencies: one tile per warp. A longer one pays for its merge first.
     int64_t tilesPerWarp = visible > 1024 ? 4 : 1;
-    schedule.keys = problem.headDim <= 64 && visible > 512 ? 32 : 16;
-    int64_t leastKeys = schedule.warps * schedule.keys * tilesPerWarp;
-    schedule.splits = splitsThatFill(tiles, slots, visible, leastKeys);
-    if (problem.ragged)
-      levelLengths(problem, tiles, slots, leastKeys, schedule);
+    schedule.keys = problem.headDim <= 64 && visible >= 256 ? 32 : 16;
+    if (isUneven)
+      levelOnCuda(problem, tiles, slots, schedule);
+    else if (problem.ragged || !isFull || !fillWithFewWarps(problem, tiles, target, schedule))
+      schedule.splits = splitsThatFill(tiles, slots, visible, schedule.warps * schedule.keys * tilesPerWarp);
   }
   schedule.dependent = target.hasClusters();
   fitRegisterLoads(problem, target, schedule);
@@ -289,7 +326,7 @@ Schedule onHost(const Problem &problem, const Target &target) {
   int64_t wanted = (tasksPerThread * target.multiprocessors + tiles - 1) / tiles;
   schedule.splits = candidateBelow("splits", std::min(wanted, problem.visibleSpan() / leastKeys));
   if (problem.ragged)
-    levelLengths(problem, tiles, target.multiprocessors, leastKeys, schedule);
+    levelLengths(problem, tiles, 12 * target.multiprocessors, leastKeys, schedule);
   return schedule;
 }
 

@@ -124,8 +124,21 @@ TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
   EXPECT_EQ(defaultOn("sm_120", problemOf(Mode::Decode, 1, 8, 4096, 128)).cluster, 8);
   EXPECT_EQ(defaultOn("sm_80", problemOf(Mode::Decode, 1, 8, 4096, 128)).cluster, 1);
   EXPECT_EQ(defaultOn("sm_80", problemOf(Mode::Decode, 1, 8, 4096, 128)).splits, 16);
-  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 32, 8, 4096, 128)).splits, 1);
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 4096, 128)).load, LoadPath::Registers);
+}
+
+TEST(DefaultSchedule, RowTilesThatFillTheGpuHaveCtasOfTwoWarps) {
+  auto of = [](int64_t batch, int64_t headDim, const char *arch = "sm_90a") {
+    Schedule schedule = defaultOn(arch, problemOf(Mode::Decode, batch, 8, 4096, headDim));
+    return std::tuple(schedule.warps, schedule.splits, schedule.cluster);
+  };
+  EXPECT_EQ(of(32, 128), std::tuple(2, 2, 2)); // 256 of 528 places: pairs.
+  EXPECT_EQ(of(64, 128), std::tuple(2, 1, 1));
+  EXPECT_EQ(of(48, 64), std::tuple(2, 2, 2)); // Narrow ones have 792 places.
+  EXPECT_EQ(of(128, 64), std::tuple(4, 1, 1)); // Two warps would leave a third of the second wave idle.
+  EXPECT_EQ(of(256, 128), std::tuple(2, 1, 1));
+  EXPECT_EQ(of(26, 128, "sm_80"), std::tuple(4, 1, 1)); // 208 of 432 places, and no clusters to pair in.
+  EXPECT_GT(std::get<1>(of(1, 128, "sm_80")), 8);      // Few row tiles: splits fill the GPU.
 }
 
 TEST(DefaultSchedule, DecodeSplitsFollowTheWindowNotTheCache) {
@@ -172,11 +185,17 @@ TEST(DefaultSchedule, RaggedBatchesTakeMoreAndSmallerParts) {
   Problem problem = problemOf(Mode::Decode, 32, 8, 4096, 128);
   problem.ragged = true;
   Schedule schedule = defaultOn("sm_90a", problem);
-  EXPECT_EQ(schedule.splits, 16); // 12 waves of 264 CTAs; 256 keys each.
-  EXPECT_EQ(schedule.splitTiles, 4);
+  EXPECT_EQ(schedule.splits, 8); // Fewer row tiles than places: 512 keys each make several waves.
+  EXPECT_EQ(schedule.splitTiles, 8);
   problem.context = 512;
-  EXPECT_EQ(defaultOn("sm_90a", problem).splits, 8); // 64 keys each.
+  EXPECT_EQ(defaultOn("sm_90a", problem).splits, 1); // Full sequences fill the GPU once.
+  problem.batch = 2;
+  EXPECT_EQ(defaultOn("sm_90a", problem).splits, 8); // 64 keys each, and still no full wave.
   EXPECT_EQ(defaultOn("sm_90a", problem).splitTiles, 1);
+  problem.batch = 128;
+  problem.context = 8192;
+  EXPECT_EQ(defaultOn("sm_90a", problem).splits, 3); // Row tiles alone level much.
+  EXPECT_EQ(defaultOn("sm_90a", problem).splitTiles, 16);
   // One sequence has nobody to wait for.
   problem = problemOf(Mode::Decode, 1, 8, 16384, 128);
   Schedule equal = defaultOn("sm_90a", problem);
