@@ -73,9 +73,10 @@ int64_t splitsThatFill(int64_t tiles, int64_t slots, int64_t visible, int64_t le
 /// CTAs of `warps` warps for which a multiprocessor has registers: three of four narrow ones, else two.
 int64_t ctasWithRegisters(const Problem &problem, int64_t warps) { return (problem.headDim <= 64 ? 12 : 8) / warps; }
 
-/// Row tiles that fill the GPU with CTAs of two warps rather than four: as many loads in flight, less to merge at a time.
-/// Pairs of them share a row tile where all find room at once; more waves than one must not leave more of the last idle.
-/// Read off an H200 (256 to 2048 row tiles): 3 to 24 % up to 512 keys, 1 to 3 % at 4096. False if these do not fit.
+/// Row tiles that fill the GPU with CTAs of two warps rather than four: as many loads in flight, less to merge at a
+/// time. Pairs of them share a row tile where all find room at once; more waves than one must not leave more of the
+/// last idle. Read off an H200 (256 to 2048 row tiles): 3 to 24 % up to 512 keys, 1 to 3 % at 4096. False if these do
+/// not fit.
 bool fillWithFewWarps(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
   constexpr int64_t few = 2;
   auto slots = [&](int64_t warps) { return target.multiprocessors * ctasWithRegisters(problem, warps); };
@@ -103,9 +104,9 @@ void levelLengths(const Problem &problem, int64_t tiles, int64_t tasks, int64_t 
     schedule.splitTiles = candidateBelow("split_tiles", leastKeys / (schedule.warps * schedule.keys));
 }
 
-/// Splits of a ragged batch have as many keys as let those of full sequences fill the GPU once: a CTA that finds nothing
-/// to do takes its place too, and each merge its time. Row tiles that are fewer than its places are split finer, where
-/// that makes several waves of them. Read off an H200 (16 to 2048 row tiles).
+/// Splits of a ragged batch have as many keys as let those of full sequences fill the GPU once: a CTA that finds
+/// nothing to do takes its place too, and each merge its time. Row tiles that are fewer than its places are split
+/// finer, where that makes several waves of them. Read off an H200 (16 to 2048 row tiles).
 void levelOnCuda(const Problem &problem, int64_t tiles, int64_t slots, Schedule &schedule) {
   constexpr int64_t mostTiles = 16, fine = 8, wavesOfFine = 4, waves = 8;
   int64_t together = schedule.warps * schedule.keys, leastKeys = mostTiles * together;
@@ -142,13 +143,18 @@ void widenTiles(const Problem &problem, const Target &target, Schedule &schedule
 
 /// The splits of row tiles that do not fill the GPU, merging in clusters. A split costs a share of the merge and saves
 /// a share of the fold: the best number grows as the root of the keys. Clusters of more than two CTAs find no room on a
-/// quarter of the places that single ones fill. Rules read off tuned records of an H100 (1 to 512 row tiles).
+/// quarter of the places that single ones fill. Rules read off tuned records of an H100 and an H200 (1 to 512 row
+/// tiles).
 void splitInClusters(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
   constexpr double splitsAt2048Keys = 16;
   constexpr int64_t widest = 16, portable = 8, fewTiles = 8, wholeGpu = 132;
   int64_t visible = problem.visibleSpan(), multiprocessors = target.multiprocessors;
   bool isNarrow = problem.headDim <= 64; // Three CTAs of four warps have registers, else two.
   auto places = [&](int64_t ctas, int64_t cluster) { return multiprocessors * ctas * (cluster > 2 ? 3 : 4) / 4; };
+  // Clusters beyond 8 need whole partitions of 16 multiprocessors: seen on sm_90 only, no promise of other GPUs.
+  bool isWhole = target.computeCapability() == 90 && multiprocessors >= wholeGpu;
+  // One row tile alone is best in four of the widest (seen from 4096 to 16384 keys: 12 to 23 % on an H200).
+  bool isLone = isWhole && tiles == 1 && !isNarrow && visible >= 4096 && visible <= 16384;
   if (2 * tiles <= multiprocessors && waveEfficiency(2 * tiles, multiprocessors) >= 0.9) {
     schedule.splits = 2; // A pair of CTAs, eight warps each, on every multiprocessor.
     schedule.warps = 8;
@@ -161,15 +167,19 @@ void splitInClusters(const Problem &problem, int64_t tiles, const Target &target
       schedule.splits *= 2;
     if (visible > (isNarrow ? 8192 : 2048)) // As many as there is room for, merging over the grid besides.
       schedule.splits = std::max(schedule.splits, candidateBelow("splits", std::min(most, places(2, widest) / tiles)));
-    schedule.warps = 2 * schedule.splits * tiles <= multiprocessors ? 8 : 4;
+    // Eight warps where each has two tiles at least, else what they save in the fold goes into the merge.
+    bool hasRoom = 2 * schedule.splits * tiles <= multiprocessors && visible >= 2 * 8 * schedule.splits * schedule.keys;
+    schedule.warps = hasRoom ? 8 : 4;
+    if (isLone) {
+      schedule.splits = 4 * widest;
+      schedule.warps = 4;
+    }
   }
   if (isNarrow && visible > 512 && schedule.splits * tiles <= places(2, schedule.splits))
     schedule.keys = 32;
   int64_t splitKeys = schedule.splits * schedule.keys;
   schedule.warps = candidateBelow("warps", std::min(schedule.warps, (visible + splitKeys - 1) / splitKeys));
-  // Clusters beyond 8 need whole partitions of 16 multiprocessors: seen on sm_90 only, no promise of other GPUs.
-  bool isWhole = target.computeCapability() == 90 && multiprocessors >= wholeGpu;
-  int64_t largest = isWhole && schedule.splits == widest ? widest : portable;
+  int64_t largest = isWhole && (schedule.splits == widest || isLone) ? widest : portable;
   while (2 * schedule.cluster <= largest && schedule.splits % (2 * schedule.cluster) == 0)
     schedule.cluster *= 2;
 }

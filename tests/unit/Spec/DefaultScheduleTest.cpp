@@ -115,7 +115,10 @@ TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
     return std::tuple(schedule.splits, schedule.cluster, schedule.warps);
   };
   EXPECT_EQ(split(1, 8, 4096), std::tuple(16, 16, 4)); // One cluster.
-  EXPECT_EQ(split(1, 1, 4096), std::tuple(16, 16, 8)); // More warps where there is room.
+  EXPECT_EQ(split(1, 4, 4096), std::tuple(16, 16, 8)); // More warps where there is room,
+  EXPECT_EQ(split(1, 4, 2048), std::tuple(16, 16, 4)); // and two tiles for each.
+  EXPECT_EQ(split(1, 1, 4096), std::tuple(64, 16, 4)); // One row tile alone.
+  EXPECT_EQ(split(1, 1, 32768), std::tuple(64, 8, 8));
   EXPECT_EQ(split(1, 8, 16384), std::tuple(24, 8, 4)); // Clusters, then the grid.
   EXPECT_EQ(split(8, 8, 2048), std::tuple(2, 2, 8)) << "a pair on every multiprocessor";
   EXPECT_EQ(split(4, 8, 2048), std::tuple(4, 4, 4)) << "clusters of eight would not all find room";
