@@ -215,7 +215,9 @@ private:
 
   DispatchAnswer ofDefault() const {
     double regret = mean([&](const Record &record) -> std::optional<double> {
-      return record.defaultMicroseconds > 0 ? lossAt(record, record.defaultMicroseconds) : unknownLoss(record);
+      // The default of today, which a record may not know: rules change.
+      std::optional<double> time = timeOf(record, defaultSchedule(record.problem, target));
+      return time ? lossAt(record, *time) : unknownLoss(record);
     });
     double away = neighbours.empty() ? 0 : neighbours.front().distance;
     return {defaultSchedule(problem, target), /*isDefault=*/true, regret + defaultLossPerOctave * away, ""};
@@ -355,15 +357,12 @@ std::vector<HeldOut> holdOut(llvm::ArrayRef<Record> asked, llvm::ArrayRef<Record
   return all;
 }
 
-std::optional<double> timeOf(const Record &record, const Schedule &schedule, const Target &target) {
+std::optional<double> timeOf(const Record &record, const Schedule &schedule) {
   if (schedule == record.schedule)
     return record.microseconds;
   for (const TimedSchedule &alternative : record.alternatives)
     if (alternative.schedule == schedule)
       return alternative.microseconds;
-  // Last: the default's rules may have changed since.
-  if (record.defaultMicroseconds > 0 && schedule == defaultSchedule(record.problem, target))
-    return record.defaultMicroseconds;
   return std::nullopt;
 }
 

@@ -56,7 +56,7 @@ struct HeldOut {
 std::vector<HeldOut> holdOut(llvm::ArrayRef<Record> asked, llvm::ArrayRef<Record> known, const Target &target);
 
 /// Median of a schedule at the shape of a record, if the record has it.
-std::optional<double> timeOf(const Record &record, const Schedule &schedule, const Target &target);
+std::optional<double> timeOf(const Record &record, const Schedule &schedule);
 
 } // namespace lla
 #endif

@@ -3,35 +3,11 @@
 #include "cache/Cache.h"
 #include "cache/Files.h"
 #include "dialect/Spec/Fields.h"
-#include "dialect/Spec/Resources.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include <fmt/format.h>
 
 namespace lla {
-namespace {
-
-/// Schedules that a record's own problem and device do not allow: a hand or an older program wrote them. Of devices and
-/// kernel families that this program does not know nothing is said.
-std::vector<std::string> infeasibleSchedules(const Record &record) {
-  std::vector<std::string> reasons;
-  if (record.family != kernelFamilyVersion)
-    return reasons;
-  llvm::Expected<Target> target = targetOfClass(record.deviceClass);
-  if (!target) {
-    llvm::consumeError(target.takeError());
-    return reasons;
-  }
-  if (llvm::Error error = checkFeasible(record.problem, record.schedule, *target))
-    reasons.push_back("schedule: " + llvm::toString(std::move(error)));
-  for (auto [index, alternative] : llvm::enumerate(record.alternatives))
-    if (llvm::Error error = checkFeasible(record.problem, alternative.schedule, *target))
-      reasons.push_back(fmt::format("alternatives[{}]: {}", index, llvm::toString(std::move(error))));
-  return reasons;
-}
-
-} // namespace
-
 Cache::Cache(const CacheLocation &where, int64_t artifactLimit, NoticeFunction tell)
     : location(where), records(where), artifacts(where, artifactLimit, tell), tell(std::move(tell)) {}
 

@@ -2,6 +2,7 @@
 
 #include "cache/Record.h"
 #include "dialect/Spec/Fields.h"
+#include "dialect/Spec/Resources.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include <cmath>
@@ -223,6 +224,23 @@ std::string toText(const EntryFault &fault) {
   if (fault.line == 0)
     return fmt::format("{}: {}", fault.path, fault.reason);
   return fmt::format("{}:{}: {}", fault.path, fault.line, fault.reason);
+}
+
+std::vector<std::string> infeasibleSchedules(const Record &record) {
+  std::vector<std::string> reasons;
+  if (record.family != kernelFamilyVersion)
+    return reasons;
+  llvm::Expected<Target> target = targetOfClass(record.deviceClass);
+  if (!target) {
+    llvm::consumeError(target.takeError());
+    return reasons;
+  }
+  if (llvm::Error error = checkFeasible(record.problem, record.schedule, *target))
+    reasons.push_back("schedule: " + llvm::toString(std::move(error)));
+  for (auto [index, alternative] : llvm::enumerate(record.alternatives))
+    if (llvm::Error error = checkFeasible(record.problem, alternative.schedule, *target))
+      reasons.push_back(fmt::format("alternatives[{}]: {}", index, llvm::toString(std::move(error))));
+  return reasons;
 }
 
 void RecordScan::append(RecordScan other) {

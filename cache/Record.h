@@ -69,6 +69,10 @@ struct EntryFault {
 /// "path:line: reason".
 std::string toText(const EntryFault &fault);
 
+/// Schedules that a record's own problem and device do not allow: a hand or an older program wrote them. Of devices and
+/// kernel families that this program does not know nothing is said.
+std::vector<std::string> infeasibleSchedules(const Record &record);
+
 /// What could be read, and what not.
 struct RecordScan {
   std::vector<Record> records;

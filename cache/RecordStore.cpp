@@ -1,6 +1,7 @@
 //===- RecordStore.cpp - all tuning records, layer over layer -------------===//
 
 #include "cache/RecordStore.h"
+#include <fmt/format.h>
 #include <set>
 
 namespace lla {
@@ -28,17 +29,25 @@ std::string RecordStore::exportLines() const {
 }
 
 llvm::Expected<ImportReport> RecordStore::importLines(llvm::StringRef lines, llvm::StringRef source) {
-  return keep(parseRecordLines(lines, source));
+  return keep(parseRecordLines(lines, source),
+              [&](const Record &record) { return fmt::format("{}: {}", source.str(), toJson(record.problem)); });
 }
 
 llvm::Expected<ImportReport> RecordStore::merge(const std::string &directory) {
-  return keep(RecordDirectory(directory, /*isWritable=*/false).all());
+  RecordDirectory layer(directory, /*isWritable=*/false);
+  return keep(layer.all(), [&](const Record &record) { return layer.placeOf(record); });
 }
 
-llvm::Expected<ImportReport> RecordStore::keep(RecordScan scan) {
+llvm::Expected<ImportReport> RecordStore::keep(RecordScan scan,
+                                               llvm::function_ref<std::string(const Record &)> placeOf) {
   ImportReport report;
   report.faults = std::move(scan.faults);
   for (const Record &record : scan.records) {
+    std::vector<std::string> reasons = infeasibleSchedules(record);
+    for (std::string &reason : reasons)
+      report.faults.push_back({placeOf(record), 0, std::move(reason)});
+    if (!reasons.empty())
+      continue;
     llvm::Expected<bool> kept = put(record);
     if (!kept)
       return kept.takeError();

@@ -48,7 +48,8 @@ public:
   llvm::Error clear() { return stack.front()->clear(); }
 
 private:
-  llvm::Expected<ImportReport> keep(RecordScan scan);
+  /// Records that their own device cannot run are left out, as faults of `placeOf`.
+  llvm::Expected<ImportReport> keep(RecordScan scan, llvm::function_ref<std::string(const Record &)> placeOf);
 
   std::vector<std::unique_ptr<RecordLayer>> stack;
   size_t exported = 0; ///< Layers from the top that are not part of the binary.

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Passes.h"
+#include "dialect/Tile/FragmentLayout.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace lla {
@@ -49,7 +50,7 @@ static int64_t mergeBytes(MergeOp merge) {
   case Scope::Cluster: {
     auto result = cast<FragType>(merge.getResults().front().getType());
     int64_t ctas = result.getThreads() / merge.getO1().getType().getThreads();
-    int64_t share = llvm::divideCeil(rows * columns, ctas);
+    int64_t share = flatShare(rows * columns, ctas);
     return ctas * (rows * statistics * floatBytes + llvm::alignTo(share * values * floatBytes, 16)) + barrierBytes;
   }
   case Scope::Grid:

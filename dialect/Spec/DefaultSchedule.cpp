@@ -78,7 +78,7 @@ int64_t ctasWithRegisters(const Problem &problem, int64_t warps) { return (probl
 /// last idle. Read off an H200 (256 to 2048 row tiles): 3 to 24 % up to 512 keys, 1 to 3 % at 4096. False if these do
 /// not fit.
 bool fillWithFewWarps(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
-  constexpr int64_t few = 2;
+  constexpr int64_t few = 2, shortSpan = 1024;
   auto slots = [&](int64_t warps) { return target.multiprocessors * ctasWithRegisters(problem, warps); };
   bool isOneWave = tiles <= slots(few);
   if (!isOneWave && waveEfficiency(tiles, slots(few)) < std::max(0.85, waveEfficiency(tiles, slots(schedule.warps))))
@@ -87,6 +87,9 @@ bool fillWithFewWarps(const Problem &problem, int64_t tiles, const Target &targe
     if (!target.hasClusters())
       return false;
     schedule.splits = schedule.cluster = 2;
+  } else if (isOneWave && problem.visibleSpan() > shortSpan &&
+             waveEfficiency(tiles, target.multiprocessors) < 0.9) {
+    return false; // A multiprocessor with one CTA more than others keeps them waiting: splits level that.
   }
   schedule.warps = few;
   return true;
@@ -245,7 +248,7 @@ Schedule byTurns(const Problem &problem, const Target &target, const Schedule &s
 }
 
 /// Two warpgroups of 64 rows, the same ones where the value columns of one are too many for a thread; as many keys per
-/// tile as registers hold without spills.
+/// tile as registers hold without spills in the loop.
 Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   Schedule schedule;
   schedule.load = LoadPath::Ring;
@@ -259,7 +262,8 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   // The masks of a window's edge, or of a start within a page, need registers that wider tiles have used up.
   bool masksBegin = problem.window || (problem.ragged && problem.pageSize);
   bool isWide = problem.headDim > 64 && problem.hasProbe();
-  // Tiles as long as the rows' have one masked tile at the causal edge; 112 keys spill nothing.
+  // Tiles as long as the rows' have one masked tile at the causal edge, and spill some hundred bytes around the loops,
+  // which costs less; 112 keys spill nothing.
   int64_t widest = problem.causal ? schedule.rows : 112;
   int64_t most = keysThatMatter(problem, masksBegin || isWide ? 64 : widest);
   for (int64_t keys : candidates("keys")) {

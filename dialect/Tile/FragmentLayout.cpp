@@ -5,8 +5,14 @@
 
 using namespace lla::tile;
 
+static constexpr int64_t longestRun = 2;
+
 int64_t lla::tile::flatRun(FragType type) {
-  return type.getRows() * type.getColumns() > type.getThreads() ? 2 : 1;
+  return type.getRows() * type.getColumns() > type.getThreads() ? longestRun : 1;
+}
+
+int64_t lla::tile::flatShare(int64_t elements, int64_t ctas) {
+  return longestRun * llvm::divideCeil(elements, longestRun * ctas);
 }
 
 int64_t lla::tile::registersPerLane(FragType type) {

@@ -39,6 +39,8 @@ int64_t registersPerLane(FragType type);
 /// Neighbours of a row that a lane of a flat fragment holds together: 2, or 1 if it has no more. What a row's statistics
 /// give is formed once for them; longer runs spread a warp's accesses over more memory (seen to cost more).
 int64_t flatRun(FragType type);
+/// Elements of a flat tile of `elements` that each of `ctas` CTAs owns at most: whole runs.
+int64_t flatShare(int64_t elements, int64_t ctas);
 
 /// Where element i of a lane stands: row = row + (usesG ? g : 0), column = column + cFactor * c.
 struct ElementPosition {

@@ -294,6 +294,7 @@ class Operator(unittest.TestCase):
             with torch.no_grad():
                 call()
         for text, given in (("head: expected 1 or 2, got 3", torch.ones(3)),
+                            ("head: expected 1 or the number of KV heads, got 0", torch.ones(0)),
                             ("dtype: expected fp32, got bf16", heads.bfloat16()),
                             ("ndim: expected 1, got 2", heads[None]),
                             (": expected a number that fp32 holds, got inf", float("inf")),

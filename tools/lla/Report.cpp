@@ -158,7 +158,7 @@ llvm::Expected<std::vector<Line>> linesOf(const ReportFlags &flags, const Knobs 
     if (interrupted())
       break;
     Line line{one, one.record->microseconds};
-    if (std::optional<double> known = timeOf(*one.record, one.answer.schedule, target))
+    if (std::optional<double> known = timeOf(*one.record, one.answer.schedule))
       line.microseconds = *known, line.source = "record";
     else
       lookUp(*cache, target, line);

@@ -54,7 +54,7 @@ Value Lane::clusterRank() { return rem(NVVM::BlockIdYOp::create(b, b.getI32Type(
 
 FlatRun Lane::flat(tile::FragType type, int64_t i) {
   int64_t threads = facts.threads(), ctas = type.getThreads() / threads, elements = type.getRows() * type.getColumns();
-  int64_t share = flatShare(elements, ctas), length = tile::flatRun(type);
+  int64_t share = tile::flatShare(elements, ctas), length = tile::flatRun(type);
   FlatRun run;
   run.within = mul(add(thread(), i * threads), length);
   auto clamp = [&](Value &x, int64_t end) {

@@ -11,7 +11,6 @@
 #include "dialect/Tile/FragmentLayout.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/DialectConversion.h"
-#include "llvm/Support/MathExtras.h"
 
 namespace lla {
 
@@ -53,8 +52,6 @@ struct FlatRun {
   Value index, within;
   Value inside; ///< False past the end, where index and within are those of another run; null if never.
 };
-/// Elements of a flat tile that each of `ctas` CTAs owns at most: whole runs.
-inline int64_t flatShare(int64_t elements, int64_t ctas) { return 2 * llvm::divideCeil(elements, 2 * ctas); }
 
 /// The one value of an optional operand; null if it is absent.
 inline Value onlyValue(ValueRange operand) { return operand.empty() ? Value() : operand.front(); }

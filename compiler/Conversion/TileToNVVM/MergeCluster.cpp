@@ -25,7 +25,7 @@ struct ClusterLayout {
       : rows(op.getRows()), columns(op.getColumns()), valueBytes(op.getO2() ? 8 : 4), offset(*op.getOffset()) {
     auto result = cast<FragType>(op.getResults().front().getType());
     ctas = result.getThreads() / op.getO1().getType().getThreads();
-    share = flatShare(rows * columns, ctas);
+    share = tile::flatShare(rows * columns, ctas);
     valuesAt = statsBytes * rows;
     partBytes = valuesAt + llvm::alignTo(share * valueBytes, 16);
   }

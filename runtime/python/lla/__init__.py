@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import numbers
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -170,13 +171,15 @@ _MOST_FP32 = 2.0**128 - 2.0**104
 
 def _scales(name: str, scales: Any, full: Callable[[float], Tensor], stream: Optional[int] = None) -> Optional[Tensor]:
     """Of a number a tensor of one, which `full` makes on the current stream; a tensor gets the dimension it lacks."""
-    if not isinstance(scales, (int, float)):
+    if not isinstance(scales, numbers.Real):  # NumPy's scalars are.
+        if 0 in getattr(scales, "shape", ()):
+            raise UsageError(f"{name}.head: expected 1 or the number of KV heads, got 0")
         return scales.reshape(1) if getattr(scales, "ndim", None) == 0 else scales
     if not -_MOST_FP32 <= scales <= _MOST_FP32:  # Nor NaN.
         raise UsageError(f"{name}: expected a number that fp32 holds, got {scales}")
     if stream is not None:
         raise UsageError(f"{name}: expected a tensor for a call on another stream than the current one, got a number")
-    return full(scales)
+    return full(float(scales))
 
 
 def _full(number: float, like: Tensor) -> Tensor:

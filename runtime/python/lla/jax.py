@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from typing import Any, Optional, Union
 
 import jax
@@ -312,7 +313,7 @@ def attention(q: jax.Array, r: Optional[jax.Array], k: jax.Array, v: jax.Array, 
     for name in ("q", "k", "v"):
         if name not in given:
             raise TypeError(f"{name}: expected an array, got None")
-    bhsd, longest = lla._is_bhsd(layout), (int(max_seqlen_q), int(max_seqlen_k))
+    bhsd, longest = lla._is_bhsd(layout), (operator.index(max_seqlen_q), operator.index(max_seqlen_k))
     _check_longest(given, longest)
     _check_call(given, bhsd)
     scale = 1 / math.sqrt(max(given["q"].shape[-1], 1)) if scale is None else float(scale)

@@ -137,6 +137,7 @@ TEST(DefaultSchedule, RowTilesThatFillTheGpuHaveCtasOfTwoWarps) {
   };
   EXPECT_EQ(of(32, 128), std::tuple(2, 2, 2)); // 256 of 528 places: pairs.
   EXPECT_EQ(of(64, 128), std::tuple(2, 1, 1));
+  EXPECT_EQ(of(34, 128), std::tuple(4, 8, 1)); // 272: two on some multiprocessors, three on others; splits level that.
   EXPECT_EQ(of(48, 64), std::tuple(2, 2, 2)); // Narrow ones have 792 places.
   EXPECT_EQ(of(128, 64), std::tuple(4, 1, 1)); // Two warps would leave a third of the second wave idle.
   EXPECT_EQ(of(256, 128), std::tuple(2, 1, 1));

@@ -79,7 +79,8 @@ TEST_F(Filled, WhyARecordAnswers) {
   RecordVerdict near = whyRecord(cache.records, decode(4096), hopper(), policy);
   std::string text = toText(near);
   EXPECT_EQ(text.rfind("nearby shape: ", 0), 0u) << text;
-  EXPECT_TRUE(has(text, "  context: asked \"4096\", has \"8192\"\n")) << text;
+  EXPECT_TRUE(has(text, "context 8192, query_length 1, 1.00 octaves away, from " + scratch.path)) << text;
+  EXPECT_TRUE(has(text, "  context: asked \"4096\", has \"")) << text; // Of ours, or of those that are shipped.
   nlohmann::json object = nlohmann::json::parse(toJson(near));
   EXPECT_EQ(object["grade"], "nearby shape");
   EXPECT_EQ(object["octaves"], 1);
@@ -128,6 +129,19 @@ TEST_F(Filled, VerifyTellsSchedulesThatTheDeviceCannotRun) {
       << faults.records[1].reason;
   for (const EntryFault &fault : faults.records)
     EXPECT_TRUE(llvm::sys::fs::exists(fault.path) && has(readText(fault.path), "70000")) << fault.path;
+
+  // Nor do they get into another cache, by either way.
+  ScratchDirectory elsewhere;
+  Cache copy(CacheLocation{elsewhere.path, {}, {}});
+  Cache::MergeReport merged = must(copy.merge(scratch.path));
+  EXPECT_EQ(merged.records.kept, 3);
+  ASSERT_EQ(merged.records.faults.size(), 2u);
+  EXPECT_EQ(toText(merged.records.faults[0]), toText(faults.records[0]));
+  ImportReport imported = must(copy.records.importLines(toJson(edited), "edited.jsonl"));
+  EXPECT_EQ(imported.kept, 0);
+  ASSERT_EQ(imported.faults.size(), 2u);
+  EXPECT_EQ(imported.faults[0].path.rfind("edited.jsonl: {", 0), 0u) << imported.faults[0].path;
+  EXPECT_TRUE(has(imported.faults[0].reason, "got 70000"));
 }
 
 TEST_F(Filled, WhatIsNoCacheIsNotMerged) {

@@ -83,6 +83,7 @@ TEST_F(ScheduleChoiceTest, TheDispatchMayPreferTheDefault) {
   Record record = keep(problem(4096), 4, deviceClass(target));
   record.schedule.keys *= 2;
   record.defaultMicroseconds = record.microseconds; // What was found is no better.
+  record.alternatives = {{defaultSchedule(record.problem, target), record.microseconds}};
   record.when = 2;
   ASSERT_EQ(textOf(cache.records.put(record)), "");
   ScheduleAnswer answer = choose(problem(8192));
