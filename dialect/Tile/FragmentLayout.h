@@ -36,8 +36,8 @@ namespace lla::tile {
 /// 32-bit registers (16-bit layouts: pairs, of bytes: fours) that one lane holds; 0 for dense.
 int64_t registersPerLane(FragType type);
 
-/// Neighbours of a row that a lane of a flat fragment holds together: 2, or 1 if it has no more. What a row's statistics
-/// give is formed once for them; longer runs spread a warp's accesses over more memory (seen to cost more).
+/// Neighbours of a row that a lane of a flat fragment holds together: 2, or 1 if it has no more. What a row's
+/// statistics give is formed once for them; longer runs spread a warp's accesses over more memory (seen to cost more).
 int64_t flatRun(FragType type);
 /// Elements of a flat tile of `elements` that each of `ctas` CTAs owns at most: whole runs.
 int64_t flatShare(int64_t elements, int64_t ctas);

@@ -85,7 +85,8 @@ class Attention(unittest.TestCase):
         heads, one = np.array([0.5, 0.03], np.float32), np.array([0.25], np.float32)
         for rows, options in ((1, {}), (9, {"causal": True}), (9, {"window": 7})):
             for dtype in (np.float16, bfloat16):
-                for scales in ((None, None), (0.5, np.float32(0.25)), (heads, one), (one, heads), (one[0], one.reshape(()))):
+                for scales in ((None, None), (0.5, np.float32(0.25)), (heads, one), (one, heads),
+                               (one[0], one.reshape(()))):
                     with self.subTest(rows=rows, dtype=dtype, scales=scales):
                         q, r, k, v = reference.inputs(11, rows=rows)
                         q, r = q.astype(dtype), r.astype(dtype)
