@@ -75,8 +75,8 @@ int64_t ctasWithRegisters(const Problem &problem, int64_t warps) { return (probl
 
 /// Row tiles that fill the GPU with CTAs of two warps rather than four: as many loads in flight, less to merge at a
 /// time. Pairs of them share a row tile where all find room at once; more waves than one must not leave more of the
-/// last idle. Read off an H200 (256 to 2048 row tiles): 3 to 24 % up to 512 keys, 1 to 3 % at 4096. False if these do
-/// not fit.
+/// last idle. Read off an H200 (256 to 2048 row tiles): 3 to 17 % up to 512 keys, 1 to 3 % from 2048 on. False if these
+/// do not fit.
 bool fillWithFewWarps(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
   constexpr int64_t few = 2, shortSpan = 1024;
   auto slots = [&](int64_t warps) { return target.multiprocessors * ctasWithRegisters(problem, warps); };
@@ -156,7 +156,8 @@ void splitInClusters(const Problem &problem, int64_t tiles, const Target &target
   auto places = [&](int64_t ctas, int64_t cluster) { return multiprocessors * ctas * (cluster > 2 ? 3 : 4) / 4; };
   // Clusters beyond 8 need whole partitions of 16 multiprocessors: seen on sm_90 only, no promise of other GPUs.
   bool isWhole = target.computeCapability() == 90 && multiprocessors >= wholeGpu;
-  // One row tile alone is best in four of the widest (seen from 4096 to 16384 keys: 12 to 23 % on an H200).
+  // One row tile alone is best in four of the widest: from 4096 to 16384 keys up to 23 % on an H200, with 8 heads on
+  // the KV head -1 to 12 %.
   bool isLone = isWhole && tiles == 1 && !isNarrow && visible >= 4096 && visible <= 16384;
   if (2 * tiles <= multiprocessors && waveEfficiency(2 * tiles, multiprocessors) >= 0.9) {
     schedule.splits = 2; // A pair of CTAs, eight warps each, on every multiprocessor.
