@@ -396,10 +396,13 @@ class Timings:
     def __init__(self, path):
         self.path = path
         self.known = {"unit": "microseconds", "rows": []}
-        if os.path.exists(path):
-            with open(path) as file:
-                self.known = json.load(file)
-        self.table = {shape_of(row): row for row in self.known["rows"]}
+        try:
+            if os.path.exists(path):
+                with open(path) as file:
+                    self.known = json.load(file)
+            self.table = {shape_of(row): row for row in self.known["rows"]}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            complain(1, f"output: expected a file of times, or none yet, got {path}: {type(error).__name__}: {error}")
         self.failures = collections.Counter()  # In a row, by mode and kernel.
 
     def write(self):
@@ -477,7 +480,7 @@ def main():
                         help="seconds after which what runs is interrupted; times until then are kept")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="print the rows and kernels in order, and stop")
     flags = parser.parse_args()
-    names = flags.kernels.split(",")
+    names = list(dict.fromkeys(flags.kernels.split(",")))
     if unknown := set(names) - set(NAMES):
         complain(1, f"kernels: expected some of {','.join(NAMES)}, got {','.join(sorted(unknown))}")
     try:

@@ -144,6 +144,17 @@ class Rivals(unittest.TestCase):
                           ("decode", False, ["fa2", "cudnn_softmax", "fla", "parallax_triton", "parallax_cute"]),
                           ("prefill", True, ["parallax_triton"])])  # fmt: skip
 
+    def test_a_file_that_holds_no_times_is_told_and_kept(self):
+        for text in ("{", "[]", '{"rows": 1}', '{"rows": [{"batch": 1}]}'):
+            with open(self.path, "w") as file:
+                file.write(text)
+            with self.assertRaises(SystemExit) as end, contextlib.redirect_stderr(io.StringIO()) as said:
+                rivals.Timings(self.path)
+            self.assertEqual(end.exception.code, 1)
+            self.assertIn("output: expected a file of times", said.getvalue())
+            with open(self.path) as file:
+                self.assertEqual(file.read(), text)
+
     def test_problems_that_no_kernel_takes_have_no_row(self):
         problem = {"mode": "prefill", "context": 64, "query_heads": 4, "kv_heads": 2, "head_dim": 32, "causal": True}
         self.assertEqual(rivals.row_of(problem), prefill(64, batch=1))
