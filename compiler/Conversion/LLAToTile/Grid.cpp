@@ -20,6 +20,10 @@
 using namespace mlir;
 using namespace lla;
 
+Value lla::constant(ImplicitLocOpBuilder &b, double value) {
+  return arith::ConstantFloatOp::create(b, b.getF32Type(), llvm::APFloat(static_cast<float>(value)));
+}
+
 Value I32::constant(int64_t value) const { return arith::ConstantIntOp::create(b, value, 32); }
 Value I32::add(Value x, Value y) const { return arith::AddIOp::create(b, x, y); }
 Value I32::sub(Value x, Value y) const { return arith::SubIOp::create(b, x, y); }

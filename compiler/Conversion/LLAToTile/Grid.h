@@ -22,6 +22,9 @@ struct KernelPlan {
   bool hasProbe() const { return packing != Packing::None; }
 };
 
+/// An f32.
+mlir::Value constant(mlir::ImplicitLocOpBuilder &b, double value);
+
 /// Integer arithmetic on i32 values that reads like the formula.
 struct I32 {
   mlir::ImplicitLocOpBuilder &b;

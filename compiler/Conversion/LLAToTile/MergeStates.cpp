@@ -80,10 +80,6 @@ private:
 
 } // namespace
 
-static Value constant(ImplicitLocOpBuilder &b, double value) {
-  return arith::ConstantFloatOp::create(b, b.getF32Type(), llvm::APFloat(static_cast<float>(value)));
-}
-
 static Value isEqual(ImplicitLocOpBuilder &b, Value x, double value) {
   return arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, x, constant(b, value));
 }

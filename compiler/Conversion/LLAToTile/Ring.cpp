@@ -70,12 +70,12 @@ public:
 
   void accumulate(Value p, Value pt, OnlineState &state) override {
     Value operands[] = {operand(p), pt ? operand(pt) : Value()};
-    Value v = this->v;
+    Value part = v; // Of its columns.
     if (Value first = firstColumn())
-      v = tile::ColumnsOp::create(b, shared(plan.schedule.keys, valuePartColumns(plan.problem, plan.schedule)), v,
-                                  first);
+      part = tile::ColumnsOp::create(b, shared(plan.schedule.keys, valuePartColumns(plan.problem, plan.schedule)), v,
+                                     first);
     for (auto [index, value] : llvm::enumerate(state.values))
-      value = tile::DotOp::create(b, valueType(), operands[index], v, value, /*transpose_b=*/false);
+      value = tile::DotOp::create(b, valueType(), operands[index], part, value, /*transpose_b=*/false);
   }
 
   Value rowBase() override {

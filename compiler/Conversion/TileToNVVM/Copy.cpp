@@ -212,7 +212,6 @@ private:
   /// each other theirs, so that each writes whole blocks: a sector takes one access, not four.
   void storeBlocks(Lane &lane, FragType type, ValueRange values, const ViewValues &view, tile::ViewType viewType,
                    Value rowBase, Value limit, Value firstColumn) const {
-    ImplicitLocOpBuilder &b = lane.b;
     constexpr int64_t lanesOfRow = 4;
     int64_t halves = type.getRows() / 8;
     Type element = viewType.getElementType();
@@ -234,10 +233,7 @@ private:
           if (firstColumn)
             column = lane.add(column, firstColumn);
           auto write = [&, words = ValueRange(words)] {
-            Value run = LLVM::PoisonOp::create(b, VectorType::get(lanesOfRow, b.getI32Type()));
-            for (auto [i, word] : llvm::enumerate(words))
-              run = LLVM::InsertElementOp::create(b, run, word, lane.i32(i));
-            LLVM::StoreOp::create(b, run, lane.element(view, row, column, bytesOf(element)), /*alignment=*/16);
+            lane.store(words, lane.element(view, row, column, bytesOf(element)));
           };
           if (firstColumn || first + 8 * lanesOfRow > viewType.getColumns())
             lane.when(lane.less(column, lane.i32(viewType.getColumns())), write);
@@ -279,14 +275,13 @@ private:
   }
 
   static void storeRun(Lane &lane, ValueRange elements, Value pointer, Type element) {
-    ImplicitLocOpBuilder &b = lane.b;
-    Value run = narrow(lane, elements.front(), element);
-    if (elements.size() > 1) {
-      run = LLVM::PoisonOp::create(b, VectorType::get(elements.size(), element));
-      for (auto [i, value] : llvm::enumerate(elements))
-        run = LLVM::InsertElementOp::create(b, run, narrow(lane, value, element), lane.i32(i));
+    Values narrowed = llvm::map_to_vector(elements, [&](Value value) { return narrow(lane, value, element); });
+    constexpr size_t widest = 16;
+    size_t together = std::min<size_t>(widest / bytesOf(element), elements.size());
+    for (size_t x = 0; x < elements.size(); x += together) {
+      Value place = x == 0 ? pointer : lane.offset(pointer, lane.i64(bytesOf(element) * x));
+      lane.store(ValueRange(narrowed).slice(x, together), place);
     }
-    LLVM::StoreOp::create(b, run, pointer, /*alignment=*/std::min<int64_t>(bytesOf(element) * elements.size(), 16));
   }
 
   /// An f32 in the view's element type.

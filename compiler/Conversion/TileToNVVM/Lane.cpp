@@ -210,6 +210,17 @@ Values Lane::transposeInRow(Values words) {
   return words;
 }
 
+void Lane::store(ValueRange values, Value pointer) {
+  Type element = values.front().getType();
+  Value together = values.front();
+  if (values.size() > 1) {
+    together = LLVM::PoisonOp::create(b, VectorType::get(values.size(), element));
+    for (auto [i, value] : llvm::enumerate(values))
+      together = LLVM::InsertElementOp::create(b, together, value, i32(i));
+  }
+  LLVM::StoreOp::create(b, together, pointer, /*alignment=*/element.getIntOrFloatBitWidth() / 8 * values.size());
+}
+
 void Lane::when(Value condition, llvm::function_ref<void()> then) {
   auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(b);

@@ -114,6 +114,8 @@ public:
   Value exchange(Value x, int64_t mask);
   /// Of four words of each of the four lanes of a row, word i of lane j becomes word j of lane i.
   Values transposeInRow(Values words);
+  /// `values` of one type side by side at `pointer`, 16 bytes at most, in one access.
+  void store(ValueRange values, Value pointer);
   /// Runs `then` where `condition` holds.
   void when(Value condition, llvm::function_ref<void()> then);
 

@@ -23,7 +23,7 @@ using tile::FragType;
 /// This warp's live rows: statistics by one lane a row, values in runs of 8 columns.
 static void writeState(Lane &lane, const StateLayout &layout, tile::MergeOp op, MergeAdaptor adaptor, Value base) {
   auto address = [&](Value index) { return lane.sharedPointer(lane.add(base, lane.mul(index, 4))); };
-  auto write4 = [&](ValueRange values, Value index) { writeFloats(lane, values, address(index)); };
+  auto write4 = [&](ValueRange values, Value index) { lane.store(values, address(index)); };
   FragType type = op.getO1().getType();
   int64_t halves = type.getRows() / 8;
   for (int64_t half = 0; half < halves; ++half) {

@@ -54,14 +54,14 @@ std::pair<Parts, Value> lla::mergeGrid(Lane &lane, const StateLayout &layout, ti
     auto write = [&, row = row, column = column, i = i] {
       int64_t length = tile::flatRun(from), first = i * length;
       auto values = [&](ValueRange all) { return all.slice(first, length); };
-      writeFloats(lane, values(adaptor.getO1()), at(own, layout.value(lane, row, column, false)));
+      lane.store(values(adaptor.getO1()), at(own, layout.value(lane, row, column, false)));
       if (layout.probe)
-        writeFloats(lane, values(adaptor.getO2()), at(own, layout.value(lane, row, column, true)));
+        lane.store(values(adaptor.getO2()), at(own, layout.value(lane, row, column, true)));
       lane.when(lane.equal(column, 0), [&] {
         Values stats = {adaptor.getM()[first], adaptor.getD1()[first]};
         if (layout.probe)
           stats.append({adaptor.getD2()[first], adaptor.getC()[first]});
-        writeFloats(lane, stats, at(own, layout.stats(lane, row)));
+        lane.store(stats, at(own, layout.stats(lane, row)));
       });
     };
     if (run.inside)

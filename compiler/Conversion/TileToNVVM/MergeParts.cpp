@@ -56,14 +56,3 @@ Values lla::readFloats(Lane &lane, Value address, int64_t count) {
     floats.push_back(LLVM::ExtractElementOp::create(b, read, lane.i32(i)));
   return floats;
 }
-
-void lla::writeFloats(Lane &lane, ValueRange values, Value pointer) {
-  ImplicitLocOpBuilder &b = lane.b;
-  Value run = values.front();
-  if (values.size() > 1) {
-    run = LLVM::PoisonOp::create(b, VectorType::get(values.size(), b.getF32Type()));
-    for (auto [i, value] : llvm::enumerate(values))
-      run = LLVM::InsertElementOp::create(b, run, value, lane.i32(i));
-  }
-  LLVM::StoreOp::create(b, run, pointer, /*alignment=*/4 * values.size());
-}

@@ -46,8 +46,6 @@ inline std::pair<Value, Value> position(Lane &lane, const StateLayout &layout, c
 }
 /// `count` floats of shared memory: 1, 2 or 4.
 Values readFloats(Lane &lane, Value address, int64_t count);
-/// `values` side by side at `pointer`, likewise.
-void writeFloats(Lane &lane, ValueRange values, Value pointer);
 
 /// The threads' runs of the merged state.
 Parts mergeCluster(Lane &lane, const StateLayout &layout, tile::MergeOp op, MergeAdaptor adaptor);

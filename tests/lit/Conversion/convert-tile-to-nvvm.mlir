@@ -622,7 +622,7 @@ tile.kernel @state attributes {warps = 4} {
   tile.store %flat, %tbar[%x] until %end : <2 x 64 x f32, flat, threads = 128>, <1 x f32>
   // Values stay fp32: a lane's 8 neighbouring columns are 32 bytes, 16 of them at a time.
   // CHECK-NOT: arith.truncf
-  // CHECK-COUNT-2: llvm.store %{{.*}}, %{{.*}} {alignment = 16 : i64} : vector<8xf32>, !llvm.ptr<1>
+  // CHECK-COUNT-4: llvm.store %{{.*}}, %{{.*}} {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr<1>
   %o = tile.fill 3.0 : <8 x 64 x f32, columns>
   %vbar = tile.view vbar[%x, %x] : <64 x f32>
   tile.store %o, %vbar[%x] until %end : <8 x 64 x f32, columns>, <64 x f32>
