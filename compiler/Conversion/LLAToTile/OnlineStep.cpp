@@ -9,16 +9,17 @@
 // be good still. The lanes' shares of sum p tell when they are not; then, and only then,
 //
 //     m moves to the maximum of scale s     if a p may be beyond 2^lazy
-//     c moves to the mean of t              if a row's weight has quadrupled
+//     c moves to the mean of t              if a row's weight is 16 times what it was at c's last move
 //
 // and p and the sums so far with them. The first tile, where it is a range of its own, takes its
 // own maximum and mean to begin with. Any m and c are exact algebra, but
 //   - p must not overflow: it is at most 2^lazy times the keys of a lane's share, and 2^15 (2^lazy and a
 //     rounding where fp16 is to hold p (t - c) too);
 //   - the products see p and u rounded to 16 bits, and the output O1 (1 + d2/d1) - O2
-//     amplifies what p lost by 1 + |tbar - c|. With c the mean of a quarter of the weight
-//     at least, keys that c is far from are a part of the sum only; a dominant key or
-//     growing scores make the weight quadruple at once.
+//     amplifies what p lost by 1 + |tbar - c|. With c the mean of a 16th of the weight at
+//     least, |tbar - c| is at most 15/16 of how far the means of t before and after c's
+//     move are apart (a quarter would make it 3/4, for twice as many moves); a dominant
+//     key or growing scores make the weight grow so at once.
 //
 // Masks cost one select: the s of a hidden key becomes the infinity that `scale`
 // turns into -inf, its p is exactly 0, and t counts as 0 wherever p is; so a scale of any
@@ -200,7 +201,7 @@ Value OnlineStep::mean(Value sum, Value weight) {
 /// The weight at which the centre of one whose weight is `weight` is looked at again.
 Value OnlineStep::nextLimit(Value weight) {
   return map(place.sumType(), {weight}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    return arith::MulFOp::create(in, a[0], constant(in, 4));
+    return arith::MulFOp::create(in, a[0], constant(in, 16));
   });
 }
 

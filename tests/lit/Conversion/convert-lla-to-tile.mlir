@@ -92,7 +92,7 @@ func.func @registers_probe(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>,
 // CHECK: tile.row_reduce sum %[[D1TILE]] : {{.*}} -> <8 x 1 x f32, row>
 // CHECK: tile.row_reduce sum %{{.*}} : {{.*}} -> <8 x 1 x f32, row>
 // CHECK: arith.divf
-// CHECK: arith.constant 4.000000e+00
+// CHECK: arith.constant 1.600000e+01
 // CHECK: %[[UPPER:.*]], %[[LOWER:.*]] = tile.split %[[SCALED]]#7
 // CHECK: %[[LESS:.*]] = tile.map(%[[LOWER]], %[[UPPER]], %{{.*}} :
 // CHECK: tile.stack %[[UPPER]], %[[LESS]]

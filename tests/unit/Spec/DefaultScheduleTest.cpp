@@ -114,15 +114,25 @@ TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
     Schedule schedule = defaultOn("sm_90a", problemOf(Mode::Decode, batch, heads, context, headDim));
     return std::tuple(schedule.splits, schedule.cluster, schedule.warps);
   };
-  EXPECT_EQ(split(1, 8, 4096), std::tuple(16, 16, 4)); // One cluster.
+  EXPECT_EQ(split(1, 8, 4080), std::tuple(16, 16, 4)); // One cluster.
   EXPECT_EQ(split(1, 4, 4096), std::tuple(16, 16, 8)); // More warps where there is room,
   EXPECT_EQ(split(1, 4, 2048), std::tuple(16, 16, 4)); // and two tiles for each.
   EXPECT_EQ(split(1, 1, 4096), std::tuple(64, 16, 4)); // One row tile alone.
   EXPECT_EQ(split(1, 1, 32768), std::tuple(64, 8, 8));
-  EXPECT_EQ(split(1, 8, 16384), std::tuple(24, 8, 4)); // Clusters, then the grid.
+  EXPECT_EQ(split(1, 7, 16384), std::tuple(24, 8, 4)); // Clusters, then the grid.
   EXPECT_EQ(split(8, 8, 2048), std::tuple(2, 2, 8)) << "a pair on every multiprocessor";
-  EXPECT_EQ(split(4, 8, 2048), std::tuple(4, 4, 4)) << "clusters of eight would not all find room";
-  EXPECT_EQ(split(4, 8, 2048, 64), std::tuple(8, 8, 4)) << "narrow heads leave it";
+  EXPECT_EQ(split(1, 8, 4096), std::tuple(16, 2, 8)) << "pairs on nearly every one, and then the grid";
+  EXPECT_EQ(split(1, 4, 8192), std::tuple(32, 2, 8));
+  EXPECT_EQ(split(4, 8, 2048), std::tuple(4, 2, 8));
+  EXPECT_EQ(split(4, 8, 2048, 64), std::tuple(8, 8, 4)) << "narrow heads merge once, unless each warp has more to read";
+  EXPECT_EQ(split(4, 8, 4096, 64), std::tuple(4, 2, 8));
+  EXPECT_EQ(split(1, 40, 8192), std::tuple(3, 1, 8));
+  EXPECT_EQ(split(4, 7, 2048), std::tuple(4, 4, 4)) << "clusters of eight would not all find room";
+  Problem group = problemOf(Mode::Decode, 1, 8, 4096, 128);
+  group.queryHeads = 64;
+  EXPECT_EQ(defaultOn("sm_90a", group).cluster, 16) << "what a group merges wants twice the keys";
+  group.context = 8192;
+  EXPECT_EQ(defaultOn("sm_90a", group).cluster, 2);
   EXPECT_EQ(defaultOn("sm_100", problemOf(Mode::Decode, 1, 8, 4096, 128)).cluster, 8) << "16 were seen on sm_90 only";
   EXPECT_EQ(defaultOn("sm_120", problemOf(Mode::Decode, 1, 8, 4096, 128)).cluster, 8);
   EXPECT_EQ(defaultOn("sm_80", problemOf(Mode::Decode, 1, 8, 4096, 128)).cluster, 1);
