@@ -45,14 +45,24 @@ void addCode(Key &key, const Problem &problem) {
     key.add("kv_dtype", name(*problem.kvDtype));
 }
 
-/// The schedule field by field; the number of splits and their least size are arguments of the launch.
+/// What a launch tells a kernel otherwise.
+void addStaticSizes(Key &key, const Problem &problem) {
+  key.add("static.batch", std::to_string(problem.batch));
+  key.add("static.kv_heads", std::to_string(problem.kvHeads));
+  key.add("static.query_length", std::to_string(problem.queryLength));
+  key.add("static.context", std::to_string(problem.context));
+  key.add("static.shards", std::to_string(problem.shards));
+}
+
+/// The schedule field by field; the number of splits and their least size are arguments of the launch, unless sizes are
+/// static.
 void addSchedule(Key &key, const Schedule &schedule) {
   std::string text = toText(schedule);
   llvm::SmallVector<llvm::StringRef> tokens;
   llvm::SplitString(text, tokens);
   for (llvm::StringRef token : tokens) {
     auto [name, value] = token.split('=');
-    if (name != "splits" && name != "split_tiles")
+    if (schedule.staticSizes || (name != "splits" && name != "split_tiles"))
       key.add(("schedule." + name).str(), value);
   }
   key.add("schedule.several_splits", truth(schedule.splits > 1));
@@ -117,6 +127,8 @@ Key artifactKey(const Problem &problem, const Schedule &schedule, const Target &
   key.add("vector_bits", std::to_string(target.isHost() ? target.vectorBits : 0));
   addCode(key, problem);
   addSchedule(key, schedule);
+  if (schedule.staticSizes)
+    addStaticSizes(key, problem);
   key.add("options", toolchain.options);
   key.add("compiler", toolchain.fingerprint);
   key.add("llvm", toolchain.llvmVersion);

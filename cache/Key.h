@@ -6,7 +6,7 @@
 // times depend on the device's class and on how they were taken.
 //
 // Batch, context, lengths, number of KV heads, strides and scale are arguments of a
-// kernel, hence in no artifact's key.
+// kernel, hence in no artifact's key (static_sizes=true: all but strides and scale are).
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_CACHE_KEY_H
@@ -69,7 +69,7 @@ std::string toText(const MeasurementPolicy &policy);
 llvm::Expected<MeasurementPolicy> parseMeasurementPolicy(llvm::StringRef text);
 
 /// `problem` is normalised, here and below. Of `splits` and `split_tiles`, only whether there are several splits is
-/// code.
+/// code (static_sizes=true: all).
 Key artifactKey(const Problem &problem, const Schedule &schedule, const Target &target, const Toolchain &toolchain);
 
 /// What two records must share for one's schedule to be a candidate for the other: all that code and policy

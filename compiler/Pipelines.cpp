@@ -50,6 +50,7 @@ void lla::buildAlgorithmStage(OpPassManager &pm) {
 void lla::buildTileStage(OpPassManager &pm) {
   pm.addPass(createConvertLLAToTile());
   OpPassManager &kernel = pm.nest<tile::KernelOp>();
+  kernel.addPass(createTileFixSizes());
   kernel.addPass(createTilePipelineCopies());
   kernel.addPass(createTileSpecializeRoles());
   kernel.addPass(createTilePlaceWaits());

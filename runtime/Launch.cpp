@@ -4,14 +4,38 @@
 #include "runtime/RuntimeError.h"
 #include <fmt/format.h>
 #include <numbers>
+#include <tuple>
 
 namespace lla {
 
-llvm::Expected<Problem> checkCall(const Problem &planned, const Resources &costs, const AttentionTensors &tensors,
-                                  const void *workspace, int64_t workspaceBytes, TargetKind target) {
+namespace {
+
+/// The code of a schedule with static sizes knows no others.
+llvm::Error checkStaticSizes(const Problem &planned, const Problem &called) {
+  const std::tuple<const char *, int64_t, int64_t> sizes[] = {
+      {"batch", planned.batch, called.batch},
+      {"query_length", planned.queryLength, called.queryLength},
+      {"context", planned.context, called.context},
+      {"shards", planned.shards, called.shards},
+  };
+  for (auto [name, expected, got] : sizes)
+    if (expected != got)
+      return failure(FailureKind::Usage,
+                     fmt::format("{}: expected {}, as planned (static_sizes=true), got {}", name, expected, got));
+  return llvm::Error::success();
+}
+
+} // namespace
+
+llvm::Expected<Problem> checkCall(const Problem &planned, const Schedule &schedule, const Resources &costs,
+                                  const AttentionTensors &tensors, const void *workspace, int64_t workspaceBytes,
+                                  TargetKind target) {
   llvm::Expected<Problem> problem = problemOf(planned, tensors);
   if (!problem)
     return problem;
+  if (schedule.staticSizes)
+    if (llvm::Error error = checkStaticSizes(planned, *problem))
+      return std::move(error);
   if (workspaceBytes < costs.workspaceBytes)
     return failure(FailureKind::Usage,
                    fmt::format("workspace: expected at least {} bytes, got {}", costs.workspaceBytes, workspaceBytes));
@@ -73,14 +97,17 @@ LaunchRecord makeLaunchRecord(const Schedule &schedule, const Resources &planned
   arguments.workspace = costs.workspaceBytes ? workspace : nullptr;
   // The plan's offset, not this call's: else one call's partials would lie on another's counters.
   arguments.partials_offset = counterBytes(planned);
-  arguments.batch = static_cast<int32_t>(problem.batch);
-  arguments.query_length = static_cast<int32_t>(problem.queryLength);
-  arguments.context = static_cast<int32_t>(problem.context);
-  arguments.shards = static_cast<int32_t>(problem.shards);
-  arguments.kv_heads = static_cast<int32_t>(problem.kvHeads);
-  arguments.row_tiles = static_cast<int32_t>(costs.rowTiles);
-  arguments.splits = static_cast<int32_t>(costs.grid.y);
-  arguments.split_tiles = static_cast<int32_t>(schedule.splitTiles * costs.keyWarps);
+  LaunchSizes sizes = launchSizes(problem, schedule, costs);
+#define LLA_SET_SIZE(name) arguments.name = static_cast<int32_t>(sizes.name);
+  LLA_SET_SIZE(batch)
+  LLA_SET_SIZE(query_length)
+  LLA_SET_SIZE(context)
+  LLA_SET_SIZE(kv_heads)
+  LLA_SET_SIZE(shards)
+  LLA_SET_SIZE(row_tiles)
+  LLA_SET_SIZE(splits)
+  LLA_SET_SIZE(split_tiles)
+#undef LLA_SET_SIZE
   arguments.pages = static_cast<int32_t>(problem.pageSize ? tensors.k.sizes[0] : 0);
   arguments.query_rows = static_cast<int32_t>(problem.packedQueries ? tensors.q.sizes[1] : 0);
   arguments.key_rows = static_cast<int32_t>(problem.packedKeys ? tensors.k.sizes[1] : 0);

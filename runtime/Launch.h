@@ -19,10 +19,11 @@ struct LaunchRecord {
   Grid grid;
 };
 
-/// The problem that a call on `tensors` solves (problemOf), all else about the call being right too. `planned` costs
-/// `costs`. Fails with Usage, naming the argument.
-llvm::Expected<Problem> checkCall(const Problem &planned, const Resources &costs, const AttentionTensors &tensors,
-                                  const void *workspace, int64_t workspaceBytes, TargetKind target);
+/// The problem that a call on `tensors` solves (problemOf), all else about the call being right too. `planned` with
+/// `schedule` costs `costs`. Fails with Usage, naming the argument.
+llvm::Expected<Problem> checkCall(const Problem &planned, const Schedule &schedule, const Resources &costs,
+                                  const AttentionTensors &tensors, const void *workspace, int64_t workspaceBytes,
+                                  TargetKind target);
 
 /// What a launch on `tensors` is given. `problem` is that of the call, whose sizes the grid follows; the plan that the
 /// workspace was sized for costs `planned`.

@@ -109,6 +109,14 @@ def ConvertLLAToTile : Pass<"convert-lla-to-tile", "::mlir::ModuleOp"> {
                            "::mlir::math::MathDialect"];
 }
 
+def TileFixSizes : Pass<"tile-fix-sizes", "::lla::tile::KernelOp"> {
+  let summary = "sizes that a schedule makes static are constants";
+  let description = [{
+    Doctest: tests/lit/Transforms/tile-fix-sizes.mlir
+  }];
+  let dependentDialects = ["::lla::tile::TileDialect", "::mlir::arith::ArithDialect"];
+}
+
 def TilePipelineCopies : Pass<"tile-pipeline-copies", "::lla::tile::KernelOp"> {
   let summary = "loads ahead of their use: a ring of slots, or registers";
   let description = [{

@@ -264,4 +264,9 @@ Resources resources(const Problem &problem, const Schedule &schedule, const Targ
   return costs;
 }
 
+LaunchSizes launchSizes(const Problem &problem, const Schedule &schedule, const Resources &costs) {
+  return {problem.batch,  problem.queryLength, problem.context, problem.kvHeads,
+          problem.shards, costs.rowTiles,      costs.grid.y,    schedule.splitTiles * costs.keyWarps};
+}
+
 } // namespace lla

@@ -72,6 +72,13 @@ inline bool runsOn(const Problem &problem, const Target &target) {
 /// the field, the limit and the figure.
 llvm::Error checkFeasible(const Problem &problem, const Schedule &schedule, const Target &target);
 
+/// Sizes as a launch tells them to a kernel: arguments of KernelArguments.def by their names. Of a schedule with
+/// static sizes they are constants of its code.
+struct LaunchSizes {
+  int64_t batch, query_length, context, kv_heads, shards, row_tiles, splits, split_tiles;
+};
+LaunchSizes launchSizes(const Problem &problem, const Schedule &schedule, const Resources &costs);
+
 /// Splits that merge over the grid: one state each, of a CTA or of a cluster.
 int64_t gridSplits(const Schedule &schedule);
 /// Merged elements (of liveRows x headDim) that each CTA of a cluster owns; all of them without a cluster.

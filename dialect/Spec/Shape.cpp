@@ -2,6 +2,7 @@
 
 #include "dialect/Spec/Shape.h"
 #include <cmath>
+#include <tuple>
 
 namespace lla {
 namespace {
@@ -21,6 +22,13 @@ Problem withoutShape(Problem problem) {
 } // namespace
 
 bool sharesCode(const Problem &a, const Problem &b) { return withoutShape(a) == withoutShape(b); }
+
+bool sharesSizes(const Problem &a, const Problem &b) {
+  auto sizes = [](const Problem &problem) {
+    return std::tuple(problem.batch, problem.kvHeads, problem.queryLength, problem.context, problem.shards);
+  };
+  return sizes(a) == sizes(b);
+}
 
 double shapeDistance(const Problem &a, const Problem &b) {
   auto octaves = [](int64_t x, int64_t y) { return std::log2(static_cast<double>(x) / static_cast<double>(y)); };

@@ -14,6 +14,8 @@ namespace lla {
 
 /// True if a kernel made for one normalised problem also solves the other, with a schedule that both can have.
 bool sharesCode(const Problem &a, const Problem &b);
+/// True if all sizes are equal that a launch tells a kernel: what static sizes take, of problems that share code.
+bool sharesSizes(const Problem &a, const Problem &b);
 
 /// Euclidean, in octaves of batch * kv_heads, context (a merge: shards) and query_length; another layout counts a
 /// quarter octave.

@@ -63,7 +63,7 @@ llvm::Expected<const TableKernel *> findKernel(const Problem &problem, Capabilit
     llvm::Expected<Problem> held = capi::toProblem(&kernel.problem);
     if (!held)
       return held.takeError();
-    if (!sharesCode(problem, *held))
+    if (!sharesCode(problem, *held) || (kernel.schedule.staticSizes && !sharesSizes(problem, *held)))
       continue;
     double distance = shapeDistance(problem, *held);
     if (fit == bestFit && distance >= bestDistance)

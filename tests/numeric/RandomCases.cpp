@@ -180,6 +180,10 @@ Case drawCase(Draw &draw, const Problem &specialisation, const Schedule &schedul
        {drawSplits(draw, schedule, entry.problem), schedule, defaultSchedule(entry.problem, target)})
     if (entry.given.empty() && !llvm::errorToBool(checkFeasible(entry.problem, choice, target)))
       entry.given = {choice};
+  constexpr int64_t staticOnes = 64; // Each has code of its own.
+  bool isWhole = problemOf(entry, entry.calls.front()) == entry.problem;
+  if (isWhole && draw.oneIn(staticOnes))
+    entry.given.front().staticSizes = true;
   return entry;
 }
 

@@ -80,6 +80,13 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
         candidates.back().dependent = target.hasClusters() && groups == 1;
       }
     break;
+  case ScheduleSet::StaticSizes:
+    candidates = all;
+    for (int64_t parts : {1, 3, 8})
+      candidates.push_back(split(parts));
+    for (Schedule &schedule : candidates)
+      schedule.staticSizes = true;
+    break;
   case ScheduleSet::Sampled:
     candidates = all;
     llvm::append_range(candidates, sampled(problem, target, seed, samples));

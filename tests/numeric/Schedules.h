@@ -11,6 +11,7 @@ namespace lla::numeric {
 ///   Default       the default one, and on a GPU the portable one where the default needs sm_90a
 ///   Splits        the key range in 1 to 8 parts
 ///   RandomSplits  unsplit, and two random numbers of parts
+///   StaticSizes   the default ones, and the key range in 1, 3 and 8 parts, with the case's sizes built in
 ///   Sampled       the default ones and `samples` random ones of each load path in the tuner's search space
 std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const Target &target, uint64_t seed,
                                   int64_t samples);

@@ -36,6 +36,7 @@ struct AotFlags {
   ProblemFlags problems;
   std::vector<std::string> targets;
   ScheduleFlag schedule;
+  bool staticSizes = false;
   PolicyFlag policy;
   KnobFlags knobs;
   OutputForm output = OutputForm::Text;
@@ -52,6 +53,8 @@ void declare(CLI::App &command, AotFlags &flags) {
       ->allow_extra_args(false)
       ->type_name("TARGET");
   flags.schedule.addTo(command);
+  command.add_flag("--static-sizes", flags.staticSizes,
+                   "build each problem's batch, heads, rows and keys into its kernel, which then solves no other");
   flags.policy.addTo(command);
   flags.knobs.addJobs(command);
   flags.knobs.addSeed(command);
@@ -132,6 +135,7 @@ llvm::Expected<Unit> unitOf(const AotFlags &flags, const Knobs &knobs, const Cac
               : flags.schedule.choose(knobs.tune, &cache, problem, target, *policy);
   if (!schedule)
     return schedule.takeError();
+  schedule->schedule.staticSizes |= flags.staticSizes;
   if (llvm::Error error = checkFeasible(problem, schedule->schedule, target))
     return failure(FailureKind::Compile,
                    fmt::format("{} on {}: {}", titleOf(problem), target.arch, llvm::toString(std::move(error))));

@@ -86,7 +86,7 @@ func.func @registers_probe(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>,
 // CHECK: %[[TSEEN:.*]] = tile.map(%[[SCALED]]#0, %[[T]] :
 // CHECK: arith.cmpf oeq
 // CHECK: arith.select
-// c moves to the mean of t, and d2 and O2 with it; the next limit is four times the weight.
+// c moves to the mean of t, and d2 and O2 with it; the next limit is 16 times the weight.
 // CHECK: %[[D1TILE:.*]] = tile.map(%[[SCALED]]#3, %[[SCALED]]#1 :
 // CHECK: tile.map(%[[SCALED]]#0, %[[TSEEN]], %[[SCALED]]#5 :
 // CHECK: tile.row_reduce sum %[[D1TILE]] : {{.*}} -> <8 x 1 x f32, row>

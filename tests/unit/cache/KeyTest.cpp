@@ -46,6 +46,32 @@ TEST(ArtifactKey, LeavesOutWhatAKernelTakesAsArguments) {
   EXPECT_EQ(keyOf(other, schedule).text(), base.text());
 }
 
+TEST(ArtifactKey, HoldsStaticSizes) {
+  Problem problem = decode();
+  Schedule schedule = defaultSchedule(problem, hopper());
+  schedule.staticSizes = true;
+  Key base = keyOf(problem, schedule);
+  auto differs = [&](const char *field, auto &&change) {
+    Problem p = problem;
+    Schedule s = schedule;
+    change(p, s);
+    std::vector<Key::Difference> differences = base.differences(keyOf(p, s));
+    ASSERT_EQ(differences.size(), 1u) << field;
+    EXPECT_EQ(differences[0].name, field);
+  };
+  differs("static.batch", [](Problem &p, Schedule &) { p.batch = 7; });
+  differs("static.context", [](Problem &p, Schedule &) { p.context = 1000; });
+  differs("static.kv_heads", [](Problem &p, Schedule &) {
+    p.queryHeads = 2 * p.queryHeads;
+    p.kvHeads = 2 * p.kvHeads;
+  });
+  differs("schedule.splits", [](Problem &, Schedule &s) { s.splits *= 2; });
+  Problem other = problem;
+  other.scale = 0.5;
+  other.layout = Layout::BHSD;
+  EXPECT_EQ(keyOf(other, schedule).text(), base.text());
+}
+
 TEST(ArtifactKey, HoldsAllThatCodeDependsOn) {
   Problem problem = decode();
   Schedule schedule = defaultSchedule(problem, hopper());

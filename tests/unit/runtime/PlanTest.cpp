@@ -103,6 +103,22 @@ TEST_F(PlanTest, RunsSmallerProblemsThanPlanned) {
   EXPECT_LT(figures->relative, 1e-6);
 }
 
+TEST_F(PlanTest, StaticSizesRunTheVeryProblem) {
+  Schedule schedule = defaultSchedule(problem, executor->target());
+  schedule.staticSizes = true;
+  Plan plan = llvm::cantFail(Plan::create(problem, schedule, jit));
+  ASSERT_EQ(textOf(plan.prepare()), "");
+  void *space = workspace(plan.workspaceBytes());
+  ASSERT_EQ(textOf(plan.run(tensors, space, plan.workspaceBytes(), nullptr)), "");
+  llvm::Expected<ErrorFigures> figures = executor->compare(problem, tensors, 0, 1);
+  ASSERT_TRUE(bool(figures));
+  EXPECT_LT(figures->relative, 1e-6);
+  tensors.k.sizes[1] = tensors.v.sizes[1] = 7;
+  auto [kind, message] = describe(plan.run(tensors, space, plan.workspaceBytes(), nullptr));
+  EXPECT_EQ(kind, FailureKind::Usage);
+  EXPECT_EQ(message, fmt::format("context: expected {}, as planned (static_sizes=true), got 7", problem.context));
+}
+
 TEST_F(PlanTest, MisuseIsTyped) {
   Plan plan = this->plan();
   int64_t bytes = plan.workspaceBytes();
