@@ -2,10 +2,9 @@
 //
 // Closed-form rules from bytes, waves and registers; nothing is measured here.
 // Values are candidates of the field table wherever a search may start from
-// them. Six kinds of work:
+// them. Five kinds of work:
 //
-//   few rows, CUDA   one block of rows, all warps on keys, splits in clusters or to fill the GPU
-//   more, sm_90a     one warpgroup's 64 rows, where row tiles fill the GPU by themselves
+//   few rows, GPU    DefaultDecode.cpp
 //   prefill, sm_90a  wgmma with a ring, two consumer warpgroups
 //   prefill, CUDA    each warp its own rows
 //   host             a tile per task, splits until every thread has two tasks
@@ -13,17 +12,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialect/Spec/DefaultSchedule.h"
 #include "dialect/Spec/Resources.h"
 #include <algorithm>
-#include <cmath>
-#include <optional>
 
 namespace lla {
-namespace {
+namespace defaults {
 
-constexpr int64_t fewRows = 64;
-
-/// The table's candidates of one field, ascending.
 const std::vector<int64_t> &candidates(llvm::StringRef name) {
   for (const ScheduleField &field : scheduleFields())
     if (name == field.name)
@@ -32,7 +27,6 @@ const std::vector<int64_t> &candidates(llvm::StringRef name) {
   return one;
 }
 
-/// The largest candidate that is at most `value`; the smallest if none is.
 int64_t candidateBelow(llvm::StringRef name, int64_t value) {
   int64_t best = candidates(name).front();
   for (int64_t candidate : candidates(name))
@@ -43,60 +37,8 @@ int64_t candidateBelow(llvm::StringRef name, int64_t value) {
 
 int64_t packedRows(const Problem &problem) { return problem.queryLength * problem.group(); }
 
-int64_t keysThatMatter(const Problem &problem, int64_t keys) {
-  return std::min(keys, (problem.context + 15) / 16 * 16);
-}
-
-/// Rescaling rarely is exact, but lets p grow to 2^8: too much for p*t in fp16.
 int64_t laziness(const Problem &problem) { return problem.dtype == ElementType::F16 && problem.hasProbe() ? 0 : 8; }
 
-/// Share of the last wave's slots, over all waves, that work when `tasks` run on `slots`.
-double waveEfficiency(int64_t tasks, int64_t slots) {
-  int64_t waves = (tasks + slots - 1) / slots;
-  return static_cast<double>(tasks) / static_cast<double>(waves * slots);
-}
-
-/// The smallest candidate with which the waves are nine tenths full; else the fullest that leaves `leastKeys` each.
-int64_t splitsThatFill(int64_t tiles, int64_t slots, int64_t visible, int64_t leastKeys) {
-  int64_t best = 1;
-  for (int64_t splits : candidates("splits")) {
-    if (splits > 1 && splits * leastKeys > visible)
-      break;
-    if (waveEfficiency(tiles * splits, slots) > waveEfficiency(tiles * best, slots))
-      best = splits;
-    if (waveEfficiency(tiles * best, slots) >= 0.9)
-      break;
-  }
-  return best;
-}
-
-/// CTAs of `warps` warps for which a multiprocessor has registers: three of four narrow ones, else two.
-int64_t ctasWithRegisters(const Problem &problem, int64_t warps) { return (problem.headDim <= 64 ? 12 : 8) / warps; }
-
-/// Row tiles that fill the GPU with CTAs of two warps rather than four: as many loads in flight, less to merge at a
-/// time. Pairs of them share a row tile where all find room at once; more waves than one must not leave more of the
-/// last idle. Read off an H200 (256 to 2048 row tiles): 3 to 17 % up to 512 keys, 1 to 3 % from 2048 on. False if these
-/// do not fit.
-bool fillWithFewWarps(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
-  constexpr int64_t few = 2, shortSpan = 1024;
-  auto slots = [&](int64_t warps) { return target.multiprocessors * ctasWithRegisters(problem, warps); };
-  bool isOneWave = tiles <= slots(few);
-  if (!isOneWave && waveEfficiency(tiles, slots(few)) < std::max(0.85, waveEfficiency(tiles, slots(schedule.warps))))
-    return false;
-  if (2 * tiles <= slots(few)) { // Alone they would have half as many loads in flight.
-    if (!target.hasClusters())
-      return false;
-    schedule.splits = schedule.cluster = 2;
-  } else if (isOneWave && problem.visibleSpan() > shortSpan &&
-             waveEfficiency(tiles, target.multiprocessors) < 0.9) {
-    return false; // A multiprocessor with one CTA more than others keeps them waiting: splits level that.
-  }
-  schedule.warps = few;
-  return true;
-}
-
-/// Sequences of a ragged batch end apart: parts small enough that whoever is done early finds others to fold, and
-/// short sequences in as few of them. One sequence alone is as long as it is.
 void levelLengths(const Problem &problem, int64_t tiles, int64_t tasks, int64_t leastKeys, Schedule &schedule) {
   int64_t visible = problem.visibleSpan();
   if (problem.batch > 1)
@@ -107,23 +49,6 @@ void levelLengths(const Problem &problem, int64_t tiles, int64_t tasks, int64_t 
     schedule.splitTiles = candidateBelow("split_tiles", leastKeys / (schedule.warps * schedule.keys));
 }
 
-/// Splits of a ragged batch have as many keys as let those of full sequences fill the GPU once: a CTA that finds
-/// nothing to do takes its place too, and each merge its time. Row tiles that are fewer than its places are split
-/// finer, where that makes several waves of them. Read off an H200 (16 to 2048 row tiles).
-void levelOnCuda(const Problem &problem, int64_t tiles, int64_t slots, Schedule &schedule) {
-  constexpr int64_t mostTiles = 16, fine = 8, wavesOfFine = 4, waves = 8;
-  int64_t together = schedule.warps * schedule.keys, leastKeys = mostTiles * together;
-  auto fills = [&](double wanted, int64_t keys) {
-    return static_cast<double>(tiles * problem.visibleSpan()) >= wanted * static_cast<double>(slots * keys);
-  };
-  if (tiles <= slots && fills(wavesOfFine, fine * together))
-    leastKeys = fine * together;
-  while (leastKeys > together && !fills(0.9, leastKeys))
-    leastKeys /= 2;
-  levelLengths(problem, tiles, waves * slots, leastKeys, schedule);
-}
-
-/// Prefetches the next tile where registers allow, and gives up warps until a CTA's merge fits.
 void fitRegisterLoads(const Problem &problem, const Target &target, Schedule &schedule) {
   schedule.stages = 2;
   if (resources(problem, schedule, target).registersPerThread > registerLimit(schedule, target))
@@ -132,112 +57,10 @@ void fitRegisterLoads(const Problem &problem, const Target &target, Schedule &sc
     schedule.warps /= 2;
 }
 
-/// Keys of a byte: what a tile costs besides its bytes is the larger share, so it has twice the keys where registers
-/// hold them (older machines convert in integers, which take more) and each warp still has four such tiles.
-void widenTiles(const Problem &problem, const Target &target, Schedule &schedule) {
-  constexpr int64_t narrow = 16, leastTiles = 4, converting = 89;
-  Schedule wider = schedule;
-  wider.keys *= 2;
-  bool isLong = problem.visibleSpan() >= leastTiles * wider.splits * wider.warps * wider.keys;
-  if (schedule.keys == narrow && isLong && target.computeCapability() >= converting &&
-      resources(problem, wider, target).registersPerThread <= registerLimit(wider, target))
-    schedule = wider;
-}
+namespace {
 
-/// Splits that put a CTA of eight warps on nearly every multiprocessor, each with as much to read; 1 if no number does,
-/// or if their merges, over pairs and then over the grid, cost more than other splits' unevenness. Read off an H200 (2
-/// to 64 row tiles): up to 27 % faster than clusters that leave places empty, and beyond 1 MiB a row tile 2 to 8 % even
-/// where these are whole.
-int64_t splitsThatLevel(const Problem &problem, int64_t tiles, const Target &target) {
-  constexpr int64_t leastElements = 64 << 10, shortSpan = 8192; // Of K and V, for a CTA.
-  int64_t splits = 1;
-  for (int64_t candidate : candidates("splits"))
-    if (candidate * tiles <= target.multiprocessors)
-      splits = candidate;
-  if (splits <= 2 && waveEfficiency(2 * tiles, target.multiprocessors) >= 0.9)
-    return splits; // One pair a row tile has no merge over the grid.
-  // A group's heads and a hundred parts are more to merge, and a narrow head has less elsewhere: they want twice the keys.
-  bool mergesMore = problem.group() > 1 || splits > 64 || (problem.headDim <= 64 && problem.visibleSpan() <= shortSpan);
-  int64_t elements = problem.visibleSpan() / splits * 2 * problem.headDim;
-  bool isWorthIt = elements >= leastElements * (mergesMore ? 2 : 1);
-  return isWorthIt && waveEfficiency(splits * tiles, target.multiprocessors) >= 0.9 ? splits : 1;
-}
-
-/// The splits of row tiles that do not fill the GPU, merging in clusters. A split costs a share of the merge and saves
-/// a share of the fold: the best number grows as the root of the keys. Clusters of more than two CTAs find no room on a
-/// quarter of the places that single ones fill. Rules read off tuned records of an H100 and an H200 (1 to 512 row
-/// tiles).
-void splitInClusters(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
-  constexpr double splitsAt2048Keys = 16;
-  constexpr int64_t widest = 16, portable = 8, fewTiles = 8, wholeGpu = 132;
-  int64_t visible = problem.visibleSpan(), multiprocessors = target.multiprocessors;
-  bool isNarrow = problem.headDim <= 64; // Three CTAs of four warps have registers, else two.
-  auto places = [&](int64_t ctas, int64_t cluster) { return multiprocessors * ctas * (cluster > 2 ? 3 : 4) / 4; };
-  // Clusters beyond 8 need whole partitions of 16 multiprocessors: seen on sm_90 only, no promise of other GPUs.
-  bool isWhole = target.computeCapability() == 90 && multiprocessors >= wholeGpu;
-  // One row tile alone is best in four of the widest: from 4096 to 16384 keys up to 23 % on an H200, with 8 heads on
-  // the KV head -1 to 12 %.
-  bool isLone = isWhole && tiles == 1 && !isNarrow && visible >= 4096 && visible <= 16384;
-  int64_t level = splitsThatLevel(problem, tiles, target);
-  if (level > 1) {
-    schedule.splits = level;
-    schedule.warps = 8;
-  } else {
-    double wanted = splitsAt2048Keys * std::sqrt(static_cast<double>(visible) / 2048);
-    int64_t most = std::max<int64_t>(static_cast<int64_t>(wanted), visible >= 256 ? 8 : 1);
-    int64_t widestAlone = candidateBelow("splits", tiles < fewTiles ? most : std::min(most, widest));
-    while (2 * schedule.splits <= widestAlone &&
-           2 * schedule.splits * tiles <= places(isNarrow ? 3 : 2, 2 * schedule.splits))
-      schedule.splits *= 2;
-    if (visible > (isNarrow ? 8192 : 2048)) // As many as there is room for, merging over the grid besides.
-      schedule.splits = std::max(schedule.splits, candidateBelow("splits", std::min(most, places(2, widest) / tiles)));
-    // Eight warps where each has two tiles at least, else what they save in the fold goes into the merge.
-    bool hasRoom = 2 * schedule.splits * tiles <= multiprocessors && visible >= 2 * 8 * schedule.splits * schedule.keys;
-    schedule.warps = hasRoom ? 8 : 4;
-    if (isLone) {
-      schedule.splits = 4 * widest;
-      schedule.warps = 4;
-    }
-  }
-  if (isNarrow && visible > 512 && schedule.splits * tiles <= places(2, schedule.splits))
-    schedule.keys = 32;
-  int64_t splitKeys = schedule.splits * schedule.keys;
-  schedule.warps = candidateBelow("warps", std::min(schedule.warps, (visible + splitKeys - 1) / splitKeys));
-  int64_t largest = level > 1 ? 2 : isWhole && (schedule.splits == widest || isLone) ? widest : portable;
-  while (2 * schedule.cluster <= largest && schedule.splits % (2 * schedule.cluster) == 0)
-    schedule.cluster *= 2;
-}
-
-Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
-  Schedule schedule;
-  schedule.load = LoadPath::Registers;
-  schedule.rows = rowsPerBlock(problem);
-  schedule.keys = 16;
-  schedule.lazy = laziness(problem);
-  int64_t slots = 2 * target.multiprocessors;
-  int64_t tiles = resources(problem, schedule, target).tiles;
-  // Two CTAs of 4 warps fill a multiprocessor's registers; 8 warps merge more in one place.
-  schedule.warps = 4;
-  fitRegisterLoads(problem, target, schedule);
-  bool isUneven = problem.ragged && problem.batch > 1; // A cluster works or rests as a whole: too coarse.
-  bool isFull = tiles >= slots * 9 / 10;
-  if (target.hasClusters() && !isUneven && !isFull) {
-    splitInClusters(problem, tiles, target, schedule);
-  } else {
-    int64_t visible = problem.visibleSpan();
-    // A short context is a chain of latencies: one tile per warp. A longer one pays for its merge first.
-    int64_t tilesPerWarp = visible > 1024 ? 4 : 1;
-    schedule.keys = problem.headDim <= 64 && visible >= 256 ? 32 : 16;
-    if (isUneven)
-      levelOnCuda(problem, tiles, slots, schedule);
-    else if (problem.ragged || !isFull || !fillWithFewWarps(problem, tiles, target, schedule))
-      schedule.splits = splitsThatFill(tiles, slots, visible, schedule.warps * schedule.keys * tilesPerWarp);
-  }
-  schedule.dependent = target.hasClusters();
-  fitRegisterLoads(problem, target, schedule);
-  if (problem.hasKeyScales())
-    widenTiles(problem, target, schedule);
-  return schedule;
+int64_t keysThatMatter(const Problem &problem, int64_t keys) {
+  return std::min(keys, (problem.context + 15) / 16 * 16);
 }
 
 Schedule manyRowsOnCuda(const Problem &problem, const Target &target) {
@@ -296,27 +119,6 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   return byTurns(problem, target, schedule);
 }
 
-/// One warpgroup's 64 rows (two with half of the value columns each) and a ring: blocks of mma.sync would read K and
-/// V once for each 8 rows. Only where row tiles fill the multiprocessors without splits, and evenly.
-std::optional<Schedule> rowsOfOneWarpgroup(const Problem &problem, const Target &target) {
-  if (!target.hasWarpgroupMma() || problem.ragged || packedRows(problem) <= rowsPerBlock(problem))
-    return std::nullopt;
-  Schedule schedule;
-  schedule.load = LoadPath::Ring;
-  schedule.rows = schedule.keys = 64;
-  schedule.valueParts = problem.headDim > 128 ? 2 : 1;
-  schedule.warps = 4 * schedule.valueParts;
-  schedule.lazy = laziness(problem);
-  schedule.peel = schedule.dependent = true;
-  bool fills = waveEfficiency(resources(problem, schedule, target).tiles, target.multiprocessors) >= 0.75;
-  if (!packsGroup(problem, schedule) || !fills)
-    return std::nullopt;
-  schedule.stages = problem.headDim > 128 ? 2 : 3; // Enough in flight; more slots were slower.
-  if (llvm::errorToBool(checkFeasible(problem, schedule, target)))
-    return std::nullopt;
-  return schedule;
-}
-
 /// One element a thread where there are few rows, which are a chain of latencies; else four, which fill the loads.
 Schedule merge(const Problem &problem, const Target &target) {
   Schedule schedule;
@@ -366,16 +168,16 @@ Schedule onHost(const Problem &problem, const Target &target) {
 }
 
 } // namespace
+} // namespace defaults
 
 Schedule defaultSchedule(const Problem &problem, const Target &target) {
+  using namespace defaults;
   if (problem.isMerge())
     return merge(problem, target);
   if (target.isHost())
     return onHost(problem, target);
-  if (problem.mode == Mode::Decode || packedRows(problem) <= fewRows) {
-    std::optional<Schedule> wide = packedRows(problem) <= fewRows ? rowsOfOneWarpgroup(problem, target) : std::nullopt;
-    return wide ? *wide : fewRowsOnCuda(problem, target);
-  }
+  if (problem.mode == Mode::Decode || packedRows(problem) <= fewRows)
+    return decode(problem, target);
   if (target.hasWarpgroupMma()) // Pages of some sizes do not fit a ring.
     if (Schedule ring = manyRowsOnWarpgroups(problem, target); !llvm::errorToBool(checkFeasible(problem, ring, target)))
       return ring;

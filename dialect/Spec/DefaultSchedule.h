@@ -1,0 +1,36 @@
+//===- DefaultSchedule.h - what the rules of default schedules share ------===//
+//
+// Internal: `defaultSchedule` itself is in Schedule.h. Its rules are in two files,
+// of few rows on a GPU (DefaultDecode.cpp) and of all else (DefaultSchedule.cpp).
+//
+//===----------------------------------------------------------------------===//
+#ifndef LLA_DIALECT_SPEC_DEFAULTSCHEDULE_H
+#define LLA_DIALECT_SPEC_DEFAULTSCHEDULE_H
+
+#include "dialect/Spec/Schedule.h"
+
+namespace lla::defaults {
+
+/// Packed rows that are few: on a GPU a prefill of so many is scheduled as a decode, on the host no tile has more.
+constexpr int64_t fewRows = 64;
+
+/// Of a decode, and of a prefill of few rows, on a GPU.
+Schedule decode(const Problem &problem, const Target &target);
+
+/// The table's candidates of one field, ascending.
+const std::vector<int64_t> &candidates(llvm::StringRef name);
+/// The largest candidate that is at most `value`; the smallest if none is.
+int64_t candidateBelow(llvm::StringRef name, int64_t value);
+
+/// Query rows of a sequence times the heads on a KV head.
+int64_t packedRows(const Problem &problem);
+/// Rescaling rarely is exact, but lets p grow to 2^8: too much for p*t in fp16.
+int64_t laziness(const Problem &problem);
+/// Sequences of a ragged batch end apart: parts small enough that whoever is done early finds others to fold, and
+/// short sequences in as few of them. One sequence alone is as long as it is.
+void levelLengths(const Problem &problem, int64_t tiles, int64_t tasks, int64_t leastKeys, Schedule &schedule);
+/// Prefetches the next tile where registers allow, and gives up warps until a CTA's merge fits.
+void fitRegisterLoads(const Problem &problem, const Target &target, Schedule &schedule);
+
+} // namespace lla::defaults
+#endif
