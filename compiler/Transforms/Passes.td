@@ -85,7 +85,7 @@ def LLAPeelMaskRanges : Pass<"lla-peel-mask-ranges", "::mlir::func::FuncOp"> {
     ```
     Without a window there is no window edge, unless a sequence may start within a
     page. The causal edge also holds the last, partial tile of a full attention.
-    With load = ring the range `first`, of one tile, comes before all.
+    In prefill with load = ring the range `first`, of one tile, comes before all.
 
     Doctest: tests/lit/Transforms/lla-peel-mask-ranges.mlir
   }];

@@ -1,12 +1,12 @@
 //===- PeelMaskRanges.cpp - the ranges of keys that differ in their step ---===//
 //
 // Splits the key range of a fold so that masks cost nothing in the interior, and so
-// that a row's first tile, with load = ring, takes its maximum before its weights
-// rather than see them refuted:
+// so that a row's first tile, in prefill with load = ring, takes its maximum before its
+// weights rather than see them refuted (in decode, one of many, it costs 1 %):
 //
 //     update range whole                                                (before)
 //       ==>
-//     update range first          (load = ring: one tile)
+//     update range first          (one tile, see above)
 //     update range window_edge    (with a window, or starts and pages)
 //     update range interior
 //     update range causal_edge
@@ -33,9 +33,9 @@ using namespace mlir;
 using namespace lla;
 
 /// Replaces an update of the whole range by updates of its parts, in key order.
-static void peel(OnlineUpdateOp op, const Schedule &schedule) {
+static void peel(OnlineUpdateOp op, const Schedule &schedule, bool isDecode) {
   SmallVector<KeyRangeKind> ranges;
-  if (schedule.load == LoadPath::Ring)
+  if (schedule.load == LoadPath::Ring && !isDecode)
     ranges.push_back(KeyRangeKind::First);
   bool startsInPage = op.getStarts() && op.getPageTable() && schedule.load != LoadPath::Scratch;
   if (op.getWindow() || startsInPage)
@@ -63,9 +63,11 @@ struct PeelMaskRanges : lla::impl::LLAPeelMaskRangesBase<PeelMaskRanges> {
     }
     if (!schedule.getValue().peel)
       return;
+    auto problem = getOperation()->getAttrOfType<ProblemAttr>(kProblemAttr);
+    bool isDecode = problem && problem.getValue().mode == Mode::Decode;
     getOperation().walk([&](OnlineUpdateOp op) {
       if (op.getRange() == KeyRangeKind::Whole)
-        peel(op, schedule.getValue());
+        peel(op, schedule.getValue(), isDecode);
     });
   }
 };

@@ -42,7 +42,7 @@ func.func @full(%s: !lla.state<64>, %rows: !rows, %k: !keys, %v: !keys, %scale: 
   return %0 : !lla.state<64>
 }
 
-// With load = ring the first tile is by itself, before all ranges.
+// With load = ring the first tile is by itself (unless in decode), before all ranges.
 // CHECK-LABEL: func.func @ring
 // CHECK-NEXT: %[[A:.*]] = lla.online_update %{{.*}} causal window 32 range first :
 // CHECK-NEXT: %[[B:.*]] = lla.online_update %[[A]] {{.*}} causal window 32 range window_edge :
@@ -52,6 +52,17 @@ func.func @full(%s: !lla.state<64>, %rows: !rows, %k: !keys, %v: !keys, %scale: 
 func.func @ring(%s: !lla.state<64>, %rows: !rows, %k: !keys, %v: !keys, %scale: f32) -> !lla.state<64>
     attributes {lla.schedule = #lla.schedule<load = ring, peel = true>} {
   %0 = lla.online_update %s rows %rows keys %k values %v scale %scale causal window 32 range whole
+    : <64> rows !rows keys !keys values !keys -> <64>
+  return %0 : !lla.state<64>
+}
+
+// In decode it is one of many, and like them.
+// CHECK-LABEL: func.func @ring_in_decode
+// CHECK-NEXT: %[[A:.*]] = lla.online_update %{{.*}} range interior :
+func.func @ring_in_decode(%s: !lla.state<64>, %rows: !rows, %k: !keys, %v: !keys, %scale: f32) -> !lla.state<64>
+    attributes {lla.problem = #lla.problem<mode = decode, context = 4096, head_dim = 64>,
+                lla.schedule = #lla.schedule<load = ring, peel = true>} {
+  %0 = lla.online_update %s rows %rows keys %k values %v scale %scale range whole
     : <64> rows !rows keys !keys values !keys -> <64>
   return %0 : !lla.state<64>
 }
