@@ -23,7 +23,7 @@ constexpr double mostCounted = 0.1;
 constexpr double nearest = 0.05;
 
 /// Schedules that differ in nothing but splits, and how these cluster: in clusters of so many, or all in one, which
-/// needs no merge over the grid. Static sizes are of one shape, and what is chosen here of another's.
+/// needs no merge over the grid.
 struct Family {
   Schedule code; ///< With one split.
   int64_t cluster = 1;
@@ -37,7 +37,6 @@ struct Family {
 
   static Schedule codeOf(Schedule schedule) {
     schedule.splits = schedule.splitTiles = schedule.cluster = 1;
-    schedule.staticSizes = false;
     return schedule;
   }
 };
@@ -59,8 +58,7 @@ double weightOf(const Neighbour &neighbour) { return 1 / (neighbour.distance * n
 std::optional<TimedSchedule> fastestOf(const Record &record, const Family &family) {
   std::optional<TimedSchedule> fastest;
   auto look = [&](const Schedule &schedule, double microseconds) {
-    bool isOfOneShape = schedule.staticSizes;
-    if (!isOfOneShape && family.has(schedule) && (!fastest || microseconds < fastest->microseconds))
+    if (family.has(schedule) && (!fastest || microseconds < fastest->microseconds))
       fastest = {schedule, microseconds};
   };
   look(record.schedule, record.microseconds);
@@ -321,7 +319,7 @@ std::vector<TimedSchedule> alternativesOf(const TuneResult &result, const Schedu
   });
   std::vector<TimedSchedule> kept;
   for (const TimedSchedule &timed : all) {
-    if (timed.schedule == result.winner->schedule || timed.schedule.staticSizes) // Of use to no other shape.
+    if (timed.schedule == result.winner->schedule)
       continue;
     Family family = familiesOf(timed.schedule).front();
     auto isOfFamily = [&](const TimedSchedule &other) { return family.has(other.schedule); };

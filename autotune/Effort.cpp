@@ -35,12 +35,4 @@ EffortPreset presetOf(Effort effort) {
   return preset;
 }
 
-SearchSpace searchSpaceOf(const Problem &problem, const Target &target, const EffortPreset &preset) {
-  std::vector<ScheduleField> table = scheduleFields().vec();
-  for (ScheduleField &field : table)
-    if (preset.staticSizes && llvm::StringRef(field.name) == "static_sizes")
-      field.values = {0, 1};
-  return SearchSpace::enumerate(problem, target, table);
-}
-
 } // namespace lla

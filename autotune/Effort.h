@@ -4,7 +4,6 @@
 
 #include "autotune/Budget.h"
 #include "autotune/Race.h"
-#include "autotune/SearchSpace.h"
 #include "autotune/Strategy.h"
 
 namespace lla {
@@ -21,14 +20,10 @@ struct EffortPreset {
   unsigned searchRounds = 3; ///< Samples of each candidate in the search.
   size_t finalists = 6;      ///< Candidates that race, beside the default.
   RaceRules race;
-  bool staticSizes = false; ///< Also tries code for these very sizes: such a winner solves no problem of others.
 };
 
 /// None: the default alone is verified and timed. Quick: about ten seconds. Full: about a minute.
 EffortPreset presetOf(Effort effort);
-
-/// What a search of such effort chooses from: the field table's space, with static sizes where asked for.
-SearchSpace searchSpaceOf(const Problem &problem, const Target &target, const EffortPreset &preset);
 
 } // namespace lla
 #endif

@@ -119,6 +119,9 @@ void readAlternatives(FieldReader &reader, Record &record) {
 } // namespace
 
 llvm::Error checkRecord(const Record &record) {
+  auto isStatic = [](const TimedSchedule &timed) { return timed.schedule.staticSizes; };
+  if (record.schedule.staticSizes || llvm::any_of(record.alternatives, isStatic))
+    return fieldError("schedule.static_sizes", "false (a plan by a record takes calls of other sizes, too)", "true");
   auto finite = [](double value) { return std::isfinite(value) && value >= 0; };
   if (record.deviceClass.empty())
     return fieldError("device_class", "a class of devices", "nothing");

@@ -42,7 +42,8 @@ llvm::Error Plan::run(const AttentionTensors &tensors, void *workspace, int64_t 
   if (!prepared.kernel)
     return failure(FailureKind::NotPrepared, "plan: expected prepare() before run(), got none");
   const Target &target = jit->executor().target();
-  llvm::Expected<Problem> problem = checkCall(planned, decision.schedule, costs, tensors, workspace, workspaceBytes, target.kind);
+  llvm::Expected<Problem> problem =
+      checkCall(planned, decision.schedule, costs, tensors, workspace, workspaceBytes, target.kind);
   if (!problem)
     return problem.takeError();
   if (problem->queryElements() == 0)

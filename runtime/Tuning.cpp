@@ -129,7 +129,7 @@ std::unique_ptr<Evaluator> makeEvaluator(const Problem &problem, std::shared_ptr
 
 llvm::Expected<TuneResult> tune(const Problem &problem, const Target &target, const Ceilings &ceilings,
                                 Evaluator &evaluator, TuneOptions options, uint64_t seed) {
-  SearchSpace space = searchSpaceOf(problem, target, options.effort);
+  SearchSpace space = SearchSpace::enumerate(problem, target);
   options.incumbent = defaultSchedule(problem, target);
   std::unique_ptr<Strategy> strategy =
       makeStrategy(options.effort.strategy, space, predictorOf(problem, target, ceilings), seed);

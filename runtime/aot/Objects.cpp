@@ -65,7 +65,8 @@ llvm::Error PreparedPlan::load() {
 llvm::Error PreparedPlan::launch(const AttentionTensors &tensors, void *workspace, int64_t workspaceBytes,
                                  CUstream_st *stream) const {
   const Target &target = device->target;
-  llvm::Expected<Problem> called = checkCall(problem, kernel.schedule, costs, tensors, workspace, workspaceBytes, target.kind);
+  llvm::Expected<Problem> called =
+      checkCall(problem, kernel.schedule, costs, tensors, workspace, workspaceBytes, target.kind);
   if (!called)
     return called.takeError();
   if (called->queryElements() == 0)

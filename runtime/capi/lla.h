@@ -15,7 +15,8 @@
  *     lla_plan_run(plan, &tensors, workspace, bytes, stream);     again and again
  *
  * A plan is made for a maximum batch, query length and context (or shards) and runs
- * anything up to them; the tensors of a call say how much that is.
+ * anything up to them; the tensors of a call say how much that is. (A library that
+ * `lla aot --static-sizes` made plans for its problems' very sizes, and runs these.)
  *
  * Errors. Every function that can fail gives a status; the message is
  * lla_last_error(), of the form "field: expected X, got Y". A call that fails has

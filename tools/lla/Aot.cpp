@@ -54,7 +54,9 @@ void declare(CLI::App &command, AotFlags &flags) {
       ->type_name("TARGET");
   flags.schedule.addTo(command);
   command.add_flag("--static-sizes", flags.staticSizes,
-                   "build each problem's batch, heads, rows and keys into its kernel, which then solves no other");
+                   "build each problem's batch, heads, rows and keys into its kernel: faster where a launch takes "
+                   "microseconds, and plans of the library are then of these very sizes (NAME_attention rounds sizes "
+                   "up, so that it finds powers of two only)");
   flags.policy.addTo(command);
   flags.knobs.addJobs(command);
   flags.knobs.addSeed(command);

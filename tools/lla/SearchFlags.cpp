@@ -53,10 +53,6 @@ void SearchFlags::addTo(CLI::App &command) {
       ->type_name("TIME")
       ->group("Search");
   command.add_option("--max-evals", maxTrials, "candidates to try at most in each search")->group("Search");
-  command
-      .add_flag("--static-sizes", staticSizes,
-                "try kernels too that have the problem's sizes built in; plans of such a winner refuse calls of others")
-      ->group("Search");
 }
 
 llvm::Expected<EffortPreset> SearchFlags::preset(const Knobs &knobs) const {
@@ -75,7 +71,6 @@ llvm::Expected<EffortPreset> SearchFlags::preset(const Knobs &knobs) const {
     return fieldError("max-evals", "an integer >= 1", std::to_string(*maxTrials));
   if (maxTrials)
     preset.limits.trials = *maxTrials;
-  preset.staticSizes = staticSizes;
   return preset;
 }
 

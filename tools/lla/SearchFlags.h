@@ -32,7 +32,6 @@ struct PolicyFlag {
 struct SearchFlags {
   std::string effort, strategy, timeLimit;
   std::optional<int64_t> maxTrials;
-  bool staticSizes = false;
 
   void addTo(CLI::App &command);
   /// The effort's preset (of the environment if the flags name none) with what was given on top.

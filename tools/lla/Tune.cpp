@@ -113,7 +113,7 @@ std::string textOf(const SearchRequest &request, const SearchOutcome &outcome) {
 
 /// What a search would do.
 ordered_json planOf(const SearchRequest &request) {
-  SearchSpace space = searchSpaceOf(request.problem, request.device.target(), request.preset);
+  SearchSpace space = SearchSpace::enumerate(request.problem, request.device.target());
   const BudgetLimits &limits = request.preset.limits;
   ordered_json object = {{"problem", jsonOf(request.problem)}, {"target", jsonOf(request.device.target())},
                          {"policy", toText(request.policy)},   {"strategy", name(request.preset.strategy).str()},

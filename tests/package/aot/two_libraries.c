@@ -147,6 +147,7 @@ static void fill(float *values, size_t count, unsigned seed) {
 
 int main(void) {
   lla_problem decode = decode_problem(), merging = merge_problem(), other = decode_problem(), wrong = decode_problem();
+  lla_problem more = merge_problem();
   lla_context_info about = LLA_CONTEXT_INFO_INIT;
   lla_plan_info info = LLA_PLAN_INFO_INIT;
   lla_tensors none = LLA_TENSORS_INIT;
@@ -198,6 +199,8 @@ int main(void) {
   REFUSES(shards, plan_create(first, &merging, &refused), LLA_ERROR_MISS,
           "lla aot --problems problems.jsonl --target host --name shards");
   REFUSES(merger, plan_create(second, &decode, &refused_too), LLA_ERROR_MISS, "--name merger");
+  more.shards = 3; /* merger's kernel has its sizes built in */
+  REFUSES(merger, plan_create(second, &more, &refused_too), LLA_ERROR_MISS, "\"shards\":3");
   other.head_dim = 64;
   REFUSES(shards, plan_create(first, &other, &refused), LLA_ERROR_MISS, "\"head_dim\":64");
   wrong.head_dim = 33;

@@ -183,7 +183,8 @@ TEST(DefaultSchedule, RowsOfManyHeadsShareAWarpgroup) {
 TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
   Schedule wide = defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 128));
   EXPECT_EQ(toText(wide), "load=ring rows=128 keys=64 warps=8 value_parts=1 stages=3 splits=1 cluster=1 ctas=1 "
-                          "lazy=8 overlap=true peel=true dependent=true split_tiles=1 persistent=true static_sizes=false");
+                          "lazy=8 overlap=true peel=true dependent=true split_tiles=1 persistent=true "
+                          "static_sizes=false");
   Problem narrow = problemOf(Mode::Prefill, 1, 16, 8192, 64);
   EXPECT_EQ(defaultOn("sm_90a", narrow).keys, 128); // One masked tile for each of rows.
   narrow.causal = false;

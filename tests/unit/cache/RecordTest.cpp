@@ -76,6 +76,7 @@ TEST(Record, ErrorsNameTheField) {
       {"\"when\":\"2026", "\"when\":\"x026", "when: expected a time like"},
       {"\"when\":\"2026-01-01", "\"when\":\"2026-02-31", "when: expected a time like"},
       {"\"device\":", "\"devise\":", "devise"},
+      {"\"static_sizes\":false", "\"static_sizes\":true", "schedule.static_sizes: expected false"},
       {"\"device_class\":\"", "\"device_class\":1,\"x\":\"", "device_class: expected a string"},
   };
   for (const Case &c : cases)

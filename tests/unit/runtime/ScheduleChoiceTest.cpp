@@ -58,16 +58,6 @@ TEST_F(ScheduleChoiceTest, ExactThenBucketThenNeighbourThenDefault) {
   EXPECT_EQ(choose(problem(262144)).source, ScheduleSource::Default);
 }
 
-TEST_F(ScheduleChoiceTest, StaticSizesAreForTheirShapeOnly) {
-  Record record = keep(problem(4096), 4, deviceClass(target));
-  record.schedule.staticSizes = true;
-  record.when = 2;
-  ASSERT_EQ(textOf(cache.records.put(record)), "");
-  EXPECT_TRUE(choose(problem(4096)).schedule.staticSizes);
-  for (int64_t context : {4200, 8192})
-    EXPECT_FALSE(choose(problem(context)).schedule.staticSizes) << context;
-}
-
 TEST_F(ScheduleChoiceTest, TheModeDecidesWhatAMissIs) {
   auto decide = [&](TuneMode mode, int64_t context) {
     return decideSchedule(mode, &cache, problem(context), target, defaultPolicy(target));
