@@ -96,7 +96,7 @@ void widenTiles(const Problem &problem, const Target &target, Schedule &schedule
 
 /// Splits that put a CTA of eight warps on nearly every multiprocessor, each with as much to read; 1 if no number does,
 /// or if their merges, over pairs and then over the grid, cost more than other splits' unevenness. Read off an H200 (2
-/// to 64 row tiles): up to 27 % faster than clusters that leave places empty, and beyond 1 MiB a row tile 2 to 8 % even
+/// to 64 row tiles): up to 30 % faster than clusters that leave places empty, and beyond 1 MiB a row tile 2 to 8 % even
 /// where these are whole.
 int64_t splitsThatLevel(const Problem &problem, int64_t tiles, const Target &target) {
   constexpr int64_t leastElements = 64 << 10, shortSpan = 8192; // Of K and V, for a CTA.
