@@ -3,6 +3,7 @@
 #include "cache/Key.h"
 #include "dialect/Spec/Fields.h"
 #include "dialect/Spec/Resources.h"
+#include "dialect/Spec/Shape.h"
 #include "llvm/ADT/StringExtras.h"
 #include <cmath>
 #include <fmt/format.h>
@@ -47,11 +48,8 @@ void addCode(Key &key, const Problem &problem) {
 
 /// What a launch tells a kernel otherwise.
 void addStaticSizes(Key &key, const Problem &problem) {
-  key.add("static.batch", std::to_string(problem.batch));
-  key.add("static.kv_heads", std::to_string(problem.kvHeads));
-  key.add("static.query_length", std::to_string(problem.queryLength));
-  key.add("static.context", std::to_string(problem.context));
-  key.add("static.shards", std::to_string(problem.shards));
+  for (const ShapeField &field : shapeFields())
+    key.add(std::string("static.") + field.name, std::to_string(problem.*field.size));
 }
 
 /// The schedule field by field; the number of splits and their least size are arguments of the launch, unless sizes are

@@ -1,10 +1,10 @@
 //===- Launch.cpp - what one launch is given ------------------------------===//
 
 #include "runtime/Launch.h"
+#include "dialect/Spec/Shape.h"
 #include "runtime/RuntimeError.h"
 #include <fmt/format.h>
 #include <numbers>
-#include <tuple>
 
 namespace lla {
 
@@ -12,16 +12,10 @@ namespace {
 
 /// The code of a schedule with static sizes knows no others.
 llvm::Error checkStaticSizes(const Problem &planned, const Problem &called) {
-  const std::tuple<const char *, int64_t, int64_t> sizes[] = {
-      {"batch", planned.batch, called.batch},
-      {"query_length", planned.queryLength, called.queryLength},
-      {"context", planned.context, called.context},
-      {"shards", planned.shards, called.shards},
-  };
-  for (auto [name, expected, got] : sizes)
-    if (expected != got)
-      return failure(FailureKind::Usage,
-                     fmt::format("{}: expected {}, as planned (static_sizes=true), got {}", name, expected, got));
+  for (const ShapeField &field : shapeFields())
+    if (planned.*field.size != called.*field.size)
+      return failure(FailureKind::Usage, fmt::format("{}: expected {}, as planned (static_sizes=true), got {}",
+                                                     field.name, planned.*field.size, called.*field.size));
   return llvm::Error::success();
 }
 

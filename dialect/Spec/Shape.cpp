@@ -2,7 +2,6 @@
 
 #include "dialect/Spec/Shape.h"
 #include <cmath>
-#include <tuple>
 
 namespace lla {
 namespace {
@@ -23,11 +22,20 @@ Problem withoutShape(Problem problem) {
 
 bool sharesCode(const Problem &a, const Problem &b) { return withoutShape(a) == withoutShape(b); }
 
+llvm::ArrayRef<ShapeField> shapeFields() {
+  static constexpr ShapeField fields[] = {{"batch", &Problem::batch},
+                                          {"kv_heads", &Problem::kvHeads},
+                                          {"query_length", &Problem::queryLength},
+                                          {"context", &Problem::context},
+                                          {"shards", &Problem::shards}};
+  return fields;
+}
+
 bool sharesSizes(const Problem &a, const Problem &b) {
-  auto sizes = [](const Problem &problem) {
-    return std::tuple(problem.batch, problem.kvHeads, problem.queryLength, problem.context, problem.shards);
-  };
-  return sizes(a) == sizes(b);
+  for (const ShapeField &field : shapeFields())
+    if (a.*field.size != b.*field.size)
+      return false;
+  return true;
 }
 
 double shapeDistance(const Problem &a, const Problem &b) {
