@@ -5,7 +5,8 @@
 //     %context = arith.constant 4096 : i32
 //
 // where the schedule has static_sizes: batch, heads, rows, keys, splits. What follows
-// from them (divisions, the bounds of loops) is folded with all other constants.
+// from them (divisions, the bounds of loops) is folded with all other constants. A merge
+// over the grid reads its number of splits from the launch all the same.
 //
 // Why it is right: a launch tells a kernel the very same numbers (launchSizes), and
 // only problems of these sizes are launched with such code.

@@ -30,7 +30,7 @@ static Value arrive(Lane &lane, tile::MergeOp op, Value counter, Value arrivals)
 }
 
 std::pair<Parts, Value> lla::mergeGrid(Lane &lane, const StateLayout &layout, tile::MergeOp op,
-                                              MergeAdaptor adaptor) {
+                                       MergeAdaptor adaptor) {
   ImplicitLocOpBuilder &b = lane.b;
   FragType from = op.getO1().getType(), to = resultType(op);
   int64_t cluster = from.getThreads() / to.getThreads(); // CTAs that share a state.
