@@ -101,6 +101,10 @@ LaunchRecord makeLaunchRecord(const Schedule &schedule, const Resources &planned
   LLA_SET_SIZE(row_tiles)
   LLA_SET_SIZE(splits)
   LLA_SET_SIZE(split_tiles)
+  LLA_SET_SIZE(heads_multiplier)
+  LLA_SET_SIZE(heads_shift)
+  LLA_SET_SIZE(sequences_multiplier)
+  LLA_SET_SIZE(sequences_shift)
 #undef LLA_SET_SIZE
   arguments.pages = static_cast<int32_t>(problem.pageSize ? tensors.k.sizes[0] : 0);
   arguments.query_rows = static_cast<int32_t>(problem.packedQueries ? tensors.q.sizes[1] : 0);

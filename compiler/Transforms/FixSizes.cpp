@@ -37,6 +37,10 @@ static std::optional<int64_t> sizeNamed(llvm::StringRef name, const LaunchSizes 
       .Case("row_tiles", sizes.row_tiles)
       .Case("splits", sizes.splits)
       .Case("split_tiles", sizes.split_tiles)
+      .Case("heads_multiplier", sizes.heads_multiplier)
+      .Case("heads_shift", sizes.heads_shift)
+      .Case("sequences_multiplier", sizes.sequences_multiplier)
+      .Case("sequences_shift", sizes.sequences_shift)
       .Default(std::nullopt);
 }
 

@@ -8,6 +8,7 @@
 #include "dialect/Spec/Resources.h"
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <numeric>
 
@@ -264,9 +265,29 @@ Resources resources(const Problem &problem, const Schedule &schedule, const Targ
   return costs;
 }
 
+Quotient quotientOf(int64_t divisor) {
+  if (divisor <= 1)
+    return {};
+  uint32_t bits = static_cast<uint32_t>(std::bit_width(static_cast<uint64_t>(divisor) - 1)), all = 31 + bits;
+  uint64_t multiplier = ((uint64_t(1) << all) + static_cast<uint64_t>(divisor) - 1) / static_cast<uint64_t>(divisor);
+  return {static_cast<uint32_t>(multiplier), all - 32};
+}
+
 LaunchSizes launchSizes(const Problem &problem, const Schedule &schedule, const Resources &costs) {
-  return {problem.batch,  problem.queryLength, problem.context, problem.kvHeads,
-          problem.shards, costs.rowTiles,      costs.grid.y,    schedule.splitTiles * costs.keyWarps};
+  int64_t heads = packsGroup(problem, schedule) ? problem.kvHeads : problem.queryHeads;
+  Quotient ofHeads = quotientOf(heads), ofSequences = quotientOf(problem.batch * heads);
+  return {problem.batch,
+          problem.queryLength,
+          problem.context,
+          problem.kvHeads,
+          problem.shards,
+          costs.rowTiles,
+          costs.grid.y,
+          schedule.splitTiles * costs.keyWarps,
+          ofHeads.multiplier,
+          ofHeads.shift,
+          ofSequences.multiplier,
+          ofSequences.shift};
 }
 
 } // namespace lla

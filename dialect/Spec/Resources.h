@@ -72,10 +72,19 @@ inline bool runsOn(const Problem &problem, const Target &target) {
 /// the field, the limit and the figure.
 llvm::Error checkFeasible(const Problem &problem, const Schedule &schedule, const Target &target);
 
+/// Division by multiplication: n / divisor is the upper half of the 64 bits of n * multiplier, shifted right; n itself
+/// where the multiplier is 0. For n < 2^31 and 1 <= divisor < 2^31 (Granlund and Montgomery, Division by Invariant
+/// Integers using Multiplication, 1994, theorem 4.2).
+struct Quotient {
+  uint32_t multiplier = 0, shift = 0;
+};
+Quotient quotientOf(int64_t divisor);
+
 /// Sizes as a launch tells them to a kernel: arguments of KernelArguments.def by their names. Of a schedule with
 /// static sizes they are constants of its code.
 struct LaunchSizes {
   int64_t batch, query_length, context, kv_heads, shards, row_tiles, splits, split_tiles;
+  int64_t heads_multiplier, heads_shift, sequences_multiplier, sequences_shift;
 };
 LaunchSizes launchSizes(const Problem &problem, const Schedule &schedule, const Resources &costs);
 

@@ -120,6 +120,15 @@ static Value emitTiledHeads(const I32 &i, const KernelPlan &plan) {
   return packs ? kvHeads : i.mul(kvHeads, i.constant(plan.problem.group()));
 }
 
+/// x / divisor, whose Quotient the launch tells: a division takes a hundred cycles before the first load.
+static Value emitQuotient(ImplicitLocOpBuilder &b, Value x, const std::string &divisor) {
+  I32 i{b};
+  Value multiplier = i.argument(divisor + "_multiplier"), shift = i.argument(divisor + "_shift");
+  Value high = arith::MulUIExtendedOp::create(b, x, multiplier).getHigh();
+  Value isByOne = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, multiplier, i.constant(0));
+  return arith::SelectOp::create(b, isByOne, x, arith::ShRUIOp::create(b, high, shift));
+}
+
 /// `value`, from which all views and hence all reads follow, when what earlier launches wrote is there: the place in
 /// the grid of a persistent kernel, which waits once, else the sequence.
 static Value emitAwaited(ImplicitLocOpBuilder &b, const KernelPlan &plan, Value value) {
@@ -163,14 +172,19 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
   auto diagonal = [&](Value rowsEnd) -> Value { return i.add(i.sub(grid.context, rowsEnd), i.constant(1)); };
   grid.diagonal = diagonal(queryLength);
 
-  Value sequences = i.mul(i.argument("batch"), heads);
-  Value head = i.rem(tile, sequences), rowTile = i.div(tile, sequences);
-  if (plan.problem.causal)
-    rowTile = i.sub(i.sub(i.argument("row_tiles"), i.constant(1)), rowTile);
-  grid.batch = i.div(head, heads);
+  Value head = tile, rowTile = i.constant(0);
+  bool isOneTile = plan.problem.queryLength == 1 && plan.resources.rowTiles == 1; // Whatever the sizes are.
+  if (!isOneTile) {
+    rowTile = emitQuotient(b, tile, "sequences");
+    head = i.sub(tile, i.mul(rowTile, i.mul(i.argument("batch"), heads)));
+    if (plan.problem.causal)
+      rowTile = i.sub(i.sub(i.argument("row_tiles"), i.constant(1)), rowTile);
+  }
+  Value sequence = emitQuotient(b, head, "heads");
+  head = i.sub(head, i.mul(sequence, heads));
+  grid.batch = sequence;
   if (!plan.schedule.persistent)
     grid.batch = emitAwaited(b, plan, grid.batch);
-  head = i.rem(head, heads);
   grid.queryHead = packs ? i.mul(head, i.constant(group)) : head;
   grid.kvHead = packs ? head : i.div(head, i.constant(group));
 

@@ -276,7 +276,11 @@ func.func @registers_softmax(%q: tensor<?x?x1x40xf16>, %k: tensor<?x?x1x40xf16>,
 // CHECK: %[[X:.*]] = tile.index grid_x
 // CHECK: %[[WARP:.*]] = tile.index warp
 // With a causal mask the longest row tiles come first: tile row_tiles - 1 - x / sequences.
-// CHECK: %[[TILE:.*]] = arith.divui %[[X]]
+// CHECK: %[[MULTIPLIER:.*]] = tile.argument "sequences_multiplier"
+// CHECK: %[[SHIFT:.*]] = tile.argument "sequences_shift"
+// CHECK: %{{.*}}, %[[HIGH:.*]] = arith.mului_extended %[[X]], %[[MULTIPLIER]]
+// CHECK: %[[SHIFTED:.*]] = arith.shrui %[[HIGH]], %[[SHIFT]]
+// CHECK: %[[TILE:.*]] = arith.select %{{.*}}, %[[X]], %[[SHIFTED]]
 // CHECK: %[[TILES:.*]] = tile.argument "row_tiles"
 // CHECK: %[[LAST:.*]] = arith.subi %[[TILES]], %c1
 // CHECK: %[[ROWTILE:.*]] = arith.subi %[[LAST]], %[[TILE]]

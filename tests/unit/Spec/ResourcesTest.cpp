@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <limits>
 #include <map>
+#include <random>
 
 using namespace lla;
 using namespace lla::test;
@@ -386,6 +387,30 @@ TEST(Feasibility, FeasibleSchedulesKeepTheInvariants) {
   EXPECT_GT(feasible[LoadPath::Registers], 300);
   EXPECT_GT(feasible[LoadPath::Ring], 300);
   EXPECT_GT(feasible[LoadPath::Scratch], 300);
+}
+
+TEST(Quotient, IsTheDivisionOfWhatAGridCounts) {
+  std::mt19937_64 random(5);
+  constexpr int64_t most = (int64_t(1) << 31) - 1;
+  auto check = [](int64_t n, int64_t divisor) {
+    Quotient quotient = quotientOf(divisor);
+    uint64_t product = static_cast<uint64_t>(n) * quotient.multiplier;
+    int64_t got = quotient.multiplier ? static_cast<int64_t>(product >> 32 >> quotient.shift) : n;
+    EXPECT_EQ(got, n / divisor) << n << " / " << divisor;
+  };
+  for (int64_t divisor = 1; divisor < 3000; ++divisor)
+    for (int64_t n : {int64_t(0), divisor - 1, divisor, 2 * divisor - 1, most / divisor * divisor - 1,
+                      most / divisor * divisor, most})
+      check(n, divisor);
+  for (int trial = 0; trial < 100000; ++trial) {
+    int64_t divisor = static_cast<int64_t>(random() >> (33 + random() % 31)) + 1;
+    int64_t n = static_cast<int64_t>(random() >> 33);
+    check(n, divisor);
+    check(std::min(most, n / divisor * divisor), divisor);
+    check(std::max<int64_t>(0, n / divisor * divisor - 1), divisor);
+  }
+  check(most, most);
+  check(most - 1, most);
 }
 
 } // namespace
