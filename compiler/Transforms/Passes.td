@@ -137,6 +137,14 @@ def TileSpecializeRoles : Pass<"tile-specialize-roles", "::lla::tile::KernelOp">
   let dependentDialects = ["::lla::tile::TileDialect"];
 }
 
+def TileAlternateWarpgroups : Pass<"tile-alternate-warpgroups", "::lla::tile::KernelOp"> {
+  let summary = "one warpgroup's products while another forms weights";
+  let description = [{
+    Doctest: tests/lit/Transforms/tile-alternate-warpgroups.mlir
+  }];
+  let dependentDialects = ["::lla::tile::TileDialect"];
+}
+
 def TilePlaceWaits : Pass<"tile-place-waits", "::lla::tile::KernelOp"> {
   let summary = "wait for asynchronous products as late as their first reader allows";
   let description = [{

@@ -103,6 +103,8 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   schedule.lazy = laziness(problem);
   schedule.peel = true;
   schedule.dependent = true;
+  // Of wider heads the products take longer than the weights, and turns only delay them.
+  schedule.pingpong = problem.headDim <= 64;
   // The masks of a window's edge, or of a start within a page, need registers that wider tiles have used up.
   bool masksBegin = problem.window || (problem.ragged && problem.pageSize);
   bool isWide = problem.headDim > 64 && problem.hasProbe();

@@ -107,6 +107,8 @@ llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule,
   if (schedule.persistent && (schedule.load != LoadPath::Ring || problem.ragged))
     return fieldError("persistent", "false (row tiles are shared out with load=ring, and as if all were of one length)",
                       "true");
+  if (schedule.pingpong && (schedule.load != LoadPath::Ring || schedule.warps < 8))
+    return fieldError("pingpong", "false (warpgroups take turns with load=ring and 8 warps or more)", "true");
   bool overlapActs = schedule.load == LoadPath::Ring && problem.hasProbe();
   if (!overlapActs && !schedule.overlap)
     return fieldError("overlap", "true where it has no effect (only load=ring with a probe overlaps)", "false");

@@ -61,6 +61,17 @@ def Tile_AwaitLaunchOp : Tile_Op<"await_launch", []> {
   let assemblyFormat = "$value attr-dict";
 }
 
+def Tile_OpaqueOp : Tile_Op<"opaque", []> {
+  let summary = "the same number, of which nothing is known";
+  let description = [{
+    What is computed from the result is computed where it stands: not shared with the
+    same of the operand, whose values would be kept until here.
+  }];
+  let arguments = (ins I32:$value);
+  let results = (outs I32:$result);
+  let assemblyFormat = "$value attr-dict";
+}
+
 def Tile_LookupOp : Tile_Op<"lookup", [Pure]> {
   let summary = "an element of an i32 array of the launch, or a value where the launch has none";
   let description = [{
@@ -274,6 +285,26 @@ def Tile_WaitOp : Tile_Op<"wait", []> {
   let results = (outs Variadic<Tile_FragType>:$results);
   let assemblyFormat = "$pending `of` $values attr-dict `:` functional-type($values, $results)";
   let hasVerifier = 1;
+}
+
+def Tile_AwaitTurnOp : Tile_Op<"await_turn", []> {
+  let summary = "this warpgroup goes on when the one before it has passed on the turn to issue products";
+  let description = [{
+    The computing warpgroups have the turn one after the other, the first after the
+    last. With `leave` only the first waits, for the last turn of the last.
+  }];
+  let arguments = (ins UnitAttr:$leave);
+  let assemblyFormat = "(`leave` $leave^)? attr-dict";
+}
+
+def Tile_PassTurnOp : Tile_Op<"pass_turn", []> {
+  let summary = "the next warpgroup has the turn to issue products";
+  let description = [{
+    Pairs up with an await_turn of the next warpgroup. With `enter` only the last
+    passes, and the first begins.
+  }];
+  let arguments = (ins UnitAttr:$enter);
+  let assemblyFormat = "(`enter` $enter^)? attr-dict";
 }
 
 def Tile_MapOp : Tile_Op<"map", [RecursiveMemoryEffects, SingleBlock, AttrSizedOperandSegments]> {

@@ -87,6 +87,18 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
     for (Schedule &schedule : candidates)
       schedule.staticSizes = true;
     break;
+  case ScheduleSet::Pingpong:
+    candidates = all;
+    for (Schedule schedule : all) {
+      schedule.pingpong = !schedule.pingpong;
+      candidates.push_back(schedule);
+      schedule.pingpong = true; // Three warpgroups, each of which waits for another one than waits for it.
+      schedule.warps = 12;
+      schedule.rows = 192;
+      schedule.keys = 32;
+      candidates.push_back(schedule);
+    }
+    break;
   case ScheduleSet::Sampled:
     candidates = all;
     llvm::append_range(candidates, sampled(problem, target, seed, samples));

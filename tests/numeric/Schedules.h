@@ -12,6 +12,7 @@ namespace lla::numeric {
 ///   Splits        the key range in 1 to 8 parts
 ///   RandomSplits  unsplit, and two random numbers of parts
 ///   StaticSizes   the default ones, and the key range in 1, 3 and 8 parts, with the case's sizes built in
+///   Pingpong      the default ones with and without turns of warpgroups, and of three warpgroups
 ///   Sampled       the default ones and `samples` random ones of each load path in the tuner's search space
 std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const Target &target, uint64_t seed,
                                   int64_t samples);

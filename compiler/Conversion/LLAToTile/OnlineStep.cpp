@@ -38,12 +38,6 @@ using namespace lla;
 
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-/// 0 where p is 0, else x.
-static Value zeroWhereZero(ImplicitLocOpBuilder &b, Value p, Value x) {
-  Value zero = constant(b, 0);
-  return arith::SelectOp::create(b, arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, p, zero), zero, x);
-}
-
 OnlineStep::OnlineStep(Placement &placement, Value launchScale, Value keyScale, Value valueScale)
     : place(placement), b(placement.b), keyScale(keyScale), valueScale(valueScale) {
   Value zero = constant(b, 0);
@@ -112,12 +106,14 @@ OnlineState OnlineStep::fold(const OnlineState &state, Value key, KeyRangeKind r
 
 void OnlineStep::begin(OnlineState &state, Value start, Value key) {
   Scores scores = place.scores(start);
-  Value s = hide(scores.s, start, key);
+  Value isPartial = seesPart(), s = scores.s;
+  choose(isPartial, {&s}, [&] { s = hide(s, start, key); });
   state.m = tileMaximum(s);
   Value p = weights(s, state.m, /*masked=*/true), u;
   state.d1 = partialRowSum(p);
   if (scores.t) {
-    Value t = arrivedProbe(p, scores.t, /*masked=*/true);
+    Value t = arrivedProbe(p, scores.t, /*masked=*/false);
+    choose(isPartial, {&t}, [&] { t = zeroWhere(p, t); });
     state.c = mean(partialRowSum(centred(p, t, {})), state.d1);
     state.limit = nextLimit(state.d1);
     u = centred(p, t, state.c);
@@ -128,9 +124,8 @@ void OnlineStep::begin(OnlineState &state, Value start, Value key) {
 }
 
 void OnlineStep::advance(OnlineState &next, Value start, Value key, bool masked) {
-  auto visible = [&](Value s) { return masked ? hide(s, start, key) : s; };
   Scores scores = place.scores(start);
-  Value s = visible(scores.s), t = scores.t;
+  Value s = masked ? hide(scores.s, start, key) : scores.s, t = scores.t;
   Value p = weights(s, next.m, /*masked=*/false), weight = partialRowSum(p);
 
   auto awaitProbe = [&] {
@@ -145,7 +140,8 @@ void OnlineStep::advance(OnlineState &next, Value start, Value key, bool masked)
   auto settle = [&] {
     choose(any(isBeyond(p, weight)), scaled, [&] {
       Value again = place.repeated(s);
-      again = again == s ? s : visible(again);
+      if (again != s && masked) // Not by masks kept from before.
+        again = hide(again, tile::OpaqueOp::create(b, b.getI32Type(), start), key);
       rescale(next, tileMaximum(again));
       p = weights(again, next.m, masked);
       weight = partialRowSum(p);
@@ -173,10 +169,15 @@ Value OnlineStep::arrivedProbe(Value p, Value t, bool masked) {
   if (keyScale)
     t = map(place.scoreType(), {t},
             [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::MulFOp::create(in, a[0], keyScale); });
-  if (masked)
-    t = map(place.scoreType(), {p, t},
-            [](ImplicitLocOpBuilder &in, ValueRange a) { return zeroWhereZero(in, a[0], a[1]); });
-  return t;
+  return masked ? zeroWhere(p, t) : t;
+}
+
+/// t, and 0 where p is.
+Value OnlineStep::zeroWhere(Value p, Value t) {
+  return map(place.scoreType(), {p, t}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+    Value isZero = arith::CmpFOp::create(in, arith::CmpFPredicate::OEQ, a[0], constant(in, 0));
+    return arith::SelectOp::create(in, isZero, constant(in, 0), a[1]);
+  });
 }
 
 /// p (t - c); a null c is 0.
@@ -215,6 +216,15 @@ Value OnlineStep::weights(Value s, Value m, bool masked) {
   return map(place.scoreType(), {s, m}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     return math::Exp2Op::create(in, math::FmaOp::create(in, a[0], scale, arith::NegFOp::create(in, a[1])));
   });
+}
+
+/// True if a row does not see all keys of the first tile.
+Value OnlineStep::seesPart() {
+  const GridPosition &grid = place.grid;
+  Value first = place.firstTile();
+  Value before = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, first, grid.firstFull);
+  Value behind = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, first, grid.endFull);
+  return arith::OrIOp::create(b, before, behind);
 }
 
 /// Row maxima of scale * s; -inf for a row that sees none of the keys.

@@ -39,6 +39,7 @@ private:
   /// Scores of the tile at `start`; those of keys that their row does not see, or before `key`, are hidden.
   mlir::Value hide(mlir::Value scores, mlir::Value start, mlir::Value key);
 
+  mlir::Value seesPart();
   mlir::Value tileMaximum(mlir::Value s);
   mlir::Value weights(mlir::Value s, mlir::Value m, bool masked);
   void rescale(OnlineState &state, mlir::Value maximum);
@@ -51,6 +52,7 @@ private:
   void recentre(OnlineState &state, mlir::Value p, mlir::Value t, mlir::Value weight);
   /// t where it is there to be read: in units of the scores', and 0 where p is if `masked`.
   mlir::Value arrivedProbe(mlir::Value p, mlir::Value t, bool masked);
+  mlir::Value zeroWhere(mlir::Value p, mlir::Value t);
   mlir::Value centred(mlir::Value p, mlir::Value t, mlir::Value c);
   mlir::Value mean(mlir::Value sum, mlir::Value weight);
   mlir::Value nextLimit(mlir::Value weight);

@@ -112,10 +112,9 @@ struct AnyPattern : LanePattern<tile::AnyOp> {
     for (Value condition : adaptor.getCondition().drop_front())
       any = arith::OrIOp::create(b, any, condition);
     Lane lane(b, facts);
-    if (op.getWarpgroup()) {
-      Value warpgroup = arith::ShRUIOp::create(b, lane.add(lane.warp(), -facts.producerWarps), lane.i32(2));
-      any = ptx::barrierAny(b, lane.add(warpgroup, 1), any); // Barrier 0 is the CTA's.
-    } // The vote also tells the assembler that a warp's lanes agree.
+    if (op.getWarpgroup())
+      any = ptx::barrierAny(b, lane.add(lane.warpgroup(), facts.ownBarrier()), any);
+    // The vote also tells the assembler that a warp's lanes agree.
     Value everyLane = lane.i32(-1);
     rewriter.replaceOpWithNewOp<NVVM::VoteSyncOp>(op, b.getI1Type(), everyLane, any, NVVM::VoteSyncKind::any);
     return success();

@@ -50,6 +50,18 @@ struct AwaitLaunchPattern : LanePattern<tile::AwaitLaunchOp> {
   }
 };
 
+struct OpaquePattern : LanePattern<tile::OpaqueOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::OpaqueOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    Value zero = arith::ShRUIOp::create(b, lane.warp(), lane.i32(16)); // A shuffle's result: who knows.
+    rewriter.replaceOp(op, lane.add(adaptor.getValue().front(), zero));
+    return success();
+  }
+};
+
 struct LookupPattern : LanePattern<tile::LookupOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::LookupOp op, Adaptor adaptor,
@@ -154,6 +166,6 @@ struct ViewPattern : LanePattern<tile::ViewOp> {
 } // namespace
 
 void lla::populateKernelPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
-  patterns.add<IndexPattern, ArgumentPattern, AwaitLaunchPattern, LookupPattern, ScalePattern, PagePattern,
-               LeavePattern, ViewPattern>(converter, patterns.getContext(), facts);
+  patterns.add<IndexPattern, ArgumentPattern, AwaitLaunchPattern, OpaquePattern, LookupPattern, ScalePattern,
+               PagePattern, LeavePattern, ViewPattern>(converter, patterns.getContext(), facts);
 }

@@ -49,6 +49,9 @@ Value Lane::warp() {
   Value own = arith::ShRUIOp::create(b, thread(), i32(5));
   return NVVM::ShflOp::create(b, b.getI32Type(), i32(-1), own, i32(0), i32(31), NVVM::ShflKind::idx, UnitAttr());
 }
+Value Lane::warpgroup() {
+  return arith::ShRUIOp::create(b, add(warp(), -facts.producerWarps), i32(2));
+}
 
 Value Lane::clusterRank() { return rem(NVVM::BlockIdYOp::create(b, b.getI32Type()), facts.cluster); }
 

@@ -29,6 +29,10 @@ struct KernelFacts {
   int64_t cluster = 1;                         ///< CTAs of a cluster.
   bool convertsBytes = false;                  ///< The machine has an instruction from e4m3 to f16.
   int64_t threads() const { return 32 * (warps + producerWarps); }
+  int64_t warpgroups() const { return warps / 4; } ///< That compute.
+  /// Named barriers: 0 is the CTA's; then come each warpgroup's own, and those of their turns.
+  int64_t ownBarrier() const { return 1; }
+  int64_t turnBarrier() const { return 1 + warpgroups(); }
 };
 
 /// A view's values, in the order of its 1:N conversion.
@@ -84,6 +88,8 @@ public:
   Value thread();
   /// Index of the warp, the same in all its lanes, producers included.
   Value warp();
+  /// Index of the warpgroup among those that compute.
+  Value warpgroup();
 
   /// This CTA among its cluster's.
   Value clusterRank();

@@ -255,9 +255,52 @@ struct RolesPattern : LanePattern<tile::RolesOp> {
   }
 };
 
+//===----------------------------------------------------------------------===//
+// Turns: a warpgroup awaits its barrier, at which the one before it arrives
+//===----------------------------------------------------------------------===//
+
+constexpr int64_t turnThreads = 2 * 128; ///< Of the two warpgroups.
+
+struct AwaitTurnPattern : LanePattern<tile::AwaitTurnOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::AwaitTurnOp op, Adaptor, ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    Value mine = lane.warpgroup();
+    auto await = [&] {
+      Value barrier = lane.add(mine, facts.turnBarrier());
+      NVVM::BarrierOp::create(b, TypeRange(), barrier, lane.i32(turnThreads), {}, Value());
+    };
+    if (op.getLeave())
+      lane.when(lane.equal(mine, 0), await);
+    else
+      await();
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct PassTurnPattern : LanePattern<tile::PassTurnOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::PassTurnOp op, Adaptor, ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    Value mine = lane.warpgroup(), isLast = lane.equal(mine, facts.warpgroups() - 1);
+    auto pass = [&](Value to) {
+      NVVM::BarrierArriveOp::create(b, lane.add(to, facts.turnBarrier()), lane.i32(turnThreads));
+    };
+    if (op.getEnter())
+      lane.when(isLast, [&] { pass(lane.i32(0)); });
+    else
+      pass(arith::SelectOp::create(b, isLast, lane.i32(0), lane.add(mine, 1)));
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 } // namespace
 
 void lla::populateRingPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
-  patterns.add<RingPattern, RingFillPattern, RingAcquirePattern, RingReleasePattern, RolesPattern>(
-      converter, patterns.getContext(), facts);
+  patterns.add<RingPattern, RingFillPattern, RingAcquirePattern, RingReleasePattern, RolesPattern, AwaitTurnPattern,
+               PassTurnPattern>(converter, patterns.getContext(), facts);
 }

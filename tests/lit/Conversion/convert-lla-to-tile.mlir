@@ -360,14 +360,30 @@ func.func @ring(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -
 // CHECK-NEXT: tile.dot %[[U]], %[[V]] plus
 // The edge goes on from the interior's state and tile number, with masks.
 // CHECK: scf.for %{{.*}} = %[[MIDDLE]] to %{{.*}} step %{{.*}} iter_args(%{{.*}} = %[[INTERIOR]]#0, %{{.*}} = %[[INTERIOR]]#1, %{{.*}} = %[[INTERIOR]]#2, %{{.*}} = %[[INTERIOR]]#3, %{{.*}} = %[[INTERIOR]]#4, %{{.*}} = %[[INTERIOR]]#5, %{{.*}} = %[[INTERIOR]]#6)
-// CHECK: tile.map({{.*}}) at %
-// CHECK: arith.cmpi slt
+// The last tile ends with the last key, and may begin before its own first, from which on keys count.
+// CHECK: %[[TILEKEY:.*]] = arith.addi %{{.*}}, %{{.*}} : i32
+// CHECK: %[[TILESTART:.*]] = arith.minsi %[[TILEKEY]], %{{.*}} : i32
+// CHECK: tile.map({{.*}}) at %{{.*}}, %[[TILESTART]]
+// CHECK-NEXT: ^bb0(%[[SCORE:.*]]: f32, %{{.*}}: i32, %[[AT:.*]]: i32):
+// CHECK: %[[END:.*]] = arith.minsi
+// CHECK-NEXT: %[[BEFORE:.*]] = arith.cmpi slt, %[[AT]], %[[END]]
+// CHECK-NEXT: %[[BEHIND:.*]] = arith.cmpi sge, %[[AT]], %[[TILEKEY]]
+// CHECK-NEXT: %[[VISIBLE:.*]] = arith.andi %[[BEFORE]], %[[BEHIND]]
+// CHECK-NEXT: arith.select %[[VISIBLE]], %[[SCORE]],
+// The masks of s again are computed again, not kept from before.
+// CHECK: tile.dot %[[Q]], %{{.*}} transposed
+// CHECK-NEXT: %[[ANEW:.*]] = tile.opaque %[[TILESTART]]
+// CHECK-NEXT: tile.map({{.*}}) at %{{.*}}, %[[ANEW]]
+// CHECK-NEXT: ^bb0(%{{.*}}: f32, %{{.*}}: i32, %[[AT:.*]]: i32):
+// CHECK: arith.cmpi slt, %[[AT]],
+// CHECK-NEXT: arith.cmpi sge, %[[AT]], %[[TILEKEY]]
+// CHECK-NEXT: arith.andi
 // CHECK: tile.store {{.*}} : <16 x 64 x f32, accumulator>, <64 x bf16>
 
 // -----
 
-// The first tile starts the state: its own maximum, no second s, products that add to nothing. Warpgroups whose rows
-// see no key of an edge's tile leave its step out, but not its copies.
+// The first tile starts the state: its own maximum, no second s, products that add to nothing. It is masked where a row
+// does not see all of it. Warpgroups whose rows see no key of an edge's tile leave its step out, but not its copies.
 
 #prefill = #lla.problem<mode = prefill, query_heads = 2, kv_heads = 2, context = 512, head_dim = 64, window = 100>
 #ring = #lla.schedule<load = ring, rows = 128, keys = 48, warps = 8, stages = 3, peel = true>
@@ -402,7 +418,36 @@ func.func @first(%q: !queries, %r: !queries, %k: !queries, %v: !queries, %scale:
 // CHECK: %[[BEHIND:.*]] = arith.cmpi sgt
 // CHECK: %[[SEES:.*]] = arith.andi %[[BEFORE]], %[[BEHIND]]
 // CHECK: scf.if %[[SEES]]
-// CHECK-COUNT-2: tile.dot {{.*}} transposed
+// CHECK: %[[S:.*]] = tile.dot {{.*}} transposed
+// CHECK-NEXT: %[[T:.*]] = tile.dot {{.*}} transposed
+// Tile 0 is before the full ones or behind them: s has its hidden keys, and t is 0 where p is.
+// CHECK-NEXT: %[[EARLY:.*]] = arith.cmpi slt, %[[ZERO]], %[[FIRSTFULL:.*]] : i32
+// CHECK-NEXT: %[[LATE:.*]] = arith.cmpi sge, %[[ZERO]], %[[ENDFULL:.*]] : i32
+// CHECK-NEXT: %[[PART:.*]] = arith.ori %[[EARLY]], %[[LATE]]
+// CHECK-NEXT: %[[VISIBLE:.*]] = scf.if %[[PART]]
+// CHECK: %[[HIDDEN:.*]] = tile.map(%[[S]] : {{.*}}) at
+// CHECK-NEXT: ^bb0(%{{.*}}: f32, %{{.*}}: i32, %[[AT:.*]]: i32):
+// CHECK: arith.cmpi slt, %[[AT]],
+// CHECK: arith.cmpi sge, %[[AT]],
+// CHECK-NEXT: arith.andi
+// CHECK: scf.yield %[[HIDDEN]]
+// CHECK-NEXT: } else {
+// CHECK-NEXT: scf.yield %[[S]]
+// CHECK-NOT: tile.any
+// CHECK-NOT: transposed
+// CHECK: tile.row_reduce max %[[VISIBLE]]
+// CHECK: %[[P:.*]] = tile.map(%[[VISIBLE]],
+// CHECK: math.exp2
+// CHECK-NOT: tile.any
+// CHECK-NOT: transposed
+// CHECK: %[[THERE:.*]] = tile.wait 0 of %[[T]]
+// CHECK-NEXT: %[[COUNTED:.*]] = scf.if %[[PART]]
+// CHECK-NEXT: %[[ZEROED:.*]] = tile.map(%[[P]], %[[THERE]]
+// CHECK: arith.cmpf oeq
+// CHECK: scf.yield %[[ZEROED]]
+// CHECK-NEXT: } else {
+// CHECK-NEXT: scf.yield %[[THERE]]
+// CHECK: tile.map(%[[P]], %[[COUNTED]]
 // CHECK-NOT: tile.any
 // CHECK-NOT: transposed
 // CHECK: tile.dot %{{[^ ]*}}, %{{[^ ]*}} : {{.*}} -> <16 x 64 x f32, accumulator>
@@ -410,11 +455,11 @@ func.func @first(%q: !queries, %r: !queries, %k: !queries, %v: !queries, %scale:
 // CHECK: } else {
 // CHECK-NEXT: scf.yield
 // The window's edge begins behind it, and so does the interior.
-// CHECK: scf.for %{{.*}} = %[[ONE]] to %[[FULL:[^ ]*]] step
+// CHECK: scf.for %{{.*}} = %[[ONE]] to %[[FIRSTFULL]] step
 // CHECK: scf.if
 // CHECK: tile.any
-// CHECK: %[[FROM:.*]] = arith.maxsi %[[FULL]], %[[ONE]]
-// CHECK: scf.for %{{.*}} = %[[FROM]] to
+// CHECK: %[[FROM:.*]] = arith.maxsi %[[FIRSTFULL]], %[[ONE]]
+// CHECK: scf.for %{{.*}} = %[[FROM]] to %[[ENDFULL]] step
 // CHECK-NOT: arith.cmpi sgt
 
 // -----

@@ -118,6 +118,67 @@ tile.kernel @warpgroup attributes {warps = 4} {
 
 // -----
 
+// A warpgroup's turn is a barrier of two: it waits there, the one before it arrives. Barriers 0, 1 and 2 are the CTA's
+// and the warpgroups' own. Only the last passes to enter, and only the first waits to leave.
+// CHECK-LABEL: llvm.func @turns
+tile.kernel @turns attributes {warps = 8, producer_warps = 4} {
+  // The warps of the producer come first.
+  // CHECK: %[[FROM:.*]] = arith.addi %{{.*}}, %c-4_i32
+  // CHECK: %[[MINE:.*]] = arith.shrui %[[FROM]], %c2_i32
+  // CHECK: %[[LAST:.*]] = arith.cmpi eq, %[[MINE]], %c1_i32
+  // CHECK-NEXT: scf.if %[[LAST]] {
+  // CHECK: %[[FIRST:.*]] = arith.addi %c0_i32{{.*}}, %c3_i32
+  // CHECK-NEXT: %[[BOTH:.*]] = arith.constant 256
+  // CHECK-NEXT: nvvm.barrier.arrive id = %[[FIRST]] number_of_threads = %[[BOTH]]
+  // CHECK-NEXT: }
+  tile.pass_turn enter
+  // CHECK-NOT: scf.if
+  // CHECK: %[[MINE:.*]] = arith.shrui %{{.*}}, %c2_i32
+  // CHECK: %[[AT:.*]] = arith.addi %[[MINE]], %c3_i32
+  // CHECK-NEXT: %[[BOTH:.*]] = arith.constant 256
+  // CHECK-NEXT: nvvm.barrier id = %[[AT]] number_of_threads = %[[BOTH]]
+  tile.await_turn
+  // The first comes after the last.
+  // CHECK-NOT: scf.if
+  // CHECK: %[[MINE:.*]] = arith.shrui %{{.*}}, %c2_i32
+  // CHECK: %[[LAST:.*]] = arith.cmpi eq, %[[MINE]], %c1_i32
+  // CHECK: %[[NEXT:.*]] = arith.addi %[[MINE]], %c1_i32
+  // CHECK-NEXT: %[[TO:.*]] = arith.select %[[LAST]], %c0_i32{{.*}}, %[[NEXT]]
+  // CHECK: %[[AT:.*]] = arith.addi %[[TO]], %c3_i32
+  // CHECK-NEXT: %[[BOTH:.*]] = arith.constant 256
+  // CHECK-NEXT: nvvm.barrier.arrive id = %[[AT]] number_of_threads = %[[BOTH]]
+  tile.pass_turn
+  // CHECK-NOT: scf.if
+  // CHECK: %[[MINE:.*]] = arith.shrui %{{.*}}, %c2_i32
+  // CHECK: %[[ISFIRST:.*]] = arith.cmpi eq, %[[MINE]], %c0_i32
+  // CHECK-NEXT: scf.if %[[ISFIRST]] {
+  // CHECK: %[[AT:.*]] = arith.addi %[[MINE]], %c3_i32
+  // CHECK-NEXT: %[[BOTH:.*]] = arith.constant 256
+  // CHECK-NEXT: nvvm.barrier id = %[[AT]] number_of_threads = %[[BOTH]]
+  // CHECK-NEXT: }
+  tile.await_turn leave
+  // CHECK-NOT: nvvm.barrier
+  // CHECK-NOT: tile.
+}
+
+// -----
+
+// What nobody can know to be 0 is added.
+// CHECK-LABEL: llvm.func @opaque
+tile.kernel @opaque attributes {warps = 4} {
+  // CHECK: %[[X:.*]] = nvvm.read.ptx.sreg.ctaid.x
+  %x = tile.index grid_x
+  // CHECK: %[[WARP:.*]] = nvvm.shfl.sync idx
+  // CHECK: %[[ZERO:.*]] = arith.shrui %[[WARP]], %c16_i32
+  // CHECK: %[[SAME:.*]] = arith.addi %[[X]], %[[ZERO]]
+  // CHECK: llvm.inline_asm {{.*}} %[[SAME]] : (i32) -> i32
+  %y = tile.opaque %x
+  %z = tile.await_launch %y
+  // CHECK-NOT: tile.
+}
+
+// -----
+
 //===----------------------------------------------------------------------===//
 // mma.sync m16n8k16
 //===----------------------------------------------------------------------===//

@@ -89,6 +89,8 @@ tile.kernel @registers attributes {warps = 4, stages = 2, shared_limit = 4096} {
     -> !pair, !pair, !pair
   // CHECK: tile.await_launch %{{.*}}
   %there = tile.await_launch %x
+  // CHECK: tile.opaque %{{.*}}
+  %anew = tile.opaque %x
   // CHECK: scf.if %[[LAST]]
   scf.if %last {
     // CHECK: tile.store %[[G]]#2, %{{.*}}[%{{.*}}] until %[[END]] : <8 x 64 x f32, flat, threads = 128>, <64 x bf16>
@@ -180,6 +182,14 @@ tile.kernel @ring attributes {warps = 4, producer_warps = 4} {
     // CHECK: tile.dot %{{.*}}, %[[T]]#1 plus %[[READY]] : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 64 x bf16>, !tile.frag<16 x 64 x f32, accumulator> -> <16 x 64 x f32, accumulator>
     %o = tile.dot %p, %t#1 plus %ready
       : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 64 x bf16>, !accumulator -> <16 x 64 x f32, accumulator>
+    // CHECK: tile.await_turn leave
+    tile.await_turn leave
+    // CHECK: tile.await_turn{{$}}
+    tile.await_turn
+    // CHECK: tile.pass_turn{{$}}
+    tile.pass_turn
+    // CHECK: tile.pass_turn enter
+    tile.pass_turn enter
     // CHECK: tile.ring_release %[[RING]][%{{.*}}] : <2 x[!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
     tile.ring_release %ring[%x] : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
   // CHECK: } attributes {consumer_registers = 240 : i64, producer_registers = 24 : i64}

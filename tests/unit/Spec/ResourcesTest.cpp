@@ -114,6 +114,15 @@ TEST(Resources, RowTilesByTurns) {
   EXPECT_NE(infeasibility(problem, text, "sm_90a").find("persistent: expected false"), std::string::npos);
 }
 
+TEST(Resources, TurnsNeedTwoWarpgroups) {
+  Problem problem = problemOf(Mode::Prefill, 64);
+  EXPECT_EQ(infeasibility(problem, "load=ring rows=128 keys=80 warps=8 stages=2 pingpong=true", "sm_90a"), "");
+  EXPECT_EQ(infeasibility(problem, "load=ring rows=64 keys=80 warps=4 stages=2 pingpong=true", "sm_90a"),
+            "pingpong: expected false (warpgroups take turns with load=ring and 8 warps or more), got true");
+  EXPECT_NE(infeasibility(problem, "pingpong=true warps=8", "sm_90a").find("pingpong: expected false"),
+            std::string::npos);
+}
+
 TEST(Resources, ARingPacksGroupsThatDivideAWarpgroup) {
   Problem problem = problemOf(Mode::Prefill, 128);
   Schedule schedule = scheduleOf(ringSchedule); // 128 rows, 80 keys.
@@ -315,10 +324,12 @@ Schedule plausibleSchedule(RandomProblem &random, LoadPath load, const Problem &
   if (!problem.ragged || load == LoadPath::Ring || schedule.splits == 1)
     schedule.splitTiles = 1;
   schedule.persistent &= load == LoadPath::Ring && !problem.ragged;
+  schedule.pingpong &= load == LoadPath::Ring;
   if (load == LoadPath::Ring) {
     schedule.warps = 4 * random.between(1, 3);
     schedule.valueParts = schedule.warps == 8 ? schedule.valueParts : 1;
     schedule.rows = 16 * schedule.warps / schedule.valueParts;
+    schedule.pingpong &= schedule.warps > 4;
     schedule.splits = schedule.cluster = schedule.ctas = 1;
     return schedule;
   }
