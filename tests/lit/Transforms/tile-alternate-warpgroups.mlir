@@ -5,9 +5,9 @@
 !scores = !tile.frag<16 x 64 x f32, accumulator>
 !weights = !tile.frag<16 x 64 x bf16, operand>
 
-// A turn is awaited before the loop over keys and passes on behind it. In it the turn passes on behind the scores, and is
-// awaited before the products with the values. The producer has no turns, nor have products of scores alone, be they in a
-// branch, or products that are in no loop.
+// A turn is awaited before a loop over keys and passes on behind it. In the loop it passes on behind the scores, and is
+// awaited before the products with the values. The producer has no turns, nor have products of scores alone, be they in
+// a branch, or products that are in no loop.
 // CHECK-LABEL: tile.kernel @alternate
 tile.kernel @alternate attributes {warps = 8, producer_warps = 4,
     lla.schedule = #lla.schedule<load = ring, rows = 128, keys = 64, warps = 8, pingpong = true>} {
@@ -70,8 +70,8 @@ tile.kernel @alternate attributes {warps = 8, producer_warps = 4,
   } attributes {producer_registers = 24, consumer_registers = 240}
 }
 
-// Each row tile has a turn ahead of its first loop over keys and one behind its last, nothing between them. Who leaves a
-// tile out passes and awaits all the same.
+// A row tile awaits a turn ahead of its first loop over keys and passes it on behind its last, with nothing between the
+// loops. Who leaves a tile out passes and awaits all the same.
 // CHECK-LABEL: tile.kernel @row_tiles
 tile.kernel @row_tiles attributes {warps = 8, producer_warps = 4,
     lla.schedule = #lla.schedule<load = ring, rows = 128, keys = 64, warps = 8, pingpong = true>} {
