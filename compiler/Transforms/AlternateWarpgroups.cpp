@@ -22,6 +22,9 @@
 // turn even if it has no keys: who waits for a ring's slot waits for a warpgroup that is
 // one tile behind and needs no turn to release it.
 //
+// Precondition:  roles have been specialised; a key tile's products are in a loop, or in one branch of an scf.if in it.
+// Postcondition: a kernel that has turns already, or does not ask for them, is as it was.
+//
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Passes.h"
@@ -104,9 +107,11 @@ static void alternate(RolesOp roles) {
 namespace {
 struct AlternateWarpgroups : lla::impl::TileAlternateWarpgroupsBase<AlternateWarpgroups> {
   void runOnOperation() override {
-    auto schedule = getOperation()->getAttrOfType<ScheduleAttr>(kScheduleAttr);
-    if (schedule && schedule.getValue().pingpong)
-      llvm::for_each(getOperation().getBody().getOps<RolesOp>(), alternate);
+    KernelOp kernel = getOperation();
+    auto schedule = kernel->getAttrOfType<ScheduleAttr>(kScheduleAttr);
+    bool hasTurns = kernel.walk([](PassTurnOp) { return WalkResult::interrupt(); }).wasInterrupted();
+    if (schedule && schedule.getValue().pingpong && !hasTurns)
+      llvm::for_each(kernel.getBody().getOps<RolesOp>(), alternate);
   }
 };
 } // namespace

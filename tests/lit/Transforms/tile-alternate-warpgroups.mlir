@@ -1,4 +1,7 @@
 // RUN: lla-opt %s --pass-pipeline='builtin.module(tile.kernel(tile-alternate-warpgroups))' | FileCheck %s
+// What has its turns gets no more.
+// RUN: lla-opt %s --pass-pipeline='builtin.module(tile.kernel(tile-alternate-warpgroups,tile-alternate-warpgroups))' \
+// RUN:   | FileCheck %s
 
 !ring = !tile.ring<2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
 !tile = !tile.shared<64 x 64 x bf16>
