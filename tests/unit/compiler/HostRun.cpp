@@ -116,12 +116,17 @@ static KernelArguments makeRecord(const Problem &problem, const Schedule &schedu
 #undef PUT
   record.workspace = workspace;
   record.partials_offset = counterBytes(costs);
-  record.batch = problem.batch;
-  record.query_length = problem.queryLength;
-  record.context = problem.context;
-  record.kv_heads = problem.kvHeads;
-  record.row_tiles = costs.rowTiles;
-  record.splits = schedule.splits;
+  LaunchSizes sizes = launchSizes(problem, schedule, costs);
+  record.batch = sizes.batch;
+  record.query_length = sizes.query_length;
+  record.context = sizes.context;
+  record.kv_heads = sizes.kv_heads;
+  record.row_tiles = sizes.row_tiles;
+  record.splits = sizes.splits;
+  record.heads_multiplier = sizes.heads_multiplier;
+  record.heads_shift = sizes.heads_shift;
+  record.sequences_multiplier = sizes.sequences_multiplier;
+  record.sequences_shift = sizes.sequences_shift;
   record.scale_log2 = problem.effectiveScale() * 1.4426950408889634;
   return record;
 }

@@ -237,6 +237,8 @@ TEST_F(PlanTest, ArgumentsDescribeTheCall) {
   EXPECT_EQ(a.batch, 1);
   EXPECT_EQ(a.context, problem.context);
   EXPECT_EQ(a.kv_heads, problem.kvHeads);
+  EXPECT_EQ(static_cast<uint32_t>(a.heads_multiplier), quotientOf(problem.kvHeads).multiplier);
+  EXPECT_EQ(static_cast<uint32_t>(a.sequences_multiplier), quotientOf(smaller.batch * problem.kvHeads).multiplier);
   EXPECT_EQ(a.splits, 2);
   EXPECT_EQ(a.workspace, space);
   EXPECT_EQ(launch.grid.x * problem.batch, plan.resources().grid.x);
