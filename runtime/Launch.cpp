@@ -92,20 +92,8 @@ LaunchRecord makeLaunchRecord(const Schedule &schedule, const Resources &planned
   // The plan's offset, not this call's: else one call's partials would lie on another's counters.
   arguments.partials_offset = counterBytes(planned);
   LaunchSizes sizes = launchSizes(problem, schedule, costs);
-#define LLA_SET_SIZE(name) arguments.name = static_cast<int32_t>(sizes.name);
-  LLA_SET_SIZE(batch)
-  LLA_SET_SIZE(query_length)
-  LLA_SET_SIZE(context)
-  LLA_SET_SIZE(kv_heads)
-  LLA_SET_SIZE(shards)
-  LLA_SET_SIZE(row_tiles)
-  LLA_SET_SIZE(splits)
-  LLA_SET_SIZE(split_tiles)
-  LLA_SET_SIZE(heads_multiplier)
-  LLA_SET_SIZE(heads_shift)
-  LLA_SET_SIZE(sequences_multiplier)
-  LLA_SET_SIZE(sequences_shift)
-#undef LLA_SET_SIZE
+#define LLA_SIZE(name, what) arguments.name = static_cast<int32_t>(sizes.name);
+#include "dialect/Spec/KernelArguments.def"
   arguments.pages = static_cast<int32_t>(problem.pageSize ? tensors.k.sizes[0] : 0);
   arguments.query_rows = static_cast<int32_t>(problem.packedQueries ? tensors.q.sizes[1] : 0);
   arguments.key_rows = static_cast<int32_t>(problem.packedKeys ? tensors.k.sizes[1] : 0);

@@ -29,18 +29,8 @@ using namespace lla::tile;
 /// The size that the argument `name` is; none if it is none.
 static std::optional<int64_t> sizeNamed(llvm::StringRef name, const LaunchSizes &sizes) {
   return llvm::StringSwitch<std::optional<int64_t>>(name)
-      .Case("batch", sizes.batch)
-      .Case("query_length", sizes.query_length)
-      .Case("context", sizes.context)
-      .Case("kv_heads", sizes.kv_heads)
-      .Case("shards", sizes.shards)
-      .Case("row_tiles", sizes.row_tiles)
-      .Case("splits", sizes.splits)
-      .Case("split_tiles", sizes.split_tiles)
-      .Case("heads_multiplier", sizes.heads_multiplier)
-      .Case("heads_shift", sizes.heads_shift)
-      .Case("sequences_multiplier", sizes.sequences_multiplier)
-      .Case("sequences_shift", sizes.sequences_shift)
+#define LLA_SIZE(name, what) .Case(#name, sizes.name)
+#include "dialect/Spec/KernelArguments.def"
       .Default(std::nullopt);
 }
 

@@ -276,18 +276,18 @@ Quotient quotientOf(int64_t divisor) {
 LaunchSizes launchSizes(const Problem &problem, const Schedule &schedule, const Resources &costs) {
   int64_t heads = packsGroup(problem, schedule) ? problem.kvHeads : problem.queryHeads;
   Quotient ofHeads = quotientOf(heads), ofSequences = quotientOf(problem.batch * heads);
-  return {problem.batch,
-          problem.queryLength,
-          problem.context,
-          problem.kvHeads,
-          problem.shards,
-          costs.rowTiles,
-          costs.grid.y,
-          schedule.splitTiles * costs.keyWarps,
-          ofHeads.multiplier,
-          ofHeads.shift,
-          ofSequences.multiplier,
-          ofSequences.shift};
+  return {.batch = problem.batch,
+          .query_length = problem.queryLength,
+          .context = problem.context,
+          .kv_heads = problem.kvHeads,
+          .row_tiles = costs.rowTiles,
+          .splits = costs.grid.y,
+          .shards = problem.shards,
+          .split_tiles = schedule.splitTiles * costs.keyWarps,
+          .heads_multiplier = ofHeads.multiplier,
+          .heads_shift = ofHeads.shift,
+          .sequences_multiplier = ofSequences.multiplier,
+          .sequences_shift = ofSequences.shift};
 }
 
 } // namespace lla

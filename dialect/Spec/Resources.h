@@ -80,11 +80,11 @@ struct Quotient {
 };
 Quotient quotientOf(int64_t divisor);
 
-/// Sizes as a launch tells them to a kernel: arguments of KernelArguments.def by their names. Of a schedule with
-/// static sizes they are constants of its code.
+/// Sizes as a launch tells them to a kernel: the LLA_SIZEs of KernelArguments.def. Of a schedule with static sizes they
+/// are constants of its code.
 struct LaunchSizes {
-  int64_t batch, query_length, context, kv_heads, shards, row_tiles, splits, split_tiles;
-  int64_t heads_multiplier, heads_shift, sequences_multiplier, sequences_shift;
+#define LLA_SIZE(name, what) int64_t name;
+#include "dialect/Spec/KernelArguments.def"
 };
 LaunchSizes launchSizes(const Problem &problem, const Schedule &schedule, const Resources &costs);
 

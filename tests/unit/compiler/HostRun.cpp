@@ -117,16 +117,8 @@ static KernelArguments makeRecord(const Problem &problem, const Schedule &schedu
   record.workspace = workspace;
   record.partials_offset = counterBytes(costs);
   LaunchSizes sizes = launchSizes(problem, schedule, costs);
-  record.batch = sizes.batch;
-  record.query_length = sizes.query_length;
-  record.context = sizes.context;
-  record.kv_heads = sizes.kv_heads;
-  record.row_tiles = sizes.row_tiles;
-  record.splits = sizes.splits;
-  record.heads_multiplier = sizes.heads_multiplier;
-  record.heads_shift = sizes.heads_shift;
-  record.sequences_multiplier = sizes.sequences_multiplier;
-  record.sequences_shift = sizes.sequences_shift;
+#define LLA_SIZE(name, what) record.name = static_cast<int32_t>(sizes.name);
+#include "dialect/Spec/KernelArguments.def"
   record.scale_log2 = problem.effectiveScale() * 1.4426950408889634;
   return record;
 }
