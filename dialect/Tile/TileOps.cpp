@@ -196,3 +196,15 @@ LogicalResult RolesOp::verify() {
       return emitOpError() << "C2: expected registers to be a multiple of 8 in 24..256, got " << registers;
   return success();
 }
+
+static LogicalResult verifyTurn(Operation *op) {
+  auto roles = op->getParentOfType<RolesOp>();
+  if (!roles || !roles.getConsumer().isAncestor(op->getParentRegion())) // C1
+    return op->emitOpError("C1: expected to be in the consumer of a tile.roles");
+  if (uint64_t warps = cast<KernelOp>(roles->getParentOp()).getWarps(); warps < 8) // C2
+    return op->emitOpError() << "C2: expected a kernel of 8 warps or more, got " << warps;
+  return success();
+}
+
+LogicalResult AwaitTurnOp::verify() { return verifyTurn(*this); }
+LogicalResult PassTurnOp::verify() { return verifyTurn(*this); }

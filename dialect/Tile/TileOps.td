@@ -292,9 +292,13 @@ def Tile_AwaitTurnOp : Tile_Op<"await_turn", []> {
   let description = [{
     The computing warpgroups have the turn one after the other, the first after the
     last. With `leave` only the first waits, for the last turn of the last.
+
+    (C1) in the consumer of a `tile.roles`: the producer has no turns.
+    (C2) the kernel has 8 warps or more: a single warpgroup would wait for itself.
   }];
   let arguments = (ins UnitAttr:$leave);
   let assemblyFormat = "(`leave` $leave^)? attr-dict";
+  let hasVerifier = 1;
 }
 
 def Tile_PassTurnOp : Tile_Op<"pass_turn", []> {
@@ -302,9 +306,12 @@ def Tile_PassTurnOp : Tile_Op<"pass_turn", []> {
   let description = [{
     Pairs up with an await_turn of the next warpgroup. With `enter` only the last
     passes, and the first begins.
+
+    (C1), (C2) as of an await_turn.
   }];
   let arguments = (ins UnitAttr:$enter);
   let assemblyFormat = "(`enter` $enter^)? attr-dict";
+  let hasVerifier = 1;
 }
 
 def Tile_MapOp : Tile_Op<"map", [RecursiveMemoryEffects, SingleBlock, AttrSizedOperandSegments]> {

@@ -77,7 +77,7 @@ llvm::Expected<Plan> preparedPlan(Workplace &place, const Problem &problem, cons
 }
 
 llvm::Error Workplace::runAndWait(const Plan &plan, const AttentionTensors &tensors, const Workspace &workspace) {
-  std::lock_guard<std::mutex> turn(running);
+  std::lock_guard<std::mutex> alone(running);
   if (isLost)
     return failure(FailureKind::Execution, "not run: a kernel before it broke the device");
   {

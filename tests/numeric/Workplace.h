@@ -67,7 +67,7 @@ struct Workplace {
   Workplace(std::shared_ptr<Executor> executor, Report &report, const Settings &settings);
   bool isHost() const { return executor->target().isHost(); }
 
-  /// Runs to the end. Launches take turns, so that a fault is blamed on the right one.
+  /// Runs to the end. One launch at a time, so that a fault is blamed on the right one.
   llvm::Error runAndWait(const Plan &plan, const AttentionTensors &tensors, const Workspace &workspace);
   /// Problem and schedule of the latest launch.
   std::string inFlight() const;

@@ -173,7 +173,8 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
   grid.diagonal = diagonal(queryLength);
 
   Value head = tile, rowTile = i.constant(0);
-  bool isOneTile = plan.problem.queryLength == 1 && plan.resources.rowTiles == 1; // Whatever the sizes are.
+  // One query's rows are one row tile whatever sizes a call tells: single_query and the group are in the kernel's key.
+  bool isOneTile = plan.problem.queryLength == 1 && plan.resources.rowTiles == 1;
   if (!isOneTile) {
     rowTile = emitQuotient(b, tile, "sequences");
     head = i.sub(tile, i.mul(rowTile, i.mul(i.argument("batch"), heads)));

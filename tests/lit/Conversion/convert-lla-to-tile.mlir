@@ -464,16 +464,16 @@ func.func @first(%q: !queries, %r: !queries, %k: !queries, %v: !queries, %scale:
 
 // -----
 
-// Persistent CTAs: turns of the grid's width, there and back; the launch before is awaited once, ahead of them.
+// Persistent CTAs: rounds of the grid's width, there and back; the launch before is awaited once, ahead of them.
 
 #prefill = #lla.problem<mode = prefill, query_heads = 2, kv_heads = 1, context = 512, head_dim = 64>
-#turns = #lla.schedule<load = ring, rows = 64, keys = 48, warps = 4, stages = 3, dependent = true, persistent = true>
+#rounds = #lla.schedule<load = ring, rows = 64, keys = 48, warps = 4, stages = 3, dependent = true, persistent = true>
 !rows = !lla.rows<bf16, dim = 64, group = 2, separate>
 !queries = tensor<?x?x2x64xbf16>
 !keys = tensor<?x?x1x64xbf16>
 
-func.func @turns(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -> !queries
-    attributes {lla.problem = #prefill, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #turns} {
+func.func @persistent(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -> !queries
+    attributes {lla.problem = #prefill, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #rounds} {
   %0 = lla.online_init : <64, probe>
   %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 2, separate>
   %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale range whole
@@ -482,7 +482,7 @@ func.func @turns(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) 
   return %3 : !queries
 }
 
-// CHECK-LABEL: tile.kernel @turns
+// CHECK-LABEL: tile.kernel @persistent
 // CHECK: %[[X:.*]] = tile.index grid_x
 // CHECK: %[[PLACE:.*]] = tile.await_launch %[[X]]
 // CHECK: %[[WIDTH:.*]] = tile.index grid_width
@@ -495,9 +495,9 @@ func.func @turns(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) 
 // CHECK: arith.select %{{.*}}, %[[BACK]], %[[PLACE]]
 // CHECK: %[[REST:.*]] = arith.remui %[[TILES]], %[[WIDTH]]
 // CHECK: arith.cmpi slt, %{{.*}}, %[[REST]]
-// CHECK: scf.for %[[TURN:.*]] = %c0{{[^ ]*}} to %{{.*}} step %c1
+// CHECK: scf.for %[[ROUND:.*]] = %c0{{[^ ]*}} to %{{.*}} step %c1
 // CHECK-NOT: tile.await_launch
-// CHECK: %[[FIRST:.*]] = arith.muli %[[TURN]], %[[WIDTH]]
+// CHECK: %[[FIRST:.*]] = arith.muli %[[ROUND]], %[[WIDTH]]
 // CHECK: tile.view q[{{.*}}] {group = 2 : i64}
 // CHECK: scf.for
 // CHECK: tile.store

@@ -122,42 +122,47 @@ tile.kernel @warpgroup attributes {warps = 4} {
 // and the warpgroups' own. Only the last passes to enter, and only the first waits to leave.
 // CHECK-LABEL: llvm.func @turns
 tile.kernel @turns attributes {warps = 8, producer_warps = 4} {
-  // The warps of the producer come first.
-  // CHECK: %[[FROM:.*]] = arith.addi %{{.*}}, %c-4_i32
-  // CHECK: %[[MINE:.*]] = arith.shrui %[[FROM]], %c2_i32
-  // CHECK: %[[LAST:.*]] = arith.cmpi eq, %[[MINE]], %c1_i32
-  // CHECK-NEXT: scf.if %[[LAST]] {
-  // CHECK: %[[FIRST:.*]] = arith.addi %c0_i32{{.*}}, %c3_i32
-  // CHECK-NEXT: %[[BOTH:.*]] = arith.constant 256
-  // CHECK-NEXT: nvvm.barrier.arrive id = %[[FIRST]] number_of_threads = %[[BOTH]]
-  // CHECK-NEXT: }
-  tile.pass_turn enter
-  // CHECK-NOT: scf.if
-  // CHECK: %[[MINE:.*]] = arith.shrui %{{.*}}, %c2_i32
-  // CHECK: %[[AT:.*]] = arith.addi %[[MINE]], %c3_i32
-  // CHECK-NEXT: %[[BOTH:.*]] = arith.constant 256
-  // CHECK-NEXT: nvvm.barrier id = %[[AT]] number_of_threads = %[[BOTH]]
-  tile.await_turn
-  // The first comes after the last.
-  // CHECK-NOT: scf.if
-  // CHECK: %[[MINE:.*]] = arith.shrui %{{.*}}, %c2_i32
-  // CHECK: %[[LAST:.*]] = arith.cmpi eq, %[[MINE]], %c1_i32
-  // CHECK: %[[NEXT:.*]] = arith.addi %[[MINE]], %c1_i32
-  // CHECK-NEXT: %[[TO:.*]] = arith.select %[[LAST]], %c0_i32{{.*}}, %[[NEXT]]
-  // CHECK: %[[AT:.*]] = arith.addi %[[TO]], %c3_i32
-  // CHECK-NEXT: %[[BOTH:.*]] = arith.constant 256
-  // CHECK-NEXT: nvvm.barrier.arrive id = %[[AT]] number_of_threads = %[[BOTH]]
-  tile.pass_turn
-  // CHECK-NOT: scf.if
-  // CHECK: %[[MINE:.*]] = arith.shrui %{{.*}}, %c2_i32
-  // CHECK: %[[ISFIRST:.*]] = arith.cmpi eq, %[[MINE]], %c0_i32
-  // CHECK-NEXT: scf.if %[[ISFIRST]] {
-  // CHECK: %[[AT:.*]] = arith.addi %[[MINE]], %c3_i32
-  // CHECK-NEXT: %[[BOTH:.*]] = arith.constant 256
-  // CHECK-NEXT: nvvm.barrier id = %[[AT]] number_of_threads = %[[BOTH]]
-  // CHECK-NEXT: }
-  tile.await_turn leave
-  // CHECK-NOT: nvvm.barrier
+  // CHECK: nvvm.setmaxregister {{ *}}increase 240
+  tile.roles producer {
+  ^bb0:
+  } consumer {
+    // The warps of the producer come first.
+    // CHECK: %[[FROM:.*]] = arith.addi %{{.*}}, %c-4_i32
+    // CHECK: %[[MINE:.*]] = arith.shrui %[[FROM]], %c2_i32
+    // CHECK: %[[LAST:.*]] = arith.cmpi eq, %[[MINE]], %c1_i32
+    // CHECK-NEXT: scf.if %[[LAST]] {
+    // CHECK: %[[FIRST:.*]] = arith.addi %c0_i32{{.*}}, %c3_i32
+    // CHECK-NEXT: %[[BOTH:.*]] = arith.constant 256
+    // CHECK-NEXT: nvvm.barrier.arrive id = %[[FIRST]] number_of_threads = %[[BOTH]]
+    // CHECK-NEXT: }
+    tile.pass_turn enter
+    // CHECK-NOT: scf.if
+    // CHECK: %[[MINE:.*]] = arith.shrui %{{.*}}, %c2_i32
+    // CHECK: %[[AT:.*]] = arith.addi %[[MINE]], %c3_i32
+    // CHECK-NEXT: %[[BOTH:.*]] = arith.constant 256
+    // CHECK-NEXT: nvvm.barrier id = %[[AT]] number_of_threads = %[[BOTH]]
+    tile.await_turn
+    // The first comes after the last.
+    // CHECK-NOT: scf.if
+    // CHECK: %[[MINE:.*]] = arith.shrui %{{.*}}, %c2_i32
+    // CHECK: %[[LAST:.*]] = arith.cmpi eq, %[[MINE]], %c1_i32
+    // CHECK: %[[NEXT:.*]] = arith.addi %[[MINE]], %c1_i32
+    // CHECK-NEXT: %[[TO:.*]] = arith.select %[[LAST]], %c0_i32{{.*}}, %[[NEXT]]
+    // CHECK: %[[AT:.*]] = arith.addi %[[TO]], %c3_i32
+    // CHECK-NEXT: %[[BOTH:.*]] = arith.constant 256
+    // CHECK-NEXT: nvvm.barrier.arrive id = %[[AT]] number_of_threads = %[[BOTH]]
+    tile.pass_turn
+    // CHECK-NOT: scf.if
+    // CHECK: %[[MINE:.*]] = arith.shrui %{{.*}}, %c2_i32
+    // CHECK: %[[ISFIRST:.*]] = arith.cmpi eq, %[[MINE]], %c0_i32
+    // CHECK-NEXT: scf.if %[[ISFIRST]] {
+    // CHECK: %[[AT:.*]] = arith.addi %[[MINE]], %c3_i32
+    // CHECK-NEXT: %[[BOTH:.*]] = arith.constant 256
+    // CHECK-NEXT: nvvm.barrier id = %[[AT]] number_of_threads = %[[BOTH]]
+    // CHECK-NEXT: }
+    tile.await_turn leave
+    // CHECK-NOT: nvvm.barrier
+  } attributes {producer_registers = 24, consumer_registers = 240}
   // CHECK-NOT: tile.
 }
 

@@ -793,3 +793,43 @@ tile.kernel @C2_roles_registers attributes {warps = 4, producer_warps = 4} {
   ^bb0:
   } attributes {producer_registers = 20, consumer_registers = 240}
 }
+
+// -----
+
+tile.kernel @C1_turn_outside_roles attributes {warps = 8, producer_warps = 4} {
+  // expected-error @+1 {{C1: expected to be in the consumer of a tile.roles}}
+  tile.pass_turn
+}
+
+// -----
+
+tile.kernel @C1_turn_of_producer attributes {warps = 8, producer_warps = 4} {
+  tile.roles producer {
+    // expected-error @+1 {{C1: expected to be in the consumer of a tile.roles}}
+    tile.await_turn
+  } consumer {
+  ^bb0:
+  } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// -----
+
+tile.kernel @C2_await_of_one_warpgroup attributes {warps = 4, producer_warps = 4} {
+  tile.roles producer {
+  ^bb0:
+  } consumer {
+    // expected-error @+1 {{C2: expected a kernel of 8 warps or more, got 4}}
+    tile.await_turn
+  } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// -----
+
+tile.kernel @C2_pass_of_one_warpgroup attributes {warps = 4, producer_warps = 4} {
+  tile.roles producer {
+  ^bb0:
+  } consumer {
+    // expected-error @+1 {{C2: expected a kernel of 8 warps or more, got 4}}
+    tile.pass_turn enter
+  } attributes {producer_registers = 24, consumer_registers = 240}
+}

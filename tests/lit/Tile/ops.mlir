@@ -153,8 +153,8 @@ tile.kernel @serving attributes {warps = 4} {
 !tiles = !tile.ring<2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
 !accumulator = !tile.frag<16 x 64 x f32, accumulator>
 
-// CHECK-LABEL: tile.kernel @ring attributes {producer_warps = 4 : i64, warps = 4 : i64}
-tile.kernel @ring attributes {warps = 4, producer_warps = 4} {
+// CHECK-LABEL: tile.kernel @ring attributes {producer_warps = 4 : i64, warps = 8 : i64}
+tile.kernel @ring attributes {warps = 8, producer_warps = 4} {
   %x = tile.index grid_x
   %k = tile.view k[%x, %x] : <64 x bf16>
   %v = tile.view v[%x, %x] : <64 x bf16>

@@ -53,25 +53,25 @@ tile.kernel @ring attributes {warps = 4, producer_warps = 4, stages = 3} {
   }
 }
 
-// In a loop over row tiles, the rows have two slots, filled in turn and released behind the last key loop; key tiles are
-// numbered through.
-// CHECK-LABEL: tile.kernel @turns
+// In a loop over row tiles, the rows have two slots, filled alternately and released behind the last key loop; key
+// tiles are numbered through.
+// CHECK-LABEL: tile.kernel @row_tiles
 // CHECK-NEXT: %[[ROWS:.*]] = tile.ring : <2 x[!tile.shared<64 x 64 x bf16>]>
 // CHECK-NEXT: %[[RING:.*]] = tile.ring : <3 x[!tile.shared<64 x 64 x bf16>]>
-tile.kernel @turns attributes {warps = 4, producer_warps = 4, stages = 3} {
+tile.kernel @row_tiles attributes {warps = 4, producer_warps = 4, stages = 3} {
   %c0 = arith.constant 0 : i32
   %c1 = arith.constant 1 : i32
   %c64 = arith.constant 64 : i32
-  %turns = tile.argument "row_tiles" : i32
+  %tiles = tile.argument "row_tiles" : i32
   %end = tile.argument "context" : i32
   %q = tile.view q[%c0, %c0] : <64 x bf16>
   %k = tile.view k[%c0, %c0] : <64 x bf16>
-  // CHECK: scf.for %[[TURN:.*]] = {{.*}} iter_args(%[[FILLED:.*]] = %{{.*}}) -> (i32)
-  scf.for %turn = %c0 to %turns step %c1 : i32 {
-    %first = arith.muli %turn, %c64 : i32
-    %middle = arith.muli %turn, %c1 : i32
-    // CHECK: tile.ring_fill %[[ROWS]][%[[TURN]]]
-    // CHECK: tile.ring_acquire %[[ROWS]][%[[TURN]]]
+  // CHECK: scf.for %[[TILE:.*]] = {{.*}} iter_args(%[[FILLED:.*]] = %{{.*}}) -> (i32)
+  scf.for %tile = %c0 to %tiles step %c1 : i32 {
+    %first = arith.muli %tile, %c64 : i32
+    %middle = arith.muli %tile, %c1 : i32
+    // CHECK: tile.ring_fill %[[ROWS]][%[[TILE]]]
+    // CHECK: tile.ring_acquire %[[ROWS]][%[[TILE]]]
     %rows = tile.copy %q[%first] : <64 x bf16> -> <64 x 64 x bf16>
     // CHECK: scf.for %[[I:.*]] = %{{.*}} to %[[MIDDLE:.*]] step
     scf.for %n = %c0 to %middle step %c1 : i32 {
@@ -88,7 +88,7 @@ tile.kernel @turns attributes {warps = 4, producer_warps = 4, stages = 3} {
       %keys = tile.copy %k[%n] : <64 x bf16> -> <64 x 64 x bf16>
     }
     // CHECK: %[[NEXT:.*]] = arith.addi %[[FILLED]], %[[END]]
-    // CHECK: tile.ring_release %[[ROWS]][%[[TURN]]]
+    // CHECK: tile.ring_release %[[ROWS]][%[[TILE]]]
     // CHECK: scf.yield %[[NEXT]] : i32
   }
 }

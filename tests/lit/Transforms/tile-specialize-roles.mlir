@@ -55,10 +55,10 @@ tile.kernel @two_roles attributes {warps = 8, producer_warps = 4} {
 }
 
 // Loops in loops, with the numbers that the outer one carries; what is computed stays with the consumer.
-// CHECK-LABEL: tile.kernel @turns
+// CHECK-LABEL: tile.kernel @row_tiles
 // CHECK: tile.roles producer {
-// CHECK: scf.for %[[TURN:.*]] = {{.*}} iter_args(%[[FILLED:.*]] = %{{.*}}) -> (i32)
-// CHECK:   %[[END:.*]] = arith.muli %[[TURN]]
+// CHECK: scf.for %[[TILE:.*]] = {{.*}} iter_args(%[[FILLED:.*]] = %{{.*}}) -> (i32)
+// CHECK:   %[[END:.*]] = arith.muli %[[TILE]]
 // CHECK:   scf.for %[[I:.*]] = %{{.*}} to %[[END]]
 // CHECK:     %[[N:.*]] = arith.addi %[[FILLED]], %[[I]]
 // CHECK:     tile.ring_fill %{{.*}}[%[[N]]]
@@ -69,16 +69,16 @@ tile.kernel @two_roles attributes {warps = 8, producer_warps = 4} {
 // CHECK: scf.for {{.*}} iter_args({{.*}}) -> (i32)
 // CHECK: scf.for {{.*}} iter_args({{.*}}) -> (!tile.frag
 // CHECK: tile.store
-tile.kernel @turns attributes {warps = 8, producer_warps = 4} {
+tile.kernel @row_tiles attributes {warps = 8, producer_warps = 4} {
   %ring = tile.ring : <2 x [!tile.shared<64 x 64 x bf16>]>
   %c0 = arith.constant 0 : i32
   %c1 = arith.constant 1 : i32
-  %turns = tile.argument "row_tiles" : i32
+  %tiles = tile.argument "row_tiles" : i32
   %k = tile.view k[%c0, %c0] : <64 x bf16>
   %o = tile.view o[%c0, %c0] : <64 x bf16>
   %zero = tile.fill 0.0 : <16 x 64 x f32, accumulator>
-  %all = scf.for %turn = %c0 to %turns step %c1 iter_args(%filled = %c0) -> (i32) : i32 {
-    %end = arith.muli %turn, %turn : i32
+  %all = scf.for %tile = %c0 to %tiles step %c1 iter_args(%filled = %c0) -> (i32) : i32 {
+    %end = arith.muli %tile, %tile : i32
     %sum = scf.for %i = %c0 to %end step %c1 iter_args(%acc = %zero) -> (!tile.frag<16 x 64 x f32, accumulator>) : i32 {
       %n = arith.addi %filled, %i : i32
       tile.ring_fill %ring[%n] from %k at %n : !ring, !tile.view<64 x bf16>
@@ -87,7 +87,7 @@ tile.kernel @turns attributes {warps = 8, producer_warps = 4} {
       tile.ring_release %ring[%n] : !ring
       scf.yield %s : !tile.frag<16 x 64 x f32, accumulator>
     }
-    tile.store %sum, %o[%turn] until %turns : <16 x 64 x f32, accumulator>, <64 x bf16>
+    tile.store %sum, %o[%tile] until %tiles : <16 x 64 x f32, accumulator>, <64 x bf16>
     %next = arith.addi %filled, %end : i32
     scf.yield %next : i32
   }

@@ -93,7 +93,7 @@ TEST(Resources, PrefillWithARing) {
       std::string::npos);
 }
 
-TEST(Resources, RowTilesByTurns) {
+TEST(Resources, RowTilesOfPersistentCtas) {
   Problem problem = problemOf(Mode::Prefill, 128);
   Target target = llvm::cantFail(namedTarget("sm_90a"));
   const char *text = "load=ring rows=128 keys=80 warps=8 stages=2 persistent=true";

@@ -214,16 +214,16 @@ TEST(Tuner, WhatWaitsOutsideTheKeyLoopsMaySpill) {
   auto table = reducedTable({{"keys", {64, 80}}, {"stages", {2, 3}}, {"persistent", {0, 1}}},
                             defaultSchedule(problem, gpu));
   Search search(SearchSpace::enumerate(problem, gpu, table));
-  Schedule byTurns = search.optimum, once = search.optimum;
-  byTurns.persistent = true;
+  Schedule persistent = search.optimum, once = search.optimum;
+  persistent.persistent = true;
   once.persistent = false;
-  ASSERT_TRUE(search.space.contains(byTurns) && search.space.contains(once));
+  ASSERT_TRUE(search.space.contains(persistent) && search.space.contains(once));
   search.options.incumbent = *llvm::find_if(search.space.schedules(), [&](const Schedule &schedule) {
-    return !(schedule == byTurns) && !(schedule == once);
+    return !(schedule == persistent) && !(schedule == once);
   });
-  search.evaluator.spills[byTurns] = search.evaluator.spills[once] = 68;
+  search.evaluator.spills[persistent] = search.evaluator.spills[once] = 68;
   TuneResult result = search.run();
-  EXPECT_EQ(trialOf(result, byTurns).outcome, Outcome::Ok);
+  EXPECT_EQ(trialOf(result, persistent).outcome, Outcome::Ok);
   EXPECT_EQ(trialOf(result, once).outcome, Outcome::Spilled);
   EXPECT_EQ(result.counts.clean, result.counts.tried - 1);
 }
