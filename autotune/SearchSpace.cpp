@@ -29,7 +29,7 @@ struct MonotoneField {
 };
 constexpr MonotoneField monotoneFields[] = {{"overlap", 1}, {"peel", 0}, {"lazy", 0}, {"ctas", 1}, {"splits", 1},
                                             {"cluster", 1}, {"dependent", 0}, {"split_tiles", 1}, {"persistent", 0},
-                                            {"pingpong", 0}, {"static_sizes", 0}};
+                                            {"pingpong", 0}, {"rounded", 0}, {"static_sizes", 0}};
 
 /// Feasible, but a part of the machine would have nothing to do.
 llvm::Error checkWorthwhile(const Problem &problem, const Schedule &schedule, const Target &target) {

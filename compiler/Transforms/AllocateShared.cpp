@@ -1,8 +1,8 @@
 //===- AllocateShared.cpp - offsets in shared memory ----------------------===//
 //
 // Gives rings and merges their places: ring slots from offset 0 in program order
-// (each tile at a multiple of 1024 bytes, as its swizzle needs), then the rings'
-// barriers; merges reuse offset 0, since no kernel has both.
+// (each tile at a multiple of 1024 bytes, as its swizzle needs), then the ones, then
+// the rings' barriers; merges reuse offset 0, since no kernel has both.
 //
 // Postcondition: the total is at most `shared_limit`, what Resources computed and
 // the launch asks for; anything else is a disagreement between the two.
@@ -22,7 +22,7 @@ using namespace mlir;
 using namespace lla;
 using namespace lla::tile;
 
-/// Rings: slots, then a full and an empty barrier of 8 bytes per slot.
+/// Rings: slots, ones, then a full and an empty barrier of 8 bytes per slot.
 static int64_t allocateRings(KernelOp kernel) {
   Builder b(kernel.getContext());
   SmallVector<RingOp> rings = llvm::to_vector(kernel.getBody().getOps<RingOp>());
@@ -31,6 +31,10 @@ static int64_t allocateRings(KernelOp kernel) {
     bytes = llvm::alignTo(bytes, 1024);
     ring.setOffsetAttr(b.getI64IntegerAttr(bytes));
     bytes += ring.getType().getSlots() * ring.getType().getSlotBytes();
+  }
+  for (auto ones : kernel.getBody().getOps<OnesOp>()) {
+    ones.setOffsetAttr(b.getI64IntegerAttr(bytes));
+    bytes += ones.getResult().getType().getBytes();
   }
   for (RingOp ring : rings) {
     ring.setBarrierOffsetAttr(b.getI64IntegerAttr(bytes));

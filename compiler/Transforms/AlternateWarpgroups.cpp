@@ -12,6 +12,9 @@
 //                                pass_turn; store }
 //                await_turn leave }
 //
+// Whoever has the turn should not have to wait: behind the last product of a key tile,
+// each sees whether the next tile has landed, and asks again only if it had not.
+//
 // A turn is hence the products with the values of one key tile and the scores of the
 // next; the first of a row tile has scores only, the last values only. A warpgroup that
 // leaves out a key tile passes and awaits all the same.
@@ -29,7 +32,9 @@
 
 #include "compiler/Transforms/Passes.h"
 #include "llvm/ADT/MapVector.h"
-#include "mlir/IR/Builders.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 
 namespace lla {
 #define GEN_PASS_DEF_TILEALTERNATEWARPGROUPS
@@ -73,18 +78,45 @@ static void alternateProducts(Products products) {
   }
 }
 
-/// A turn around the loops over the keys of a row tile, from `first` to `last`.
-static void alternateRowTile(Operation *first, Operation *last) {
+/// A turn around the loops over the keys of a row tile.
+static void alternateRowTile(ArrayRef<scf::ForOp> keyLoops) {
+  scf::ForOp first = keyLoops.front(), last = keyLoops.back();
   OpBuilder b(first);
-  AwaitTurnOp::create(b, first->getLoc());
+  AwaitTurnOp::create(b, first.getLoc());
   b.setInsertionPointAfter(last);
-  PassTurnOp::create(b, last->getLoc());
+  PassTurnOp::create(b, last.getLoc());
+}
+
+/// Key loops that follow each other see behind a tile's last product whether the next one has landed.
+static void lookAhead(ArrayRef<scf::ForOp> keyLoops) {
+  scf::ForOp first = keyLoops.front();
+  IRRewriter rewriter(first);
+  Value landed = arith::ConstantIntOp::create(rewriter, first.getLoc(), 0, 1);
+  for (scf::ForOp loop : keyLoops) {
+    auto acquires = loop.getBody()->getOps<RingAcquireOp>();
+    auto releases = loop.getBody()->getOps<RingReleaseOp>();
+    if (acquires.empty() || releases.empty())
+      return;
+    RingAcquireOp acquire = *acquires.begin();
+    Operation *next = *releases.begin();
+    for (auto dot : loop.getBody()->getOps<DotOp>())
+      next = dot->getNextNode();
+    ImplicitLocOpBuilder b(loop.getLoc(), next);
+    Value following = arith::AddIOp::create(b, acquire.getN(), loop.getStep());
+    Value seen = RingLandedOp::create(b, acquire.getRing(), following);
+    auto yieldSeen = [&](OpBuilder &, Location, ArrayRef<BlockArgument>) { return SmallVector<Value>{seen}; };
+    auto carrying = cast<scf::ForOp>(
+        loop.replaceWithAdditionalYields(rewriter, landed, /*replaceInitOperandUsesInLoop=*/false, yieldSeen)
+            ->getOperation());
+    acquire.getLandedMutable().assign(carrying.getRegionIterArgs().back());
+    landed = carrying.getResults().back();
+  }
 }
 
 static void alternate(RolesOp roles) {
   Block &consumer = roles.getConsumer().front();
   SmallVector<Products> tiles;
-  llvm::MapVector<Block *, SmallVector<Operation *>> keyLoops; // Of each block that has row tiles.
+  llvm::MapVector<Block *, SmallVector<scf::ForOp>> keyLoops; // Of each block that has row tiles.
   consumer.walk<WalkOrder::PreOrder>([&](Block *block) {
     Products products = productsOf(*block);
     auto loop = products.values ? products.values->getParentOfType<scf::ForOp>() : scf::ForOp();
@@ -96,8 +128,10 @@ static void alternate(RolesOp roles) {
   if (tiles.empty())
     return;
   llvm::for_each(tiles, alternateProducts);
-  for (auto &[block, loops] : keyLoops)
-    alternateRowTile(loops.front(), loops.back());
+  for (auto &[block, loops] : keyLoops) {
+    alternateRowTile(loops);
+    lookAhead(loops);
+  }
   auto b = OpBuilder::atBlockBegin(&consumer);
   PassTurnOp::create(b, roles.getLoc(), /*enter=*/true);
   b.setInsertionPointToEnd(&consumer);

@@ -72,7 +72,7 @@ static void fillAndAcquire(SmallVectorImpl<CopyOp> &copies, Value ring, Value n)
   }
   CopyOp first = copies.front();
   RingFillOp::create(b, ring, n, views, rows, first.getFrom(), first.getLimit(), first.getBoxRows());
-  auto acquire = RingAcquireOp::create(b, types, ring, n);
+  auto acquire = RingAcquireOp::create(b, types, ring, n, /*landed=*/Value());
   for (auto [copy, tile] : llvm::zip(copies, acquire.getTiles())) {
     copy.replaceAllUsesWith(tile);
     copy.erase();

@@ -105,12 +105,13 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   schedule.dependent = true;
   // Of wider heads the products take longer than the weights, and turns only delay them.
   schedule.pingpong = problem.headDim <= 64;
+  schedule.rounded = problem.headDim <= 64 && !problem.state;
   // The masks of a window's edge, or of a start within a page, need registers that wider tiles have used up.
   bool masksBegin = problem.window || (problem.ragged && problem.pageSize);
   bool isWide = problem.headDim > 64 && problem.hasProbe();
   // Tiles as long as the rows' have one masked tile at the causal edge, and spill some hundred bytes around the loops,
   // which costs less; 112 keys spill nothing.
-  int64_t widest = problem.causal ? schedule.rows : 112;
+  int64_t widest = problem.causal && !schedule.rounded ? schedule.rows : 112;
   int64_t most = keysThatMatter(problem, masksBegin || isWide ? 64 : widest);
   for (int64_t keys : candidates("keys")) {
     Schedule larger = schedule;

@@ -84,7 +84,8 @@ int64_t sharedBytesOfRegisterLoads(const Problem &problem, const Schedule &sched
 /// packed operand of one value product (the other takes the registers of the scores it came from).
 int64_t registersOfRing(const Problem &problem, const Schedule &schedule) {
   constexpr int64_t bookkeeping = 30;
-  int64_t output = valuePartColumns(problem, schedule) / 2;
+  constexpr int64_t sumColumns = 8;
+  int64_t output = (valuePartColumns(problem, schedule) + (schedule.rounded ? sumColumns : 0)) / 2;
   int64_t scores = schedule.keys / 2;
   int64_t packed = schedule.keys / 4;
   return strands(problem) * (output + scores) + packed + bookkeeping;
@@ -98,7 +99,9 @@ int64_t sharedBytesOfRing(const Problem &problem, const Schedule &schedule) {
   int64_t queries = rowSlots(schedule) * strands(problem) * schedule.rows * keyDim * elementSize;
   int64_t slots = schedule.stages * schedule.keys * (keyDim + valueDim) * elementSize;
   int64_t barriers = 2 * (rowSlots(schedule) + schedule.stages) * barrierSize;
-  return queries + slots + barriers + alignment;
+  constexpr int64_t onesRows = 16;
+  int64_t ones = schedule.rounded ? onesRows * valuePanel * elementSize : 0;
+  return queries + slots + ones + barriers + alignment;
 }
 
 //===--- mode = merge -------------------------------------------------------===//

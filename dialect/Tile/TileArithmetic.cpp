@@ -76,6 +76,7 @@ LogicalResult DotOp::verify() {
     std::swap(bRows, bColumns);
   FragType result = getResult().getType();
   // A shared first operand holds the rows of all computing warps, 16 of each, by warpgroups of four.
+  bColumns += getOnes() ? 8 : 0;
   bool rowsAgree = isa<SharedType>(a) ? result.getRows() == 16 && aRows % 64 == 0 : result.getRows() == aRows;
   if (aColumns != bRows || !rowsAgree || result.getColumns() != bColumns ||
       (getAccumulator() && getAccumulator().getType() != result)) // C2
@@ -84,6 +85,11 @@ LogicalResult DotOp::verify() {
   if (!elementsAgree || !result.getElementType().isF32() || result.getLayout() != productLayout(b)) // C3
     return emitOpError() << "C3: expected one element type and an f32 result of layout "
                          << stringifyLayout(productLayout(b)) << ", got " << a << " times " << b << " gives " << result;
+  auto shared = dyn_cast<SharedType>(b);
+  if (getOnes() && (!shared || shared.getColumns() != 64 || getTransposeB() ||
+                    getOnes().getType().getElementType() != shared.getElementType())) // C4
+    return emitOpError() << "C4: expected ones behind 64 shared columns of their type, got " << getOnes().getType()
+                         << " beside " << b;
   return success();
 }
 
@@ -160,7 +166,11 @@ static bool hasLaneRows(Layout layout) {
 
 LogicalResult RowReduceOp::verify() {
   FragType value = getValue().getType(), result = getResult().getType();
-  if (!value.getElementType().isF32() || !(hasLaneRows(value.getLayout()) || value.getLayout() == Layout::Dense)) // C1
+  bool isOperandPeak = value.getLayout() == Layout::Operand && getKind() == Reduction::Peak &&
+                       result.getLayout() == Layout::PartialRow;
+  bool isFloats = value.getElementType().isF32() &&
+                  (hasLaneRows(value.getLayout()) || value.getLayout() == Layout::Dense);
+  if (!isFloats && !isOperandPeak) // C1
     return emitOpError() << "C1: expected f32 in layout accumulator, columns, row, partial_row or dense, got " << value;
   bool layoutFits = value.getLayout() == Layout::Dense
                         ? result.getLayout() == Layout::Dense
@@ -171,11 +181,29 @@ LogicalResult RowReduceOp::verify() {
   return success();
 }
 
+LogicalResult MultiplyOp::verify() {
+  if (getResult().getType().getLayout() != Layout::Operand) // C1
+    return emitOpError() << "C1: expected layout operand, got " << getResult().getType();
+  return success();
+}
+
+LogicalResult LastColumnOp::verify() {
+  FragType value = getValue().getType(), result = getResult().getType();
+  if (!value.getElementType().isF32() || value.getLayout() != Layout::Accumulator) // C1
+    return emitOpError() << "C1: expected f32 in layout accumulator, got " << value;
+  if (!result.getElementType().isF32() || !isRowOf(result, value)) // C2
+    return emitOpError() << "C2: expected an f32 row fragment of " << value.getRows() << " rows, got " << result;
+  return success();
+}
+
 LogicalResult AnyOp::verify() {
-  FragType type = getCondition().getType();
-  bool hasRows = llvm::is_contained({Layout::Row, Layout::PartialRow, Layout::Dense}, type.getLayout());
-  if (!type.getElementType().isInteger(1) || !hasRows) // C1
-    return emitOpError() << "C1: expected i1 in layout row, partial_row or dense, got " << type;
+  auto isCondition = [](Type type) {
+    auto frag = cast<FragType>(type);
+    return frag.getElementType().isInteger(1) &&
+           llvm::is_contained({Layout::Row, Layout::PartialRow, Layout::Dense}, frag.getLayout());
+  };
+  if (getConditions().empty() || !llvm::all_of(getConditions().getTypes(), isCondition)) // C1
+    return emitOpError() << "C1: expected i1 in layout row, partial_row or dense, got " << getConditions().getTypes();
   return success();
 }
 

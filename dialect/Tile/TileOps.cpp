@@ -160,6 +160,13 @@ LogicalResult StoreOp::verify() {
 // Rings and roles
 //===----------------------------------------------------------------------===//
 
+LogicalResult OnesOp::verify() {
+  SharedType type = getResult().getType();
+  if (type.getRows() != 16 || type.getColumns() != 64) // C1
+    return emitOpError() << "C1: expected 16 rows of 64 columns, got " << type;
+  return success();
+}
+
 LogicalResult RingFillOp::verify() {
   size_t tiles = getRing().getType().getTiles().size();
   if (getViews().size() != tiles || getAt().size() != tiles) // C1

@@ -6,6 +6,7 @@ include "dialect/Tile/TileTypes.td"
 include "mlir/IR/RegionKindInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class Tile_Op<string mnemonic, list<Trait> traits = []> : Op<Tile_Dialect, mnemonic, traits>;
@@ -237,7 +238,7 @@ def Tile_FillOp : Tile_Op<"fill", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Tile_DotOp : Tile_Op<"dot", [MemoryEffects<[MemRead]>]> {
+def Tile_DotOp : Tile_Op<"dot", [MemoryEffects<[MemRead]>, AttrSizedOperandSegments]> {
   let summary = "matrix product, optionally added to an accumulator";
   let description = [{
     `a b` or, with `transpose_b`, `a bT` (queries with keys); fp32 accumulation. The
@@ -251,19 +252,21 @@ def Tile_DotOp : Tile_Op<"dot", [MemoryEffects<[MemRead]>]> {
     | frag operand    | shared       | wgmma, b read transposed                  |
     | frag dense      | frag dense   | host vectors                              |
 
-    With wgmma the result is in flight until a `tile.wait`.
+    With wgmma the result is in flight until a `tile.wait`. With `ones` it has eight
+    columns more, each of which is the sums of a's rows: those that ones behind b's give.
 
     (C1) the operand kinds are a row of the table; transpose_b as it says.
     (C2) shapes agree; the accumulator has the result's type.
     (C3) operands have one element type, but keys and values may be of f8E4M3FN, which 16 bits hold exactly; the
          result is f32, in layout columns after values, dense after dense, else accumulator.
+    (C4) ones only behind the 64 columns of a shared b, read transposed.
   }];
   let arguments = (ins AnyTypeOf<[Tile_FragType, Tile_SharedType]>:$a, AnyTypeOf<[Tile_FragType, Tile_SharedType]>:$b,
-                       Optional<Tile_FragType>:$accumulator, UnitAttr:$transpose_b);
+                       Optional<Tile_SharedType>:$ones, Optional<Tile_FragType>:$accumulator, UnitAttr:$transpose_b);
   let results = (outs Tile_FragType:$result);
   let assemblyFormat = [{
-    $a `,` $b (`transposed` $transpose_b^)? (`plus` $accumulator^)? attr-dict
-    `:` type($a) `,` type($b) (`,` type($accumulator)^)? `->` type($result)
+    $a `,` $b (`transposed` $transpose_b^)? (`beside` $ones^)? (`plus` $accumulator^)? attr-dict
+    `:` type($a) `,` type($b) (`beside` type($ones)^)? (`,` type($accumulator)^)? `->` type($result)
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
@@ -348,9 +351,12 @@ def Tile_RowReduceOp : Tile_Op<"row_reduce", [Pure]> {
   let summary = "reduction along each row";
   let description = [{
     A result of layout `row` is complete; `partial_row` leaves a part in each of a
-    row's lanes, to be completed by a `row_reduce` of its own once at the end.
+    row's lanes, to be completed by a `row_reduce` of its own once at the end. `peak`
+    is the maximum of numbers none of which is negative; a NaN is the greatest.
+    Of an operand it is the only reduction, and leaves a part in each lane.
 
-    (C1) the operand is f32 in layout accumulator, columns, row, partial_row or dense.
+    (C1) the operand is f32 in layout accumulator, columns, row, partial_row or dense; of 16 bits in layout operand for
+         a peak in layout partial_row.
     (C2) the result is f32, layout row or partial_row (dense: dense), with the operand's rows and one column.
   }];
   let arguments = (ins Tile_FragType:$value, Tile_Reduction:$kind);
@@ -359,16 +365,28 @@ def Tile_RowReduceOp : Tile_Op<"row_reduce", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Tile_LastColumnOp : Tile_Op<"last_column", [Pure]> {
+  let summary = "a fragment's last column, as a row fragment";
+  let description = [{
+    (C1) the operand is f32 in layout accumulator, and its last eight columns are alike (a product's beside ones).
+    (C2) the result is f32 in layout row, with the operand's rows.
+  }];
+  let arguments = (ins Tile_FragType:$value);
+  let results = (outs Tile_FragType:$result);
+  let assemblyFormat = "$value attr-dict `:` type($value) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Tile_AnyOp : Tile_Op<"any", []> {
-  let summary = "true if the condition holds for any row, or share of a row, of the warp or warpgroup";
+  let summary = "true if a condition holds for any row, or share of a row, of the warp or warpgroup";
   let description = [{
     Not pure: all the warps of a warpgroup are to be asked together.
 
-    (C1) the condition is i1, in layout row, partial_row or dense.
+    (C1) the conditions, one or more, are i1, in layout row, partial_row or dense.
   }];
-  let arguments = (ins Tile_FragType:$condition, UnitAttr:$warpgroup);
+  let arguments = (ins Variadic<Tile_FragType>:$conditions, UnitAttr:$warpgroup);
   let results = (outs I1:$result);
-  let assemblyFormat = "$condition (`of` `warpgroup` $warpgroup^)? attr-dict `:` type($condition)";
+  let assemblyFormat = "$conditions (`of` `warpgroup` $warpgroup^)? attr-dict `:` type($conditions)";
   let hasVerifier = 1;
 }
 
@@ -404,6 +422,15 @@ def Tile_ConvertOp : Tile_Op<"convert", [Pure]> {
   let arguments = (ins Tile_FragType:$value);
   let results = (outs Tile_FragType:$result);
   let assemblyFormat = "$value attr-dict `:` type($value) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_MultiplyOp : Tile_Op<"multiply", [Pure, SameOperandsAndResultType]> {
+  let summary = "elementwise product of first operands of products, rounded to their 16 bits";
+  let description = [{ (C1) the layout is operand. }];
+  let arguments = (ins Tile_FragType:$x, Tile_FragType:$y);
+  let results = (outs Tile_FragType:$result);
+  let assemblyFormat = "$x `,` $y attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
 
@@ -446,6 +473,20 @@ def Tile_MergeOp : Tile_Op<"merge", [MemoryEffects<[MemRead, MemWrite]>, AttrSiz
 // Rings and roles
 //===----------------------------------------------------------------------===//
 
+def Tile_OnesOp : Tile_Op<"ones", [HasParent<"KernelOp">]> {
+  let summary = "a tile of ones in shared memory, which all of the CTA's threads write here";
+  let description = [{
+    `offset` is assigned by `tile-allocate-shared`: behind all slots of rings, since
+    matrix descriptors reach forward only.
+
+    (C1) 16 rows, those of a product's step, in one panel.
+  }];
+  let arguments = (ins OptionalAttr<I64Attr>:$offset);
+  let results = (outs Tile_SharedType:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
 def Tile_RingOp : Tile_Op<"ring", []> {
   let summary = "slots in shared memory and the barriers that pass them on";
   let description = [{
@@ -477,12 +518,20 @@ def Tile_RingFillOp : Tile_Op<"ring_fill", [MemoryEffects<[MemRead, MemWrite]>, 
   let hasVerifier = 1;
 }
 
-def Tile_RingAcquireOp : Tile_Op<"ring_acquire", [MemoryEffects<[MemRead, MemWrite]>]> {
-  let summary = "consumer: wait until fill n has landed; its tiles";
-  let description = [{ (C1) the results are the ring's tiles. }];
+def Tile_RingLandedOp : Tile_Op<"ring_landed", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "consumer: true if fill n is seen to have landed; does not wait";
+  let description = [{ Of a fill that there is not, false. }];
   let arguments = (ins Tile_RingType:$ring, I32:$n);
+  let results = (outs I1:$result);
+  let assemblyFormat = "$ring `[` $n `]` attr-dict `:` type($ring)";
+}
+
+def Tile_RingAcquireOp : Tile_Op<"ring_acquire", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "consumer: wait until fill n has landed, unless it has been seen to; its tiles";
+  let description = [{ (C1) the results are the ring's tiles. }];
+  let arguments = (ins Tile_RingType:$ring, I32:$n, Optional<I1>:$landed);
   let results = (outs Variadic<Tile_SharedType>:$tiles);
-  let assemblyFormat = "$ring `[` $n `]` attr-dict `:` type($ring) `->` type($tiles)";
+  let assemblyFormat = "$ring `[` $n `]` (`unless` $landed^)? attr-dict `:` type($ring) `->` type($tiles)";
   let hasVerifier = 1;
 }
 

@@ -45,7 +45,8 @@ def Tile_Tensor : I32EnumAttr<"Tensor", "a tensor of the launch", [
 }
 
 def Tile_Reduction : I32EnumAttr<"Reduction", "what a reduction computes", [
-    I32EnumAttrCase<"Max", 0, "max">, I32EnumAttrCase<"Min", 1, "min">, I32EnumAttrCase<"Sum", 2, "sum">]> {
+    I32EnumAttrCase<"Max", 0, "max">, I32EnumAttrCase<"Min", 1, "min">, I32EnumAttrCase<"Sum", 2, "sum">,
+    I32EnumAttrCase<"Peak", 3, "peak">]> {
   let cppNamespace = "::lla::tile";
 }
 

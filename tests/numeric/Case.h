@@ -59,7 +59,7 @@ enum class ScaleInput {
 const char *name(ScaleInput input);
 
 /// Which schedules a case runs with; see Schedules.h.
-enum class ScheduleSet { Default, Splits, RandomSplits, Clusters, Sampled, StaticSizes, Pingpong };
+enum class ScheduleSet { Default, Splits, RandomSplits, Clusters, Sampled, StaticSizes, Pingpong, Rounded };
 
 /// What one run on a plan differs in.
 struct Call {

@@ -99,6 +99,20 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
       candidates.push_back(schedule);
     }
     break;
+  case ScheduleSet::Rounded:
+    candidates = all;
+    for (Schedule schedule : all)
+      for (auto [warps, keys] : {std::pair(4, 16), {8, 80}, {12, 48}}) {
+        schedule.warps = warps;
+        schedule.keys = keys;
+        schedule.rows = 16 * warps;
+        schedule.rounded = true;
+        schedule.pingpong = warps == 12;
+        schedule.overlap = warps != 4 || !problem.hasProbe();
+        schedule.peel = warps != 4;
+        candidates.push_back(schedule);
+      }
+    break;
   case ScheduleSet::Sampled:
     candidates = all;
     llvm::append_range(candidates, sampled(problem, target, seed, samples));

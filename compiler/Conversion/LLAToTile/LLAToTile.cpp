@@ -53,10 +53,9 @@ static OnlineState emitFold(OnlineStep &step, Placement &place, const OnlineStat
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   Value key = i.add(place.grid.keyBegin, i.mul(loop.getInductionVar(), i.constant(place.plan.schedule.keys)));
-  bool probe = place.plan.hasProbe();
-  OnlineState next = step.fold(OnlineState::unflatten(loop.getRegionIterArgs(), probe), key, range);
+  OnlineState next = step.fold(state.with(loop.getRegionIterArgs()), key, range);
   scf::YieldOp::create(b, next.flatten());
-  return OnlineState::unflatten(loop.getResults(), probe);
+  return state.with(loop.getResults());
 }
 
 static void storeStatistics(OnlineStep &step, Placement &place, const OnlineState &state) {

@@ -10,6 +10,11 @@ using namespace lla;
 static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 void OnlineStep::completeSums(OnlineState &state) {
+  if (place.sumsInValues()) {
+    state.d1 = sumInValues(state, 0);
+    state.d2 = place.plan.hasProbe() ? sumInValues(state, 1) : Value();
+    return;
+  }
   state.d1 = complete(state.d1);
   if (state.d2)
     state.d2 = complete(state.d2);

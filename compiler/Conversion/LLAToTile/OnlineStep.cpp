@@ -26,6 +26,8 @@
 // sign is right, and garbage in keys that a row does not see cannot reach it
 // (0 * NaN is never formed).
 //
+// RoundedStep.cpp has the step of weights that are kept in 16 bits.
+//
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Conversion/LLAToTile/OnlineStep.h"
@@ -75,11 +77,14 @@ OnlineState OnlineStep::initialState() {
   };
   OnlineState state;
   state.m = fill(place.rowType(), -kInfinity);
-  state.d1 = fill(place.sumType(), 0);
+  bool hasSums = !place.sumsInValues();
+  if (hasSums)
+    state.d1 = fill(place.sumType(), 0);
   if (place.plan.hasProbe()) {
-    state.d2 = fill(place.sumType(), 0);
+    if (hasSums)
+      state.d2 = fill(place.sumType(), 0);
     state.c = fill(place.rowType(), 0);
-    state.limit = fill(place.sumType(), 0);
+    state.limit = fill(hasSums ? place.sumType() : place.rowType(), 0);
   }
   for (unsigned i = 0; i < place.valueCount(); ++i)
     state.values.push_back(fill(place.valueType(), 0));
@@ -95,7 +100,14 @@ OnlineState OnlineStep::fold(const OnlineState &state, Value key, KeyRangeKind r
   Value start = masked ? place.tileStart(key) : key;
   place.copyKeys(start);
   OnlineState next = state;
-  auto step = [&] { range == KeyRangeKind::First ? begin(next, start, key) : advance(next, start, key, masked); };
+  auto step = [&] {
+    if (range == KeyRangeKind::First)
+      begin(next, start, key);
+    else if (place.sumsInValues())
+      advanceRounded(next, start, key, masked);
+    else
+      advance(next, start, key, masked);
+  };
   Value sees = masked ? place.seesTile(key) : Value();
   if (sees)
     choose(sees, next.members(), step);
@@ -110,17 +122,24 @@ void OnlineStep::begin(OnlineState &state, Value start, Value key) {
   choose(isPartial, {&s}, [&] { s = hide(s, start, key); });
   state.m = tileMaximum(s);
   Value p = weights(s, state.m, /*masked=*/true), u;
-  state.d1 = partialRowSum(p);
+  Value weight = partialRowSum(p);
+  if (state.d1)
+    state.d1 = weight;
   if (scores.t) {
     Value t = arrivedProbe(p, scores.t, /*masked=*/false);
     choose(isPartial, {&t}, [&] { t = zeroWhere(p, t); });
-    state.c = mean(partialRowSum(centred(p, t, {})), state.d1);
-    state.limit = nextLimit(state.d1);
-    u = centred(p, t, state.c);
-    state.d2 = partialRowSum(u);
+    state.c = mean(partialRowSum(centred(p, t, {})), weight);
+    state.limit = nextLimit(state.d1 ? weight : complete(weight));
+    if (state.d2) {
+      u = centred(p, t, state.c);
+      state.d2 = partialRowSum(u);
+    } else {
+      p = place.rounded(p);
+      u = roundedCentred(p, t, state.c);
+    }
   }
   llvm::fill(state.values, Value());
-  place.accumulate(p, u, state);
+  place.accumulate(p, [&] { return u; }, state);
 }
 
 void OnlineStep::advance(OnlineState &next, Value start, Value key, bool masked) {
@@ -148,11 +167,11 @@ void OnlineStep::advance(OnlineState &next, Value start, Value key, bool masked)
     });
     awaitProbe();
     if (t)
-      recentre(next, p, t, weight);
+      recentre(next, p, t);
   };
-  Value isUnsettled = isBeyond(p, weight);
+  SmallVector<Value> isUnsettled = {isBeyond(p, weight)};
   if (t)
-    isUnsettled = eitherOf(isUnsettled, isGreater(add(next.d1, weight), next.limit));
+    isUnsettled.push_back(isGreater(add(next.d1, weight), next.limit));
   choose(any(isUnsettled), moved, settle, awaitProbe);
 
   next.d1 = add(next.d1, weight);
@@ -161,11 +180,11 @@ void OnlineStep::advance(OnlineState &next, Value start, Value key, bool masked)
     u = centred(p, t, next.c);
     next.d2 = add(next.d2, partialRowSum(u));
   }
-  place.accumulate(p, u, next);
+  place.accumulate(p, [&] { return u; }, next);
 }
 
-Value OnlineStep::arrivedProbe(Value p, Value t, bool masked) {
-  t = place.arrived(t);
+Value OnlineStep::arrivedProbe(Value p, Value t, bool masked, int64_t pending) {
+  t = place.arrived(t, pending);
   if (keyScale)
     t = map(place.scoreType(), {t},
             [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::MulFOp::create(in, a[0], keyScale); });
@@ -201,7 +220,7 @@ Value OnlineStep::mean(Value sum, Value weight) {
 
 /// The weight at which the centre of one whose weight is `weight` is looked at again.
 Value OnlineStep::nextLimit(Value weight) {
-  return map(place.sumType(), {weight}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+  return map(cast<tile::FragType>(weight.getType()), {weight}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     return arith::MulFOp::create(in, a[0], constant(in, 16));
   });
 }
@@ -253,9 +272,9 @@ void OnlineStep::rescale(OnlineState &state, Value maximum) {
     return arith::SelectOp::create(in, empty, constant(in, 0), shrink);
   });
   auto times = [](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::MulFOp::create(in, a[0], a[1]); };
-  state.d1 = map(place.sumType(), {state.d1, factor}, times);
-  if (state.d2)
-    state.d2 = map(place.sumType(), {state.d2, factor}, times);
+  for (Value *sum : {&state.d1, &state.d2})
+    if (*sum)
+      *sum = map(place.sumType(), {*sum, factor}, times);
   // A stacked block's probe rows are scaled as their query rows.
   if (place.valueType().getRows() != place.scoreType().getRows())
     factor = tile::StackOp::create(b, factor, factor);
@@ -263,15 +282,20 @@ void OnlineStep::rescale(OnlineState &state, Value maximum) {
     value = map(place.valueType(), {value, factor}, times);
 }
 
-/// Moves the centre to the mean of t with a tile counted in, whose sum of p is `weight`, and the sums so far with it.
-void OnlineStep::recentre(OnlineState &state, Value p, Value t, Value weight) {
-  Value d1 = add(state.d1, weight);
-  Value shift = mean(add(state.d2, partialRowSum(centred(p, t, state.c))), d1);
+/// Moves the centre to the mean of t with a tile counted in, and the sums so far with it.
+void OnlineStep::recentre(OnlineState &state, Value p, Value t) {
+  auto counted = [&](Value sum, unsigned index, Value ofTile) {
+    Value share = partialRowSum(ofTile);
+    return sum ? add(sum, share) : add(sumInValues(state, index), complete(share));
+  };
+  Value d1 = counted(state.d1, 0, p);
+  Value shift = mean(counted(state.d2, 1, centred(p, t, state.c)), d1);
   state.limit = nextLimit(d1);
   state.c = add(state.c, shift);
-  state.d2 = map(place.sumType(), {state.d2, state.d1, shift}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    return arith::SubFOp::create(in, a[0], arith::MulFOp::create(in, a[2], a[1]));
-  });
+  if (state.d2)
+    state.d2 = map(place.sumType(), {state.d2, state.d1, shift}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+      return arith::SubFOp::create(in, a[0], arith::MulFOp::create(in, a[2], a[1]));
+    });
   place.shiftValues(state, shift);
 }
 
@@ -279,9 +303,11 @@ void OnlineStep::recentre(OnlineState &state, Value p, Value t, Value weight) {
 // Conditions
 //===----------------------------------------------------------------------===//
 
-/// i1 per lane's share of a row: true where x > y, and where either is no number.
+/// i1 per element: true where x > y, and where either is no number.
 Value OnlineStep::isGreater(Value x, Value y) {
-  return map(place.sumType(b.getI1Type()), {x, y}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+  auto type = cast<tile::FragType>(x.getType());
+  auto condition = tile::FragType::get(b.getContext(), type.getRows(), 1, b.getI1Type(), type.getLayout(), 0);
+  return map(condition, {x, y}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     return arith::CmpFOp::create(in, arith::CmpFPredicate::UGT, a[0], a[1]);
   });
 }
@@ -291,23 +317,18 @@ Value OnlineStep::isGreater(Value x, Value y) {
 Value OnlineStep::isBeyond(Value p, Value weight) {
   constexpr double fp16Holds = 1 << 15, slack = 2; // Of a maximum, which p itself may exceed by a rounding.
   const KernelPlan &plan = place.plan;
-  bool byMaximum = plan.hasProbe() && plan.elementType.isF16() && !plan.target.isHost();
+  bool byMaximum = !weight || (plan.hasProbe() && plan.elementType.isF16() && !plan.target.isHost());
   double keys = byMaximum ? slack : static_cast<double>(place.keysOfSum());
   double most = std::min(std::ldexp(keys, plan.schedule.lazy), fp16Holds);
-  Value evidence = byMaximum ? tile::RowReduceOp::create(b, place.sumType(), p, tile::Reduction::Max) : weight;
+  Value evidence = byMaximum ? tile::RowReduceOp::create(b, place.sumType(), p, tile::Reduction::Peak) : weight;
   return map(place.sumType(b.getI1Type()), {evidence}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     return arith::CmpFOp::create(in, arith::CmpFPredicate::UGT, a[0], constant(in, most));
   });
 }
 
-Value OnlineStep::eitherOf(Value x, Value y) {
-  return map(place.sumType(b.getI1Type()), {x, y},
-             [](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::OrIOp::create(in, a[0], a[1]); });
-}
-
-/// True if the condition holds anywhere in what takes branches together.
-Value OnlineStep::any(Value condition) {
-  return tile::AnyOp::create(b, b.getI1Type(), condition, /*warpgroup=*/place.byWarpgroup());
+/// True if one of the conditions holds anywhere in what takes branches together.
+Value OnlineStep::any(ValueRange conditions) {
+  return tile::AnyOp::create(b, b.getI1Type(), conditions, /*warpgroup=*/place.byWarpgroup());
 }
 
 /// Runs `then` or `otherwise`, which change `values`.
@@ -332,7 +353,7 @@ void OnlineStep::choose(Value condition, ArrayRef<Value *> values, llvm::functio
 }
 
 Value OnlineStep::complete(Value sum) {
-  if (place.sumType() == place.rowType())
+  if (sum.getType() == place.rowType())
     return sum;
   return tile::RowReduceOp::create(b, place.rowType(), sum, tile::Reduction::Sum);
 }

@@ -32,6 +32,8 @@ public:
 private:
   /// Of keys from `key` on in the tile at `start`; `masked` if a row may not see all of them.
   void advance(OnlineState &state, mlir::Value start, mlir::Value key, bool masked);
+  /// The same where the weights are kept rounded.
+  void advanceRounded(OnlineState &state, mlir::Value start, mlir::Value key, bool masked);
   /// The state of a first tile.
   void begin(OnlineState &state, mlir::Value start, mlir::Value key);
   using Body = llvm::function_ref<mlir::Value(mlir::ImplicitLocOpBuilder &, mlir::ValueRange)>;
@@ -45,18 +47,19 @@ private:
   void rescale(OnlineState &state, mlir::Value maximum);
   mlir::Value isGreater(mlir::Value x, mlir::Value y);
   mlir::Value isBeyond(mlir::Value p, mlir::Value weight);
-  mlir::Value eitherOf(mlir::Value x, mlir::Value y);
-  mlir::Value any(mlir::Value condition);
+  mlir::Value any(mlir::ValueRange conditions);
   void choose(mlir::Value condition, llvm::ArrayRef<mlir::Value *> values, llvm::function_ref<void()> then,
               llvm::function_ref<void()> otherwise = {});
-  void recentre(OnlineState &state, mlir::Value p, mlir::Value t, mlir::Value weight);
+  void recentre(OnlineState &state, mlir::Value p, mlir::Value t);
   /// t where it is there to be read: in units of the scores', and 0 where p is if `masked`.
-  mlir::Value arrivedProbe(mlir::Value p, mlir::Value t, bool masked);
+  mlir::Value arrivedProbe(mlir::Value p, mlir::Value t, bool masked, int64_t pending = 0);
   mlir::Value zeroWhere(mlir::Value p, mlir::Value t);
   mlir::Value centred(mlir::Value p, mlir::Value t, mlir::Value c);
   mlir::Value mean(mlir::Value sum, mlir::Value weight);
   mlir::Value nextLimit(mlir::Value weight);
   mlir::Value complete(mlir::Value sum);
+  mlir::Value roundedCentred(mlir::Value p, mlir::Value t, mlir::Value c);
+  mlir::Value sumInValues(const OnlineState &state, unsigned index);
   mlir::Value partialRowSum(mlir::Value elements);
   mlir::Value add(mlir::Value x, mlir::Value y);
   mlir::Value scaled(mlir::Value values);

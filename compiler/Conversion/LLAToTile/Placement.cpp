@@ -6,28 +6,23 @@ using namespace mlir;
 using namespace lla;
 
 SmallVector<Value *> OnlineState::members() {
-  SmallVector<Value *> all = {&m, &d1};
-  if (d2)
-    all.append({&d2, &c, &limit});
+  SmallVector<Value *> there;
+  for (Value *statistic : {&m, &d1, &d2, &c, &limit})
+    if (*statistic)
+      there.push_back(statistic);
   for (Value &value : values)
-    all.push_back(&value);
-  return all;
+    there.push_back(&value);
+  return there;
 }
 
 SmallVector<Value> OnlineState::flatten() const {
   return llvm::map_to_vector(OnlineState(*this).members(), [](Value *value) { return *value; });
 }
 
-OnlineState OnlineState::unflatten(ValueRange flat, bool probe) {
-  OnlineState state;
-  state.m = flat[0];
-  state.d1 = flat[1];
-  if (probe) {
-    state.d2 = flat[2];
-    state.c = flat[3];
-    state.limit = flat[4];
-  }
-  llvm::append_range(state.values, flat.drop_front(probe ? 5 : 2));
+OnlineState OnlineState::with(ValueRange flat) const {
+  OnlineState state = *this;
+  for (auto [member, value] : llvm::zip_equal(state.members(), flat))
+    *member = value;
   return state;
 }
 

@@ -18,16 +18,17 @@ struct Scores {
 };
 
 /// The online state as fragments. `values` is O1 [and O2], or both stacked; `limit` is the d1 beyond which the centre
-/// c is looked at again.
+/// c is looked at again. What a kernel does not have is null: d2, c and limit without a probe; d1 and d2 where they are
+/// the last columns of O1 and O2.
 struct OnlineState {
   mlir::Value m, d1, d2, c, limit;
   llvm::SmallVector<mlir::Value, 2> values;
 
-  /// Fixed order m, d1, [d2, c, limit,] values: what loops carry.
-  llvm::SmallVector<mlir::Value> flatten() const;
-  static OnlineState unflatten(mlir::ValueRange flat, bool probe);
-  /// The same, in place.
+  /// Those that are there, in a fixed order: what loops carry.
   llvm::SmallVector<mlir::Value *> members();
+  llvm::SmallVector<mlir::Value> flatten() const;
+  /// The state whose members are `flat`.
+  OnlineState with(mlir::ValueRange flat) const;
 };
 
 class Placement {
@@ -46,10 +47,13 @@ public:
   virtual Scores scores(mlir::Value key) = 0;
   /// The scores s of the last tile once more: `s` itself, or formed anew where products write over it.
   virtual mlir::Value repeated(mlir::Value s) { return s; }
-  /// A score that may be in flight, waited for here.
-  virtual mlir::Value arrived(mlir::Value score) { return score; }
-  /// values + p V (and (p t) V) for the key tile that `scores` was last called with; null values are 0.
-  virtual void accumulate(mlir::Value p, mlir::Value pt, OnlineState &state) = 0;
+  /// A score that may be in flight, waited for here; `pending` products have been issued since.
+  virtual mlir::Value arrived(mlir::Value score, int64_t) { return score; }
+  /// values + p V (and (p t) V, with a probe) for the key tile that `scores` was last called with; null values are 0.
+  /// `pt` is called when the product with p has been issued, where they are two.
+  virtual void accumulate(mlir::Value p, llvm::function_ref<mlir::Value()> pt, OnlineState &state) = 0;
+  /// Scores as the first operand of a product, where they are kept so.
+  virtual mlir::Value rounded(mlir::Value scores) { return scores; }
   /// O2 - shift O1, by row: what a centre's move of `shift` makes of O2.
   virtual void shiftValues(OnlineState &state, mlir::Value shift);
 
@@ -65,6 +69,9 @@ public:
 
   virtual tile::FragType scoreType() = 0;
   virtual tile::FragType valueType() = 0;
+  /// True if weights are kept `rounded`, products with values form their sums d1 and d2 as well, and value fragments
+  /// have these as their last column.
+  virtual bool sumsInValues() const { return false; }
   /// Number of value fragments: 2 with a separate probe, else 1.
   virtual unsigned valueCount() const { return plan.packing == Packing::Separate ? 2 : 1; }
   /// Layouts of per-row statistics: complete, and as carried for the sums.

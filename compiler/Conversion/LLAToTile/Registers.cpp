@@ -32,21 +32,22 @@ public:
     auto type = frag(plan.schedule.keys, paddedKeyDim(plan.problem, plan.schedule), plan.keyType, tile::Layout::Keys);
     Value k = loadKeys(type, keys);
     Value product = tile::DotOp::create(b, frag(16, plan.schedule.keys, b.getF32Type(), tile::Layout::Accumulator),
-                                        rows, k, Value(), /*transpose_b=*/true);
+                                        rows, k, /*ones=*/Value(), Value(), /*transpose_b=*/true);
     if (!plan.hasProbe())
       return {product, {}};
     auto halves = tile::SplitOp::create(b, product);
     return {halves.getUpper(), halves.getLower()};
   }
 
-  void accumulate(Value p, Value pt, OnlineState &state) override {
-    if (pt)
-      p = tile::StackOp::create(b, p, pt);
+  void accumulate(Value p, llvm::function_ref<Value()> pt, OnlineState &state) override {
+    if (plan.hasProbe())
+      p = tile::StackOp::create(b, p, pt());
     Value operand = tile::ConvertOp::create(
         b, frag(16, plan.schedule.keys, plan.elementType, tile::Layout::Operand), p);
     auto type = frag(plan.schedule.keys, valueColumns(), plan.keyType, tile::Layout::Values);
     Value v = loadKeys(type, values);
-    state.values[0] = tile::DotOp::create(b, valueType(), operand, v, state.values[0], /*transpose_b=*/false);
+    state.values[0] = tile::DotOp::create(b, valueType(), operand, v, /*ones=*/Value(), state.values[0],
+                                          /*transpose_b=*/false);
   }
 
   void shiftValues(OnlineState &state, Value shift) override {

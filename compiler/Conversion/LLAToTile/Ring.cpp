@@ -28,6 +28,8 @@ public:
       r = copy(tile::Tensor::R);
     keys = view(tile::Tensor::K);
     values = view(tile::Tensor::V);
+    if (sumsInValues())
+      ones = createOnes();
     boundCopies();
   }
 
@@ -62,20 +64,28 @@ public:
 
   Value repeated(Value) override { return product(q); }
 
-  Value arrived(Value score) override {
+  Value arrived(Value score, int64_t pending) override {
     if (!plan.schedule.overlap)
       return score;
-    return tile::WaitOp::create(b, TypeRange{score.getType()}, score, /*pending=*/0).getResult(0);
+    return tile::WaitOp::create(b, TypeRange{score.getType()}, score, pending).getResult(0);
   }
 
-  void accumulate(Value p, Value pt, OnlineState &state) override {
-    Value operands[] = {operand(p), pt ? operand(pt) : Value()};
+  void accumulate(Value p, llvm::function_ref<Value()> pt, OnlineState &state) override {
     Value part = v; // Of its columns.
     if (Value first = firstColumn())
       part = tile::ColumnsOp::create(b, shared(plan.schedule.keys, valuePartColumns(plan.problem, plan.schedule)), v,
                                      first);
-    for (auto [index, value] : llvm::enumerate(state.values))
-      value = tile::DotOp::create(b, valueType(), operands[index], part, value, /*transpose_b=*/false);
+    auto add = [&](Value &value, Value operand) {
+      value = tile::DotOp::create(b, valueType(), rounded(operand), part, ones, value, /*transpose_b=*/false);
+    };
+    add(state.values[0], p);
+    if (plan.hasProbe())
+      add(state.values[1], pt());
+  }
+
+  Value rounded(Value p) override {
+    auto type = tile::FragType::get(b.getContext(), 16, plan.schedule.keys, plan.elementType, tile::Layout::Operand, 0);
+    return p.getType() == type ? p : tile::ConvertOp::create(b, type, p).getResult();
   }
 
   Value rowBase() override {
@@ -96,6 +106,7 @@ public:
   Value tileStep() override { return I32{b}.constant(1); }
   bool contiguous() const override { return true; }
   bool byWarpgroup() const override { return true; }
+  bool sumsInValues() const override { return plan.schedule.rounded; }
   /// The last tile ends with the last visible key: a copy cannot stop short of keys that no row sees, and
   /// what is in them must not reach a product, not even times 0. Before key 0 it reads zeros. Where the
   /// visible keys start later and are fewer than a tile, the row tile is a head's last, not full one, and
@@ -114,7 +125,9 @@ public:
   }
 
   tile::FragType scoreType() override { return accumulator(plan.schedule.keys); }
-  tile::FragType valueType() override { return accumulator(valuePartColumns(plan.problem, plan.schedule)); }
+  tile::FragType valueType() override {
+    return accumulator(valuePartColumns(plan.problem, plan.schedule) + (sumsInValues() ? sumColumns : 0));
+  }
 
   void merge(OnlineState &, SplitAxis) override { llvm_unreachable("checkFeasible refuses splits with load = ring"); }
 
@@ -137,12 +150,20 @@ private:
   tile::FragType accumulator(int64_t columns) {
     return tile::FragType::get(b.getContext(), 16, columns, b.getF32Type(), tile::Layout::Accumulator, 0);
   }
-  Value product(Value a) { return tile::DotOp::create(b, scoreType(), a, k, Value(), /*transpose_b=*/true); }
-  Value operand(Value p) {
-    auto type = tile::FragType::get(b.getContext(), 16, plan.schedule.keys, plan.elementType, tile::Layout::Operand, 0);
-    return tile::ConvertOp::create(b, type, p);
+  Value product(Value a) {
+    return tile::DotOp::create(b, scoreType(), a, k, /*ones=*/Value(), Value(), /*transpose_b=*/true);
+  }
+  /// Once a kernel, before all row tiles.
+  Value createOnes() {
+    constexpr int64_t rowsOfStep = 16;
+    OpBuilder::InsertionGuard guard(b);
+    auto kernel = b.getInsertionBlock()->getParent()->getParentOfType<tile::KernelOp>();
+    b.setInsertionPointToStart(&kernel.getBody().front());
+    return tile::OnesOp::create(b, shared(rowsOfStep, valuePanel), IntegerAttr());
   }
 
+  static constexpr int64_t sumColumns = 8; ///< Alike: a product has no fewer.
+  Value ones; ///< Null: the step adds up its sums.
   Value q, r, keys, values;
   Value k, v; ///< Of the last tile.
   Value firstCopied, endCopied; ///< Null: copies need no bounds.

@@ -34,17 +34,17 @@ public:
     auto type = transposed ? dense(dim(), plan.schedule.keys) : dense(plan.schedule.keys, dim());
     Value k = load(type, keys, key, grid.keyEnd, transposed);
     auto product = [&](Value a) -> Value {
-      return tile::DotOp::create(b, scoreType(), a, k, Value(), /*transpose_b=*/!transposed);
+      return tile::DotOp::create(b, scoreType(), a, k, /*ones=*/Value(), Value(), /*transpose_b=*/!transposed);
     };
     Value s = product(q);
     return {s, r ? product(r) : Value()};
   }
 
-  void accumulate(Value p, Value pt, OnlineState &state) override {
+  void accumulate(Value p, llvm::function_ref<Value()> pt, OnlineState &state) override {
     Value v = load(dense(plan.schedule.keys, dim()), values, keyTile, grid.keyEnd, /*transposed=*/false);
-    Value operands[] = {p, pt};
+    Value operands[] = {p, plan.hasProbe() ? pt() : Value()};
     for (auto [index, value] : llvm::enumerate(state.values))
-      value = tile::DotOp::create(b, valueType(), operands[index], v, value, /*transpose_b=*/false);
+      value = tile::DotOp::create(b, valueType(), operands[index], v, /*ones=*/Value(), value, /*transpose_b=*/false);
   }
 
   Value rowBase() override { return grid.rowBegin; }

@@ -101,14 +101,20 @@ static Values operandTimesValues(Lane &lane, FragType aType, FragType bType, Val
 // wgmma
 //===----------------------------------------------------------------------===//
 
+/// Bytes that matrix descriptors count in, and where they have the offset of the leading dimension.
+constexpr int64_t descriptorUnit = 16, leadingShift = 16;
+
 /// Matrix descriptor of a 128-byte-swizzled tile at shared address `address`: start, leading-dimension and
 /// stride offsets in units of 16 bytes (PTX ISA 9.7.15.5.1).
-static Value descriptor(Lane &lane, Value address, int64_t leadingBytes) {
+static Value descriptor(Lane &lane, Value address, Value leadingBytes) {
   ImplicitLocOpBuilder &b = lane.b;
   constexpr int64_t strideBytes = 1024, swizzle128 = int64_t(1) << 62;
-  Value start = arith::ShRUIOp::create(b, arith::AndIOp::create(b, address, lane.i32(0x3ffff)), lane.i32(4));
-  Value wide = arith::ExtUIOp::create(b, b.getI64Type(), start);
-  return arith::OrIOp::create(b, wide, lane.i64((leadingBytes / 16) << 16 | (strideBytes / 16) << 32 | swizzle128));
+  auto units = [&](Value bytes) -> Value {
+    return arith::ShRUIOp::create(b, arith::AndIOp::create(b, bytes, lane.i32(0x3ffff)), lane.i32(4));
+  };
+  Value leading = arith::ShLIOp::create(b, units(leadingBytes), lane.i32(leadingShift));
+  Value low = arith::ExtUIOp::create(b, b.getI64Type(), arith::OrIOp::create(b, units(address), leading));
+  return arith::OrIOp::create(b, low, lane.i64((strideBytes / descriptorUnit) << 32 | swizzle128));
 }
 
 /// Offsets, in units of 16 bytes, of the 16-column steps of a tile in panels of 64 columns.
@@ -124,20 +130,24 @@ static Values sharedTimesShared(Lane &lane, tile::SharedType aType, tile::Shared
   Value warpgroup = arith::ShRUIOp::create(lane.b, lane.add(lane.warp(), -lane.facts.producerWarps), lane.i32(2));
   if (lane.facts.warps > aType.getRows() / 16)
     warpgroup = lane.rem(warpgroup, aType.getRows() / 64);
-  Value rows = lane.add(a, lane.mul(warpgroup, 64 * 128));
-  constexpr int64_t unusedLeading = 16;
+  Value rows = lane.add(a, lane.mul(warpgroup, 64 * 128)), unusedLeading = lane.i32(descriptorUnit);
   return ptx::wgmmaShared(lane.b, aType.getElementType(), bType.getRows(), descriptor(lane, rows, unusedLeading),
                           descriptor(lane, bTile, unusedLeading), stepOffsets(aType), stepOffsets(bType));
 }
 
-static Values operandTimesShared(Lane &lane, tile::SharedType bType, ValueRange a, Value bTile,
+/// `ones` is null, or a panel of 16 rows that stands behind the only one of `bTile` at every step: the leading
+/// dimension's offset shrinks by what the start grows.
+static Values operandTimesShared(Lane &lane, tile::SharedType bType, ValueRange a, Value bTile, Value ones,
                                  ValueRange accumulator) {
-  SmallVector<int64_t> offsets; // 16 rows of 128 bytes a step.
-  for (int64_t row = 0; row < bType.getRows(); row += 16)
-    offsets.push_back(row * 128 / 16);
-  int64_t leading = bType.getColumns() > 64 ? bType.getPanelBytes() : 16;
-  return ptx::wgmmaRegisters(lane.b, bType.getElementType(), bType.getColumns(), a, descriptor(lane, bTile, leading),
-                             offsets, accumulator);
+  constexpr int64_t rows = 16, stepUnits = rows * 128 / descriptorUnit;
+  int64_t step = ones ? stepUnits - (stepUnits << leadingShift) : stepUnits;
+  SmallVector<int64_t> offsets;
+  for (int64_t i = 0; i < bType.getRows() / rows; ++i)
+    offsets.push_back(i * step);
+  int64_t panelBytes = bType.getColumns() > 64 ? bType.getPanelBytes() : descriptorUnit;
+  Value leading = ones ? arith::SubIOp::create(lane.b, ones, bTile).getResult() : lane.i32(panelBytes);
+  return ptx::wgmmaRegisters(lane.b, bType.getElementType(), bType.getColumns() + (ones ? 8 : 0), a,
+                             descriptor(lane, bTile, leading), offsets, accumulator);
 }
 
 namespace {
@@ -158,7 +168,7 @@ struct DotPattern : LanePattern<tile::DotOp> {
     if (aShared && !op.getAccumulator())
       result = sharedTimesShared(lane, aShared, bShared, a.front(), second.front());
     else if (aFrag && bShared)
-      result = operandTimesShared(lane, bShared, a, second.front(), accumulator);
+      result = operandTimesShared(lane, bShared, a, second.front(), onlyValue(adaptor.getOnes()), accumulator);
     else if (aFrag && bFrag.getLayout() == tile::Layout::Values)
       result = operandTimesValues(lane, aFrag, bFrag, a, second, accumulator);
     else if (aFrag && bFrag.getLayout() == tile::Layout::Keys && !op.getAccumulator())

@@ -72,12 +72,59 @@ struct Log2Pattern : OpConversionPattern<math::Log2Op> {
   }
 };
 
+/// The greater of two numbers neither of which is negative; a NaN is the greatest.
+static Value peak(ImplicitLocOpBuilder &b, Value x, Value y) {
+  auto bits = [&](Value f) -> Value { return arith::BitcastOp::create(b, b.getI32Type(), f); };
+  return arith::BitcastOp::create(b, b.getF32Type(), arith::MaxUIOp::create(b, bits(x), bits(y)));
+}
+
+/// A register of 16-bit floats as a vector of them, or of integers.
+static Value pairAs(ImplicitLocOpBuilder &b, Type element, Value pair) {
+  return LLVM::BitcastOp::create(b, VectorType::get(2, element), pair);
+}
+
+/// The peak of each row of an operand. Integers of such bits have their order, and two meet in a register.
+static Values peakOfPairs(Lane &lane, FragType type, ValueRange pairs) {
+  ImplicitLocOpBuilder &b = lane.b;
+  Type i16 = b.getI16Type(), element = type.getElementType();
+  Values rows(2);
+  for (auto [i, pair] : llvm::enumerate(pairs)) {
+    Value bits = pairAs(b, i16, pair), &row = rows[i % 2]; // Row g, g + 8, g, g + 8.
+    row = row ? arith::MaxUIOp::create(b, row, bits).getResult() : bits;
+  }
+  for (Value &row : rows) {
+    auto [low, high] = lane.floats(element, LLVM::BitcastOp::create(b, b.getI32Type(), row));
+    row = peak(b, low, high);
+  }
+  return rows;
+}
+
+struct MultiplyPattern : LanePattern<tile::MultiplyOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::MultiplyOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Type element = op.getResult().getType().getElementType();
+    Values products;
+    for (auto [x, y] : llvm::zip(adaptor.getX(), adaptor.getY())) {
+      Value product = arith::MulFOp::create(b, pairAs(b, element, x), pairAs(b, element, y));
+      products.push_back(LLVM::BitcastOp::create(b, b.getI32Type(), product));
+    }
+    rewriter.replaceOpWithMultiple(op, {products});
+    return success();
+  }
+};
+
 struct RowReducePattern : LanePattern<tile::RowReduceOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::RowReduceOp op, Adaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
+    if (op.getValue().getType().getLayout() == tile::Layout::Operand) {
+      rewriter.replaceOpWithMultiple(op, {peakOfPairs(lane, op.getValue().getType(), adaptor.getValue())});
+      return success();
+    }
     auto combine = [&](Value x, Value y) -> Value {
       switch (op.getKind()) {
       case tile::Reduction::Max:
@@ -86,6 +133,8 @@ struct RowReducePattern : LanePattern<tile::RowReduceOp> {
         return arith::MinNumFOp::create(b, x, y);
       case tile::Reduction::Sum:
         return arith::AddFOp::create(b, x, y);
+      case tile::Reduction::Peak:
+        return peak(b, x, y);
       }
       return {};
     };
@@ -104,13 +153,27 @@ struct RowReducePattern : LanePattern<tile::RowReduceOp> {
   }
 };
 
+struct LastColumnPattern : LanePattern<tile::LastColumnOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::LastColumnOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    FragType type = op.getValue().getType();
+    Values rows(type.getRows() / 8);
+    for (auto [i, value] : llvm::enumerate(adaptor.getValue())) // The last ones stay; every lane has one of eight.
+      rows[tile::rowIndex(type, i)] = value;
+    rewriter.replaceOpWithMultiple(op, {rows});
+    return success();
+  }
+};
+
 struct AnyPattern : LanePattern<tile::AnyOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::AnyOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Value any = adaptor.getCondition().front();
-    for (Value condition : adaptor.getCondition().drop_front())
-      any = arith::OrIOp::create(b, any, condition);
+    Value any;
+    for (ValueRange conditions : adaptor.getConditions())
+      for (Value condition : conditions)
+        any = any ? arith::OrIOp::create(b, any, condition).getResult() : condition;
     Lane lane(b, facts);
     if (op.getWarpgroup())
       any = ptx::barrierAny(b, lane.add(lane.warpgroup(), facts.ownBarrier()), any);
@@ -169,7 +232,7 @@ struct ConvertPattern : LanePattern<tile::ConvertOp> {
 } // namespace
 
 void lla::populateElementwisePatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
-  patterns.add<FillPattern, MapPattern, RowReducePattern, AnyPattern, SplitPattern, StackPattern, ConvertPattern>(
-      converter, patterns.getContext(), facts);
+  patterns.add<FillPattern, MapPattern, RowReducePattern, MultiplyPattern, LastColumnPattern, AnyPattern, SplitPattern,
+               StackPattern, ConvertPattern>(converter, patterns.getContext(), facts);
   patterns.add<Log2Pattern>(converter, patterns.getContext());
 }

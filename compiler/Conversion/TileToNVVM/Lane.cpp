@@ -142,6 +142,18 @@ Value Lane::pack(Type element, Value low, Value high) {
   return LLVM::BitcastOp::create(b, b.getI32Type(), packed);
 }
 
+std::pair<Value, Value> Lane::floats(Type element, Value pair) {
+  auto single = [&](Value bits) -> Value { return arith::BitcastOp::create(b, b.getF32Type(), bits); };
+  if (element.isBF16()) // The upper half of an f32.
+    return {single(arith::ShLIOp::create(b, pair, i32(16))), single(arith::AndIOp::create(b, pair, i32(~0xffff)))};
+  auto half = [&](int64_t i) -> Value {
+    Value halves = LLVM::BitcastOp::create(b, VectorType::get(2, element), pair);
+    Value one = LLVM::ExtractElementOp::create(b, halves, i32(i));
+    return arith::ExtFOp::create(b, b.getF32Type(), one);
+  };
+  return {half(0), half(1)};
+}
+
 /// An e4m3 byte, in the low bits of an i32, as f32. Its exponent and mantissa are moved to where those of f32 are;
 /// where the exponent is 0, they are those of 2^-6 plus what the byte stands for. No step makes a denormal, which
 /// kernels take for 0.

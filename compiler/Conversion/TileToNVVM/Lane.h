@@ -111,6 +111,8 @@ public:
 
   /// Two 16-bit floats in a register, rounded to `element`.
   Value pack(mlir::Type element, Value low, Value high);
+  /// The two 16-bit floats of a register, exactly.
+  std::pair<Value, Value> floats(mlir::Type element, Value pair);
   /// The four e4m3 bytes of a register as two pairs of `element`, bf16 or f16; exactly.
   std::pair<Value, Value> widen(mlir::Type element, Value bytes);
   /// The bytes of `first` and `second` that the hexadecimal digits of `selector` choose, the lowest first. (prmt)

@@ -81,6 +81,30 @@ struct RingPattern : LanePattern<tile::RingOp> {
   }
 };
 
+/// The asynchronous proxy, through which products read, sees them behind the barrier.
+struct OnesPattern : LanePattern<tile::OnesOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::OnesOp op, Adaptor, ConversionPatternRewriter &rewriter) const override {
+    if (!op.getOffset())
+      return rewriter.notifyMatchFailure(op, "expected an offset (tile-allocate-shared)");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    tile::SharedType type = op.getResult().getType();
+    Value ones = lane.sharedAddress(*op.getOffset());
+    Value pair = lane.pack(type.getElementType(), lane.f32(1), lane.f32(1));
+    constexpr int64_t vectorBytes = 16;
+    Value first = lane.mul(lane.thread(), vectorBytes);
+    lane.when(lane.less(first, lane.i32(type.getBytes())), [&] {
+      lane.store(Values(4, pair), lane.sharedPointer(lane.add(ones, first)));
+    });
+    auto space = NVVM::SharedSpaceAttr::get(b.getContext(), NVVM::SharedSpace::shared_cta);
+    NVVM::FenceProxyOp::create(b, NVVM::ProxyKind::async_shared, space);
+    NVVM::Barrier0Op::create(b);
+    rewriter.replaceOp(op, ones);
+    return success();
+  }
+};
+
 /// A tile of a fill, and what it is copied from.
 struct TileCopy {
   tile::SharedType shared;
@@ -199,6 +223,19 @@ struct RingFillPattern : LanePattern<tile::RingFillOp> {
   }
 };
 
+struct RingLandedPattern : LanePattern<tile::RingLandedOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::RingLandedOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    Slot slot = slotOf(lane, op.getRing().getType(), adaptor.getRing(), adaptor.getN().front());
+    Value full = lane.sharedPointer(slot.full);
+    rewriter.replaceOp(op, NVVM::MBarrierTestWaitOp::create(b, b.getI1Type(), full, slot.parity));
+    return success();
+  }
+};
+
 struct RingAcquirePattern : LanePattern<tile::RingAcquireOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::RingAcquireOp op, Adaptor adaptor,
@@ -206,7 +243,11 @@ struct RingAcquirePattern : LanePattern<tile::RingAcquireOp> {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
     Slot slot = slotOf(lane, op.getRing().getType(), adaptor.getRing(), adaptor.getN().front());
-    waitForPhase(lane, slot.full, slot.parity);
+    auto wait = [&] { waitForPhase(lane, slot.full, slot.parity); };
+    if (Value landed = onlyValue(adaptor.getLanded()))
+      lane.when(arith::XOrIOp::create(b, landed, arith::ConstantIntOp::create(b, 1, 1)), wait);
+    else
+      wait();
     SmallVector<Values> tiles;
     int64_t offset = 0;
     for (Value tile : op.getTiles()) {
@@ -301,6 +342,7 @@ struct PassTurnPattern : LanePattern<tile::PassTurnOp> {
 } // namespace
 
 void lla::populateRingPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
-  patterns.add<RingPattern, RingFillPattern, RingAcquirePattern, RingReleasePattern, RolesPattern, AwaitTurnPattern,
+  patterns.add<RingPattern, OnesPattern, RingFillPattern, RingLandedPattern, RingAcquirePattern, RingReleasePattern,
+               RolesPattern, AwaitTurnPattern,
                PassTurnPattern>(converter, patterns.getContext(), facts);
 }

@@ -155,6 +155,8 @@ static std::pair<double, std::function<Value(Value, Value)>> reduction(ImplicitL
     };
   };
   switch (kind) {
+  case tile::Reduction::Peak:
+    return {0, extremum(arith::CmpFPredicate::UGT)};
   case tile::Reduction::Max:
     return {-infinity, extremum(arith::CmpFPredicate::OGT)};
   case tile::Reduction::Min:
@@ -198,13 +200,15 @@ void lla::emitRowReduce(HostTask &task, tile::RowReduceOp op) {
 
 Value lla::emitAny(HostTask &task, tile::AnyOp op) {
   Vectors &v = task.v;
-  DenseTile tile = task.tile(op.getCondition());
   Value any;
-  for (int64_t row = 0; row < tile.rows; row += v.lanes) {
-    Value holds = v.load(task.address(tile, v.index(row), 0), tile.element);
-    if (tile.rows - row < v.lanes)
-      holds = arith::AndIOp::create(task.b, holds, v.firstLanes(tile.rows - row));
-    any = any ? arith::OrIOp::create(task.b, any, holds).getResult() : holds;
+  for (Value condition : op.getConditions()) {
+    DenseTile tile = task.tile(condition);
+    for (int64_t row = 0; row < tile.rows; row += v.lanes) {
+      Value holds = v.load(task.address(tile, v.index(row), 0), tile.element);
+      if (tile.rows - row < v.lanes)
+        holds = arith::AndIOp::create(task.b, holds, v.firstLanes(tile.rows - row));
+      any = any ? arith::OrIOp::create(task.b, any, holds).getResult() : holds;
+    }
   }
   return vector::ReductionOp::create(task.b, vector::CombiningKind::OR, any);
 }

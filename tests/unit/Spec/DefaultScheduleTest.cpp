@@ -184,12 +184,16 @@ TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
   Schedule wide = defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 128));
   EXPECT_EQ(toText(wide), "load=ring rows=128 keys=64 warps=8 value_parts=1 stages=3 splits=1 cluster=1 ctas=1 "
                           "lazy=8 overlap=true peel=true dependent=true split_tiles=1 persistent=true "
-                          "pingpong=false static_sizes=false");
+                          "pingpong=false rounded=false static_sizes=false");
   Problem narrow = problemOf(Mode::Prefill, 1, 16, 8192, 64);
-  EXPECT_EQ(defaultOn("sm_90a", narrow).keys, 128); // One masked tile for each of rows.
+  EXPECT_EQ(defaultOn("sm_90a", narrow).keys, 112);
   EXPECT_TRUE(defaultOn("sm_90a", narrow).pingpong) << "the weights take as long as the products";
+  EXPECT_TRUE(defaultOn("sm_90a", narrow).rounded) << "likewise";
   narrow.causal = false;
   EXPECT_EQ(defaultOn("sm_90a", narrow).keys, 112);
+  narrow.state = narrow.causal = true;
+  EXPECT_FALSE(defaultOn("sm_90a", narrow).rounded) << "lse is of exact weights";
+  EXPECT_EQ(defaultOn("sm_90a", narrow).keys, 128) << "one masked tile for each of rows";
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 192)).valueParts, 2);
   EXPECT_EQ(defaultOn("sm_90", problemOf(Mode::Prefill, 1, 16, 8192, 128)).load, LoadPath::Registers);
   Problem half = problemOf(Mode::Prefill, 1, 16, 8192, 128);

@@ -123,6 +123,25 @@ TEST(Resources, TurnsNeedTwoWarpgroups) {
             std::string::npos);
 }
 
+TEST(Resources, RoundedWeightsNeedOnePanelOfValuesAndNoState) {
+  const char *text = "load=ring rows=128 keys=80 warps=8 stages=2 rounded=true";
+  Problem problem = problemOf(Mode::Prefill, 64);
+  EXPECT_EQ(infeasibility(problem, text, "sm_90a"), "");
+  Target target = llvm::cantFail(namedTarget("sm_90a"));
+  Schedule rounded = scheduleOf(text), plain = rounded;
+  plain.rounded = false;
+  EXPECT_EQ(resources(problem, rounded, target).sharedBytes, resources(problem, plain, target).sharedBytes + 16 * 128)
+      << "16 rows of ones";
+  problem.state = true;
+  EXPECT_EQ(infeasibility(problem, text, "sm_90a"),
+            "rounded: expected false with state (lse and tbar are of weights that are not rounded), got true");
+  problem = problemOf(Mode::Prefill, 72);
+  EXPECT_EQ(infeasibility(problem, text, "sm_90a"),
+            "rounded: expected false (ones stand beside values of load=ring and head_dim <= 64), got true");
+  EXPECT_NE(infeasibility(problemOf(Mode::Prefill, 64), "rounded=true warps=8", "sm_90a").find("rounded: expected"),
+            std::string::npos);
+}
+
 TEST(Resources, ARingPacksGroupsThatDivideAWarpgroup) {
   Problem problem = problemOf(Mode::Prefill, 128);
   Schedule schedule = scheduleOf(ringSchedule); // 128 rows, 80 keys.
@@ -325,6 +344,7 @@ Schedule plausibleSchedule(RandomProblem &random, LoadPath load, const Problem &
     schedule.splitTiles = 1;
   schedule.persistent &= load == LoadPath::Ring && !problem.ragged;
   schedule.pingpong &= load == LoadPath::Ring;
+  schedule.rounded &= load == LoadPath::Ring && problem.headDim <= 64 && !problem.state;
   if (load == LoadPath::Ring) {
     schedule.warps = 4 * random.between(1, 3);
     schedule.valueParts = schedule.warps == 8 ? schedule.valueParts : 1;
