@@ -233,7 +233,7 @@ TEST(DefaultSchedule, PagesThatARingCannotCopyGoThroughRegisters) {
   EXPECT_EQ(defaultOn("sm_90a", problem).load, LoadPath::Ring);
   EXPECT_EQ(defaultOn("sm_90a", problem).keys, 64);
   problem.headDim = 64;
-  EXPECT_EQ(defaultOn("sm_90a", problem).keys, 128);
+  EXPECT_EQ(defaultOn("sm_90a", problem).keys, 112);
   problem.ragged = true; // The masks of a start within a page cost registers.
   EXPECT_EQ(defaultOn("sm_90a", problem).keys, 64);
   problem.pageSize = 20;
