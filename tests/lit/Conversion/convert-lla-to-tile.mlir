@@ -66,8 +66,7 @@ func.func @registers_probe(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>,
 // CHECK: %[[D1TILE0:.*]] = tile.map(%[[D1]], %[[WEIGHT0]] :
 // CHECK: %[[PAST:.*]] = tile.map(%[[D1TILE0]], %[[LIMIT]] :
 // CHECK: arith.cmpf ugt
-// CHECK: %[[EITHER:.*]] = tile.map(%[[BEYOND]], %[[PAST]] :
-// CHECK: %[[UNSETTLED:.*]] = tile.any %[[EITHER]] : <8 x 1 x i1, partial_row>
+// CHECK: %[[UNSETTLED:.*]] = tile.any %[[BEYOND]], %[[PAST]] : !tile.frag<8 x 1 x i1, partial_row>, !tile.frag<8 x 1 x i1, partial_row>
 // CHECK: %[[TILE:.*]]:9 = scf.if %[[UNSETTLED]]
 // A maximum has grown: all of the state is rescaled, and p formed anew. The order of scores turns around with a negative scale.
 // CHECK: %[[GREW:.*]] = tile.any
@@ -87,7 +86,8 @@ func.func @registers_probe(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>,
 // CHECK: arith.cmpf oeq
 // CHECK: arith.select
 // c moves to the mean of t, and d2 and O2 with it; the next limit is 16 times the weight.
-// CHECK: %[[D1TILE:.*]] = tile.map(%[[SCALED]]#3, %[[SCALED]]#1 :
+// CHECK: %[[COUNTED:.*]] = tile.row_reduce sum %[[SCALED]]#0 : {{.*}} -> <8 x 1 x f32, partial_row>
+// CHECK: %[[D1TILE:.*]] = tile.map(%[[SCALED]]#3, %[[COUNTED]] :
 // CHECK: tile.map(%[[SCALED]]#0, %[[TSEEN]], %[[SCALED]]#5 :
 // CHECK: tile.row_reduce sum %[[D1TILE]] : {{.*}} -> <8 x 1 x f32, row>
 // CHECK: tile.row_reduce sum %{{.*}} : {{.*}} -> <8 x 1 x f32, row>
@@ -355,8 +355,8 @@ func.func @ring(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -
 // CHECK: tile.wait 0 of %[[T]]
 // CHECK-NOT: ) at %
 // CHECK: %[[P:.*]] = tile.convert {{.*}} -> <16 x 48 x bf16, operand>
-// CHECK-NEXT: %[[U:.*]] = tile.convert {{.*}} -> <16 x 48 x bf16, operand>
 // CHECK-NEXT: tile.dot %[[P]], %[[V]] plus
+// CHECK-NEXT: %[[U:.*]] = tile.convert {{.*}} -> <16 x 48 x bf16, operand>
 // CHECK-NEXT: tile.dot %[[U]], %[[V]] plus
 // The edge goes on from the interior's state and tile number, with masks.
 // CHECK: scf.for %{{.*}} = %[[MIDDLE]] to %{{.*}} step %{{.*}} iter_args(%{{.*}} = %[[INTERIOR]]#0, %{{.*}} = %[[INTERIOR]]#1, %{{.*}} = %[[INTERIOR]]#2, %{{.*}} = %[[INTERIOR]]#3, %{{.*}} = %[[INTERIOR]]#4, %{{.*}} = %[[INTERIOR]]#5, %{{.*}} = %[[INTERIOR]]#6)
@@ -379,6 +379,93 @@ func.func @ring(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32) -
 // CHECK-NEXT: arith.cmpi sge, %[[AT]], %[[TILEKEY]]
 // CHECK-NEXT: arith.andi
 // CHECK: tile.store {{.*}} : <16 x 64 x f32, accumulator>, <64 x bf16>
+
+// -----
+
+// Weights that are kept in 16 bits: ones beside the values make products form d1 and d2, in eight columns more, so that
+// loops carry m, c, its limit, O1 and O2 only.
+
+#prefill = #lla.problem<mode = prefill, query_heads = 2, kv_heads = 2, context = 512, head_dim = 64, causal = true>
+#ring = #lla.schedule<load = ring, rows = 64, keys = 48, warps = 4, stages = 3, peel = true, rounded = true>
+!rows = !lla.rows<bf16, dim = 64, group = 1, separate>
+!queries = tensor<?x?x2x64xbf16>
+
+func.func @rounded(%q: !queries, %r: !queries, %k: !queries, %v: !queries, %scale: f32) -> !queries
+    attributes {lla.problem = #prefill, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #ring} {
+  %0 = lla.online_init : <64, probe>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 1, separate>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale causal range first
+    : <64, probe> rows !rows keys !queries values !queries -> <64, probe>
+  %3 = lla.online_update %2 rows %1 keys %k values %v scale %scale causal range interior
+    : <64, probe> rows !rows keys !queries values !queries -> <64, probe>
+  %4 = lla.online_update %3 rows %1 keys %k values %v scale %scale causal range causal_edge
+    : <64, probe> rows !rows keys !queries values !queries -> <64, probe>
+  %5 = lla.online_finalize %4 : <64, probe> -> !queries
+  return %5 : !queries
+}
+
+// CHECK-LABEL: tile.kernel @rounded
+// CHECK-NEXT: %[[ONES:.*]] = tile.ones : <16 x 64 x bf16>
+// CHECK: %[[M0:.*]] = tile.fill 0xFF800000 : <16 x 1 x f32, row>
+// CHECK: %[[ROW0:.*]] = tile.fill 0.000000e+00 : <16 x 1 x f32, row>
+// CHECK: %[[O0:.*]] = tile.fill 0.000000e+00 : <16 x 72 x f32, accumulator>
+// The first tile centres t by weights that are not rounded yet, as its maximum's are.
+// CHECK: %[[FIRST:.*]]:5 = scf.for {{.*}} iter_args(%{{.*}} = %[[M0]], %{{.*}} = %[[ROW0]], %{{.*}} = %[[ROW0]], %{{.*}} = %[[O0]], %{{.*}} = %[[O0]])
+// CHECK: %[[P:.*]] = tile.convert
+// CHECK: %[[NEAR:.*]] = tile.convert
+// CHECK-NEXT: %[[U:.*]] = tile.multiply %[[P]], %[[NEAR]]
+// CHECK-NEXT: tile.dot %[[P]], %[[V:.*]] beside %[[ONES]] : {{.*}} -> <16 x 72 x f32, accumulator>
+// CHECK-NEXT: tile.dot %[[U]], %[[V]] beside %[[ONES]] : {{.*}} -> <16 x 72 x f32, accumulator>
+// The interior rounds p before it asks for its peak, and for d1 so far.
+// CHECK: %[[INTERIOR:.*]]:5 = scf.for {{.*}} iter_args(%[[M:.*]] = %[[FIRST]]#0, %[[C:.*]] = %[[FIRST]]#1, %[[LIMIT:.*]] = %[[FIRST]]#2, %[[O1:.*]] = %[[FIRST]]#3, %[[O2:.*]] = %[[FIRST]]#4)
+// CHECK: %[[K:.*]] = tile.copy
+// CHECK-NEXT: %[[V:.*]] = tile.copy
+// CHECK-NEXT: tile.dot %[[Q:.*]], %[[K]] transposed
+// CHECK-NEXT: %[[T:.*]] = tile.dot %{{.*}}, %[[K]] transposed
+// CHECK-NEXT: %[[WEIGHT:.*]] = tile.map
+// CHECK: %[[P0:.*]] = tile.convert %[[WEIGHT]] : {{.*}} -> <16 x 48 x bf16, operand>
+// CHECK-NEXT: %[[PEAK:.*]] = tile.row_reduce peak %[[P0]] : <16 x 48 x bf16, operand> -> <16 x 1 x f32, partial_row>
+// CHECK-NEXT: %[[BEYOND:.*]] = tile.map(%[[PEAK]] :
+// CHECK: %[[MOST:.*]] = arith.constant 5.120000e+02
+// CHECK-NEXT: arith.cmpf ugt, %{{.*}}, %[[MOST]]
+// CHECK: %[[D1:.*]] = tile.last_column %[[O1]] : <16 x 72 x f32, accumulator> -> <16 x 1 x f32, row>
+// CHECK-NEXT: %[[PAST:.*]] = tile.map(%[[D1]], %[[LIMIT]] :
+// CHECK: %[[UNSETTLED:.*]] = tile.any %[[BEYOND]], %[[PAST]] of warpgroup : !tile.frag<16 x 1 x i1, partial_row>, !tile.frag<16 x 1 x i1, row>
+// One branch settles both m and c, with s formed anew; else t stays in flight.
+// CHECK-NEXT: %[[SETTLED:.*]]:6 = scf.if %[[UNSETTLED]]
+// CHECK-NEXT: tile.wait 0 of %[[T]]
+// CHECK-NEXT: tile.dot %[[Q]], %[[K]] transposed
+// CHECK-NOT: tile.any
+// CHECK: %[[MOVED:.*]] = tile.convert {{.*}} -> <16 x 48 x bf16, operand>
+// CHECK-NEXT: scf.yield %[[MOVED]],
+// CHECK-NEXT: } else {
+// CHECK-NEXT: scf.yield %[[P0]], %[[M]], %[[C]], %[[LIMIT]], %[[O1]], %[[O2]] :
+// While O1 is formed, t arrives and u is formed of 16 bits.
+// CHECK: %[[O1NEXT:.*]] = tile.dot %[[SETTLED]]#0, %[[V]] beside %[[ONES]] plus %[[SETTLED]]#4 : {{.*}} -> <16 x 72 x f32, accumulator>
+// CHECK-NEXT: %[[THERE:.*]] = tile.wait 1 of %[[T]]
+// CHECK-NEXT: %[[DISTANCE:.*]] = tile.map(%[[THERE]], %[[SETTLED]]#2 :
+// CHECK-NEXT: ^bb0(%[[TX:.*]]: f32, %[[CX:.*]]: f32):
+// CHECK-NEXT: arith.subf %[[TX]], %[[CX]]
+// CHECK: %[[NEAR:.*]] = tile.convert %[[DISTANCE]] : {{.*}} -> <16 x 48 x bf16, operand>
+// CHECK-NEXT: %[[U:.*]] = tile.multiply %[[SETTLED]]#0, %[[NEAR]] : <16 x 48 x bf16, operand>
+// CHECK-NEXT: %[[O2NEXT:.*]] = tile.dot %[[U]], %[[V]] beside %[[ONES]] plus %[[SETTLED]]#5 : {{.*}} -> <16 x 72 x f32, accumulator>
+// CHECK-NEXT: scf.yield %[[SETTLED]]#1, %[[SETTLED]]#2, %[[SETTLED]]#3, %[[O1NEXT]], %[[O2NEXT]] :
+// A masked tile waits for t before: hidden keys have none, which p tells until it is rounded.
+// CHECK: %[[EDGE:.*]]:5 = scf.for {{.*}} iter_args(%{{.*}} = %[[INTERIOR]]#0,
+// CHECK: tile.dot %[[Q]], %{{.*}} transposed
+// CHECK-NEXT: %[[T:.*]] = tile.dot %{{.*}} transposed
+// CHECK: %[[HIDDEN:.*]] = tile.map({{.*}}) at
+// CHECK: %[[WEIGHT:.*]] = tile.map(%[[HIDDEN]],
+// CHECK: %[[THERE:.*]] = tile.wait 0 of %[[T]]
+// CHECK-NEXT: %[[SEEN:.*]] = tile.map(%[[WEIGHT]], %[[THERE]] :
+// CHECK: tile.convert %[[WEIGHT]]
+// CHECK-NOT: tile.wait
+// CHECK: tile.multiply
+// The sums are complete.
+// CHECK: %[[D1:.*]] = tile.last_column %[[EDGE]]#3
+// CHECK-NEXT: %[[D2:.*]] = tile.last_column %[[EDGE]]#4
+// CHECK-NEXT: tile.map(%[[EDGE]]#3, %[[D1]], %[[EDGE]]#4, %[[D2]] :
+// CHECK: tile.store %{{.*}} : <16 x 72 x f32, accumulator>, <64 x bf16>
 
 // -----
 
@@ -451,6 +538,7 @@ func.func @first(%q: !queries, %r: !queries, %k: !queries, %v: !queries, %scale:
 // CHECK-NOT: tile.any
 // CHECK-NOT: transposed
 // CHECK: tile.dot %{{[^ ]*}}, %{{[^ ]*}} : {{.*}} -> <16 x 64 x f32, accumulator>
+// CHECK-NEXT: tile.convert
 // CHECK-NEXT: tile.dot %{{[^ ]*}}, %{{[^ ]*}} : {{.*}} -> <16 x 64 x f32, accumulator>
 // CHECK: } else {
 // CHECK-NEXT: scf.yield

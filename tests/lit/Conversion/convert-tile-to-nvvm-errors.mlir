@@ -1,9 +1,16 @@
 // RUN: lla-opt %s --convert-tile-to-nvvm -split-input-file -verify-diagnostics
 
-// A ring or a merge needs its place first.
+// A ring, ones or a merge need their place first.
 tile.kernel @ring_without_offset attributes {warps = 4, producer_warps = 4} {
   // expected-error @+1 {{failed to legalize operation 'tile.ring'}}
   %ring = tile.ring : <2 x [!tile.shared<64 x 64 x bf16>]>
+}
+
+// -----
+
+tile.kernel @ones_without_offset attributes {warps = 4, producer_warps = 4} {
+  // expected-error @+1 {{failed to legalize operation 'tile.ones'}}
+  %ones = tile.ones : <16 x 64 x bf16>
 }
 
 // -----

@@ -77,7 +77,7 @@ tile.kernel @map attributes {warps = 1} {
   }
   // CHECK: %[[EITHER:.*]] = arith.ori
   // CHECK: nvvm.vote.sync any %{{.*}}, %[[EITHER]] -> i1
-  %any = tile.any %grew : <16 x 1 x i1, row>
+  %any = tile.any %grew : !tile.frag<16 x 1 x i1, row>
   // CHECK-NOT: tile.
 }
 
@@ -101,7 +101,7 @@ tile.kernel @warpgroup attributes {warps = 4} {
   // CHECK: %[[BARRIER:.*]] = arith.addi %[[GROUP]],
   // CHECK: llvm.inline_asm has_side_effects asm_dialect = att "{{.*}}barrier.cta.red.or.pred.aligned q, $1, 128, p;{{.*}}" %[[BARRIER]],
   // CHECK: nvvm.vote.sync any
-  %any = tile.any %grew of warpgroup : <16 x 1 x i1, row>
+  %any = tile.any %grew of warpgroup : !tile.frag<16 x 1 x i1, row>
   // CHECK: scf.if
   // CHECK: "wgmma.wait_group.sync.aligned 0; // region 0"
   // CHECK: } else {
@@ -398,6 +398,134 @@ tile.kernel @wgmma attributes {warps = 4, producer_warps = 4} {
     tile.ring_release %ring[%n] : !ring
   } attributes {producer_registers = 24, consumer_registers = 240}
   // CHECK-NOT: tile.
+}
+
+// -----
+
+!ring = !tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>
+!values = !tile.shared<64 x 64 x bf16>
+!weights = !tile.frag<16 x 64 x bf16, operand>
+
+// CHECK-LABEL: llvm.func @ones
+tile.kernel @ones attributes {warps = 4, producer_warps = 4} {
+  // 2048 bytes, 16 of the first 128 threads each: pairs of 1. Products see them behind the fence and the barrier.
+  // CHECK: %[[ONES:.*]] = arith.addi %{{.*}}, %c16384
+  // CHECK: %[[PAIR:.*]] = llvm.bitcast %{{.*}} : vector<2xbf16> to i32
+  // CHECK: %[[THREAD:.*]] = nvvm.read.ptx.sreg.tid.x
+  // CHECK-NEXT: %[[VECTOR:.*]] = arith.constant 16
+  // CHECK-NEXT: %[[BYTE:.*]] = arith.muli %[[THREAD]], %[[VECTOR]]
+  // CHECK-NEXT: %[[BYTES:.*]] = arith.constant 2048
+  // CHECK-NEXT: %[[WRITES:.*]] = arith.cmpi slt, %[[BYTE]], %[[BYTES]]
+  // CHECK-NEXT: scf.if %[[WRITES]] {
+  // CHECK-NEXT: arith.addi %[[ONES]], %[[BYTE]]
+  // CHECK-COUNT-4: llvm.insertelement %[[PAIR]],
+  // CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 16 : i64} : vector<4xi32>, !llvm.ptr<3>
+  // CHECK-NEXT: }
+  // CHECK-NEXT: nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
+  // CHECK-NEXT: nvvm.barrier0
+  %ones = tile.ones {offset = 16384} : <16 x 64 x bf16>
+  %ring = tile.ring {offset = 0, barrier_offset = 18432} : !ring
+  %n = tile.argument "context" : i32
+  %v = tile.view v[%n, %n] : <64 x bf16>
+  tile.roles producer {
+    tile.ring_fill %ring[%n] from %v at %n : !ring, !tile.view<64 x bf16>
+  } consumer {
+    // The fill's phase is asked for once, and is waited for in a branch only.
+    // CHECK: nvvm.setmaxregister {{ *}}increase 240
+    // CHECK-NOT: scf.
+    // CHECK: %[[LANDED:.*]] = nvvm.mbarrier.test.wait %{{.*}}, %[[PARITY:.*]] : !llvm.ptr<3>, i32 -> i1
+    // CHECK-NOT: {{scf|mbarrier}}
+    %landed = tile.ring_landed %ring[%n] : !ring
+    // CHECK: %[[SLOT:.*]] = arith.addi %{{.*}}, %{{.*}} : i32
+    // CHECK: %[[UNSEEN:.*]] = arith.xori %[[LANDED]], %true
+    // CHECK-NEXT: scf.if %[[UNSEEN]] {
+    // CHECK: scf.while
+    // CHECK-NEXT: nvvm.mbarrier.try_wait
+    // CHECK: do {
+    // CHECK-NEXT: scf.yield
+    // CHECK-NEXT: }
+    // CHECK-NEXT: }
+    // CHECK-NOT: mbarrier
+    %t = tile.ring_acquire %ring[%n] unless %landed : !ring -> !values
+    %s = tile.fill 1.0 : <16 x 64 x f32, accumulator>
+    %p = tile.convert %s : <16 x 64 x f32, accumulator> -> <16 x 64 x bf16, operand>
+    // The leading dimension's offset leads from the values to the ones, in units of 16 bytes from bit 16 on.
+    // CHECK: %[[DISTANCE:.*]] = arith.subi %[[ONES]], %{{.*}} : i32
+    // CHECK: %[[WITHIN:.*]] = arith.andi %[[DISTANCE]], %c262143
+    // CHECK: %[[UNITS:.*]] = arith.shrui %[[WITHIN]], %c4_
+    // CHECK: %[[LEADING:.*]] = arith.shli %[[UNITS]], %c16_
+    // CHECK: arith.ori %{{.*}}, %[[LEADING]] : i32
+    // At each step the start grows by 2048 bytes, which is 128, and the offset shrinks by as much: -(128 << 16).
+    // CHECK: llvm.inline_asm {{.*}}add.s64 db, $88, 0;{{[^;]*}}m64n72k16.f32.bf16.bf16 {{[^;]*}}, db, 1, 1, 1, 1;{{[^;]*}}add.s64 db, $88, -8388480;{{[^;]*}}m64n72k16{{[^;]*}};{{[^;]*}}add.s64 db, $88, -16776960;{{[^;]*}}m64n72k16{{[^;]*}};{{[^;]*}}add.s64 db, $88, -25165440;{{[^;]*}}m64n72k16
+    %o = tile.dot %p, %t beside %ones
+      : !weights, !values beside !tile.shared<16 x 64 x bf16> -> <16 x 72 x f32, accumulator>
+    tile.ring_release %ring[%n] : !ring
+  } attributes {producer_registers = 24, consumer_registers = 240}
+  // CHECK-NOT: tile.
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Weights in 16 bits: two to a register
+//===----------------------------------------------------------------------===//
+
+// CHECK-LABEL: llvm.func @pairs
+tile.kernel @pairs attributes {warps = 1} {
+  %x = tile.fill 1.0 : <16 x 16 x f32, accumulator>
+  %p = tile.convert %x : <16 x 16 x f32, accumulator> -> <16 x 16 x bf16, operand>
+  // Four registers, a product each.
+  // CHECK-COUNT-4: arith.mulf %{{.*}} : vector<2xbf16>
+  // CHECK-NOT: arith.mulf
+  %u = tile.multiply %p, %p : <16 x 16 x bf16, operand>
+  // Registers 0 and 2 are of the lane's first row, 1 and 3 of its second; the halves of a register meet last, as fp32
+  // numbers' bits. Lanes keep their parts.
+  // CHECK: %[[R0:.*]] = llvm.bitcast %{{.*}} : i32 to vector<2xi16>
+  // CHECK-NEXT: %[[R1:.*]] = llvm.bitcast %{{.*}} : i32 to vector<2xi16>
+  // CHECK-NEXT: %[[R2:.*]] = llvm.bitcast %{{.*}} : i32 to vector<2xi16>
+  // CHECK-NEXT: %[[ROW0:.*]] = arith.maxui %[[R0]], %[[R2]] : vector<2xi16>
+  // CHECK-NEXT: %[[R3:.*]] = llvm.bitcast %{{.*}} : i32 to vector<2xi16>
+  // CHECK-NEXT: %[[ROW1:.*]] = arith.maxui %[[R1]], %[[R3]] : vector<2xi16>
+  // CHECK-NEXT: %[[BOTH:.*]] = llvm.bitcast %[[ROW0]] : vector<2xi16> to i32
+  // CHECK: arith.shli %[[BOTH]], %c16
+  // CHECK: arith.andi %[[BOTH]], %c-65536
+  // CHECK: arith.maxui %{{.*}}, %{{.*}} : i32
+  // CHECK: llvm.bitcast %[[ROW1]] : vector<2xi16> to i32
+  // CHECK: arith.maxui %{{.*}}, %{{.*}} : i32
+  // CHECK-NOT: {{arith.max|nvvm.shfl}}
+  // CHECK: llvm.return
+  %peak = tile.row_reduce peak %u : <16 x 16 x bf16, operand> -> <16 x 1 x f32, partial_row>
+}
+
+// -----
+
+// Of fp32 the bits are compared in one instruction, too; all four lanes of a row have its last columns.
+// CHECK-LABEL: llvm.func @last_column
+tile.kernel @last_column attributes {warps = 1} {
+  %end = tile.argument "context" : i32
+  // CHECK: %[[LAST:.*]] = llvm.load %{{.*}} invariant : !llvm.ptr -> f32
+  %last = tile.argument "scale_log2" : f32
+  %zero = tile.fill 0.0 : <16 x 16 x f32, accumulator>
+  %x = tile.map(%zero : !tile.frag<16 x 16 x f32, accumulator>) at %end, %end
+    -> !tile.frag<16 x 16 x f32, accumulator> {
+  ^bb0(%e: f32, %row: i32, %column: i32):
+    %sum = arith.addf %e, %last : f32
+    tile.yield %sum : f32
+  }
+  // Eight registers: rows g, g, g + 8, g + 8 of the first eight columns, then of the last.
+  // CHECK-COUNT-5: arith.addf %{{.*}}, %[[LAST]]
+  // CHECK: %[[UPPER:.*]] = arith.addf %{{.*}}, %[[LAST]]
+  // CHECK: arith.addf %{{.*}}, %[[LAST]]
+  // CHECK: %[[LOWER:.*]] = arith.addf %{{.*}}, %[[LAST]]
+  %sum = tile.last_column %x : <16 x 16 x f32, accumulator> -> <16 x 1 x f32, row>
+  // CHECK: llvm.store %[[UPPER]],
+  // CHECK: llvm.store %[[LOWER]],
+  %tbar = tile.view tbar[%end, %end] : <1 x f32>
+  tile.store %sum, %tbar[%end] until %end : <16 x 1 x f32, row>, <1 x f32>
+  // CHECK: arith.maxui %{{.*}}, %{{.*}} : i32
+  // CHECK-NOT: arith.maxnumf
+  // CHECK: llvm.return
+  %peak = tile.row_reduce peak %x : <16 x 16 x f32, accumulator> -> <16 x 1 x f32, partial_row>
 }
 
 // -----

@@ -377,6 +377,50 @@ func.func @C3_dot_result_layout(%a: !tile.frag<16 x 16 x bf16, operand>, %b: !ti
 
 // -----
 
+func.func @C2_dot_ones_columns(%a: !tile.frag<16 x 64 x bf16, operand>, %b: !tile.shared<64 x 64 x bf16>,
+                               %ones: !tile.shared<16 x 64 x bf16>) {
+  // expected-error @+1 {{C2: shapes disagree}}
+  %0 = tile.dot %a, %b beside %ones
+    : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 64 x bf16> beside !tile.shared<16 x 64 x bf16>
+    -> <16 x 64 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C4_dot_ones_behind_panels(%a: !tile.frag<16 x 64 x bf16, operand>, %b: !tile.shared<64 x 128 x bf16>,
+                                     %ones: !tile.shared<16 x 64 x bf16>) {
+  // expected-error @+1 {{C4: expected ones behind 64 shared columns of their type, got '!tile.shared<16 x 64 x bf16>' beside '!tile.shared<64 x 128 x bf16>'}}
+  %0 = tile.dot %a, %b beside %ones
+    : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 128 x bf16> beside !tile.shared<16 x 64 x bf16>
+    -> <16 x 136 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C4_dot_ones_transposed(%a: !tile.shared<64 x 64 x bf16>, %b: !tile.shared<64 x 64 x bf16>,
+                                  %ones: !tile.shared<16 x 64 x bf16>) {
+  // expected-error @+1 {{C4: expected ones behind 64 shared columns}}
+  %0 = tile.dot %a, %b transposed beside %ones
+    : !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16> beside !tile.shared<16 x 64 x bf16>
+    -> <16 x 72 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C4_dot_ones_element(%a: !tile.frag<16 x 64 x bf16, operand>, %b: !tile.shared<64 x 64 x bf16>,
+                               %ones: !tile.shared<16 x 64 x f16>) {
+  // expected-error @+1 {{C4: expected ones behind 64 shared columns of their type, got '!tile.shared<16 x 64 x f16>'}}
+  %0 = tile.dot %a, %b beside %ones
+    : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 64 x bf16> beside !tile.shared<16 x 64 x f16>
+    -> <16 x 72 x f32, accumulator>
+  return
+}
+
+// -----
+
 func.func @C1_wait_types(%a: !tile.frag<16 x 64 x f32, accumulator>) {
   // expected-error @+1 {{C1: expected results of the operands' types}}
   %0 = tile.wait 0 of %a : (!tile.frag<16 x 64 x f32, accumulator>) -> !tile.frag<8 x 64 x f32, accumulator>
@@ -491,12 +535,62 @@ func.func @C2_map_yield_type(%a: !tile.frag<8 x 1 x f32, row>) {
 // -----
 
 //===----------------------------------------------------------------------===//
-// tile.row_reduce, tile.any, tile.split, tile.stack, tile.convert
+// tile.row_reduce, tile.last_column, tile.any, tile.split, tile.stack, tile.convert, tile.multiply
 //===----------------------------------------------------------------------===//
 
 func.func @C1_reduce_layout(%a: !tile.frag<8 x 64 x f32, flat, threads = 128>) {
   // expected-error @+1 {{C1: expected f32 in layout accumulator, columns, row, partial_row or dense}}
   %0 = tile.row_reduce sum %a : <8 x 64 x f32, flat, threads = 128> -> <8 x 1 x f32, row>
+  return
+}
+
+// -----
+
+// An operand has a peak only.
+func.func @C1_reduce_operand_sum(%a: !tile.frag<16 x 16 x bf16, operand>) {
+  // expected-error @+1 {{C1: expected f32 in layout accumulator, columns, row, partial_row or dense, got '!tile.frag<16 x 16 x bf16, operand>'}}
+  %0 = tile.row_reduce sum %a : <16 x 16 x bf16, operand> -> <16 x 1 x f32, partial_row>
+  return
+}
+
+// -----
+
+// A part of it in each lane.
+func.func @C1_reduce_operand_complete(%a: !tile.frag<16 x 16 x bf16, operand>) {
+  // expected-error @+1 {{C1: expected f32 in layout accumulator, columns, row, partial_row or dense, got '!tile.frag<16 x 16 x bf16, operand>'}}
+  %0 = tile.row_reduce peak %a : <16 x 16 x bf16, operand> -> <16 x 1 x f32, row>
+  return
+}
+
+// -----
+
+func.func @C2_reduce_operand_rows(%a: !tile.frag<16 x 16 x bf16, operand>) {
+  // expected-error @+1 {{C2: expected an f32 row fragment of 16 rows, got '!tile.frag<8 x 1 x f32, partial_row>'}}
+  %0 = tile.row_reduce peak %a : <16 x 16 x bf16, operand> -> <8 x 1 x f32, partial_row>
+  return
+}
+
+// -----
+
+func.func @C1_last_column_layout(%a: !tile.frag<16 x 64 x f32, columns>) {
+  // expected-error @+1 {{C1: expected f32 in layout accumulator, got '!tile.frag<16 x 64 x f32, columns>'}}
+  %0 = tile.last_column %a : <16 x 64 x f32, columns> -> <16 x 1 x f32, row>
+  return
+}
+
+// -----
+
+func.func @C2_last_column_rows(%a: !tile.frag<16 x 72 x f32, accumulator>) {
+  // expected-error @+1 {{C2: expected an f32 row fragment of 16 rows, got '!tile.frag<8 x 1 x f32, row>'}}
+  %0 = tile.last_column %a : <16 x 72 x f32, accumulator> -> <8 x 1 x f32, row>
+  return
+}
+
+// -----
+
+func.func @C2_last_column_partial(%a: !tile.frag<16 x 72 x f32, accumulator>) {
+  // expected-error @+1 {{C2: expected an f32 row fragment of 16 rows, got '!tile.frag<16 x 1 x f32, partial_row>'}}
+  %0 = tile.last_column %a : <16 x 72 x f32, accumulator> -> <16 x 1 x f32, partial_row>
   return
 }
 
@@ -520,7 +614,23 @@ func.func @C2_reduce_dense(%a: !tile.frag<16 x 16 x f32, dense>) {
 
 func.func @C1_any_element(%a: !tile.frag<8 x 1 x f32, row>) {
   // expected-error @+1 {{C1: expected i1 in layout row, partial_row or dense, got '!tile.frag<8 x 1 x f32, row>'}}
-  %0 = tile.any %a : <8 x 1 x f32, row>
+  %0 = tile.any %a : !tile.frag<8 x 1 x f32, row>
+  return
+}
+
+// -----
+
+func.func @C1_any_of_none() {
+  // expected-error @+1 {{C1: expected i1 in layout row, partial_row or dense}}
+  %0 = "tile.any"() : () -> i1
+  return
+}
+
+// -----
+
+func.func @C1_any_second(%a: !tile.frag<8 x 1 x i1, row>, %b: !tile.frag<8 x 8 x i1, accumulator>) {
+  // expected-error @+1 {{C1: expected i1 in layout row, partial_row or dense}}
+  %0 = tile.any %a, %b : !tile.frag<8 x 1 x i1, row>, !tile.frag<8 x 8 x i1, accumulator>
   return
 }
 
@@ -569,6 +679,14 @@ func.func @C1_convert_rows(%a: !tile.frag<8 x 16 x f32, accumulator>) {
 func.func @C1_convert_layout(%a: !tile.frag<16 x 64 x f32, columns>) {
   // expected-error @+1 {{C1: expected a 16-row f32 accumulator into a 16-bit operand of its shape}}
   %0 = tile.convert %a : <16 x 64 x f32, columns> -> <16 x 64 x bf16, operand>
+  return
+}
+
+// -----
+
+func.func @C1_multiply_layout(%a: !tile.frag<16 x 64 x f32, accumulator>) {
+  // expected-error @+1 {{C1: expected layout operand, got '!tile.frag<16 x 64 x f32, accumulator>'}}
+  %0 = tile.multiply %a, %a : <16 x 64 x f32, accumulator>
   return
 }
 
@@ -696,6 +814,28 @@ func.func @C5_merge_splits(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>, %i: 
 //===----------------------------------------------------------------------===//
 // Rings and roles
 //===----------------------------------------------------------------------===//
+
+tile.kernel @C1_ones_rows attributes {warps = 4, producer_warps = 4} {
+  // expected-error @+1 {{C1: expected 16 rows of 64 columns, got '!tile.shared<8 x 64 x bf16>'}}
+  %0 = tile.ones : <8 x 64 x bf16>
+}
+
+// -----
+
+tile.kernel @C1_ones_panels attributes {warps = 4, producer_warps = 4} {
+  // expected-error @+1 {{C1: expected 16 rows of 64 columns, got '!tile.shared<16 x 128 x bf16>'}}
+  %0 = tile.ones : <16 x 128 x bf16>
+}
+
+// -----
+
+func.func @ones_outside_kernel() {
+  // expected-error @+1 {{expects parent op 'tile.kernel'}}
+  %0 = tile.ones : <16 x 64 x bf16>
+  return
+}
+
+// -----
 
 func.func @C1_fill_views(%ring: !tile.ring<2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>,
                          %k: !tile.view<64 x bf16>, %i: i32) {

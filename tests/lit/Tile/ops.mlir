@@ -60,14 +60,28 @@ tile.kernel @registers attributes {warps = 4, stages = 2, shared_limit = 4096} {
     %more = arith.cmpf ogt, %sum, %e : f32
     tile.yield %more, %sum : i1, f32
   }
-  // CHECK: tile.any %[[TWO]]#0 : <8 x 1 x i1, row>
-  %any = tile.any %grew : <8 x 1 x i1, row>
-  // CHECK: tile.any %[[TWO]]#0 of warpgroup : <8 x 1 x i1, row>
-  %whole = tile.any %grew of warpgroup : <8 x 1 x i1, row>
+  // CHECK: tile.any %[[TWO]]#0 : !tile.frag<8 x 1 x i1, row>
+  %any = tile.any %grew : !tile.frag<8 x 1 x i1, row>
+  // CHECK: tile.any %[[TWO]]#0 of warpgroup : !tile.frag<8 x 1 x i1, row>
+  %whole = tile.any %grew of warpgroup : !tile.frag<8 x 1 x i1, row>
+  // Several conditions, of one layout or not.
+  // CHECK: tile.any %[[TWO]]#0, %[[PART:.*]] of warpgroup : !tile.frag<8 x 1 x i1, row>, !tile.frag<8 x 1 x i1, partial_row>
+  %part = tile.map(%d1 : !tile.frag<8 x 1 x f32, partial_row>) -> !tile.frag<8 x 1 x i1, partial_row> {
+  ^bb0(%e: f32):
+    %more = arith.cmpf ogt, %e, %e : f32
+    tile.yield %more : i1
+  }
+  %either = tile.any %grew, %part of warpgroup : !tile.frag<8 x 1 x i1, row>, !tile.frag<8 x 1 x i1, partial_row>
+  // CHECK: tile.row_reduce peak %[[P]] : <8 x 16 x f32, accumulator> -> <8 x 1 x f32, row>
+  %greatest = tile.row_reduce peak %p : <8 x 16 x f32, accumulator> -> <8 x 1 x f32, row>
   // CHECK: %[[STACK:.*]] = tile.stack %[[P]], %[[T]] : <8 x 16 x f32, accumulator> -> <16 x 16 x f32, accumulator>
   %stacked = tile.stack %p, %t : <8 x 16 x f32, accumulator> -> <16 x 16 x f32, accumulator>
   // CHECK: %[[A:.*]] = tile.convert %[[STACK]] : <16 x 16 x f32, accumulator> -> <16 x 16 x bf16, operand>
   %a = tile.convert %stacked : <16 x 16 x f32, accumulator> -> <16 x 16 x bf16, operand>
+  // CHECK: tile.row_reduce peak %[[A]] : <16 x 16 x bf16, operand> -> <16 x 1 x f32, partial_row>
+  %greatest_of_pairs = tile.row_reduce peak %a : <16 x 16 x bf16, operand> -> <16 x 1 x f32, partial_row>
+  // CHECK: tile.multiply %[[A]], %[[A]] : <16 x 16 x bf16, operand>
+  %square = tile.multiply %a, %a : <16 x 16 x bf16, operand>
   // CHECK: %[[ZERO:.*]] = tile.fill 0.000000e+00 : <16 x 64 x f32, columns>
   %zero = tile.fill 0.0 : <16 x 64 x f32, columns>
   // CHECK: tile.dot %[[A]], %{{.*}} plus %[[ZERO]] : !tile.frag<16 x 16 x bf16, operand>, !tile.frag<16 x 64 x bf16, values>, !tile.frag<16 x 64 x f32, columns> -> <16 x 64 x f32, columns>
@@ -152,6 +166,7 @@ tile.kernel @serving attributes {warps = 4} {
 
 !tiles = !tile.ring<2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
 !accumulator = !tile.frag<16 x 64 x f32, accumulator>
+!with_sums = !tile.frag<16 x 72 x f32, accumulator>
 
 // CHECK-LABEL: tile.kernel @ring attributes {producer_warps = 4 : i64, warps = 8 : i64}
 tile.kernel @ring attributes {warps = 8, producer_warps = 4} {
@@ -160,8 +175,12 @@ tile.kernel @ring attributes {warps = 8, producer_warps = 4} {
   %v = tile.view v[%x, %x] : <64 x bf16>
   // CHECK: %[[Q:.*]] = tile.copy %{{.*}}[%{{.*}}] : <64 x bf16> -> <64 x 64 x bf16>
   %q = tile.copy %k[%x] : <64 x bf16> -> <64 x 64 x bf16>
-  // CHECK: %[[RING:.*]] = tile.ring {barrier_offset = 32768 : i64, offset = 0 : i64} : <2 x[!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
-  %ring = tile.ring {offset = 0, barrier_offset = 32768} : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+  // CHECK: tile.ones : <16 x 64 x f16>
+  %unplaced = tile.ones : <16 x 64 x f16>
+  // CHECK: %[[ONES:.*]] = tile.ones {offset = 32768 : i64} : <16 x 64 x bf16>
+  %ones = tile.ones {offset = 32768} : <16 x 64 x bf16>
+  // CHECK: %[[RING:.*]] = tile.ring {barrier_offset = 34816 : i64, offset = 0 : i64} : <2 x[!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+  %ring = tile.ring {offset = 0, barrier_offset = 34816} : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
   // CHECK: tile.roles producer {
   tile.roles producer {
     // CHECK: tile.ring_fill %[[RING]][%{{.*}}] from %{{.*}}, %{{.*}} at %{{.*}}, %{{.*}} :
@@ -182,6 +201,23 @@ tile.kernel @ring attributes {warps = 8, producer_warps = 4} {
     // CHECK: tile.dot %{{.*}}, %[[T]]#1 plus %[[READY]] : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 64 x bf16>, !tile.frag<16 x 64 x f32, accumulator> -> <16 x 64 x f32, accumulator>
     %o = tile.dot %p, %t#1 plus %ready
       : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 64 x bf16>, !accumulator -> <16 x 64 x f32, accumulator>
+    // Ones beside the values give the sums of the first operand's rows.
+    // CHECK: %[[SUMS:.*]] = tile.dot %{{.*}}, %[[T]]#1 beside %[[ONES]] : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 64 x bf16> beside !tile.shared<16 x 64 x bf16> -> <16 x 72 x f32, accumulator>
+    %sums = tile.dot %p, %t#1 beside %ones
+      : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 64 x bf16> beside !tile.shared<16 x 64 x bf16>
+      -> <16 x 72 x f32, accumulator>
+    // CHECK: tile.dot %{{.*}}, %[[T]]#1 beside %[[ONES]] plus %[[SUMS]] : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 64 x bf16> beside !tile.shared<16 x 64 x bf16>, !tile.frag<16 x 72 x f32, accumulator> -> <16 x 72 x f32, accumulator>
+    %more = tile.dot %p, %t#1 beside %ones plus %sums
+      : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 64 x bf16> beside !tile.shared<16 x 64 x bf16>,
+        !with_sums -> <16 x 72 x f32, accumulator>
+    // CHECK: tile.last_column %[[SUMS]] : <16 x 72 x f32, accumulator> -> <16 x 1 x f32, row>
+    %sum = tile.last_column %sums : <16 x 72 x f32, accumulator> -> <16 x 1 x f32, row>
+    // CHECK: %[[LANDED:.*]] = tile.ring_landed %[[RING]][%{{.*}}] : <2 x[!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+    %landed = tile.ring_landed %ring[%x] : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+    // CHECK: tile.ring_acquire %[[RING]][%{{.*}}] unless %[[LANDED]] : <2 x[!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]> -> !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>
+    %u:2 = tile.ring_acquire %ring[%x] unless %landed
+      : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+      -> !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>
     // CHECK: tile.await_turn leave
     tile.await_turn leave
     // CHECK: tile.await_turn{{$}}

@@ -22,6 +22,20 @@ tile.kernel @small_rings attributes {warps = 4, producer_warps = 4, shared_limit
   %b = tile.ring : <2 x [!tile.shared<24 x 64 x bf16>]>
 }
 
+// Ones, 16 * 128 = 2048, stand behind all slots, although they come first in the program, and before the barriers:
+// 64 * 128 + 3 * 2 * 40 * 128 = 38912 of slots.
+// CHECK-LABEL: tile.kernel @ones
+// CHECK-SAME: shared_bytes = 41024 : i64
+// CHECK: tile.ones {offset = 38912 : i64} : <16 x 64 x bf16>
+// CHECK: tile.ring {barrier_offset = 40960 : i64, offset = 0 : i64} : <1 x
+// CHECK: tile.ring {barrier_offset = 40976 : i64, offset = 8192 : i64} : <3 x
+// REMARK: remark: 41024 bytes of shared memory
+tile.kernel @ones attributes {warps = 4, producer_warps = 4, shared_limit = 41024} {
+  %ones = tile.ones : <16 x 64 x bf16>
+  %once = tile.ring : <1 x [!tile.shared<64 x 64 x bf16>]>
+  %ring = tile.ring : <3 x [!tile.shared<40 x 64 x bf16>, !tile.shared<40 x 64 x bf16>]>
+}
+
 !row = !tile.frag<8 x 1 x f32, row>
 !half = !tile.frag<8 x 64 x f32, columns>
 !flat = !tile.frag<4 x 64 x f32, flat, threads = 128>

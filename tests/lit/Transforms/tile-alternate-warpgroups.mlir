@@ -9,8 +9,9 @@
 !weights = !tile.frag<16 x 64 x bf16, operand>
 
 // A turn is awaited before a loop over keys and passes on behind it. In the loop it passes on behind the scores, and is
-// awaited before the products with the values. The producer has no turns, nor have products of scores alone, be they in
-// a branch, or products that are in no loop.
+// awaited before the products with the values. Right behind the last of those it sees whether the next tile has landed,
+// which the next iteration then need not ask. The producer has no turns, nor have products of scores alone, be they in a
+// branch, or products that are in no loop.
 // CHECK-LABEL: tile.kernel @alternate
 tile.kernel @alternate attributes {warps = 8, producer_warps = 4,
     lla.schedule = #lla.schedule<load = ring, rows = 128, keys = 64, warps = 8, pingpong = true>} {
@@ -30,9 +31,10 @@ tile.kernel @alternate attributes {warps = 8, producer_warps = 4,
     // CHECK-NEXT: tile.fill
     %zero = tile.fill 0.0 : <16 x 64 x f32, accumulator>
     // CHECK-NEXT: tile.await_turn{{$}}
-    // CHECK-NEXT: scf.for
+    // CHECK-NEXT: %[[UNSEEN:.*]] = arith.constant false
+    // CHECK-NEXT: scf.for %[[N:.*]] = %{{.*}} step %[[STEP:.*]] iter_args(%{{.*}} = %{{.*}}, %[[LANDED:.*]] = %[[UNSEEN]])
     %o = scf.for %n = %c0 to %end step %c1 iter_args(%sum = %zero) -> (!scores) : i32 {
-      // CHECK-NEXT: %[[T:.*]]:2 = tile.ring_acquire
+      // CHECK-NEXT: %[[T:.*]]:2 = tile.ring_acquire %[[RING:.*]][%[[N]]] unless %[[LANDED]] :
       %t:2 = tile.ring_acquire %ring[%n] : !ring -> !tile, !tile
       // CHECK-NEXT: tile.dot %[[T]]#0, %[[T]]#0 transposed
       %s = tile.dot %t#0, %t#0 transposed : !tile, !tile -> <16 x 64 x f32, accumulator>
@@ -54,14 +56,18 @@ tile.kernel @alternate attributes {warps = 8, producer_warps = 4,
       // CHECK-NEXT: tile.await_turn{{$}}
       // CHECK-NEXT: tile.dot %{{.*}}, %[[T]]#1 plus
       %o1 = tile.dot %p, %t#1 plus %sum : !weights, !tile, !scores -> <16 x 64 x f32, accumulator>
-      // CHECK-NEXT: tile.dot %{{.*}}, %[[T]]#1 plus
+      // CHECK-NEXT: %[[O:.*]] = tile.dot %{{.*}}, %[[T]]#1 plus
       %o2 = tile.dot %p, %t#1 plus %o1 : !weights, !tile, !scores -> <16 x 64 x f32, accumulator>
-      // CHECK-NEXT: scf.yield
+      // CHECK-NEXT: %[[FOLLOWING:.*]] = arith.addi %[[N]], %[[STEP]] : i32
+      // CHECK-NEXT: %[[SEEN:.*]] = tile.ring_landed %[[RING]][%[[FOLLOWING]]] :
+      // CHECK-NEXT: tile.ring_release %[[RING]][%[[N]]]
+      tile.ring_release %ring[%n] : !ring
+      // CHECK-NEXT: scf.yield %[[O]], %[[SEEN]] :
       scf.yield %o2 : !scores
     }
     // CHECK-NEXT: }
     // CHECK-NEXT: tile.pass_turn{{$}}
-    // CHECK-NEXT: tile.ring_acquire
+    // CHECK-NEXT: tile.ring_acquire %[[RING]][%{{[^ ]*}}] :
     // CHECK-NOT: turn
     %t:2 = tile.ring_acquire %ring[%c0] : !ring -> !tile, !tile
     %s = tile.dot %t#0, %t#0 transposed : !tile, !tile -> <16 x 64 x f32, accumulator>
@@ -74,7 +80,8 @@ tile.kernel @alternate attributes {warps = 8, producer_warps = 4,
 }
 
 // A row tile awaits a turn ahead of its first loop over keys and passes it on behind its last, with nothing between the
-// loops. Who leaves a tile out passes and awaits all the same.
+// loops. Who leaves a tile out passes and awaits all the same. The second loop goes on with what the first has seen;
+// where a branch has the products, it looks ahead behind it, before it releases the tile.
 // CHECK-LABEL: tile.kernel @row_tiles
 tile.kernel @row_tiles attributes {warps = 8, producer_warps = 4,
     lla.schedule = #lla.schedule<load = ring, rows = 128, keys = 64, warps = 8, pingpong = true>} {
@@ -97,9 +104,10 @@ tile.kernel @row_tiles attributes {warps = 8, producer_warps = 4,
       // CHECK-NEXT: tile.fill
       %zero = tile.fill 0.0 : <16 x 64 x f32, accumulator>
       // CHECK-NEXT: tile.await_turn{{$}}
-      // CHECK-NEXT: %[[INTERIOR:.*]] = scf.for
+      // CHECK-NEXT: %[[UNSEEN:.*]] = arith.constant false
+      // CHECK-NEXT: %[[INTERIOR:.*]]:2 = scf.for %[[N:.*]] = %{{.*}} step %[[STEP:.*]] iter_args(%{{.*}} = %{{.*}}, %[[LANDED:.*]] = %[[UNSEEN]])
       %interior = scf.for %n = %c0 to %end step %c1 iter_args(%sum = %zero) -> (!scores) : i32 {
-        // CHECK-NEXT: tile.ring_acquire
+        // CHECK-NEXT: tile.ring_acquire %[[RING:.*]][%[[N]]] unless %[[LANDED]] :
         %t:2 = tile.ring_acquire %ring[%n] : !ring -> !tile, !tile
         // CHECK-NEXT: tile.dot %{{.*}} transposed
         %s = tile.dot %t#0, %t#0 transposed : !tile, !tile -> <16 x 64 x f32, accumulator>
@@ -107,17 +115,21 @@ tile.kernel @row_tiles attributes {warps = 8, producer_warps = 4,
         // CHECK-NEXT: tile.convert
         %p = tile.convert %s : !scores -> !weights
         // CHECK-NEXT: tile.await_turn{{$}}
-        // CHECK-NEXT: tile.dot %{{.*}} plus
+        // CHECK-NEXT: %[[O:.*]] = tile.dot %{{.*}} plus
         %o = tile.dot %p, %t#1 plus %sum : !weights, !tile, !scores -> <16 x 64 x f32, accumulator>
-        // CHECK-NEXT: scf.yield
+        // CHECK-NEXT: %[[FOLLOWING:.*]] = arith.addi %[[N]], %[[STEP]] : i32
+        // CHECK-NEXT: %[[SEEN:.*]] = tile.ring_landed %[[RING]][%[[FOLLOWING]]] :
+        // CHECK-NEXT: tile.ring_release %[[RING]][%[[N]]]
+        tile.ring_release %ring[%n] : !ring
+        // CHECK-NEXT: scf.yield %[[O]], %[[SEEN]] :
         scf.yield %o : !scores
       }
       // CHECK-NEXT: }
-      // CHECK-NEXT: scf.for {{.*}} iter_args(%{{.*}} = %[[INTERIOR]])
+      // CHECK-NEXT: scf.for %[[M:.*]] = %{{.*}} step %[[STEP]] iter_args(%{{.*}} = %[[INTERIOR]]#0, %[[LANDED:.*]] = %[[INTERIOR]]#1)
       %edge = scf.for %n = %c0 to %end step %c1 iter_args(%sum = %interior) -> (!scores) : i32 {
-        // CHECK-NEXT: tile.ring_acquire
+        // CHECK-NEXT: tile.ring_acquire %[[RING]][%[[M]]] unless %[[LANDED]] :
         %t:2 = tile.ring_acquire %ring[%n] : !ring -> !tile, !tile
-        // CHECK-NEXT: scf.if
+        // CHECK-NEXT: %[[O:.*]] = scf.if
         %seen = scf.if %true -> !scores {
           // CHECK-NEXT: tile.dot %{{.*}} transposed
           %s = tile.dot %t#0, %t#0 transposed : !tile, !tile -> <16 x 64 x f32, accumulator>
@@ -137,7 +149,11 @@ tile.kernel @row_tiles attributes {warps = 8, producer_warps = 4,
           scf.yield %sum : !scores
         }
         // CHECK-NEXT: }
-        // CHECK-NEXT: scf.yield
+        // CHECK-NEXT: %[[FOLLOWING:.*]] = arith.addi %[[M]], %[[STEP]] : i32
+        // CHECK-NEXT: %[[SEEN:.*]] = tile.ring_landed %[[RING]][%[[FOLLOWING]]] :
+        // CHECK-NEXT: tile.ring_release %[[RING]][%[[M]]]
+        tile.ring_release %ring[%n] : !ring
+        // CHECK-NEXT: scf.yield %[[O]], %[[SEEN]] :
         scf.yield %seen : !scores
       }
       // CHECK-NEXT: }
@@ -169,7 +185,7 @@ tile.kernel @no_loop attributes {warps = 8, producer_warps = 4,
 
 // Without pingpong nothing changes.
 // CHECK-LABEL: tile.kernel @together
-// CHECK-NOT: turn
+// CHECK-NOT: {{turn|landed|unless}}
 tile.kernel @together attributes {warps = 8, producer_warps = 4,
     lla.schedule = #lla.schedule<load = ring, rows = 128, keys = 64, warps = 8>} {
   %ring = tile.ring : !ring
@@ -185,6 +201,7 @@ tile.kernel @together attributes {warps = 8, producer_warps = 4,
       %s = tile.dot %t#0, %t#0 transposed : !tile, !tile -> <16 x 64 x f32, accumulator>
       %p = tile.convert %s : !scores -> !weights
       %o = tile.dot %p, %t#1 plus %s : !weights, !tile, !scores -> <16 x 64 x f32, accumulator>
+      tile.ring_release %ring[%n] : !ring
     }
   } attributes {producer_registers = 24, consumer_registers = 240}
 }
