@@ -110,9 +110,11 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   bool masksBegin = problem.window || (problem.ragged && problem.pageSize);
   bool isWide = problem.headDim > 64 && problem.hasProbe();
   // Tiles as long as the rows' have one masked tile at the causal edge, and spill some hundred bytes around the loops,
-  // which costs less; 112 keys spill nothing.
+  // which costs less; 112 keys spill nothing. Wide heads leave registers for as many more keys as they are narrower.
   int64_t widest = problem.causal && !schedule.rounded ? schedule.rows : 112;
-  int64_t most = keysThatMatter(problem, masksBegin || isWide ? 64 : widest);
+  if (isWide)
+    widest = std::max<int64_t>(64, 176 - problem.headDim);
+  int64_t most = keysThatMatter(problem, masksBegin ? 64 : widest);
   for (int64_t keys : candidates("keys")) {
     Schedule larger = schedule;
     larger.keys = keys;

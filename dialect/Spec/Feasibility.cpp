@@ -109,9 +109,9 @@ llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule,
                       "true");
   if (schedule.pingpong && (schedule.load != LoadPath::Ring || schedule.warps < 8))
     return fieldError("pingpong", "false (warpgroups take turns with load=ring and 8 warps or more)", "true");
-  if (schedule.rounded && (schedule.load != LoadPath::Ring || paddedValueDim(problem, schedule) > valuePanel))
+  if (schedule.rounded && (schedule.load != LoadPath::Ring || paddedValueDim(problem, schedule) > panelColumns))
     return fieldError("rounded", fmt::format("false (ones stand beside values of load=ring and head_dim <= {})",
-                                             valuePanel), "true");
+                                             panelColumns), "true");
   if (schedule.rounded && problem.state)
     return fieldError("rounded", "false with state (lse and tbar are of weights that are not rounded)", "true");
   bool overlapActs = schedule.load == LoadPath::Ring && problem.hasProbe();

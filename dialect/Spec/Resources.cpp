@@ -95,12 +95,13 @@ int64_t registersOfRing(const Problem &problem, const Schedule &schedule) {
 /// then a full and an empty barrier per slot.
 int64_t sharedBytesOfRing(const Problem &problem, const Schedule &schedule) {
   constexpr int64_t elementSize = 2, barrierSize = 8, alignment = 1024;
-  int64_t keyDim = paddedKeyDim(problem, schedule), valueDim = paddedValueDim(problem, schedule);
+  int64_t keyDim = roundUp(paddedKeyDim(problem, schedule), panelColumns);
+  int64_t valueDim = roundUp(paddedValueDim(problem, schedule), panelColumns);
   int64_t queries = rowSlots(schedule) * strands(problem) * schedule.rows * keyDim * elementSize;
   int64_t slots = schedule.stages * schedule.keys * (keyDim + valueDim) * elementSize;
   int64_t barriers = 2 * (rowSlots(schedule) + schedule.stages) * barrierSize;
   constexpr int64_t onesRows = 16;
-  int64_t ones = schedule.rounded ? onesRows * valuePanel * elementSize : 0;
+  int64_t ones = schedule.rounded ? onesRows * panelColumns * elementSize : 0;
   return queries + slots + ones + barriers + alignment;
 }
 
@@ -184,7 +185,7 @@ int64_t paddedKeyDim(const Problem &problem, const Schedule &schedule) {
   case LoadPath::Registers:
     return roundUp(problem.headDim, 32);
   case LoadPath::Ring:
-    return roundUp(problem.headDim, 64);
+    return roundUp(problem.headDim, 16);
   case LoadPath::Scratch:
     return problem.headDim;
   }
@@ -192,7 +193,10 @@ int64_t paddedKeyDim(const Problem &problem, const Schedule &schedule) {
 }
 
 int64_t paddedValueDim(const Problem &problem, const Schedule &schedule) {
-  return schedule.load == LoadPath::Scratch ? problem.headDim : roundUp(problem.headDim, 64);
+  if (schedule.load == LoadPath::Scratch)
+    return problem.headDim;
+  bool isExact = schedule.load == LoadPath::Ring && schedule.valueParts <= 1 && !schedule.rounded;
+  return roundUp(problem.headDim, isExact ? 8 : panelColumns);
 }
 
 int64_t valuePartColumns(const Problem &problem, const Schedule &schedule) {

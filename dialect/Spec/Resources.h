@@ -43,9 +43,10 @@ int64_t rowsPerBlock(const Problem &problem);
 int64_t liveRows(const Problem &problem);
 /// Registers of a thread that `schedule` may use: what the file holds for its CTAs, and what an instruction can name.
 int64_t registerLimit(const Schedule &schedule, const Target &target);
-/// Value columns that stand side by side in shared memory.
-constexpr int64_t valuePanel = 64;
-/// headDim rounded up to what the products need (ring: 64; registers: 32 for K, 64 for V; host: 1).
+/// Columns that stand side by side in shared memory (load = ring); the last panel of a tile may have fewer.
+constexpr int64_t panelColumns = 64;
+/// headDim rounded up to what the products need (ring: 16 for K, 8 for V, or 64 where warpgroups divide it or ones
+/// stand behind it; registers: 32 for K, 64 for V; host: 1).
 int64_t paddedKeyDim(const Problem &problem, const Schedule &schedule);
 int64_t paddedValueDim(const Problem &problem, const Schedule &schedule);
 

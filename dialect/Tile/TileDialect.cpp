@@ -80,9 +80,9 @@ LogicalResult FragType::verify(llvm::function_ref<InFlightDiagnostic()> emitErro
 LogicalResult SharedType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t rows, int64_t columns,
                                  Type elementType) {
   // 256: the most that one bulk tensor copy, or one product, takes.
-  bool fits = rows >= 8 && rows <= 256 && rows % 8 == 0 && columns >= 64 && columns <= 256 && columns % 64 == 0;
+  bool fits = rows >= 8 && rows <= 256 && rows % 8 == 0 && columns >= 8 && columns <= 256 && columns % 8 == 0;
   if (!fits || !isNarrow(elementType))
-    return emitError() << "expected 8..256 rows in steps of 8, 64..256 columns in steps of 64 and bf16 or f16, got "
+    return emitError() << "expected 8..256 rows in steps of 8, 8..256 columns in steps of 8 and bf16 or f16, got "
                        << rows << " x " << columns << " x " << elementType;
   return success();
 }

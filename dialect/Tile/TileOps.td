@@ -197,7 +197,7 @@ def Tile_ColumnsOp : Tile_Op<"columns", [Pure]> {
   let summary = "some columns of a shared tile";
   let description = [{
     The result's columns, from `column` on. A tile's panels lie one behind the other, so
-    whole panels are a tile again.
+    panels are a tile again.
 
     (C1) rows and elements agree; the result has at most the tile's columns.
     (C2) `column` is a multiple of 64 (not checked where it is computed).

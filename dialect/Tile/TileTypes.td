@@ -71,14 +71,15 @@ def Tile_FragType : Tile_Type<"Frag", "frag"> {
 }
 
 def Tile_SharedType : Tile_Type<"Shared", "shared"> {
-  let summary = "a tile in shared memory, in 64-column panels with a 128-byte swizzle";
+  let summary = "a tile in shared memory, in 64-column panels with a 128-byte swizzle; the last may have fewer";
   let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType);
   let assemblyFormat = "`<` $rows `x` $columns `x` $elementType `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// Bytes of a panel of 64 columns, and of the whole tile.
+    /// Bytes of a panel, panels, and bytes of the whole tile.
     int64_t getPanelBytes() const { return getRows() * 128; }
-    int64_t getBytes() const { return getPanelBytes() * (getColumns() / 64); }
+    int64_t getPanels() const { return (getColumns() + 63) / 64; }
+    int64_t getBytes() const { return getPanelBytes() * getPanels(); }
   }];
 }
 

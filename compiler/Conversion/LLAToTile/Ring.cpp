@@ -159,7 +159,7 @@ private:
     OpBuilder::InsertionGuard guard(b);
     auto kernel = b.getInsertionBlock()->getParent()->getParentOfType<tile::KernelOp>();
     b.setInsertionPointToStart(&kernel.getBody().front());
-    return tile::OnesOp::create(b, shared(rowsOfStep, valuePanel), IntegerAttr());
+    return tile::OnesOp::create(b, shared(rowsOfStep, panelColumns), IntegerAttr());
   }
 
   static constexpr int64_t sumColumns = 8; ///< Alike: a product has no fewer.

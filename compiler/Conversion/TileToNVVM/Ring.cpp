@@ -125,7 +125,7 @@ static Values coordinatesOf(Lane &lane, const ViewValues &view, Value column, Va
 /// Copies rows `row ...`, as many as the map's box has, to the tile's row (of 128 bytes in each panel) at `bytes`.
 static void copyBox(Lane &lane, const TileCopy &tile, Value map, const Slot &slot, Value bytes, Value row,
                     Value outer) {
-  for (int64_t panel = 0; panel < tile.shared.getColumns() / 64; ++panel) {
+  for (int64_t panel = 0; panel < tile.shared.getPanels(); ++panel) {
     int64_t offset = tile.offset + panel * tile.shared.getPanelBytes();
     Value to = lane.add(slot.tiles, offset);
     Value destination = lane.sharedPointer(bytes ? lane.add(to, bytes) : to);

@@ -169,8 +169,10 @@ TEST(Resources, PaddingFollowsTheProducts) {
   Problem problem = problemOf(Mode::Decode, 72);
   EXPECT_EQ(paddedKeyDim(problem, scheduleOf("load=registers")), 96);
   EXPECT_EQ(paddedValueDim(problem, scheduleOf("load=registers")), 128);
-  EXPECT_EQ(paddedKeyDim(problem, scheduleOf("load=ring")), 128);
-  EXPECT_EQ(paddedValueDim(problem, scheduleOf("load=ring")), 128);
+  EXPECT_EQ(paddedKeyDim(problem, scheduleOf("load=ring")), 80);
+  EXPECT_EQ(paddedValueDim(problem, scheduleOf("load=ring")), 72);
+  EXPECT_EQ(paddedValueDim(problem, scheduleOf("load=ring value_parts=2")), 128);
+  EXPECT_EQ(paddedValueDim(problemOf(Mode::Decode, 40), scheduleOf("load=ring rounded=true")), 64);
   EXPECT_EQ(paddedKeyDim(problem, scheduleOf("load=scratch")), 72);
   EXPECT_EQ(paddedValueDim(problem, scheduleOf("load=scratch")), 72);
   EXPECT_EQ(rowsPerBlock(problem), 8);
