@@ -12,12 +12,13 @@
 //                                pass_turn; store }
 //                await_turn leave }
 //
-// Whoever has the turn should not have to wait: behind the last product of a key tile,
-// each sees whether the next tile has landed, and asks again only if it had not.
-//
 // A turn is hence the products with the values of one key tile and the scores of the
 // next; the first of a row tile has scores only, the last values only. A warpgroup that
 // leaves out a key tile passes and awaits all the same.
+//
+// Who has the turn should not wait for a tile: behind the last product of the one before
+// (where that is in a branch, before its release) each sees whether it has landed, and
+// waits only if it had not.
 //
 // Why it is right: all warpgroups run the same loops, so that each awaits as many turns
 // as the one before it passes, with the one that the last passes to enter and the first
@@ -89,16 +90,18 @@ static void alternateRowTile(ArrayRef<scf::ForOp> keyLoops) {
 
 /// Key loops that follow each other see behind a tile's last product whether the next one has landed.
 static void lookAhead(ArrayRef<scf::ForOp> keyLoops) {
+  auto hasTile = [](scf::ForOp loop) {
+    Block &body = *loop.getBody();
+    return !body.getOps<RingAcquireOp>().empty() && !body.getOps<RingReleaseOp>().empty();
+  };
+  if (!llvm::all_of(keyLoops, hasTile))
+    return;
   scf::ForOp first = keyLoops.front();
   IRRewriter rewriter(first);
   Value landed = arith::ConstantIntOp::create(rewriter, first.getLoc(), 0, 1);
   for (scf::ForOp loop : keyLoops) {
-    auto acquires = loop.getBody()->getOps<RingAcquireOp>();
-    auto releases = loop.getBody()->getOps<RingReleaseOp>();
-    if (acquires.empty() || releases.empty())
-      return;
-    RingAcquireOp acquire = *acquires.begin();
-    Operation *next = *releases.begin();
+    RingAcquireOp acquire = *loop.getBody()->getOps<RingAcquireOp>().begin();
+    Operation *next = *loop.getBody()->getOps<RingReleaseOp>().begin();
     for (auto dot : loop.getBody()->getOps<DotOp>())
       next = dot->getNextNode();
     ImplicitLocOpBuilder b(loop.getLoc(), next);

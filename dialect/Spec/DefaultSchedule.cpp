@@ -105,7 +105,8 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   schedule.dependent = true;
   // Of wider heads the products take longer than the weights, and turns only delay them.
   schedule.pingpong = problem.headDim <= 64;
-  schedule.rounded = problem.headDim <= 64 && !problem.state;
+  bool isTight = problem.dtype == ElementType::F16 && problem.hasProbe();
+  schedule.rounded = problem.headDim <= 64 && !problem.state && !isTight;
   // The masks of a window's edge, or of a start within a page, need registers that wider tiles have used up.
   bool masksBegin = problem.window || (problem.ragged && problem.pageSize);
   bool isWide = problem.headDim > 64 && problem.hasProbe();

@@ -112,6 +112,8 @@ llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule,
   if (schedule.rounded && (schedule.load != LoadPath::Ring || paddedValueDim(problem, schedule) > panelColumns))
     return fieldError("rounded", fmt::format("false (ones stand beside values of load=ring and head_dim <= {})",
                                              panelColumns), "true");
+  if (schedule.rounded && problem.dtype == ElementType::F16 && problem.hasProbe())
+    return fieldError("rounded", "false for fp16 with a probe (t would overflow)", "true");
   if (schedule.rounded && problem.state)
     return fieldError("rounded", "false with state (lse and tbar are of weights that are not rounded)", "true");
   bool overlapActs = schedule.load == LoadPath::Ring && problem.hasProbe();

@@ -171,7 +171,9 @@ LogicalResult RowReduceOp::verify() {
   bool isFloats = value.getElementType().isF32() &&
                   (hasLaneRows(value.getLayout()) || value.getLayout() == Layout::Dense);
   if (!isFloats && !isOperandPeak) // C1
-    return emitOpError() << "C1: expected f32 in layout accumulator, columns, row, partial_row or dense, got " << value;
+    return emitOpError() << "C1: expected f32 in layout accumulator, columns, row, partial_row or dense, or a peak of "
+                            "an operand, got "
+                         << value;
   bool layoutFits = value.getLayout() == Layout::Dense
                         ? result.getLayout() == Layout::Dense
                         : result.getLayout() == Layout::Row || result.getLayout() == Layout::PartialRow;
@@ -182,8 +184,9 @@ LogicalResult RowReduceOp::verify() {
 }
 
 LogicalResult MultiplyOp::verify() {
-  if (getResult().getType().getLayout() != Layout::Operand) // C1
-    return emitOpError() << "C1: expected layout operand, got " << getResult().getType();
+  FragType type = getResult().getType();
+  if (type.getLayout() != Layout::Operand || !type.getElementType().isBF16()) // C1
+    return emitOpError() << "C1: expected bf16 in layout operand, got " << type;
   return success();
 }
 
@@ -203,7 +206,8 @@ LogicalResult AnyOp::verify() {
            llvm::is_contained({Layout::Row, Layout::PartialRow, Layout::Dense}, frag.getLayout());
   };
   if (getConditions().empty() || !llvm::all_of(getConditions().getTypes(), isCondition)) // C1
-    return emitOpError() << "C1: expected i1 in layout row, partial_row or dense, got " << getConditions().getTypes();
+    return emitOpError() << "C1: expected one condition or more, i1 in layout row, partial_row or dense, got "
+                         << getConditions().getTypes();
   return success();
 }
 

@@ -427,7 +427,7 @@ def Tile_ConvertOp : Tile_Op<"convert", [Pure]> {
 
 def Tile_MultiplyOp : Tile_Op<"multiply", [Pure, SameOperandsAndResultType]> {
   let summary = "elementwise product of first operands of products, rounded to their 16 bits";
-  let description = [{ (C1) the layout is operand. }];
+  let description = [{ (C1) the elements are bf16, in layout operand: f16 loses small ones on some machines. }];
   let arguments = (ins Tile_FragType:$x, Tile_FragType:$y);
   let results = (outs Tile_FragType:$result);
   let assemblyFormat = "$x `,` $y attr-dict `:` type($result)";

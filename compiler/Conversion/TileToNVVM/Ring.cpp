@@ -343,6 +343,5 @@ struct PassTurnPattern : LanePattern<tile::PassTurnOp> {
 
 void lla::populateRingPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
   patterns.add<RingPattern, OnesPattern, RingFillPattern, RingLandedPattern, RingAcquirePattern, RingReleasePattern,
-               RolesPattern, AwaitTurnPattern,
-               PassTurnPattern>(converter, patterns.getContext(), facts);
+               RolesPattern, AwaitTurnPattern, PassTurnPattern>(converter, patterns.getContext(), facts);
 }
