@@ -548,7 +548,7 @@ func.func @C1_reduce_layout(%a: !tile.frag<8 x 64 x f32, flat, threads = 128>) {
 
 // An operand has a peak only.
 func.func @C1_reduce_operand_sum(%a: !tile.frag<16 x 16 x bf16, operand>) {
-  // expected-error @+1 {{C1: expected f32 in layout accumulator, columns, row, partial_row or dense, got '!tile.frag<16 x 16 x bf16, operand>'}}
+  // expected-error @+1 {{C1: expected f32 in layout accumulator, columns, row, partial_row or dense, or a peak of an operand, got '!tile.frag<16 x 16 x bf16, operand>'}}
   %0 = tile.row_reduce sum %a : <16 x 16 x bf16, operand> -> <16 x 1 x f32, partial_row>
   return
 }
@@ -557,7 +557,7 @@ func.func @C1_reduce_operand_sum(%a: !tile.frag<16 x 16 x bf16, operand>) {
 
 // A part of it in each lane.
 func.func @C1_reduce_operand_complete(%a: !tile.frag<16 x 16 x bf16, operand>) {
-  // expected-error @+1 {{C1: expected f32 in layout accumulator, columns, row, partial_row or dense, got '!tile.frag<16 x 16 x bf16, operand>'}}
+  // expected-error @+1 {{C1: expected f32 in layout accumulator, columns, row, partial_row or dense, or a peak of an operand, got '!tile.frag<16 x 16 x bf16, operand>'}}
   %0 = tile.row_reduce peak %a : <16 x 16 x bf16, operand> -> <16 x 1 x f32, row>
   return
 }
@@ -613,7 +613,7 @@ func.func @C2_reduce_dense(%a: !tile.frag<16 x 16 x f32, dense>) {
 // -----
 
 func.func @C1_any_element(%a: !tile.frag<8 x 1 x f32, row>) {
-  // expected-error @+1 {{C1: expected i1 in layout row, partial_row or dense, got '!tile.frag<8 x 1 x f32, row>'}}
+  // expected-error @+1 {{C1: expected one condition or more, i1 in layout row, partial_row or dense, got '!tile.frag<8 x 1 x f32, row>'}}
   %0 = tile.any %a : !tile.frag<8 x 1 x f32, row>
   return
 }
@@ -621,7 +621,7 @@ func.func @C1_any_element(%a: !tile.frag<8 x 1 x f32, row>) {
 // -----
 
 func.func @C1_any_of_none() {
-  // expected-error @+1 {{C1: expected i1 in layout row, partial_row or dense}}
+  // expected-error @+1 {{C1: expected one condition or more, i1 in layout row, partial_row or dense}}
   %0 = "tile.any"() : () -> i1
   return
 }
@@ -629,7 +629,7 @@ func.func @C1_any_of_none() {
 // -----
 
 func.func @C1_any_second(%a: !tile.frag<8 x 1 x i1, row>, %b: !tile.frag<8 x 8 x i1, accumulator>) {
-  // expected-error @+1 {{C1: expected i1 in layout row, partial_row or dense}}
+  // expected-error @+1 {{C1: expected one condition or more, i1 in layout row, partial_row or dense}}
   %0 = tile.any %a, %b : !tile.frag<8 x 1 x i1, row>, !tile.frag<8 x 8 x i1, accumulator>
   return
 }
@@ -685,8 +685,16 @@ func.func @C1_convert_layout(%a: !tile.frag<16 x 64 x f32, columns>) {
 // -----
 
 func.func @C1_multiply_layout(%a: !tile.frag<16 x 64 x f32, accumulator>) {
-  // expected-error @+1 {{C1: expected layout operand, got '!tile.frag<16 x 64 x f32, accumulator>'}}
+  // expected-error @+1 {{C1: expected bf16 in layout operand, got '!tile.frag<16 x 64 x f32, accumulator>'}}
   %0 = tile.multiply %a, %a : <16 x 64 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C1_multiply_f16(%a: !tile.frag<16 x 64 x f16, operand>) {
+  // expected-error @+1 {{C1: expected bf16 in layout operand, got '!tile.frag<16 x 64 x f16, operand>'}}
+  %0 = tile.multiply %a, %a : <16 x 64 x f16, operand>
   return
 }
 

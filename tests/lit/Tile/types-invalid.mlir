@@ -76,12 +76,12 @@ func.func private @frag_threads(!tile.frag<16 x 64 x f32, accumulator, threads =
 
 // -----
 
-// expected-error @+1 {{expected 8..256 rows in steps of 8, 64..256 columns in steps of 64 and bf16 or f16, got 64 x 32 x 'bf16'}}
-func.func private @shared_columns(!tile.shared<64 x 32 x bf16>)
+// expected-error @+1 {{expected 8..256 rows in steps of 8, 8..256 columns in steps of 8 and bf16 or f16, got 64 x 4 x 'bf16'}}
+func.func private @shared_columns(!tile.shared<64 x 4 x bf16>)
 
 // -----
 
-// expected-error @+1 {{expected 8..256 rows in steps of 8, 64..256 columns in steps of 64 and bf16 or f16, got 512 x 64 x 'bf16'}}
+// expected-error @+1 {{expected 8..256 rows in steps of 8, 8..256 columns in steps of 8 and bf16 or f16, got 512 x 64 x 'bf16'}}
 func.func private @shared_rows(!tile.shared<512 x 64 x bf16>)
 
 // -----
