@@ -99,7 +99,6 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   schedule.warps = 8;
   schedule.valueParts = problem.headDim > 128 ? 2 : 1;
   schedule.rows = 128 / schedule.valueParts;
-  schedule.stages = problem.headDim > 192 ? 2 : 3;
   schedule.lazy = laziness(problem);
   schedule.peel = true;
   schedule.dependent = true;
@@ -107,14 +106,16 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   schedule.pingpong = problem.headDim <= 64;
   bool isTight = problem.dtype == ElementType::F16 && problem.hasProbe();
   schedule.rounded = problem.headDim <= 64 && !problem.state && !isTight;
+  schedule.stages = problem.headDim > 192 ? 2 : schedule.rounded ? 4 : 3;
   // The masks of a window's edge, or of a start within a page, need registers that wider tiles have used up.
   bool masksBegin = problem.window || (problem.ragged && problem.pageSize);
   bool isWide = problem.headDim > 64 && problem.hasProbe();
-  // Tiles as long as the rows' have one masked tile at the causal edge, and spill some hundred bytes around the loops,
-  // which costs less; 112 keys spill nothing. Wide heads leave registers for as many more keys as they are narrower.
-  int64_t widest = problem.causal && !schedule.rounded ? schedule.rows : 112;
+  // Tiles as long as the rows' have one masked tile at the causal edge, and where they spill some hundred bytes around
+  // the loops, that costs less; but rounded weights with a probe would spill in them. Wide heads leave fewer registers.
+  bool asRows = schedule.rounded ? !problem.hasProbe() : problem.causal;
+  int64_t widest = asRows ? schedule.rows : 112;
   if (isWide)
-    widest = std::max<int64_t>(64, 176 - problem.headDim);
+    widest = problem.headDim <= 96 ? 96 : 64;
   int64_t most = keysThatMatter(problem, masksBegin ? 64 : widest);
   for (int64_t keys : candidates("keys")) {
     Schedule larger = schedule;
