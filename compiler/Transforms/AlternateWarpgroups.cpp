@@ -106,7 +106,7 @@ static void lookAhead(ArrayRef<scf::ForOp> keyLoops) {
       next = dot->getNextNode();
     ImplicitLocOpBuilder b(loop.getLoc(), next);
     Value following = arith::AddIOp::create(b, acquire.getN(), loop.getStep());
-    Value seen = RingLandedOp::create(b, acquire.getRing(), following);
+    Value seen = RingLandedOp::create(b, b.getI1Type(), acquire.getRing(), following);
     auto yieldSeen = [&](OpBuilder &, Location, ArrayRef<BlockArgument>) { return SmallVector<Value>{seen}; };
     auto carrying = cast<scf::ForOp>(
         loop.replaceWithAdditionalYields(rewriter, landed, /*replaceInitOperandUsesInLoop=*/false, yieldSeen)

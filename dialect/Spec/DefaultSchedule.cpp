@@ -105,14 +105,15 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   // Of wider heads the products take longer than the weights, and turns only delay them.
   schedule.pingpong = problem.headDim <= 64;
   bool isTight = problem.dtype == ElementType::F16 && problem.hasProbe();
-  schedule.rounded = problem.headDim <= 64 && !problem.state && !isTight;
+  // A window has mostly tiles with masks, which gain nothing by it.
+  schedule.rounded = problem.headDim <= 64 && !problem.state && !isTight && !problem.window;
   schedule.stages = problem.headDim > 192 ? 2 : schedule.rounded ? 4 : 3;
   // The masks of a window's edge, or of a start within a page, need registers that wider tiles have used up.
   bool masksBegin = problem.window || (problem.ragged && problem.pageSize);
   bool isWide = problem.headDim > 64 && problem.hasProbe();
   // Tiles as long as the rows' have one masked tile at the causal edge, and where they spill some hundred bytes around
-  // the loops, that costs less; but rounded weights with a probe would spill in them. Wide heads leave fewer registers.
-  bool asRows = schedule.rounded ? !problem.hasProbe() : problem.causal;
+  // the loops, that costs less. Wide heads leave fewer registers.
+  bool asRows = problem.causal || (schedule.rounded && !problem.hasProbe());
   int64_t widest = asRows ? schedule.rows : 112;
   if (isWide)
     widest = problem.headDim <= 96 ? 96 : 64;

@@ -78,7 +78,8 @@ LogicalResult DotOp::verify() {
   // A shared first operand holds the rows of all computing warps, 16 of each, by warpgroups of four.
   bColumns += getOnes() ? 8 : 0;
   bool rowsAgree = isa<SharedType>(a) ? result.getRows() == 16 && aRows % 64 == 0 : result.getRows() == aRows;
-  if (aColumns != bRows || !rowsAgree || result.getColumns() != bColumns ||
+  bool wholeSteps = !isa<SharedType>(a) || aColumns % 16 == 0;
+  if (aColumns != bRows || !rowsAgree || !wholeSteps || result.getColumns() != bColumns ||
       (getAccumulator() && getAccumulator().getType() != result)) // C2
     return emitOpError() << "C2: shapes disagree: " << a << " times " << b << " gives " << result;
   bool elementsAgree = elementType(a) == elementType(b) || isOfBytes(b);
@@ -87,8 +88,8 @@ LogicalResult DotOp::verify() {
                          << stringifyLayout(productLayout(b)) << ", got " << a << " times " << b << " gives " << result;
   auto shared = dyn_cast<SharedType>(b);
   if (getOnes() && (!shared || shared.getColumns() != 64 || getTransposeB() ||
-                    getOnes().getType().getElementType() != shared.getElementType())) // C4
-    return emitOpError() << "C4: expected ones behind 64 shared columns of their type, got " << getOnes().getType()
+                    getOnes().getType() != SharedType::get(getContext(), 16, 64, shared.getElementType()))) // C4
+    return emitOpError() << "C4: expected 16 rows of ones behind 64 shared columns of their type, got " << getOnes().getType()
                          << " beside " << b;
   return success();
 }
@@ -166,12 +167,12 @@ static bool hasLaneRows(Layout layout) {
 
 LogicalResult RowReduceOp::verify() {
   FragType value = getValue().getType(), result = getResult().getType();
-  bool isOperandPeak = value.getLayout() == Layout::Operand && getKind() == Reduction::Peak &&
-                       result.getLayout() == Layout::PartialRow;
+  bool isOperandSum = value.getLayout() == Layout::Operand && getKind() == Reduction::Sum &&
+                      result.getLayout() == Layout::PartialRow;
   bool isFloats = value.getElementType().isF32() &&
                   (hasLaneRows(value.getLayout()) || value.getLayout() == Layout::Dense);
-  if (!isFloats && !isOperandPeak) // C1
-    return emitOpError() << "C1: expected f32 in layout accumulator, columns, row, partial_row or dense, or a peak of "
+  if (!isFloats && !isOperandSum) // C1
+    return emitOpError() << "C1: expected f32 in layout accumulator, columns, row, partial_row or dense, or a sum of "
                             "an operand, got "
                          << value;
   bool layoutFits = value.getLayout() == Layout::Dense
@@ -180,13 +181,6 @@ LogicalResult RowReduceOp::verify() {
   if (!layoutFits || result.getRows() != value.getRows() || result.getColumns() != 1 ||
       !result.getElementType().isF32()) // C2
     return emitOpError() << "C2: expected an f32 row fragment of " << value.getRows() << " rows, got " << result;
-  return success();
-}
-
-LogicalResult MultiplyOp::verify() {
-  FragType type = getResult().getType();
-  if (type.getLayout() != Layout::Operand || !type.getElementType().isBF16()) // C1
-    return emitOpError() << "C1: expected bf16 in layout operand, got " << type;
   return success();
 }
 

@@ -6,7 +6,6 @@ include "dialect/Tile/TileTypes.td"
 include "mlir/IR/RegionKindInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
-include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class Tile_Op<string mnemonic, list<Trait> traits = []> : Op<Tile_Dialect, mnemonic, traits>;
@@ -256,7 +255,7 @@ def Tile_DotOp : Tile_Op<"dot", [MemoryEffects<[MemRead]>, AttrSizedOperandSegme
     columns more, each of which is the sums of a's rows: those that ones behind b's give.
 
     (C1) the operand kinds are a row of the table; transpose_b as it says.
-    (C2) shapes agree; the accumulator has the result's type.
+    (C2) shapes agree; the accumulator has the result's type; shared operands have a multiple of 16 to contract.
     (C3) operands have one element type, but keys and values may be of f8E4M3FN, which 16 bits hold exactly; the
          result is f32, in layout columns after values, dense after dense, else accumulator.
     (C4) ones only behind the 64 columns of a shared b, read transposed.
@@ -353,10 +352,11 @@ def Tile_RowReduceOp : Tile_Op<"row_reduce", [Pure]> {
     A result of layout `row` is complete; `partial_row` leaves a part in each of a
     row's lanes, to be completed by a `row_reduce` of its own once at the end. `peak`
     is the maximum of numbers none of which is negative; a NaN is the greatest.
-    Of an operand it is the only reduction, and leaves a part in each lane.
+    Of an operand there is only a sum, which leaves a part in each lane, added up
+    in the operand's 16 bits: enough to compare.
 
     (C1) the operand is f32 in layout accumulator, columns, row, partial_row or dense; of 16 bits in layout operand for
-         a peak in layout partial_row.
+         a sum in layout partial_row.
     (C2) the result is f32, layout row or partial_row (dense: dense), with the operand's rows and one column.
   }];
   let arguments = (ins Tile_FragType:$value, Tile_Reduction:$kind);
@@ -422,15 +422,6 @@ def Tile_ConvertOp : Tile_Op<"convert", [Pure]> {
   let arguments = (ins Tile_FragType:$value);
   let results = (outs Tile_FragType:$result);
   let assemblyFormat = "$value attr-dict `:` type($value) `->` type($result)";
-  let hasVerifier = 1;
-}
-
-def Tile_MultiplyOp : Tile_Op<"multiply", [Pure, SameOperandsAndResultType]> {
-  let summary = "elementwise product of first operands of products, rounded to their 16 bits";
-  let description = [{ (C1) the elements are bf16, in layout operand: f16 loses small ones on some machines. }];
-  let arguments = (ins Tile_FragType:$x, Tile_FragType:$y);
-  let results = (outs Tile_FragType:$result);
-  let assemblyFormat = "$x `,` $y attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
 

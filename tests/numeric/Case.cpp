@@ -14,6 +14,7 @@ constexpr NamedValue<InputKind> inputKinds[] = {{InputKind::Normal, "normal"},
                                                 {InputKind::NearConstantKeys, "near_constant_keys"},
                                                 {InputKind::OffsetKeys, "offset_keys"},
                                                 {InputKind::GrowingScores, "growing_scores"},
+                                                {InputKind::LateKeys, "late_keys"},
                                                 {InputKind::SeenNaNKey, "seen_nan_key"},
                                                 {InputKind::SeenNaNValue, "seen_nan_value"}};
 constexpr NamedValue<Arrangement> arrangements[] = {{Arrangement::Dense, "dense"},

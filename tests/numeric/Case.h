@@ -27,6 +27,7 @@ enum class InputKind {
   NearConstantKeys, ///< Keys differ by 1 %.
   OffsetKeys,       ///< Keys share an offset of 4 times their spread: t needs centring.
   GrowingScores,    ///< Scores grow along the keys: the running maximum moves with every tile.
+  LateKeys,         ///< The last eighth of the keys weighs more, and has another t.
   SeenNaNKey,       ///< One key of the first sequence and KV head is NaN, and seen.
   SeenNaNValue,     ///< Likewise one element of a value.
 };

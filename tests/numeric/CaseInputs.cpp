@@ -71,6 +71,11 @@ public:
           key[i] =
               0.1 * key[i] + query[i] * (3.0 * static_cast<double>(position) / static_cast<double>(problem.context));
       });
+    case InputKind::LateKeys:
+      return forEachKey([&](double *key, const double *first, const double *query, int64_t position) {
+        for (int64_t i = 0; 8 * position >= 7 * problem.context && i < problem.headDim; ++i)
+          key[i] += 0.5 * query[i] + 4 * first[i];
+      });
     case InputKind::SeenNaNKey:
       if (seenCount() > 0)
         std::fill_n(inputs.k.begin() + offsetOf(0, chosen, 0), problem.headDim, nan);

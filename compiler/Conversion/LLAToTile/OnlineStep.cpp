@@ -130,13 +130,9 @@ void OnlineStep::begin(OnlineState &state, Value start, Value key) {
     choose(isPartial, {&t}, [&] { t = zeroWhere(p, t); });
     state.c = mean(partialRowSum(centred(p, t, {})), weight);
     state.limit = nextLimit(state.d1 ? weight : complete(weight));
-    if (state.d2) {
-      u = centred(p, t, state.c);
+    u = centred(p, t, state.c);
+    if (state.d2)
       state.d2 = partialRowSum(u);
-    } else {
-      p = place.rounded(p);
-      u = roundedCentred(p, t, state.c);
-    }
   }
   llvm::fill(state.values, Value());
   place.accumulate(p, [&] { return u; }, state);
@@ -158,7 +154,7 @@ void OnlineStep::advance(OnlineState &next, Value start, Value key, bool masked)
     moved.push_back(&t);
   auto settle = [&] {
     choose(any(isBeyond(p, weight)), scaled, [&] {
-      Value again = place.repeated(s);
+      Value again = place.repeated({s, {}}).s;
       if (again != s && masked) // Not by masks kept from before.
         again = hide(again, tile::OpaqueOp::create(b, b.getI32Type(), start), key);
       rescale(next, tileMaximum(again));
@@ -183,8 +179,8 @@ void OnlineStep::advance(OnlineState &next, Value start, Value key, bool masked)
   place.accumulate(p, [&] { return u; }, next);
 }
 
-Value OnlineStep::arrivedProbe(Value p, Value t, bool masked, int64_t pending) {
-  t = place.arrived(t, pending);
+Value OnlineStep::arrivedProbe(Value p, Value t, bool masked) {
+  t = place.arrived(t);
   if (keyScale)
     t = map(place.scoreType(), {t},
             [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value { return arith::MulFOp::create(in, a[0], keyScale); });

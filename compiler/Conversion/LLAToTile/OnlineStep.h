@@ -52,13 +52,13 @@ private:
               llvm::function_ref<void()> otherwise = {});
   void recentre(OnlineState &state, mlir::Value p, mlir::Value t);
   /// t where it is there to be read: in units of the scores', and 0 where p is if `masked`.
-  mlir::Value arrivedProbe(mlir::Value p, mlir::Value t, bool masked, int64_t pending = 0);
+  mlir::Value arrivedProbe(mlir::Value p, mlir::Value t, bool masked);
   mlir::Value zeroWhere(mlir::Value p, mlir::Value t);
   mlir::Value centred(mlir::Value p, mlir::Value t, mlir::Value c);
   mlir::Value mean(mlir::Value sum, mlir::Value weight);
   mlir::Value nextLimit(mlir::Value weight);
   mlir::Value complete(mlir::Value sum);
-  mlir::Value roundedCentred(mlir::Value p, mlir::Value t, mlir::Value c);
+  mlir::Value outweighs(const OnlineState &state, mlir::Value weight);
   mlir::Value sumInValues(const OnlineState &state, unsigned index);
   mlir::Value partialRowSum(mlir::Value elements);
   mlir::Value add(mlir::Value x, mlir::Value y);

@@ -45,10 +45,11 @@ public:
   virtual mlir::Value seesTile(mlir::Value) { return {}; }
   /// Products of the rows with the key tile at `key`, which has been copied.
   virtual Scores scores(mlir::Value key) = 0;
-  /// The scores s of the last tile once more: `s` itself, or formed anew where products write over it.
-  virtual mlir::Value repeated(mlir::Value s) { return s; }
-  /// A score that may be in flight, waited for here; `pending` products have been issued since.
-  virtual mlir::Value arrived(mlir::Value score, int64_t) { return score; }
+  /// Scores of the last tile once more, those that are not null: themselves, or formed anew where products write over
+  /// them.
+  virtual Scores repeated(const Scores &scores) { return scores; }
+  /// A score that may be in flight, waited for here.
+  virtual mlir::Value arrived(mlir::Value score) { return score; }
   /// values + p V (and (p t) V, with a probe) for the key tile that `scores` was last called with; null values are 0.
   /// `pt` is called when the product with p has been issued, where they are two.
   virtual void accumulate(mlir::Value p, llvm::function_ref<mlir::Value()> pt, OnlineState &state) = 0;

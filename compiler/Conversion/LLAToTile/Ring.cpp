@@ -62,12 +62,12 @@ public:
     return {wait.getResult(0), wait.getResult(1)};
   }
 
-  Value repeated(Value) override { return product(q); }
+  Scores repeated(const Scores &scores) override { return {product(q), scores.t ? product(r) : Value()}; }
 
-  Value arrived(Value score, int64_t pending) override {
+  Value arrived(Value score) override {
     if (!plan.schedule.overlap)
       return score;
-    return tile::WaitOp::create(b, TypeRange{score.getType()}, score, pending).getResult(0);
+    return tile::WaitOp::create(b, TypeRange{score.getType()}, score, /*pending=*/0).getResult(0);
   }
 
   void accumulate(Value p, llvm::function_ref<Value()> pt, OnlineState &state) override {

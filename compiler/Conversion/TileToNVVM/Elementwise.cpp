@@ -78,42 +78,21 @@ static Value peak(ImplicitLocOpBuilder &b, Value x, Value y) {
   return arith::BitcastOp::create(b, b.getF32Type(), arith::MaxUIOp::create(b, bits(x), bits(y)));
 }
 
-/// A register of 16-bit floats as a vector of them, or of integers.
-static Value pairAs(ImplicitLocOpBuilder &b, Type element, Value pair) {
-  return LLVM::BitcastOp::create(b, VectorType::get(2, element), pair);
-}
-
-/// The peak of each row of an operand. Integers of such bits have their order, and two meet in a register.
-static Values peakOfPairs(Lane &lane, FragType type, ValueRange pairs) {
+/// Sums of each row of an operand, two at a time.
+static Values sumOfPairs(Lane &lane, FragType type, ValueRange pairs) {
   ImplicitLocOpBuilder &b = lane.b;
-  Type i16 = b.getI16Type(), element = type.getElementType();
   Values rows(2);
   for (auto [i, pair] : llvm::enumerate(pairs)) {
-    Value bits = pairAs(b, i16, pair), &row = rows[i % 2]; // Row g, g + 8, g, g + 8.
-    row = row ? arith::MaxUIOp::create(b, row, bits).getResult() : bits;
+    Value &row = rows[i % 2]; // Row g, g + 8, g, g + 8.
+    Value two = LLVM::BitcastOp::create(b, VectorType::get(2, type.getElementType()), pair);
+    row = row ? arith::AddFOp::create(b, row, two).getResult() : two;
   }
   for (Value &row : rows) {
-    auto [low, high] = lane.floats(element, LLVM::BitcastOp::create(b, b.getI32Type(), row));
-    row = peak(b, low, high);
+    auto [low, high] = lane.floats(type.getElementType(), LLVM::BitcastOp::create(b, b.getI32Type(), row));
+    row = arith::AddFOp::create(b, low, high);
   }
   return rows;
 }
-
-struct MultiplyPattern : LanePattern<tile::MultiplyOp> {
-  using LanePattern::LanePattern;
-  LogicalResult matchAndRewrite(tile::MultiplyOp op, Adaptor adaptor,
-                                ConversionPatternRewriter &rewriter) const override {
-    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Type element = op.getResult().getType().getElementType();
-    Values products;
-    for (auto [x, y] : llvm::zip(adaptor.getX(), adaptor.getY())) {
-      Value product = arith::MulFOp::create(b, pairAs(b, element, x), pairAs(b, element, y));
-      products.push_back(LLVM::BitcastOp::create(b, b.getI32Type(), product));
-    }
-    rewriter.replaceOpWithMultiple(op, {products});
-    return success();
-  }
-};
 
 struct RowReducePattern : LanePattern<tile::RowReduceOp> {
   using LanePattern::LanePattern;
@@ -122,7 +101,7 @@ struct RowReducePattern : LanePattern<tile::RowReduceOp> {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
     if (op.getValue().getType().getLayout() == tile::Layout::Operand) {
-      rewriter.replaceOpWithMultiple(op, {peakOfPairs(lane, op.getValue().getType(), adaptor.getValue())});
+      rewriter.replaceOpWithMultiple(op, {sumOfPairs(lane, op.getValue().getType(), adaptor.getValue())});
       return success();
     }
     auto combine = [&](Value x, Value y) -> Value {
@@ -232,7 +211,7 @@ struct ConvertPattern : LanePattern<tile::ConvertOp> {
 } // namespace
 
 void lla::populateElementwisePatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
-  patterns.add<FillPattern, MapPattern, RowReducePattern, MultiplyPattern, LastColumnPattern, AnyPattern, SplitPattern,
+  patterns.add<FillPattern, MapPattern, RowReducePattern, LastColumnPattern, AnyPattern, SplitPattern,
                StackPattern, ConvertPattern>(converter, patterns.getContext(), facts);
   patterns.add<Log2Pattern>(converter, patterns.getContext());
 }

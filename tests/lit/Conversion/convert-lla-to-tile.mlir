@@ -412,55 +412,49 @@ func.func @rounded(%q: !queries, %r: !queries, %k: !queries, %v: !queries, %scal
 // The first tile centres t by weights that are not rounded yet, as its maximum's are.
 // CHECK: %[[FIRST:.*]]:5 = scf.for {{.*}} iter_args(%{{.*}} = %[[M0]], %{{.*}} = %[[ROW0]], %{{.*}} = %[[ROW0]], %{{.*}} = %[[O0]], %{{.*}} = %[[O0]])
 // CHECK: %[[P:.*]] = tile.convert
-// CHECK: %[[NEAR:.*]] = tile.convert
-// CHECK-NEXT: %[[U:.*]] = tile.multiply %[[P]], %[[NEAR]]
 // CHECK-NEXT: tile.dot %[[P]], %[[V:.*]] beside %[[ONES]] : {{.*}} -> <16 x 72 x f32, accumulator>
+// CHECK-NEXT: %[[U:.*]] = tile.convert
 // CHECK-NEXT: tile.dot %[[U]], %[[V]] beside %[[ONES]] : {{.*}} -> <16 x 72 x f32, accumulator>
-// The interior rounds p before it asks for its peak, and for d1 so far.
+// The interior rounds p and u as soon as t is there, and asks for sums of rounded weights.
 // CHECK: %[[INTERIOR:.*]]:5 = scf.for {{.*}} iter_args(%[[M:.*]] = %[[FIRST]]#0, %[[C:.*]] = %[[FIRST]]#1, %[[LIMIT:.*]] = %[[FIRST]]#2, %[[O1:.*]] = %[[FIRST]]#3, %[[O2:.*]] = %[[FIRST]]#4)
 // CHECK: %[[K:.*]] = tile.copy
 // CHECK-NEXT: %[[V:.*]] = tile.copy
 // CHECK-NEXT: tile.dot %[[Q:.*]], %[[K]] transposed
-// CHECK-NEXT: %[[T:.*]] = tile.dot %{{.*}}, %[[K]] transposed
+// CHECK-NEXT: %[[T:.*]] = tile.dot %[[R:.*]], %[[K]] transposed
 // CHECK-NEXT: %[[WEIGHT:.*]] = tile.map
-// CHECK: %[[P0:.*]] = tile.convert %[[WEIGHT]] : {{.*}} -> <16 x 48 x bf16, operand>
-// CHECK-NEXT: %[[PEAK:.*]] = tile.row_reduce peak %[[P0]] : <16 x 48 x bf16, operand> -> <16 x 1 x f32, partial_row>
-// CHECK-NEXT: %[[BEYOND:.*]] = tile.map(%[[PEAK]] :
-// CHECK: %[[MOST:.*]] = arith.constant 5.120000e+02
-// CHECK-NEXT: arith.cmpf ugt, %{{.*}}, %[[MOST]]
+// CHECK: %[[THERE:.*]] = tile.wait 0 of %[[T]]
+// CHECK-NEXT: %[[CENTRED:.*]] = tile.map(%[[WEIGHT]], %[[THERE]], %[[C]] :
+// CHECK: %[[U0:.*]] = tile.convert %[[CENTRED]] : {{.*}} -> <16 x 48 x bf16, operand>
+// CHECK-NEXT: %[[P0:.*]] = tile.convert %[[WEIGHT]] : {{.*}} -> <16 x 48 x bf16, operand>
+// CHECK-NEXT: %[[SHARE:.*]] = tile.row_reduce sum %[[P0]] : <16 x 48 x bf16, operand> -> <16 x 1 x f32, partial_row>
+// CHECK-NEXT: %[[BEYOND:.*]] = tile.map(%[[SHARE]] :
 // CHECK: %[[D1:.*]] = tile.last_column %[[O1]] : <16 x 72 x f32, accumulator> -> <16 x 1 x f32, row>
-// CHECK-NEXT: %[[PAST:.*]] = tile.map(%[[D1]], %[[LIMIT]] :
-// CHECK: %[[UNSETTLED:.*]] = tile.any %[[BEYOND]], %[[PAST]] of warpgroup : !tile.frag<16 x 1 x i1, partial_row>, !tile.frag<16 x 1 x i1, row>
-// One branch settles both m and c, with s formed anew; else t stays in flight.
-// CHECK-NEXT: %[[SETTLED:.*]]:6 = scf.if %[[UNSETTLED]]
-// CHECK-NEXT: tile.wait 0 of %[[T]]
+// CHECK-NEXT: %[[PAST:.*]] = tile.map(%[[SHARE]], %[[D1]], %[[LIMIT]] :
+// CHECK: arith.constant 4.000000e+00
+// CHECK: %[[UNSETTLED:.*]] = tile.any %[[BEYOND]], %[[PAST]] of warpgroup : !tile.frag<16 x 1 x i1, partial_row>, !tile.frag<16 x 1 x i1, partial_row>
+// One branch settles both m and c, with s and t formed anew.
+// CHECK-NEXT: %[[SETTLED:.*]]:7 = scf.if %[[UNSETTLED]]
 // CHECK-NEXT: tile.dot %[[Q]], %[[K]] transposed
+// CHECK-NEXT: tile.dot %[[R]], %[[K]] transposed
 // CHECK-NOT: tile.any
-// CHECK: %[[MOVED:.*]] = tile.convert {{.*}} -> <16 x 48 x bf16, operand>
-// CHECK-NEXT: scf.yield %[[MOVED]],
+// CHECK: %[[U1:.*]] = tile.convert {{.*}} -> <16 x 48 x bf16, operand>
+// CHECK-NEXT: %[[P1:.*]] = tile.convert {{.*}} -> <16 x 48 x bf16, operand>
+// CHECK-NEXT: scf.yield %[[P1]], %[[U1]],
 // CHECK-NEXT: } else {
-// CHECK-NEXT: scf.yield %[[P0]], %[[M]], %[[C]], %[[LIMIT]], %[[O1]], %[[O2]] :
-// While O1 is formed, t arrives and u is formed of 16 bits.
-// CHECK: %[[O1NEXT:.*]] = tile.dot %[[SETTLED]]#0, %[[V]] beside %[[ONES]] plus %[[SETTLED]]#4 : {{.*}} -> <16 x 72 x f32, accumulator>
-// CHECK-NEXT: %[[THERE:.*]] = tile.wait 1 of %[[T]]
-// CHECK-NEXT: %[[DISTANCE:.*]] = tile.map(%[[THERE]], %[[SETTLED]]#2 :
-// CHECK-NEXT: ^bb0(%[[TX:.*]]: f32, %[[CX:.*]]: f32):
-// CHECK-NEXT: arith.subf %[[TX]], %[[CX]]
-// CHECK: %[[NEAR:.*]] = tile.convert %[[DISTANCE]] : {{.*}} -> <16 x 48 x bf16, operand>
-// CHECK-NEXT: %[[U:.*]] = tile.multiply %[[SETTLED]]#0, %[[NEAR]] : <16 x 48 x bf16, operand>
-// CHECK-NEXT: %[[O2NEXT:.*]] = tile.dot %[[U]], %[[V]] beside %[[ONES]] plus %[[SETTLED]]#5 : {{.*}} -> <16 x 72 x f32, accumulator>
-// CHECK-NEXT: scf.yield %[[SETTLED]]#1, %[[SETTLED]]#2, %[[SETTLED]]#3, %[[O1NEXT]], %[[O2NEXT]] :
-// A masked tile waits for t before: hidden keys have none, which p tells until it is rounded.
+// CHECK-NEXT: scf.yield %[[P0]], %[[U0]], %[[M]], %[[C]], %[[LIMIT]], %[[O1]], %[[O2]] :
+// CHECK: %[[O1NEXT:.*]] = tile.dot %[[SETTLED]]#0, %[[V]] beside %[[ONES]] plus %[[SETTLED]]#5 : {{.*}} -> <16 x 72 x f32, accumulator>
+// CHECK-NEXT: %[[O2NEXT:.*]] = tile.dot %[[SETTLED]]#1, %[[V]] beside %[[ONES]] plus %[[SETTLED]]#6 : {{.*}} -> <16 x 72 x f32, accumulator>
+// CHECK-NEXT: scf.yield %[[SETTLED]]#2, %[[SETTLED]]#3, %[[SETTLED]]#4, %[[O1NEXT]], %[[O2NEXT]] :
+// In a masked tile t counts as 0 where p is, before and after m and c settle.
 // CHECK: %[[EDGE:.*]]:5 = scf.for {{.*}} iter_args(%{{.*}} = %[[INTERIOR]]#0,
-// CHECK: tile.dot %[[Q]], %{{.*}} transposed
-// CHECK-NEXT: %[[T:.*]] = tile.dot %{{.*}} transposed
 // CHECK: %[[HIDDEN:.*]] = tile.map({{.*}}) at
 // CHECK: %[[WEIGHT:.*]] = tile.map(%[[HIDDEN]],
-// CHECK: %[[THERE:.*]] = tile.wait 0 of %[[T]]
-// CHECK-NEXT: %[[SEEN:.*]] = tile.map(%[[WEIGHT]], %[[THERE]] :
-// CHECK: tile.convert %[[WEIGHT]]
-// CHECK-NOT: tile.wait
-// CHECK: tile.multiply
+// CHECK: %[[THERE:.*]] = tile.wait 0 of
+// CHECK-NEXT: tile.map(%[[WEIGHT]], %[[THERE]] :
+// CHECK: scf.if
+// CHECK: tile.map({{.*}}) at
+// CHECK: %[[THERE:.*]] = tile.wait 0 of
+// CHECK-NEXT: tile.map(%{{.*}}, %[[THERE]] :
 // The sums are complete.
 // CHECK: %[[D1:.*]] = tile.last_column %[[EDGE]]#3
 // CHECK-NEXT: %[[D2:.*]] = tile.last_column %[[EDGE]]#4

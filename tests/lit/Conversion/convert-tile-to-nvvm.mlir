@@ -474,27 +474,23 @@ tile.kernel @ones attributes {warps = 4, producer_warps = 4} {
 tile.kernel @pairs attributes {warps = 1} {
   %x = tile.fill 1.0 : <16 x 16 x f32, accumulator>
   %p = tile.convert %x : <16 x 16 x f32, accumulator> -> <16 x 16 x bf16, operand>
-  // Four registers, a product each.
-  // CHECK-COUNT-4: arith.mulf %{{.*}} : vector<2xbf16>
-  // CHECK-NOT: arith.mulf
-  %u = tile.multiply %p, %p : <16 x 16 x bf16, operand>
   // Registers 0 and 2 are of the lane's first row, 1 and 3 of its second; the halves of a register meet last, as fp32
-  // numbers' bits. Lanes keep their parts.
-  // CHECK: %[[R0:.*]] = llvm.bitcast %{{.*}} : i32 to vector<2xi16>
-  // CHECK-NEXT: %[[R1:.*]] = llvm.bitcast %{{.*}} : i32 to vector<2xi16>
-  // CHECK-NEXT: %[[R2:.*]] = llvm.bitcast %{{.*}} : i32 to vector<2xi16>
-  // CHECK-NEXT: %[[ROW0:.*]] = arith.maxui %[[R0]], %[[R2]] : vector<2xi16>
-  // CHECK-NEXT: %[[R3:.*]] = llvm.bitcast %{{.*}} : i32 to vector<2xi16>
-  // CHECK-NEXT: %[[ROW1:.*]] = arith.maxui %[[R1]], %[[R3]] : vector<2xi16>
-  // CHECK-NEXT: %[[BOTH:.*]] = llvm.bitcast %[[ROW0]] : vector<2xi16> to i32
+  // numbers. Lanes keep their parts.
+  // CHECK: %[[R0:.*]] = llvm.bitcast %{{.*}} : i32 to vector<2xbf16>
+  // CHECK-NEXT: %[[R1:.*]] = llvm.bitcast %{{.*}} : i32 to vector<2xbf16>
+  // CHECK-NEXT: %[[R2:.*]] = llvm.bitcast %{{.*}} : i32 to vector<2xbf16>
+  // CHECK-NEXT: %[[ROW0:.*]] = arith.addf %[[R0]], %[[R2]] : vector<2xbf16>
+  // CHECK-NEXT: %[[R3:.*]] = llvm.bitcast %{{.*}} : i32 to vector<2xbf16>
+  // CHECK-NEXT: %[[ROW1:.*]] = arith.addf %[[R1]], %[[R3]] : vector<2xbf16>
+  // CHECK-NEXT: %[[BOTH:.*]] = llvm.bitcast %[[ROW0]] : vector<2xbf16> to i32
   // CHECK: arith.shli %[[BOTH]], %c16
   // CHECK: arith.andi %[[BOTH]], %c-65536
-  // CHECK: arith.maxui %{{.*}}, %{{.*}} : i32
-  // CHECK: llvm.bitcast %[[ROW1]] : vector<2xi16> to i32
-  // CHECK: arith.maxui %{{.*}}, %{{.*}} : i32
-  // CHECK-NOT: {{arith.max|nvvm.shfl}}
+  // CHECK: arith.addf %{{.*}}, %{{.*}} : f32
+  // CHECK: llvm.bitcast %[[ROW1]] : vector<2xbf16> to i32
+  // CHECK: arith.addf %{{.*}}, %{{.*}} : f32
+  // CHECK-NOT: {{arith.addf|nvvm.shfl}}
   // CHECK: llvm.return
-  %peak = tile.row_reduce peak %u : <16 x 16 x bf16, operand> -> <16 x 1 x f32, partial_row>
+  %sum = tile.row_reduce sum %p : <16 x 16 x bf16, operand> -> <16 x 1 x f32, partial_row>
 }
 
 // -----

@@ -390,7 +390,7 @@ func.func @C2_dot_ones_columns(%a: !tile.frag<16 x 64 x bf16, operand>, %b: !til
 
 func.func @C4_dot_ones_behind_panels(%a: !tile.frag<16 x 64 x bf16, operand>, %b: !tile.shared<64 x 128 x bf16>,
                                      %ones: !tile.shared<16 x 64 x bf16>) {
-  // expected-error @+1 {{C4: expected ones behind 64 shared columns of their type, got '!tile.shared<16 x 64 x bf16>' beside '!tile.shared<64 x 128 x bf16>'}}
+  // expected-error @+1 {{C4: expected 16 rows of ones behind 64 shared columns of their type, got '!tile.shared<16 x 64 x bf16>' beside '!tile.shared<64 x 128 x bf16>'}}
   %0 = tile.dot %a, %b beside %ones
     : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 128 x bf16> beside !tile.shared<16 x 64 x bf16>
     -> <16 x 136 x f32, accumulator>
@@ -401,7 +401,7 @@ func.func @C4_dot_ones_behind_panels(%a: !tile.frag<16 x 64 x bf16, operand>, %b
 
 func.func @C4_dot_ones_transposed(%a: !tile.shared<64 x 64 x bf16>, %b: !tile.shared<64 x 64 x bf16>,
                                   %ones: !tile.shared<16 x 64 x bf16>) {
-  // expected-error @+1 {{C4: expected ones behind 64 shared columns}}
+  // expected-error @+1 {{C4: expected 16 rows of ones behind 64 shared columns}}
   %0 = tile.dot %a, %b transposed beside %ones
     : !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16> beside !tile.shared<16 x 64 x bf16>
     -> <16 x 72 x f32, accumulator>
@@ -412,10 +412,29 @@ func.func @C4_dot_ones_transposed(%a: !tile.shared<64 x 64 x bf16>, %b: !tile.sh
 
 func.func @C4_dot_ones_element(%a: !tile.frag<16 x 64 x bf16, operand>, %b: !tile.shared<64 x 64 x bf16>,
                                %ones: !tile.shared<16 x 64 x f16>) {
-  // expected-error @+1 {{C4: expected ones behind 64 shared columns of their type, got '!tile.shared<16 x 64 x f16>'}}
+  // expected-error @+1 {{C4: expected 16 rows of ones behind 64 shared columns of their type, got '!tile.shared<16 x 64 x f16>'}}
   %0 = tile.dot %a, %b beside %ones
     : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 64 x bf16> beside !tile.shared<16 x 64 x f16>
     -> <16 x 72 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C4_dot_ones_shape(%a: !tile.frag<16 x 64 x bf16, operand>, %b: !tile.shared<64 x 64 x bf16>,
+                               %ones: !tile.shared<64 x 8 x bf16>) {
+  // expected-error @+1 {{C4: expected 16 rows of ones behind 64 shared columns of their type, got '!tile.shared<64 x 8 x bf16>'}}
+  %0 = tile.dot %a, %b beside %ones
+    : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<64 x 64 x bf16> beside !tile.shared<64 x 8 x bf16>
+    -> <16 x 72 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C2_dot_steps(%a: !tile.shared<64 x 24 x bf16>, %b: !tile.shared<64 x 24 x bf16>) {
+  // expected-error @+1 {{C2: shapes disagree}}
+  %0 = tile.dot %a, %b transposed : !tile.shared<64 x 24 x bf16>, !tile.shared<64 x 24 x bf16> -> <16 x 64 x f32, accumulator>
   return
 }
 
@@ -535,7 +554,7 @@ func.func @C2_map_yield_type(%a: !tile.frag<8 x 1 x f32, row>) {
 // -----
 
 //===----------------------------------------------------------------------===//
-// tile.row_reduce, tile.last_column, tile.any, tile.split, tile.stack, tile.convert, tile.multiply
+// tile.row_reduce, tile.last_column, tile.any, tile.split, tile.stack, tile.convert
 //===----------------------------------------------------------------------===//
 
 func.func @C1_reduce_layout(%a: !tile.frag<8 x 64 x f32, flat, threads = 128>) {
@@ -546,10 +565,10 @@ func.func @C1_reduce_layout(%a: !tile.frag<8 x 64 x f32, flat, threads = 128>) {
 
 // -----
 
-// An operand has a peak only.
-func.func @C1_reduce_operand_sum(%a: !tile.frag<16 x 16 x bf16, operand>) {
-  // expected-error @+1 {{C1: expected f32 in layout accumulator, columns, row, partial_row or dense, or a peak of an operand, got '!tile.frag<16 x 16 x bf16, operand>'}}
-  %0 = tile.row_reduce sum %a : <16 x 16 x bf16, operand> -> <16 x 1 x f32, partial_row>
+// An operand has a sum only.
+func.func @C1_reduce_operand_peak(%a: !tile.frag<16 x 16 x bf16, operand>) {
+  // expected-error @+1 {{C1: expected f32 in layout accumulator, columns, row, partial_row or dense, or a sum of an operand, got '!tile.frag<16 x 16 x bf16, operand>'}}
+  %0 = tile.row_reduce peak %a : <16 x 16 x bf16, operand> -> <16 x 1 x f32, partial_row>
   return
 }
 
@@ -557,8 +576,8 @@ func.func @C1_reduce_operand_sum(%a: !tile.frag<16 x 16 x bf16, operand>) {
 
 // A part of it in each lane.
 func.func @C1_reduce_operand_complete(%a: !tile.frag<16 x 16 x bf16, operand>) {
-  // expected-error @+1 {{C1: expected f32 in layout accumulator, columns, row, partial_row or dense, or a peak of an operand, got '!tile.frag<16 x 16 x bf16, operand>'}}
-  %0 = tile.row_reduce peak %a : <16 x 16 x bf16, operand> -> <16 x 1 x f32, row>
+  // expected-error @+1 {{C1: expected f32 in layout accumulator, columns, row, partial_row or dense, or a sum of an operand, got '!tile.frag<16 x 16 x bf16, operand>'}}
+  %0 = tile.row_reduce sum %a : <16 x 16 x bf16, operand> -> <16 x 1 x f32, row>
   return
 }
 
@@ -566,7 +585,7 @@ func.func @C1_reduce_operand_complete(%a: !tile.frag<16 x 16 x bf16, operand>) {
 
 func.func @C2_reduce_operand_rows(%a: !tile.frag<16 x 16 x bf16, operand>) {
   // expected-error @+1 {{C2: expected an f32 row fragment of 16 rows, got '!tile.frag<8 x 1 x f32, partial_row>'}}
-  %0 = tile.row_reduce peak %a : <16 x 16 x bf16, operand> -> <8 x 1 x f32, partial_row>
+  %0 = tile.row_reduce sum %a : <16 x 16 x bf16, operand> -> <8 x 1 x f32, partial_row>
   return
 }
 
@@ -679,22 +698,6 @@ func.func @C1_convert_rows(%a: !tile.frag<8 x 16 x f32, accumulator>) {
 func.func @C1_convert_layout(%a: !tile.frag<16 x 64 x f32, columns>) {
   // expected-error @+1 {{C1: expected a 16-row f32 accumulator into a 16-bit operand of its shape}}
   %0 = tile.convert %a : <16 x 64 x f32, columns> -> <16 x 64 x bf16, operand>
-  return
-}
-
-// -----
-
-func.func @C1_multiply_layout(%a: !tile.frag<16 x 64 x f32, accumulator>) {
-  // expected-error @+1 {{C1: expected bf16 in layout operand, got '!tile.frag<16 x 64 x f32, accumulator>'}}
-  %0 = tile.multiply %a, %a : <16 x 64 x f32, accumulator>
-  return
-}
-
-// -----
-
-func.func @C1_multiply_f16(%a: !tile.frag<16 x 64 x f16, operand>) {
-  // expected-error @+1 {{C1: expected bf16 in layout operand, got '!tile.frag<16 x 64 x f16, operand>'}}
-  %0 = tile.multiply %a, %a : <16 x 64 x f16, operand>
   return
 }
 

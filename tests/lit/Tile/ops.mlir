@@ -78,10 +78,8 @@ tile.kernel @registers attributes {warps = 4, stages = 2, shared_limit = 4096} {
   %stacked = tile.stack %p, %t : <8 x 16 x f32, accumulator> -> <16 x 16 x f32, accumulator>
   // CHECK: %[[A:.*]] = tile.convert %[[STACK]] : <16 x 16 x f32, accumulator> -> <16 x 16 x bf16, operand>
   %a = tile.convert %stacked : <16 x 16 x f32, accumulator> -> <16 x 16 x bf16, operand>
-  // CHECK: tile.row_reduce peak %[[A]] : <16 x 16 x bf16, operand> -> <16 x 1 x f32, partial_row>
-  %greatest_of_pairs = tile.row_reduce peak %a : <16 x 16 x bf16, operand> -> <16 x 1 x f32, partial_row>
-  // CHECK: tile.multiply %[[A]], %[[A]] : <16 x 16 x bf16, operand>
-  %square = tile.multiply %a, %a : <16 x 16 x bf16, operand>
+  // CHECK: tile.row_reduce sum %[[A]] : <16 x 16 x bf16, operand> -> <16 x 1 x f32, partial_row>
+  %sum_of_pairs = tile.row_reduce sum %a : <16 x 16 x bf16, operand> -> <16 x 1 x f32, partial_row>
   // CHECK: %[[ZERO:.*]] = tile.fill 0.000000e+00 : <16 x 64 x f32, columns>
   %zero = tile.fill 0.0 : <16 x 64 x f32, columns>
   // CHECK: tile.dot %[[A]], %{{.*}} plus %[[ZERO]] : !tile.frag<16 x 16 x bf16, operand>, !tile.frag<16 x 64 x bf16, values>, !tile.frag<16 x 64 x f32, columns> -> <16 x 64 x f32, columns>
