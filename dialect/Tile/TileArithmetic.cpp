@@ -89,8 +89,8 @@ LogicalResult DotOp::verify() {
   auto shared = dyn_cast<SharedType>(b);
   if (getOnes() && (!shared || shared.getColumns() != 64 || getTransposeB() ||
                     getOnes().getType() != SharedType::get(getContext(), 16, 64, shared.getElementType()))) // C4
-    return emitOpError() << "C4: expected 16 rows of ones behind 64 shared columns of their type, got " << getOnes().getType()
-                         << " beside " << b;
+    return emitOpError() << "C4: expected 16 rows of ones behind 64 shared columns of their type, got "
+                         << getOnes().getType() << " beside " << b;
   return success();
 }
 

@@ -196,7 +196,8 @@ struct StorePattern : LanePattern<tile::StoreOp> {
       storeFlat(lane, type, adaptor.getValue(), view, viewType, row, limit);
     else if (type.getLayout() == tile::Layout::Row)
       storeRows(lane, adaptor.getValue(), view, viewType.getElementType(), row, limit);
-    else if (type.getLayout() == tile::Layout::Accumulator && bytesOf(viewType.getElementType()) == 2)
+    else if (type.getLayout() == tile::Layout::Accumulator && type.getColumns() % 32 == 0 &&
+             bytesOf(viewType.getElementType()) == 2)
       storeBlocks(lane, type, adaptor.getValue(), view, viewType, row, limit, onlyValue(adaptor.getColumn()));
     else
       storeRuns(lane, type, adaptor.getValue(), view, viewType, row, limit, onlyValue(adaptor.getColumn()));
@@ -208,22 +209,19 @@ private:
   static int64_t bytesOf(Type element) { return element.getIntOrFloatBitWidth() / 8; }
 
   /// Rows of an accumulator as 16-bit elements. A lane has 2 columns of each block of 8; the four lanes of a row give
-  /// each other theirs, so that each writes whole blocks: a sector takes one access, not four. Of a last group of fewer
-  /// than four blocks some lanes have none.
+  /// each other theirs, so that each writes whole blocks: a sector takes one access, not four.
   void storeBlocks(Lane &lane, FragType type, ValueRange values, const ViewValues &view, tile::ViewType viewType,
                    Value rowBase, Value limit, Value firstColumn) const {
     constexpr int64_t lanesOfRow = 4;
-    int64_t halves = type.getRows() / 8, blocksOfRow = type.getColumns() / 8;
-    if (!firstColumn) // What is behind the view's is not written.
-      blocksOfRow = std::min(blocksOfRow, viewType.getColumns() / 8);
+    int64_t halves = type.getRows() / 8;
     Type element = viewType.getElementType();
     for (int64_t half = 0; half < halves; ++half) {
       Value row = lane.add(lane.add(rowBase, lane.g()), 8 * half);
       SmallVector<Values> blocks; // This lane's, of each group of four.
-      for (int64_t first = 0; first < blocksOfRow; first += lanesOfRow) {
+      for (int64_t first = 0; first < type.getColumns() / 8; first += lanesOfRow) {
         Values words;
         for (int64_t block = first; block < first + lanesOfRow; ++block) {
-          ValueRange pair = values.slice((std::min(block, blocksOfRow - 1) * halves + half) * 2, 2);
+          ValueRange pair = values.slice((block * halves + half) * 2, 2);
           words.push_back(lane.pack(element, pair[0], pair[1]));
         }
         blocks.push_back(lane.transposeInRow(words));
