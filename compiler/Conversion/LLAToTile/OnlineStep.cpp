@@ -313,7 +313,7 @@ Value OnlineStep::isGreater(Value x, Value y) {
 Value OnlineStep::isBeyond(Value p, Value weight) {
   constexpr double fp16Holds = 1 << 15, slack = 2; // Of a maximum, which p itself may exceed by a rounding.
   const KernelPlan &plan = place.plan;
-  bool byMaximum = !weight || (plan.hasProbe() && plan.elementType.isF16() && !plan.target.isHost());
+  bool byMaximum = plan.hasProbe() && plan.elementType.isF16() && !plan.target.isHost();
   double keys = byMaximum ? slack : static_cast<double>(place.keysOfSum());
   double most = std::min(std::ldexp(keys, plan.schedule.lazy), fp16Holds);
   Value evidence = byMaximum ? tile::RowReduceOp::create(b, place.sumType(), p, tile::Reduction::Peak) : weight;
