@@ -31,11 +31,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Transforms/Carry.h"
 #include "compiler/Transforms/Passes.h"
 #include "llvm/ADT/MapVector.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "mlir/Interfaces/LoopLikeInterface.h"
 
 namespace lla {
 #define GEN_PASS_DEF_TILEALTERNATEWARPGROUPS
@@ -97,8 +96,8 @@ static void lookAhead(ArrayRef<scf::ForOp> keyLoops) {
   if (!llvm::all_of(keyLoops, hasTile))
     return;
   scf::ForOp first = keyLoops.front();
-  IRRewriter rewriter(first);
-  Value landed = arith::ConstantIntOp::create(rewriter, first.getLoc(), 0, 1);
+  OpBuilder before(first);
+  Value landed = arith::ConstantIntOp::create(before, first.getLoc(), 0, 1);
   for (scf::ForOp loop : keyLoops) {
     RingAcquireOp acquire = *loop.getBody()->getOps<RingAcquireOp>().begin();
     Operation *next = *loop.getBody()->getOps<RingReleaseOp>().begin();
@@ -107,10 +106,7 @@ static void lookAhead(ArrayRef<scf::ForOp> keyLoops) {
     ImplicitLocOpBuilder b(loop.getLoc(), next);
     Value following = arith::AddIOp::create(b, acquire.getN(), loop.getStep());
     Value seen = RingLandedOp::create(b, b.getI1Type(), acquire.getRing(), following);
-    auto yieldSeen = [&](OpBuilder &, Location, ArrayRef<BlockArgument>) { return SmallVector<Value>{seen}; };
-    auto carrying = cast<scf::ForOp>(
-        loop.replaceWithAdditionalYields(rewriter, landed, /*replaceInitOperandUsesInLoop=*/false, yieldSeen)
-            ->getOperation());
+    scf::ForOp carrying = carry(loop, landed, seen);
     acquire.getLandedMutable().assign(carrying.getRegionIterArgs().back());
     landed = carrying.getResults().back();
   }

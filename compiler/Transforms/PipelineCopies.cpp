@@ -31,11 +31,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "compiler/Transforms/Carry.h"
 #include "compiler/Transforms/Passes.h"
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
-#include "mlir/Interfaces/LoopLikeInterface.h"
 
 namespace lla {
 #define GEN_PASS_DEF_TILEPIPELINECOPIES
@@ -45,15 +45,6 @@ namespace lla {
 using namespace mlir;
 using namespace lla;
 using namespace lla::tile;
-
-/// `loop` carrying `nexts` (of its body), which are `firsts` in the first iteration.
-static scf::ForOp carry(scf::ForOp loop, ArrayRef<Value> firsts, ArrayRef<Value> nexts) {
-  auto yieldNexts = [&](OpBuilder &, Location, ArrayRef<BlockArgument>) { return SmallVector<Value>(nexts); };
-  IRRewriter rewriter(loop.getContext());
-  FailureOr<LoopLikeOpInterface> rotated =
-      loop.replaceWithAdditionalYields(rewriter, firsts, /*replaceInitOperandUsesInLoop=*/false, yieldNexts);
-  return cast<scf::ForOp>(rotated->getOperation());
-}
 
 //===----------------------------------------------------------------------===//
 // Shared memory: rings

@@ -135,7 +135,7 @@ void OnlineStep::begin(OnlineState &state, Value start, Value key) {
       state.d2 = partialRowSum(u);
   }
   llvm::fill(state.values, Value());
-  place.accumulate(p, [&] { return u; }, state);
+  place.accumulate(p, u, state);
 }
 
 void OnlineStep::advance(OnlineState &next, Value start, Value key, bool masked) {
@@ -163,7 +163,7 @@ void OnlineStep::advance(OnlineState &next, Value start, Value key, bool masked)
     });
     awaitProbe();
     if (t)
-      recentre(next, p, t);
+      recentre(next, p, t, weight);
   };
   SmallVector<Value> isUnsettled = {isBeyond(p, weight)};
   if (t)
@@ -176,7 +176,7 @@ void OnlineStep::advance(OnlineState &next, Value start, Value key, bool masked)
     u = centred(p, t, next.c);
     next.d2 = add(next.d2, partialRowSum(u));
   }
-  place.accumulate(p, [&] { return u; }, next);
+  place.accumulate(p, u, next);
 }
 
 Value OnlineStep::arrivedProbe(Value p, Value t, bool masked) {
@@ -278,14 +278,13 @@ void OnlineStep::rescale(OnlineState &state, Value maximum) {
     value = map(place.valueType(), {value, factor}, times);
 }
 
-/// Moves the centre to the mean of t with a tile counted in, and the sums so far with it.
-void OnlineStep::recentre(OnlineState &state, Value p, Value t) {
-  auto counted = [&](Value sum, unsigned index, Value ofTile) {
-    Value share = partialRowSum(ofTile);
+/// Moves the centre to the mean of t with a tile counted in, whose sum of p is `weight`, and the sums so far with it.
+void OnlineStep::recentre(OnlineState &state, Value p, Value t, Value weight) {
+  auto counted = [&](Value sum, unsigned index, Value share) {
     return sum ? add(sum, share) : add(sumInValues(state, index), complete(share));
   };
-  Value d1 = counted(state.d1, 0, p);
-  Value shift = mean(counted(state.d2, 1, centred(p, t, state.c)), d1);
+  Value d1 = counted(state.d1, 0, weight);
+  Value shift = mean(counted(state.d2, 1, partialRowSum(centred(p, t, state.c))), d1);
   state.limit = nextLimit(d1);
   state.c = add(state.c, shift);
   if (state.d2)
@@ -299,11 +298,9 @@ void OnlineStep::recentre(OnlineState &state, Value p, Value t) {
 // Conditions
 //===----------------------------------------------------------------------===//
 
-/// i1 per element: true where x > y, and where either is no number.
+/// i1 per lane's share of a row: true where x > y, and where either is no number.
 Value OnlineStep::isGreater(Value x, Value y) {
-  auto type = cast<tile::FragType>(x.getType());
-  auto condition = tile::FragType::get(b.getContext(), type.getRows(), 1, b.getI1Type(), type.getLayout(), 0);
-  return map(condition, {x, y}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+  return map(place.sumType(b.getI1Type()), {x, y}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     return arith::CmpFOp::create(in, arith::CmpFPredicate::UGT, a[0], a[1]);
   });
 }

@@ -50,7 +50,7 @@ private:
   mlir::Value any(mlir::ValueRange conditions);
   void choose(mlir::Value condition, llvm::ArrayRef<mlir::Value *> values, llvm::function_ref<void()> then,
               llvm::function_ref<void()> otherwise = {});
-  void recentre(OnlineState &state, mlir::Value p, mlir::Value t);
+  void recentre(OnlineState &state, mlir::Value p, mlir::Value t, mlir::Value weight);
   /// t where it is there to be read: in units of the scores', and 0 where p is if `masked`.
   mlir::Value arrivedProbe(mlir::Value p, mlir::Value t, bool masked);
   mlir::Value zeroWhere(mlir::Value p, mlir::Value t);

@@ -50,9 +50,8 @@ public:
   virtual Scores repeated(const Scores &scores) { return scores; }
   /// A score that may be in flight, waited for here.
   virtual mlir::Value arrived(mlir::Value score) { return score; }
-  /// values + p V (and (p t) V, with a probe) for the key tile that `scores` was last called with; null values are 0.
-  /// `pt` is called when the product with p has been issued, where they are two.
-  virtual void accumulate(mlir::Value p, llvm::function_ref<mlir::Value()> pt, OnlineState &state) = 0;
+  /// values + p V (and (p t) V) for the key tile that `scores` was last called with; null values are 0.
+  virtual void accumulate(mlir::Value p, mlir::Value pt, OnlineState &state) = 0;
   /// Scores as the first operand of a product, where they are kept so.
   virtual mlir::Value rounded(mlir::Value scores) { return scores; }
   /// O2 - shift O1, by row: what a centre's move of `shift` makes of O2.

@@ -39,9 +39,9 @@ public:
     return {halves.getUpper(), halves.getLower()};
   }
 
-  void accumulate(Value p, llvm::function_ref<Value()> pt, OnlineState &state) override {
-    if (plan.hasProbe())
-      p = tile::StackOp::create(b, p, pt());
+  void accumulate(Value p, Value pt, OnlineState &state) override {
+    if (pt)
+      p = tile::StackOp::create(b, p, pt);
     Value operand = tile::ConvertOp::create(
         b, frag(16, plan.schedule.keys, plan.elementType, tile::Layout::Operand), p);
     auto type = frag(plan.schedule.keys, valueColumns(), plan.keyType, tile::Layout::Values);

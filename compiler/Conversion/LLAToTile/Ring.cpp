@@ -70,17 +70,14 @@ public:
     return tile::WaitOp::create(b, TypeRange{score.getType()}, score, /*pending=*/0).getResult(0);
   }
 
-  void accumulate(Value p, llvm::function_ref<Value()> pt, OnlineState &state) override {
+  void accumulate(Value p, Value pt, OnlineState &state) override {
     Value part = v; // Of its columns.
     if (Value first = firstColumn())
       part = tile::ColumnsOp::create(b, shared(plan.schedule.keys, valuePartColumns(plan.problem, plan.schedule)), v,
                                      first);
-    auto add = [&](Value &value, Value operand) {
-      value = tile::DotOp::create(b, valueType(), rounded(operand), part, ones, value, /*transpose_b=*/false);
-    };
-    add(state.values[0], p);
-    if (plan.hasProbe())
-      add(state.values[1], pt());
+    Value operands[] = {p, pt};
+    for (auto [index, value] : llvm::enumerate(state.values))
+      value = tile::DotOp::create(b, valueType(), rounded(operands[index]), part, ones, value, /*transpose_b=*/false);
   }
 
   Value rounded(Value p) override {

@@ -26,7 +26,7 @@ void OnlineStep::advanceRounded(OnlineState &next, Value start, Value key, bool 
     if (t) {
       t = arrivedProbe(weight, t, masked);
       if (settled)
-        recentre(next, weight, t);
+        recentre(next, weight, t, partialRowSum(weight));
       u = place.rounded(centred(weight, t, next.c));
     }
     p = place.rounded(weight);
@@ -50,7 +50,7 @@ void OnlineStep::advanceRounded(OnlineState &next, Value start, Value key, bool 
     rescale(next, tileMaximum(again.s));
     weigh(again.s, again.t, /*settled=*/true);
   });
-  place.accumulate(p, [&] { return u; }, next);
+  place.accumulate(p, u, next);
 }
 
 /// i1 per lane's share of a row: true where d1 with a tile whose sums of p are `weight` may be beyond the limit. A

@@ -40,9 +40,9 @@ public:
     return {s, r ? product(r) : Value()};
   }
 
-  void accumulate(Value p, llvm::function_ref<Value()> pt, OnlineState &state) override {
+  void accumulate(Value p, Value pt, OnlineState &state) override {
     Value v = load(dense(plan.schedule.keys, dim()), values, keyTile, grid.keyEnd, /*transposed=*/false);
-    Value operands[] = {p, plan.hasProbe() ? pt() : Value()};
+    Value operands[] = {p, pt};
     for (auto [index, value] : llvm::enumerate(state.values))
       value = tile::DotOp::create(b, valueType(), operands[index], v, /*ones=*/Value(), value, /*transpose_b=*/false);
   }
