@@ -195,19 +195,19 @@ int64_t paddedKeyDim(const Problem &problem, const Schedule &schedule) {
 int64_t paddedValueDim(const Problem &problem, const Schedule &schedule) {
   if (schedule.load == LoadPath::Scratch)
     return problem.headDim;
-  bool isExact = schedule.load == LoadPath::Ring && schedule.valueParts <= 1 && !schedule.rounded;
+  bool isExact = schedule.load == LoadPath::Ring && !schedule.rounded;
   return roundUp(problem.headDim, isExact ? 8 : panelColumns);
 }
 
 int64_t valuePartColumns(const Problem &problem, const Schedule &schedule) {
-  int64_t columns = paddedValueDim(problem, schedule);
-  return schedule.valueParts <= 1 ? columns : roundUp(ceilDivide(columns, schedule.valueParts), 64);
+  int64_t stride = valuePartStride(problem, schedule);
+  return std::max(stride, paddedValueDim(problem, schedule) - stride * (schedule.valueParts - 1));
 }
 
 int64_t valuePartStride(const Problem &problem, const Schedule &schedule) {
   if (schedule.valueParts <= 1)
     return 0;
-  return (paddedValueDim(problem, schedule) - valuePartColumns(problem, schedule)) / (schedule.valueParts - 1);
+  return ceilDivide(paddedValueDim(problem, schedule), panelColumns) / schedule.valueParts * panelColumns;
 }
 
 int64_t keysPerLookup(const Problem &problem, const Schedule &schedule) {

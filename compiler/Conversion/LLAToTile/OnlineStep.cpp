@@ -9,7 +9,8 @@
 // be good still. The lanes' shares of sum p tell when they are not; then, and only then,
 //
 //     m moves to the maximum of scale s     if a p may be beyond 2^lazy
-//     c moves to the mean of t              if a row's weight is 16 times what it was at c's last move
+//     c moves to the mean of t              if a row's weight is 16 times what it was at c's last move,
+//                                           this tile's counted four times
 //
 // and p and the sums so far with them. The first tile, where it is a range of its own, takes its
 // own maximum and mean to begin with. Any m and c are exact algebra, but
@@ -18,8 +19,8 @@
 //   - the products see p and u rounded to 16 bits, and the output O1 (1 + d2/d1) - O2
 //     amplifies what p lost by 1 + |tbar - c|. With c the mean of a 16th of the weight at
 //     least, |tbar - c| is at most 15/16 of how far the means of t before and after c's
-//     move are apart (a quarter would make it 3/4, for twice as many moves); a dominant
-//     key or growing scores make the weight grow so at once.
+//     move are apart, and mostly little: many keys' means of t are close. One heavy key's
+//     t is not: what a tile brings at once is a fifth new before c moves, not a 16th.
 //
 // Masks cost one select: the s of a hidden key becomes the infinity that `scale`
 // turns into -inf, its p is exactly 0, and t counts as 0 wherever p is; so a scale of any
@@ -167,7 +168,7 @@ void OnlineStep::advance(OnlineState &next, Value start, Value key, bool masked)
   };
   SmallVector<Value> isUnsettled = {isBeyond(p, weight)};
   if (t)
-    isUnsettled.push_back(isGreater(add(next.d1, weight), next.limit));
+    isUnsettled.push_back(outweighs(next, weight));
   choose(any(isUnsettled), moved, settle, awaitProbe);
 
   next.d1 = add(next.d1, weight);
@@ -298,11 +299,17 @@ void OnlineStep::recentre(OnlineState &state, Value p, Value t, Value weight) {
 // Conditions
 //===----------------------------------------------------------------------===//
 
-/// i1 per lane's share of a row: true where x > y, and where either is no number.
-Value OnlineStep::isGreater(Value x, Value y) {
-  return map(place.sumType(b.getI1Type()), {x, y}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-    return arith::CmpFOp::create(in, arith::CmpFPredicate::UGT, a[0], a[1]);
-  });
+/// i1 per lane's share of a row: true where d1 with a tile whose sums of p are `weight` is beyond the limit, the tile
+/// counted four times (file head). Of a complete d1, a lane's share is a quarter at least in one of the lanes.
+Value OnlineStep::outweighs(const OnlineState &state, Value weight) {
+  constexpr int64_t atOnce = 4;
+  int64_t shares = state.d1 ? 1 : place.plan.schedule.keys / place.keysOfSum();
+  Value d1 = state.d1 ? state.d1 : sumInValues(state, 0);
+  return map(place.sumType(b.getI1Type()), {weight, d1, state.limit},
+             [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+               Value most = math::FmaOp::create(in, a[0], constant(in, static_cast<double>(atOnce * shares)), a[1]);
+               return arith::CmpFOp::create(in, arith::CmpFPredicate::UGT, most, a[2]);
+             });
 }
 
 /// True where a lane's sum of p says that one of them may be beyond 2^lazy, or what fp16 holds. Where fp16 has to hold

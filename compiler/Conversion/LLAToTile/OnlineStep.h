@@ -45,7 +45,7 @@ private:
   mlir::Value tileMaximum(mlir::Value s);
   mlir::Value weights(mlir::Value s, mlir::Value m, bool masked);
   void rescale(OnlineState &state, mlir::Value maximum);
-  mlir::Value isGreater(mlir::Value x, mlir::Value y);
+  mlir::Value outweighs(const OnlineState &state, mlir::Value weight);
   mlir::Value isBeyond(mlir::Value p, mlir::Value weight);
   mlir::Value any(mlir::ValueRange conditions);
   void choose(mlir::Value condition, llvm::ArrayRef<mlir::Value *> values, llvm::function_ref<void()> then,
@@ -58,7 +58,6 @@ private:
   mlir::Value mean(mlir::Value sum, mlir::Value weight);
   mlir::Value nextLimit(mlir::Value weight);
   mlir::Value complete(mlir::Value sum);
-  mlir::Value outweighs(const OnlineState &state, mlir::Value weight);
   mlir::Value sumInValues(const OnlineState &state, unsigned index);
   mlir::Value partialRowSum(mlir::Value elements);
   mlir::Value add(mlir::Value x, mlir::Value y);

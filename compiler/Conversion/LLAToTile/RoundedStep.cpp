@@ -53,17 +53,6 @@ void OnlineStep::advanceRounded(OnlineState &next, Value start, Value key, bool 
   place.accumulate(p, u, next);
 }
 
-/// i1 per lane's share of a row: true where d1 with a tile whose sums of p are `weight` may be beyond the limit. A
-/// lane's share is a quarter of the row's at least in one of the lanes.
-Value OnlineStep::outweighs(const OnlineState &state, Value weight) {
-  return map(place.sumType(b.getI1Type()), {weight, sumInValues(state, 0), state.limit},
-             [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-               double lanes = static_cast<double>(place.plan.schedule.keys) / static_cast<double>(place.keysOfSum());
-               Value most = math::FmaOp::create(in, a[0], constant(in, lanes), a[1]);
-               return arith::CmpFOp::create(in, arith::CmpFPredicate::UGT, most, a[2]);
-             });
-}
-
 /// d1 (index 0) or d2 of a state whose values have them.
 Value OnlineStep::sumInValues(const OnlineState &state, unsigned index) {
   return tile::LastColumnOp::create(b, place.rowType(), state.values[index]);

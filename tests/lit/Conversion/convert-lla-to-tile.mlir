@@ -63,8 +63,9 @@ func.func @registers_probe(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>,
 // CHECK: %[[BEYOND:.*]] = tile.map(%[[WEIGHT0]] :
 // CHECK: %[[MOST:.*]] = arith.constant 1.024000e+03
 // CHECK: arith.cmpf ugt, %{{.*}}, %[[MOST]]
-// CHECK: %[[D1TILE0:.*]] = tile.map(%[[D1]], %[[WEIGHT0]] :
-// CHECK: %[[PAST:.*]] = tile.map(%[[D1TILE0]], %[[LIMIT]] :
+// What this tile adds to the weight counts four times.
+// CHECK: %[[PAST:.*]] = tile.map(%[[WEIGHT0]], %[[D1]], %[[LIMIT]] :
+// CHECK: arith.constant 4.000000e+00
 // CHECK: arith.cmpf ugt
 // CHECK: %[[UNSETTLED:.*]] = tile.any %[[BEYOND]], %[[PAST]] : !tile.frag<8 x 1 x i1, partial_row>, !tile.frag<8 x 1 x i1, partial_row>
 // CHECK: %[[TILE:.*]]:9 = scf.if %[[UNSETTLED]]
@@ -429,7 +430,7 @@ func.func @rounded(%q: !queries, %r: !queries, %k: !queries, %v: !queries, %scal
 // CHECK-NEXT: %[[BEYOND:.*]] = tile.map(%[[SHARE]] :
 // CHECK: %[[D1:.*]] = tile.last_column %[[O1]] : <16 x 72 x f32, accumulator> -> <16 x 1 x f32, row>
 // CHECK-NEXT: %[[PAST:.*]] = tile.map(%[[SHARE]], %[[D1]], %[[LIMIT]] :
-// CHECK: arith.constant 4.000000e+00
+// CHECK: arith.constant 1.600000e+01
 // CHECK: %[[UNSETTLED:.*]] = tile.any %[[BEYOND]], %[[PAST]] of warpgroup : !tile.frag<16 x 1 x i1, partial_row>, !tile.frag<16 x 1 x i1, partial_row>
 // One branch settles both m and c, with s and t formed anew.
 // CHECK-NEXT: %[[SETTLED:.*]]:7 = scf.if %[[UNSETTLED]]

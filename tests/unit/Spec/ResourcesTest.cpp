@@ -174,12 +174,24 @@ TEST(Resources, PaddingFollowsTheProducts) {
   EXPECT_EQ(paddedValueDim(problem, scheduleOf("load=registers")), 128);
   EXPECT_EQ(paddedKeyDim(problem, scheduleOf("load=ring")), 80);
   EXPECT_EQ(paddedValueDim(problem, scheduleOf("load=ring")), 72);
-  EXPECT_EQ(paddedValueDim(problem, scheduleOf("load=ring value_parts=2")), 128);
+  EXPECT_EQ(paddedValueDim(problem, scheduleOf("load=ring value_parts=2")), 72);
   EXPECT_EQ(paddedValueDim(problemOf(Mode::Decode, 40), scheduleOf("load=ring rounded=true")), 64);
   EXPECT_EQ(paddedKeyDim(problem, scheduleOf("load=scratch")), 72);
   EXPECT_EQ(paddedValueDim(problem, scheduleOf("load=scratch")), 72);
   EXPECT_EQ(rowsPerBlock(problem), 8);
   EXPECT_EQ(rowsPerBlock(problemOf(Mode::Decode, 72, Probe::None)), 16);
+}
+
+TEST(Resources, PartsOfValueColumnsBeginWithAPanel) {
+  Schedule schedule = scheduleOf("load=ring value_parts=2");
+  struct {
+    int64_t dims, columns, stride;
+  } const expected[] = {{72, 64, 64}, {128, 64, 64}, {136, 72, 64}, {192, 128, 64}, {200, 128, 128}, {256, 128, 128}};
+  for (auto [dims, columns, stride] : expected) {
+    EXPECT_EQ(valuePartColumns(problemOf(Mode::Prefill, dims), schedule), columns) << dims;
+    EXPECT_EQ(valuePartStride(problemOf(Mode::Prefill, dims), schedule), stride) << dims;
+  }
+  EXPECT_EQ(valuePartColumns(problemOf(Mode::Prefill, 72), scheduleOf("load=ring")), 72);
 }
 
 TEST(Resources, HugeWorkspacesSaturateAndAreRefused) {
