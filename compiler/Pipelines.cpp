@@ -53,6 +53,7 @@ void lla::buildTileStage(OpPassManager &pm) {
   kernel.addPass(createTileFixSizes());
   kernel.addPass(createTilePipelineCopies());
   kernel.addPass(createTileSpecializeRoles());
+  kernel.addPass(createTileDivideConsumers());
   kernel.addPass(createTileAlternateWarpgroups());
   kernel.addPass(createTilePlaceWaits());
   kernel.addPass(createTileAllocateShared());

@@ -22,15 +22,16 @@ using namespace mlir;
 using namespace lla;
 using namespace lla::tile;
 
-/// Rings: slots, ones, then a full and an empty barrier of 8 bytes per slot.
+/// Rings: slots with their notes behind them, ones, then a full and an empty barrier of 8 bytes per slot.
 static int64_t allocateRings(KernelOp kernel) {
   Builder b(kernel.getContext());
   SmallVector<RingOp> rings = llvm::to_vector(kernel.getBody().getOps<RingOp>());
   int64_t bytes = 0;
   for (RingOp ring : rings) {
-    bytes = llvm::alignTo(bytes, 1024);
+    RingType type = ring.getType();
+    bytes = llvm::alignTo(bytes, type.getTiles().empty() ? 16 : 1024);
     ring.setOffsetAttr(b.getI64IntegerAttr(bytes));
-    bytes += ring.getType().getSlots() * ring.getType().getSlotBytes();
+    bytes += type.getSlots() * (type.getSlotBytes() + type.getNoteBytes());
   }
   for (auto ones : kernel.getBody().getOps<OnesOp>()) {
     ones.setOffsetAttr(b.getI64IntegerAttr(bytes));

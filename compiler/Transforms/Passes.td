@@ -137,6 +137,14 @@ def TileSpecializeRoles : Pass<"tile-specialize-roles", "::lla::tile::KernelOp">
   let dependentDialects = ["::lla::tile::TileDialect"];
 }
 
+def TileDivideConsumers : Pass<"tile-divide-consumers", "::lla::tile::KernelOp"> {
+  let summary = "a warpgroup that forms weights, others that multiply values with them";
+  let description = [{
+    Doctest: tests/lit/Transforms/tile-divide-consumers.mlir
+  }];
+  let dependentDialects = ["::lla::tile::TileDialect"];
+}
+
 def TileAlternateWarpgroups : Pass<"tile-alternate-warpgroups", "::lla::tile::KernelOp"> {
   let summary = "one warpgroup's products while another forms weights";
   let description = [{

@@ -1,7 +1,7 @@
 //===- PipelineCopies.cpp - loads ahead of their use ----------------------===//
 //
-// Shared memory: the copies of all key loops become one ring, the copies outside
-// loops a ring of one slot.
+// Shared memory: the copies of all key loops become one ring (where a weigher hands
+// weights over, one of each tensor's), the copies outside loops a ring of one slot.
 //
 //     for %i { %k = copy K[..]; %v = copy V[..]; ... }                  (before)
 //       ==>
@@ -77,24 +77,37 @@ static Value createRing(KernelOp kernel, ArrayRef<CopyOp> copies, int64_t slots)
   SmallVector<Type> tiles;
   for (CopyOp copy : copies)
     tiles.push_back(copy.getType());
-  return RingOp::create(b, RingType::get(b.getContext(), slots, tiles), IntegerAttr(), IntegerAttr());
+  return RingOp::create(b, RingType::get(b.getContext(), slots, tiles, /*noteBytes=*/0), /*readers=*/0, /*fillers=*/1,
+                        IntegerAttr(), IntegerAttr());
 }
 
-/// The ring of the key tiles; `filled` of its slots' fills belong to earlier row tiles (null: none).
+/// True if the tiles of K and V are read by different warpgroups, which are done with them at different times.
+static bool dividesTiles(KernelOp kernel) {
+  return kernel.walk([](HandOverOp) { return WalkResult::interrupt(); }).wasInterrupted();
+}
+
+/// The ring of the key tiles, or one of each tensor's; `filled` of the slots' fills belong to earlier row tiles (null:
+/// none).
 static void ringOfKeys(KernelOp kernel, ArrayRef<scf::ForOp> loops, Value filled) {
-  Value ring;
+  SmallVector<Value> rings;
+  bool divides = dividesTiles(kernel);
   for (scf::ForOp loop : loops) {
-    SmallVector<CopyOp> copies = copiesIn(*loop.getBody());
-    if (!ring)
-      ring = createRing(kernel, copies, kernel.getStages());
+    SmallVector<SmallVector<CopyOp>> groups = {copiesIn(*loop.getBody())};
+    if (divides)
+      groups = llvm::map_to_vector(groups.front(), [](CopyOp copy) { return SmallVector<CopyOp>{copy}; });
+    if (rings.empty())
+      for (ArrayRef<CopyOp> copies : groups)
+        rings.push_back(createRing(kernel, copies, kernel.getStages()));
     Value n = loop.getInductionVar();
     if (filled) {
       auto top = OpBuilder::atBlockBegin(loop.getBody());
       n = arith::AddIOp::create(top, loop.getLoc(), filled, n);
     }
-    fillAndAcquire(copies, ring, n);
-    OpBuilder end(loop.getBody()->getTerminator());
-    RingReleaseOp::create(end, loop.getLoc(), ring, n);
+    for (auto [copies, ring] : llvm::zip_equal(groups, rings)) {
+      fillAndAcquire(copies, ring, n);
+      OpBuilder end(loop.getBody()->getTerminator());
+      RingReleaseOp::create(end, loop.getLoc(), ring, n);
+    }
   }
 }
 

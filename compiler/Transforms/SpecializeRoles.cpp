@@ -90,7 +90,7 @@ static void specialize(KernelOp kernel) {
   auto [producer, consumer] = registerSplit(kernel.getWarps());
   Block *rest = body.splitBlock(firstFill);
   auto b = ImplicitLocOpBuilder::atBlockEnd(kernel.getLoc(), &body);
-  auto roles = RolesOp::create(b, producer, consumer);
+  auto roles = RolesOp::create(b, producer, /*weigher_registers=*/IntegerAttr(), consumer);
   Block &copies = roles.getProducer().emplaceBlock();
   rest->moveBefore(&roles.getConsumer(), roles.getConsumer().end());
 

@@ -96,8 +96,10 @@ Schedule byTurns(const Problem &problem, const Target &target, const Schedule &s
 Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   Schedule schedule;
   schedule.load = LoadPath::Ring;
-  schedule.warps = 8;
-  schedule.valueParts = problem.headDim > 128 ? 2 : 1;
+  // One warpgroup weighs what two could only weigh twice.
+  schedule.weigher = problem.headDim > 128;
+  schedule.warps = schedule.weigher ? 12 : 8;
+  schedule.valueParts = schedule.weigher ? 2 : 1;
   schedule.rows = 128 / schedule.valueParts;
   schedule.lazy = laziness(problem);
   schedule.peel = true;

@@ -109,6 +109,11 @@ llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule,
                       "true");
   if (schedule.pingpong && (schedule.load != LoadPath::Ring || schedule.warps < 8))
     return fieldError("pingpong", "false (warpgroups take turns with load=ring and 8 warps or more)", "true");
+  if (schedule.weigher && schedule.load != LoadPath::Ring)
+    return fieldError("weigher", "false (weights are handed over with load=ring)", "true");
+  if (schedule.weigher && (schedule.pingpong || schedule.rounded))
+    return fieldError("weigher", "false with pingpong or rounded (who forms weights then multiplies values, too)",
+                      "true");
   if (schedule.rounded && (schedule.load != LoadPath::Ring || paddedValueDim(problem, schedule) > panelColumns))
     return fieldError("rounded", fmt::format("false (ones stand beside values of load=ring and head_dim <= {})",
                                              panelColumns), "true");
@@ -150,16 +155,20 @@ llvm::Error checkRing(const Problem &problem, const Schedule &schedule, const Ta
                       std::to_string(problem.headDim));
   if (schedule.warps != 4 && schedule.warps != 8 && schedule.warps != 12)
     return fieldError("warps", "4, 8 or 12 with load=ring (warpgroups)", std::to_string(schedule.warps));
-  if (schedule.warps / 4 % schedule.valueParts != 0 || (schedule.valueParts > 1 && problem.headDim <= 64))
-    return fieldError("value_parts", fmt::format("1, or a divisor of {} warpgroups with more than 64 dims",
-                                                 schedule.warps / 4),
+  int64_t warpgroups = valueWarpgroups(schedule);
+  if (schedule.weigher && warpgroups != schedule.valueParts)
+    return fieldError("warps", fmt::format("{} with a weigher and {} value parts", 4 * (1 + schedule.valueParts),
+                                           schedule.valueParts),
+                      std::to_string(schedule.warps));
+  if (warpgroups % schedule.valueParts != 0 || (schedule.valueParts > 1 && problem.headDim <= 64))
+    return fieldError("value_parts", fmt::format("1, or a divisor of {} warpgroups with more than 64 dims", warpgroups),
                       std::to_string(schedule.valueParts));
   constexpr int64_t swizzlePeriod = 8;
   if (problem.pageSize % swizzlePeriod != 0)
     return fieldError("page_size", fmt::format("a multiple of {} with load=ring (rows after which a swizzle repeats)",
                                                swizzlePeriod),
                       std::to_string(problem.pageSize));
-  int64_t rows = 64 * (schedule.warps / 4) / schedule.valueParts;
+  int64_t rows = 64 * warpgroups / schedule.valueParts;
   if (schedule.rows != rows)
     return fieldError("rows", fmt::format("{} with load=ring, {} warps and {} value parts (64 per warpgroup)", rows,
                                           schedule.warps, schedule.valueParts),
@@ -255,7 +264,7 @@ llvm::Error checkBudgets(const Problem &problem, const Schedule &schedule, const
 int64_t registerLimit(const Schedule &schedule, const Target &target) {
   constexpr int64_t nameable = 255, unit = 8;
   if (schedule.load == LoadPath::Ring) // What setmaxnreg can give beside a producer warpgroup with 24.
-    return schedule.warps > 8 ? 160 : schedule.warps > 4 ? 240 : nameable;
+    return schedule.warps > 8 ? schedule.weigher ? 168 : 160 : schedule.warps > 4 ? 240 : nameable;
   int64_t threads = std::max<int64_t>(32 * schedule.warps * schedule.ctas, 32);
   return std::min(nameable, target.registersPerMultiprocessor / threads / unit * unit);
 }

@@ -81,18 +81,22 @@ int64_t sharedBytesOfRegisterLoads(const Problem &problem, const Schedule &sched
 //===--- load = ring --------------------------------------------------------===//
 
 /// A warpgroup has 64 rows and one part of the value columns: its threads hold that of O1 and O2, S and T, and the
-/// packed operand of one value product (the other takes the registers of the scores it came from).
+/// packed operand of one value product (the other takes the registers of the scores it came from). With a weigher, no
+/// thread holds both O1 and O2, and S and T.
 int64_t registersOfRing(const Problem &problem, const Schedule &schedule) {
   constexpr int64_t bookkeeping = 30;
   constexpr int64_t sumColumns = 8;
   int64_t output = (valuePartColumns(problem, schedule) + (schedule.rounded ? sumColumns : 0)) / 2;
   int64_t scores = schedule.keys / 2;
   int64_t packed = schedule.keys / 4;
+  if (schedule.weigher)
+    return std::max(strands(problem) * output, strands(problem) * scores + packed) + bookkeeping;
   return strands(problem) * (output + scores) + packed + bookkeeping;
 }
 
 /// Tiles of 16-bit elements, swizzled, hence aligned to 1024 bytes: the slots of Q (and R), then those of K and V;
-/// then a full and an empty barrier per slot.
+/// then a full and an empty barrier per slot. With a weigher K and V have their own barriers, and there are the rings in
+/// which weights, and sums, are handed over.
 int64_t sharedBytesOfRing(const Problem &problem, const Schedule &schedule) {
   constexpr int64_t elementSize = 2, barrierSize = 8, alignment = 1024;
   int64_t keyDim = roundUp(paddedKeyDim(problem, schedule), panelColumns);
@@ -102,7 +106,14 @@ int64_t sharedBytesOfRing(const Problem &problem, const Schedule &schedule) {
   int64_t barriers = 2 * (rowSlots(schedule) + schedule.stages) * barrierSize;
   constexpr int64_t onesRows = 16;
   int64_t ones = schedule.rounded ? onesRows * panelColumns * elementSize : 0;
-  return queries + slots + ones + barriers + alignment;
+  int64_t handedOver = 0;
+  if (schedule.weigher) {
+    constexpr int64_t rowNotes = 64 * floatBytes, flagNotes = 16;
+    int64_t weights = strands(problem) * schedule.rows * roundUp(schedule.keys, panelColumns) * elementSize;
+    handedOver = weightSlots * (weights + 2 * rowNotes + 2 * flagNotes) + 3 * rowNotes;
+    barriers += 2 * (schedule.stages + weightSlots + 1) * barrierSize;
+  }
+  return queries + slots + ones + handedOver + barriers + alignment;
 }
 
 //===--- mode = merge -------------------------------------------------------===//
@@ -216,6 +227,8 @@ int64_t keysPerLookup(const Problem &problem, const Schedule &schedule) {
     return 1;
   return std::gcd(problem.pageSize, schedule.keys);
 }
+
+int64_t valueWarpgroups(const Schedule &schedule) { return schedule.warps / warpgroupWarps - schedule.weigher; }
 
 int64_t rowSlots(const Schedule &schedule) { return schedule.persistent ? 2 : 1; }
 

@@ -58,6 +58,10 @@ int64_t valuePartStride(const Problem &problem, const Schedule &schedule);
 /// Keys of a tile that lie in one page, whichever page, and are found by one look into the page table: gcd(page size,
 /// keys of a tile). 1 where even 8 neighbouring keys may lie in two pages, and on the host: each row by itself.
 int64_t keysPerLookup(const Problem &problem, const Schedule &schedule);
+/// Slots in which a weigher hands tiles of weights over.
+constexpr int64_t weightSlots = 2;
+/// Warpgroups that multiply values with weights: all that compute, but a weigher.
+int64_t valueWarpgroups(const Schedule &schedule);
 /// Slots of query and probe rows with load = ring: a second one where the next row tile's are copied ahead.
 int64_t rowSlots(const Schedule &schedule);
 /// Rows of the boxes in which load = ring copies a tile of keys.

@@ -56,7 +56,7 @@ static bool isMachineProduct(Type a, Type b, bool transposed) {
     return (lb == Layout::Values || !lb) && !transposed;
   if (la == Layout::Dense)
     return lb == Layout::Dense;
-  return !la && !lb && transposed;
+  return !la && !lb;
 }
 
 /// True if `b` is of bytes, which its product widens.

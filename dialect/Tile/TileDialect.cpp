@@ -10,6 +10,17 @@ using namespace lla::tile;
 
 #include "dialect/Tile/TileDialect.cpp.inc"
 #include "dialect/Tile/TileEnums.cpp.inc"
+/// `[` types `]`, of which there may be none.
+static ParseResult parseTiles(AsmParser &parser, SmallVector<Type> &tiles) {
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
+                                        [&] { return parser.parseType(tiles.emplace_back()); });
+}
+static void printTiles(AsmPrinter &printer, ArrayRef<Type> tiles) {
+  printer << '[';
+  llvm::interleaveComma(tiles, printer);
+  printer << ']';
+}
+
 #define GET_TYPEDEF_CLASSES
 #include "dialect/Tile/TileTypes.cpp.inc"
 
@@ -98,9 +109,12 @@ LogicalResult ViewType::verify(llvm::function_ref<InFlightDiagnostic()> emitErro
 }
 
 LogicalResult RingType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t slots,
-                               llvm::ArrayRef<Type> tiles) {
-  if (slots < 1 || slots > 8 || tiles.empty() || !llvm::all_of(tiles, llvm::IsaPred<SharedType>))
+                               llvm::ArrayRef<Type> tiles, int64_t noteBytes) {
+  bool isEmpty = tiles.empty() && noteBytes == 0;
+  if (slots < 1 || slots > 8 || isEmpty || !llvm::all_of(tiles, llvm::IsaPred<SharedType>))
     return emitError() << "expected 1..8 slots of shared tiles, got " << slots << " of " << tiles;
+  if (noteBytes < 0 || noteBytes % 16 != 0)
+    return emitError() << "expected a multiple of 16 bytes of notes, got " << noteBytes;
   return success();
 }
 

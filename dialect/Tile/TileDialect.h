@@ -25,4 +25,9 @@ using ElementBody = llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Impl
 #define GET_OP_CLASSES
 #include "dialect/Tile/TileOps.h.inc"
 
+namespace lla::tile {
+/// Bytes that a note of each of a weigher's four warps takes; 0 of what is no note (C1 of `tile.note`).
+int64_t noteBytes(mlir::Type value);
+} // namespace lla::tile
+
 #endif

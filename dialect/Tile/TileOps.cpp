@@ -195,10 +195,68 @@ LogicalResult RingAcquireOp::verify() {
   return success();
 }
 
+LogicalResult RingOp::verify() {
+  if (getReaders() > 32 || getFillers() < 1 || getFillers() > 4) // C1
+    return emitOpError() << "C1: expected readers in 0..32 and fillers in 1..4, got " << getReaders() << " and "
+                         << getFillers();
+  return success();
+}
+
+LogicalResult RingClaimOp::verify() {
+  if (!llvm::equal(getTiles().getTypes(), getRing().getType().getTiles())) // C1
+    return emitOpError() << "C1: expected the tiles of " << getRing().getType();
+  return success();
+}
+
+/// True if the weigher's warps, of 16 rows each, leave `value` in `tile`.
+static bool fillsTile(Type value, Type tile) {
+  auto frag = dyn_cast<FragType>(value);
+  auto shared = dyn_cast<SharedType>(tile);
+  return frag && shared && frag.getLayout() == Layout::Operand && frag.getRows() == 16 && shared.getRows() == 64 &&
+         frag.getColumns() == shared.getColumns() && frag.getElementType() == shared.getElementType();
+}
+
+int64_t lla::tile::noteBytes(Type value) {
+  if (value.isInteger(1))
+    return 16;
+  auto frag = dyn_cast<FragType>(value);
+  bool isRow = frag && frag.getLayout() == Layout::Row && frag.getRows() == 16 && frag.getElementType().isF32();
+  return isRow ? 256 : 0;
+}
+
+LogicalResult HandOverOp::verify() {
+  Type from = getValue().getType(), to = getResult().getType();
+  if (!fillsTile(from, to) && (from != to || noteBytes(from) == 0)) // C1
+    return emitOpError() << "C1: expected an operand for a shared tile of 64 rows, or rows or a flag, got " << from
+                         << " for " << to;
+  return success();
+}
+
+LogicalResult DepositOp::verify() {
+  if (!fillsTile(getValue().getType(), getTile().getType())) // C1
+    return emitOpError() << "C1: expected an operand for a shared tile of 64 rows, got " << getValue().getType()
+                         << " for " << getTile().getType();
+  return success();
+}
+
+static LogicalResult verifyNote(Operation *op, Type value, RingType ring, int64_t at) {
+  int64_t bytes = noteBytes(value);
+  if (bytes == 0 || at < 0 || at % 16 != 0 || at + bytes > ring.getNoteBytes()) // C1
+    return op->emitOpError() << "C1: expected rows or a flag within the notes of " << ring << ", got " << value
+                             << " at " << at;
+  return success();
+}
+
+LogicalResult NoteOp::verify() { return verifyNote(*this, getValue().getType(), getRing().getType(), getAt()); }
+LogicalResult ReadNoteOp::verify() { return verifyNote(*this, getResult().getType(), getRing().getType(), getAt()); }
+
 LogicalResult RolesOp::verify() {
-  if (cast<KernelOp>((*this)->getParentOp()).getProducerWarps() == 0) // C1
-    return emitOpError("C1: expected a kernel with producer warps");
-  for (uint64_t registers : {getProducerRegisters(), getConsumerRegisters()})
+  auto kernel = cast<KernelOp>((*this)->getParentOp());
+  if (kernel.getProducerWarps() == 0 || (!getWeigher().empty() && kernel.getWarps() < 8)) // C1
+    return emitOpError("C1: expected a kernel with producer warps, and with a weigher 8 warps or more");
+  if (getWeigher().empty() == getWeigherRegisters().has_value()) // C3
+    return emitOpError("C3: expected weigher registers with a weigher");
+  for (uint64_t registers : {getProducerRegisters(), getWeigherRegisters().value_or(24), getConsumerRegisters()})
     if (registers < 24 || registers > 256 || registers % 8 != 0) // C2
       return emitOpError() << "C2: expected registers to be a multiple of 8 in 24..256, got " << registers;
   return success();

@@ -247,7 +247,7 @@ def Tile_DotOp : Tile_Op<"dot", [MemoryEffects<[MemRead]>, AttrSizedOperandSegme
     |-----------------|--------------|-------------------------------------------|
     | frag rows       | frag keys    | mma.sync, contraction in 8-element chunks |
     | frag operand    | frag values  | mma.sync, result in layout columns        |
-    | shared          | shared       | wgmma, transpose_b                        |
+    | shared          | shared       | wgmma, transpose_b or b read transposed   |
     | frag operand    | shared       | wgmma, b read transposed                  |
     | frag dense      | frag dense   | host vectors                              |
 
@@ -481,13 +481,18 @@ def Tile_OnesOp : Tile_Op<"ones", [HasParent<"KernelOp">]> {
 def Tile_RingOp : Tile_Op<"ring", []> {
   let summary = "slots in shared memory and the barriers that pass them on";
   let description = [{
-    Each slot has a barrier `full` (one arrival and the bytes of its tiles) and a
-    barrier `empty` (one arrival per computing warp). `offset` is assigned by
-    `tile-allocate-shared`: the slots first, then the barriers.
+    Each slot has a barrier `full` (the fillers' arrivals, and the bytes that are copied)
+    and a barrier `empty` (one arrival per warp that reads: `readers`, or all that compute).
+    The one filler is the thread that copies, else each warp of the weigher is one.
+    `offset` is assigned by `tile-allocate-shared`: tiles, then notes, then the barriers.
+
+    (C1) readers in 0..32, fillers in 1..4.
   }];
-  let arguments = (ins OptionalAttr<I64Attr>:$offset, OptionalAttr<I64Attr>:$barrier_offset);
+  let arguments = (ins DefaultValuedAttr<I64Attr, "0">:$readers, DefaultValuedAttr<I64Attr, "1">:$fillers,
+                       OptionalAttr<I64Attr>:$offset, OptionalAttr<I64Attr>:$barrier_offset);
   let results = (outs Tile_RingType:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def Tile_RingFillOp : Tile_Op<"ring_fill", [MemoryEffects<[MemRead, MemWrite]>, AttrSizedOperandSegments]> {
@@ -522,7 +527,7 @@ def Tile_RingAcquireOp : Tile_Op<"ring_acquire", [MemoryEffects<[MemRead, MemWri
   let description = [{ (C1) the results are the ring's tiles. }];
   let arguments = (ins Tile_RingType:$ring, I32:$n, Optional<I1>:$landed);
   let results = (outs Variadic<Tile_SharedType>:$tiles);
-  let assemblyFormat = "$ring `[` $n `]` (`unless` $landed^)? attr-dict `:` type($ring) `->` type($tiles)";
+  let assemblyFormat = "$ring `[` $n `]` (`unless` $landed^)? attr-dict `:` type($ring) (`->` type($tiles)^)?";
   let hasVerifier = 1;
 }
 
@@ -532,18 +537,82 @@ def Tile_RingReleaseOp : Tile_Op<"ring_release", [MemoryEffects<[MemRead, MemWri
   let assemblyFormat = "$ring `[` $n `]` attr-dict `:` type($ring)";
 }
 
+//===----------------------------------------------------------------------===//
+// Handing over: a weigher and those who multiply values
+//===----------------------------------------------------------------------===//
+
+def Tile_HandOverOp : Tile_Op<"hand_over", [Pure]> {
+  let summary = "what the weigher has formed, for the warpgroups that multiply values with it";
+  let description = [{
+    The same value; an operand fragment as the tile of shared memory that all of the
+    weigher's warps leave theirs in. `tile-divide-consumers` puts a ring between.
+
+    (C1) from an operand to a shared tile of 64 rows, its columns and its elements; or of f32 in layout row, or an i1,
+         to its own type.
+  }];
+  let arguments = (ins AnyTypeOf<[Tile_FragType, I1]>:$value);
+  let results = (outs AnyTypeOf<[Tile_FragType, Tile_SharedType, I1]>:$result);
+  let assemblyFormat = "$value attr-dict `:` type($value) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_RingClaimOp : Tile_Op<"ring_claim", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "weigher: wait until slot n mod slots is free; its tiles";
+  let description = [{ (C1) the results are the ring's tiles. }];
+  let arguments = (ins Tile_RingType:$ring, I32:$n);
+  let results = (outs Variadic<Tile_SharedType>:$tiles);
+  let assemblyFormat = "$ring `[` $n `]` attr-dict `:` type($ring) (`->` type($tiles)^)?";
+  let hasVerifier = 1;
+}
+
+def Tile_RingCommitOp : Tile_Op<"ring_commit", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "weigher: this warp has written its part of fill n";
+  let arguments = (ins Tile_RingType:$ring, I32:$n);
+  let assemblyFormat = "$ring `[` $n `]` attr-dict `:` type($ring)";
+}
+
+def Tile_DepositOp : Tile_Op<"deposit", [MemoryEffects<[MemWrite]>]> {
+  let summary = "weigher: this warp's rows of a shared tile";
+  let description = [{ (C1) an operand fragment, of the columns and elements of a tile of 64 rows. }];
+  let arguments = (ins Tile_FragType:$value, Tile_SharedType:$tile);
+  let assemblyFormat = "$value `in` $tile attr-dict `:` type($value) `,` type($tile)";
+  let hasVerifier = 1;
+}
+
+def Tile_NoteOp : Tile_Op<"note", [MemoryEffects<[MemWrite]>]> {
+  let summary = "weigher: a value of each of its warps' rows, or a flag, among a slot's notes";
+  let description = [{ (C1) f32 in layout row, of 16 rows, or i1; `at` its bytes, within the ring's, 16 by 16. }];
+  let arguments = (ins AnyTypeOf<[Tile_FragType, I1]>:$value, Tile_RingType:$ring, I32:$n, I64Attr:$at);
+  let assemblyFormat = "$value `in` $ring `[` $n `]` `at` $at attr-dict `:` type($value) `,` type($ring)";
+  let hasVerifier = 1;
+}
+
+def Tile_ReadNoteOp : Tile_Op<"read_note", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "consumer: what a note of an acquired slot says of this warp's rows";
+  let description = [{ (C1) as of the note. }];
+  let arguments = (ins Tile_RingType:$ring, I32:$n, I64Attr:$at);
+  let results = (outs AnyTypeOf<[Tile_FragType, I1]>:$result);
+  let assemblyFormat = "$ring `[` $n `]` `at` $at attr-dict `:` type($ring) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Tile_RolesOp : Tile_Op<"roles", [HasParent<"KernelOp">, NoTerminator, NoRegionArguments]> {
   let summary = "the producer warpgroup copies, the others compute";
   let description = [{
-    One elected thread runs `producer`. The register file is divided anew:
-    `producer_registers` and `consumer_registers` per thread.
+    One elected thread runs `producer`. Of those that compute, the first warpgroup runs
+    `weigher`, where there is one. The register file is divided anew:
+    `producer_registers`, `weigher_registers` and `consumer_registers` per thread.
 
-    (C1) the kernel has producer warps.
+    (C1) the kernel has producer warps, and with a weigher 8 warps or more.
     (C2) registers are multiples of 8 in 24..256.
+    (C3) weigher registers come with a weigher.
   }];
-  let arguments = (ins I64Attr:$producer_registers, I64Attr:$consumer_registers);
-  let regions = (region SizedRegion<1>:$producer, SizedRegion<1>:$consumer);
-  let assemblyFormat = "`producer` $producer `consumer` $consumer attr-dict-with-keyword";
+  let arguments = (ins I64Attr:$producer_registers, OptionalAttr<I64Attr>:$weigher_registers,
+                       I64Attr:$consumer_registers);
+  let regions = (region SizedRegion<1>:$producer, MaxSizedRegion<1>:$weigher, SizedRegion<1>:$consumer);
+  let assemblyFormat = [{
+    `producer` $producer (`weigher` $weigher^)? `consumer` $consumer attr-dict-with-keyword
+  }];
   let hasVerifier = 1;
 }
 

@@ -99,9 +99,10 @@ def Tile_ViewType : Tile_Type<"View", "view"> {
 }
 
 def Tile_RingType : Tile_Type<"Ring", "ring"> {
-  let summary = "a queue of slots, each with the same shared tiles";
-  let parameters = (ins "int64_t":$slots, ArrayRefParameter<"::mlir::Type">:$tiles);
-  let assemblyFormat = "`<` $slots `x` `[` $tiles `]` `>`";
+  let summary = "a queue of slots, each with the same shared tiles, and bytes for notes";
+  let parameters = (ins "int64_t":$slots, ArrayRefParameter<"::mlir::Type">:$tiles,
+                        DefaultValuedParameter<"int64_t", "0">:$noteBytes);
+  let assemblyFormat = "`<` $slots `x` custom<Tiles>($tiles) (`,` `notes` `=` $noteBytes^)? `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     /// Bytes of one slot's tiles.

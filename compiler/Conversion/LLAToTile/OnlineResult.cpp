@@ -32,9 +32,9 @@ Value OnlineStep::scaled(Value values) {
 Value OnlineStep::finalize(const OnlineState &state) {
   Scores values = place.finalValues(state);
   auto type = cast<tile::FragType>(values.s.getType());
-  SmallVector<Value> inputs = {values.s, state.d1};
+  SmallVector<Value> inputs = {values.s, place.handedOver(state.d1)};
   if (values.t)
-    inputs.append({values.t, state.d2});
+    inputs.append({values.t, place.handedOver(state.d2)});
   return scaled(map(type, inputs, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
     auto flags = arith::FastMathFlags::arcp | arith::FastMathFlags::afn;
     Value inverse = arith::DivFOp::create(in, constant(in, 1), a[1], flags);
@@ -71,7 +71,7 @@ Statistics OnlineStep::statistics(const OnlineState &state) {
   else
     result.tbar = tile::FillOp::create(b, rowType, b.getF32FloatAttr(0));
   result.vbar = scaled(
-      map(cast<tile::FragType>(o1.getType()), {o1, state.d1}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+      map(cast<tile::FragType>(o1.getType()), {o1, place.handedOver(state.d1)}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
         return whereSeen(in, a[1], quotient(in, a[0], a[1]), 0);
       }));
   return result;

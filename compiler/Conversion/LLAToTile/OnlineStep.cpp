@@ -272,6 +272,7 @@ void OnlineStep::rescale(OnlineState &state, Value maximum) {
   for (Value *sum : {&state.d1, &state.d2})
     if (*sum)
       *sum = map(place.sumType(), {*sum, factor}, times);
+  factor = place.handedOver(factor);
   // A stacked block's probe rows are scaled as their query rows.
   if (place.valueType().getRows() != place.scoreType().getRows())
     factor = tile::StackOp::create(b, factor, factor);
@@ -292,7 +293,7 @@ void OnlineStep::recentre(OnlineState &state, Value p, Value t, Value weight) {
     state.d2 = map(place.sumType(), {state.d2, state.d1, shift}, [](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
       return arith::SubFOp::create(in, a[0], arith::MulFOp::create(in, a[2], a[1]));
     });
-  place.shiftValues(state, shift);
+  place.shiftValues(state, place.handedOver(shift));
 }
 
 //===----------------------------------------------------------------------===//
@@ -328,7 +329,7 @@ Value OnlineStep::isBeyond(Value p, Value weight) {
 
 /// True if one of the conditions holds anywhere in what takes branches together.
 Value OnlineStep::any(ValueRange conditions) {
-  return tile::AnyOp::create(b, b.getI1Type(), conditions, /*warpgroup=*/place.byWarpgroup());
+  return place.handedOver(tile::AnyOp::create(b, b.getI1Type(), conditions, /*warpgroup=*/place.byWarpgroup()));
 }
 
 /// Runs `then` or `otherwise`, which change `values`.

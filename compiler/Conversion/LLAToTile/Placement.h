@@ -54,6 +54,8 @@ public:
   virtual void accumulate(mlir::Value p, mlir::Value pt, OnlineState &state) = 0;
   /// Scores as the first operand of a product, where they are kept so.
   virtual mlir::Value rounded(mlir::Value scores) { return scores; }
+  /// A row's value or a condition where values are multiplied and rescaled, if others do that than who formed it.
+  virtual mlir::Value handedOver(mlir::Value x) { return x; }
   /// O2 - shift O1, by row: what a centre's move of `shift` makes of O2.
   virtual void shiftValues(OnlineState &state, mlir::Value shift);
 

@@ -3,7 +3,8 @@
 // Query, probe, key and value tiles are in shared memory; each computing warpgroup
 // has 64 rows, each of its warps 16. Where one thread could not hold the accumulators
 // of all value columns, two warpgroups take the same rows and a part of the columns
-// each; both form the scores. The copies stand where their data is needed;
+// each. Both form the scores, or one more warpgroup, the weigher, does, and hands its
+// weights over (tile-divide-consumers). The copies stand where their data is needed;
 // tile-pipeline-copies and tile-specialize-roles move them to the producer.
 //
 //===----------------------------------------------------------------------===//
@@ -76,8 +77,16 @@ public:
       part = tile::ColumnsOp::create(b, shared(plan.schedule.keys, valuePartColumns(plan.problem, plan.schedule)), v,
                                      first);
     Value operands[] = {p, pt};
-    for (auto [index, value] : llvm::enumerate(state.values))
-      value = tile::DotOp::create(b, valueType(), rounded(operands[index]), part, ones, value, /*transpose_b=*/false);
+    for (auto [index, value] : llvm::enumerate(state.values)) {
+      Value operand = rounded(operands[index]);
+      if (plan.schedule.weigher)
+        operand = tile::HandOverOp::create(b, shared(plan.schedule.rows, plan.schedule.keys), operand);
+      value = tile::DotOp::create(b, valueType(), operand, part, ones, value, /*transpose_b=*/false);
+    }
+  }
+
+  Value handedOver(Value x) override {
+    return plan.schedule.weigher ? tile::HandOverOp::create(b, x.getType(), x).getResult() : x;
   }
 
   Value rounded(Value p) override {
@@ -88,7 +97,7 @@ public:
   Value rowBase() override {
     I32 i{b};
     Value rowWarp = grid.warp;
-    if (plan.schedule.valueParts > 1)
+    if (plan.schedule.valueParts > 1 || plan.schedule.weigher)
       rowWarp = i.rem(rowWarp, i.constant(rowWarps()));
     return i.add(grid.rowBegin, i.mul(rowWarp, i.constant(16)));
   }
@@ -97,6 +106,8 @@ public:
     if (plan.schedule.valueParts == 1)
       return {};
     Value part = i.div(grid.warp, i.constant(rowWarps()));
+    if (plan.schedule.weigher) // Which is before them.
+      part = i.sub(part, i.constant(1));
     return i.mul(part, i.constant(valuePartStride(plan.problem, plan.schedule)));
   }
   Value firstTile() override { return I32{b}.constant(0); }

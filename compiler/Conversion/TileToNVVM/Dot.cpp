@@ -135,6 +135,28 @@ static Values sharedTimesShared(Lane &lane, tile::SharedType aType, tile::Shared
                           descriptor(lane, bTile, unusedLeading), stepOffsets(aType), stepOffsets(bType));
 }
 
+/// Offsets, in units of 16 bytes, of the steps of 16 rows of a tile that is read transposed.
+static SmallVector<int64_t> rowStepOffsets(tile::SharedType type) {
+  SmallVector<int64_t> offsets;
+  for (int64_t row = 0; row < type.getRows(); row += 16)
+    offsets.push_back(row * 128 / descriptorUnit);
+  return offsets;
+}
+
+/// Bytes from a panel of a tile that is read transposed to the next.
+static int64_t leadingBytes(tile::SharedType type) {
+  return type.getColumns() > 64 ? type.getPanelBytes() : descriptorUnit;
+}
+
+/// The first operand is 64 rows for all: what a weigher handed over.
+static Values sharedTimesValues(Lane &lane, tile::SharedType aType, tile::SharedType bType, Value a, Value bTile,
+                                ValueRange accumulator) {
+  return ptx::wgmmaSharedValues(lane.b, aType.getElementType(), bType.getColumns(),
+                                descriptor(lane, a, lane.i32(descriptorUnit)),
+                                descriptor(lane, bTile, lane.i32(leadingBytes(bType))), stepOffsets(aType),
+                                rowStepOffsets(bType), accumulator);
+}
+
 /// `ones` is null, or a panel of 16 rows that stands behind the only one of `bTile` at every step: the leading
 /// dimension's offset shrinks by what the start grows.
 static Values operandTimesShared(Lane &lane, tile::SharedType bType, ValueRange a, Value bTile, Value ones,
@@ -144,8 +166,7 @@ static Values operandTimesShared(Lane &lane, tile::SharedType bType, ValueRange 
   SmallVector<int64_t> offsets;
   for (int64_t i = 0; i < bType.getRows() / rows; ++i)
     offsets.push_back(i * step);
-  int64_t panelBytes = bType.getColumns() > 64 ? bType.getPanelBytes() : descriptorUnit;
-  Value leading = ones ? arith::SubIOp::create(lane.b, ones, bTile).getResult() : lane.i32(panelBytes);
+  Value leading = ones ? arith::SubIOp::create(lane.b, ones, bTile).getResult() : lane.i32(leadingBytes(bType));
   return ptx::wgmmaRegisters(lane.b, bType.getElementType(), bType.getColumns() + (ones ? 8 : 0), a,
                              descriptor(lane, bTile, leading), offsets, accumulator);
 }
@@ -162,10 +183,12 @@ struct DotPattern : LanePattern<tile::DotOp> {
          bShared = dyn_cast<tile::SharedType>(op.getB().getType());
     ValueRange a = adaptor.getA(), second = adaptor.getB();
     Values accumulator(adaptor.getAccumulator());
-    if (accumulator.empty() && !aShared)
+    if (accumulator.empty() && !op.getTransposeB())
       accumulator.assign(tile::registersPerLane(op.getResult().getType()), lane.f32(0));
     Values result;
-    if (aShared && !op.getAccumulator())
+    if (aShared && !op.getTransposeB())
+      result = sharedTimesValues(lane, aShared, bShared, a.front(), second.front(), accumulator);
+    else if (aShared && !op.getAccumulator())
       result = sharedTimesShared(lane, aShared, bShared, a.front(), second.front());
     else if (aFrag && bShared)
       result = operandTimesShared(lane, bShared, a, second.front(), onlyValue(adaptor.getOnes()), accumulator);

@@ -134,6 +134,14 @@ Value ptx::barrierAny(ImplicitLocOpBuilder &b, Value barrier, Value predicate) {
   return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, any, zero);
 }
 
+// PTX ISA 9.7.14.16, stmatrix.
+void ptx::storeMatrices(ImplicitLocOpBuilder &b, Value address, ValueRange matrices) {
+  Values operands = {address};
+  llvm::append_range(operands, matrices);
+  assemble(b, "stmatrix.sync.aligned.m8n8.x4.shared.b16 [$0], {$1, $2, $3, $4};", "r,r,r,r,r,~{memory}", operands,
+           LLVM::LLVMVoidType::get(b.getContext()), 0);
+}
+
 static llvm::StringRef mmaType(Type element) { return element.isBF16() ? "bf16" : "f16"; }
 
 // PTX ISA 9.7.15.5, wgmma.mma_async; immediates: scale-d, imm-scale-a, imm-scale-b, imm-trans-a, imm-trans-b.
@@ -166,6 +174,21 @@ Values ptx::wgmmaRegisters(ImplicitLocOpBuilder &b, Type element, int64_t n, Val
   operands.push_back(bDescriptor);
   std::string constraints = repeat("=f", count) + "," + ties(count) + "," + repeat("r", a.size()) + ",l";
   return assemble(b, code, constraints, operands, b.getF32Type(), count);
+}
+
+Values ptx::wgmmaSharedValues(ImplicitLocOpBuilder &b, Type element, int64_t n, Value a, Value bDescriptor,
+                              ArrayRef<int64_t> aOffsets, ArrayRef<int64_t> bOffsets, ValueRange accumulators) {
+  unsigned count = n / 2, descriptors = 2 * count;
+  std::string code = "{\n.reg .b64 da, db;\nwgmma.fence.sync.aligned;\n";
+  for (auto [aOffset, bOffset] : llvm::zip_equal(aOffsets, bOffsets))
+    code += llvm::formatv("add.s64 da, ${0}, {2};\nadd.s64 db, ${1}, {3};\n"
+                          "wgmma.mma_async.sync.aligned.m64n{4}k16.f32.{5}.{5} {{{6}}, da, db, 1, 1, 1, 0, 1;\n",
+                          descriptors, descriptors + 1, aOffset, bOffset, n, mmaType(element), numbers(0, count))
+                .str();
+  code += "wgmma.commit_group.sync.aligned;\n}";
+  Values operands(accumulators);
+  operands.append({a, bDescriptor});
+  return assemble(b, code, repeat("=f", count) + "," + ties(count) + ",l,l", operands, b.getF32Type(), count);
 }
 
 // PTX ISA 9.7.15.7, wgmma.wait_group.

@@ -57,6 +57,10 @@ void storeAsync(ImplicitLocOpBuilder &b, Value address, ValueRange values, Value
 /// True if the predicate holds for any of a warpgroup's 128 threads, which all arrive at `barrier`. (barrier.red.or)
 Value barrierAny(ImplicitLocOpBuilder &b, Value barrier, Value predicate);
 
+/// Four matrices of 8 x 8 elements of 16 bits, a row of one at each lane's shared address: lane 8 i + j has row j of
+/// matrix i's. (stmatrix)
+void storeMatrices(ImplicitLocOpBuilder &b, Value address, ValueRange matrices);
+
 /// D = A B over `aOffsets.size()` steps of 16, both from shared memory (descriptors plus offsets in units
 /// of 16 bytes), in flight on return. m64nNk16, fp32 accumulators. (wgmma.mma_async, fence, commit_group)
 Values wgmmaShared(ImplicitLocOpBuilder &b, mlir::Type element, int64_t n, Value a, Value bDescriptor,
@@ -64,6 +68,9 @@ Values wgmmaShared(ImplicitLocOpBuilder &b, mlir::Type element, int64_t n, Value
 /// D += A B with A in registers (four i32 a step) and B column-major in shared memory.
 Values wgmmaRegisters(ImplicitLocOpBuilder &b, mlir::Type element, int64_t n, ValueRange a, Value bDescriptor,
                       llvm::ArrayRef<int64_t> bOffsets, ValueRange accumulators);
+/// D += A B with both in shared memory, B column-major.
+Values wgmmaSharedValues(ImplicitLocOpBuilder &b, mlir::Type element, int64_t n, Value a, Value bDescriptor,
+                         llvm::ArrayRef<int64_t> aOffsets, llvm::ArrayRef<int64_t> bOffsets, ValueRange accumulators);
 /// At most `pending` groups are in flight after it. The accumulators are threaded through, so that no
 /// read of them can be moved above. Waits of different regions differ: LLVM would make equal ones on both sides of a
 /// branch into one above it. (wgmma.wait_group)

@@ -16,6 +16,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Conversion/TileToNVVM/Lane.h"
+#include "compiler/Conversion/TileToNVVM/Ptx.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -38,6 +39,16 @@ static Slot slotOf(Lane &lane, tile::RingType type, ValueRange ring, Value n) {
   slot.empty = lane.add(slot.full, 8);
   slot.parity = arith::AndIOp::create(lane.b, lane.div(n, slots), lane.i32(1));
   return slot;
+}
+
+static SmallVector<Values> tilesOf(Lane &lane, tile::RingType type, const Slot &slot) {
+  SmallVector<Values> tiles;
+  int64_t offset = 0;
+  for (Type tile : type.getTiles()) {
+    tiles.push_back({lane.add(slot.tiles, offset)});
+    offset += cast<tile::SharedType>(tile).getBytes();
+  }
+  return tiles;
 }
 
 } // namespace
@@ -70,8 +81,8 @@ struct RingPattern : LanePattern<tile::RingOp> {
         auto init = [&](int64_t offset, int64_t arrivals) {
           NVVM::MBarrierInitOp::create(b, lane.sharedPointer(lane.add(barriers, offset)), lane.i32(arrivals), Value());
         };
-        init(16 * slot, 1);
-        init(16 * slot + 8, facts.warps);
+        init(16 * slot, op.getFillers());
+        init(16 * slot + 8, op.getReaders() ? op.getReaders() : facts.warps);
       }
       NVVM::FenceMbarrierInitOp::create(b);
     });
@@ -248,29 +259,144 @@ struct RingAcquirePattern : LanePattern<tile::RingAcquireOp> {
       lane.when(arith::XOrIOp::create(b, landed, arith::ConstantIntOp::create(b, 1, 1)), wait);
     else
       wait();
-    SmallVector<Values> tiles;
-    int64_t offset = 0;
-    for (Value tile : op.getTiles()) {
-      tiles.push_back({lane.add(slot.tiles, offset)});
-      offset += cast<tile::SharedType>(tile.getType()).getBytes();
-    }
-    rewriter.replaceOpWithMultiple(op, std::move(tiles));
+    rewriter.replaceOpWithMultiple(op, tilesOf(lane, op.getRing().getType(), slot));
     return success();
   }
 };
 
-/// One lane arrives for its warp: all of the warp's products from the slot have been waited for.
+/// One lane arrives for its warp.
+static void arrive(Lane &lane, Value barrier) {
+  lane.when(lane.equal(lane.lane(), 0), [&] {
+    NVVM::MBarrierArriveOp::create(lane.b, lane.b.getI64Type(), lane.sharedPointer(barrier), Value());
+  });
+}
+
+/// All of the warp's products from the slot have been waited for.
 struct RingReleasePattern : LanePattern<tile::RingReleaseOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::RingReleaseOp op, Adaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
+    arrive(lane, slotOf(lane, op.getRing().getType(), adaptor.getRing(), adaptor.getN().front()).empty);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Handing over
+//===----------------------------------------------------------------------===//
+
+struct RingClaimPattern : LanePattern<tile::RingClaimOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::RingClaimOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
     Slot slot = slotOf(lane, op.getRing().getType(), adaptor.getRing(), adaptor.getN().front());
-    lane.when(lane.equal(lane.lane(), 0), [&] {
-      NVVM::MBarrierArriveOp::create(b, b.getI64Type(), lane.sharedPointer(slot.empty), Value());
+    waitForPhase(lane, slot.empty, arith::XOrIOp::create(b, slot.parity, lane.i32(1)));
+    rewriter.replaceOpWithMultiple(op, tilesOf(lane, op.getRing().getType(), slot));
+    return success();
+  }
+};
+
+/// Each lane's writes are seen by products, which read through the asynchronous proxy, once the warp's has arrived.
+struct RingCommitPattern : LanePattern<tile::RingCommitOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::RingCommitOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    Slot slot = slotOf(lane, op.getRing().getType(), adaptor.getRing(), adaptor.getN().front());
+    auto space = NVVM::SharedSpaceAttr::get(b.getContext(), NVVM::SharedSpace::shared_cta);
+    NVVM::FenceProxyOp::create(b, NVVM::ProxyKind::async_shared, space);
+    NVVM::SyncWarpOp::create(b, lane.i32(-1));
+    arrive(lane, slot.full);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+/// First of the warp's 16 rows among those of its warpgroup.
+static Value rowOfWarp(Lane &lane) { return lane.mul(lane.rem(lane.warp(), 4), 16); }
+
+/// An operand's registers are four matrices of 8 x 8 for each step of 16 columns: rows 0 to 7, then 8 to 15, of the
+/// first 8 columns, then of the others. A lane tells where one row of one of them goes.
+struct DepositPattern : LanePattern<tile::DepositOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::DepositOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    constexpr int64_t rowBytes = 128, chunkBytes = 16, stepChunks = 2;
+    tile::SharedType type = op.getTile().getType();
+    Value rowInStep = lane.rem(lane.lane(), 16), half = lane.div(lane.lane(), 16);
+    Value row = lane.add(rowOfWarp(lane), rowInStep), swizzle = lane.rem(lane.lane(), 8);
+    Value start = lane.add(adaptor.getTile().front(), lane.mul(row, rowBytes));
+    for (int64_t step = 0; step < type.getColumns() / 16; ++step) {
+      int64_t panel = step / 4, chunk = step % 4 * stepChunks;
+      Value place = arith::XOrIOp::create(b, lane.add(half, chunk), swizzle);
+      Value address = lane.add(lane.add(start, panel * type.getPanelBytes()), lane.mul(place, chunkBytes));
+      ptx::storeMatrices(b, address, adaptor.getValue().slice(4 * step, 4));
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+/// Where a note of the warp is: a word for each of its rows, or one.
+static Value addressOfNote(Lane &lane, tile::RingType type, ValueRange ring, Value n, int64_t at, Type value) {
+  Value notes = lane.add(ring[0], type.getSlots() * type.getSlotBytes() + at);
+  Value slot = lane.add(notes, lane.mul(lane.rem(n, type.getSlots()), type.getNoteBytes()));
+  Value word = value.isInteger(1) ? lane.rem(lane.warp(), 4) : lane.add(rowOfWarp(lane), lane.g());
+  return lane.add(slot, lane.mul(word, 4));
+}
+
+constexpr int64_t halfRowsBytes = 8 * 4; ///< From a lane's row to its other one, 8 rows on.
+
+struct NotePattern : LanePattern<tile::NoteOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::NoteOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    Type type = op.getValue().getType();
+    Value address =
+        addressOfNote(lane, op.getRing().getType(), adaptor.getRing(), adaptor.getN().front(), op.getAt(), type);
+    bool isFlag = type.isInteger(1);
+    // Of lanes that have the same, one writes.
+    lane.when(lane.equal(isFlag ? lane.lane() : lane.c(), 0), [&] {
+      for (auto [half, value] : llvm::enumerate(adaptor.getValue())) {
+        Value word = isFlag ? arith::ExtUIOp::create(b, b.getI32Type(), value).getResult() : value;
+        lane.store(word, lane.sharedPointer(lane.add(address, half * halfRowsBytes)));
+      }
     });
     rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct ReadNotePattern : LanePattern<tile::ReadNoteOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::ReadNoteOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    Type type = op.getResult().getType();
+    Value address =
+        addressOfNote(lane, op.getRing().getType(), adaptor.getRing(), adaptor.getN().front(), op.getAt(), type);
+    if (type.isInteger(1)) {
+      Value flag = LLVM::LoadOp::create(b, b.getI32Type(), lane.sharedPointer(address));
+      Value isSet = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, flag, lane.i32(0));
+      // The vote tells the assembler that a warp's lanes agree.
+      rewriter.replaceOpWithNewOp<NVVM::VoteSyncOp>(op, b.getI1Type(), lane.i32(-1), isSet, NVVM::VoteSyncKind::any);
+      return success();
+    }
+    Values rows;
+    for (int64_t half : {0, 1})
+      rows.push_back(
+          LLVM::LoadOp::create(b, b.getF32Type(), lane.sharedPointer(lane.add(address, half * halfRowsBytes))));
+    rewriter.replaceOpWithMultiple(op, {rows});
     return success();
   }
 };
@@ -288,9 +414,20 @@ struct RolesPattern : LanePattern<tile::RolesOp> {
     b.setInsertionPointToStart(first.thenBlock());
     auto elected = scf::IfOp::create(b, NVVM::ElectSyncOp::create(b, b.getI1Type(), Value()), /*withElseRegion=*/false);
     rewriter.inlineBlockBefore(&op.getProducer().front(), elected.thenBlock(), elected.thenBlock()->begin());
-    b.setInsertionPointToStart(roles.elseBlock());
-    NVVM::SetMaxRegisterOp::create(b, op.getConsumerRegisters(), NVVM::SetMaxRegisterAction::increase);
-    rewriter.inlineBlockBefore(&op.getConsumer().front(), roles.elseBlock(), std::prev(roles.elseBlock()->end()));
+    auto inhabit = [&](Region &role, int64_t registers, Block *block) {
+      b.setInsertionPointToStart(block);
+      NVVM::SetMaxRegisterOp::create(b, registers, NVVM::SetMaxRegisterAction::increase);
+      rewriter.inlineBlockBefore(&role.front(), block, std::prev(block->end()));
+    };
+    Block *consumers = roles.elseBlock();
+    if (!op.getWeigher().empty()) {
+      b.setInsertionPointToStart(consumers);
+      Value isWeigher = lane.less(warp, lane.i32(facts.producerWarps + 4));
+      auto computing = scf::IfOp::create(b, isWeigher, /*withElseRegion=*/true);
+      inhabit(op.getWeigher(), *op.getWeigherRegisters(), computing.thenBlock());
+      consumers = computing.elseBlock();
+    }
+    inhabit(op.getConsumer(), op.getConsumerRegisters(), consumers);
     rewriter.eraseOp(op);
     return success();
   }
@@ -343,5 +480,6 @@ struct PassTurnPattern : LanePattern<tile::PassTurnOp> {
 
 void lla::populateRingPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
   patterns.add<RingPattern, OnesPattern, RingFillPattern, RingLandedPattern, RingAcquirePattern, RingReleasePattern,
-               RolesPattern, AwaitTurnPattern, PassTurnPattern>(converter, patterns.getContext(), facts);
+               RingClaimPattern, RingCommitPattern, DepositPattern, NotePattern, ReadNotePattern, RolesPattern,
+               AwaitTurnPattern, PassTurnPattern>(converter, patterns.getContext(), facts);
 }

@@ -184,7 +184,7 @@ TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
   Schedule wide = defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 128));
   EXPECT_EQ(toText(wide), "load=ring rows=128 keys=64 warps=8 value_parts=1 stages=3 splits=1 cluster=1 ctas=1 "
                           "lazy=8 overlap=true peel=true dependent=true split_tiles=1 persistent=true "
-                          "pingpong=false rounded=false static_sizes=false");
+                          "pingpong=false rounded=false weigher=false static_sizes=false");
   Problem narrow = problemOf(Mode::Prefill, 1, 16, 8192, 64);
   EXPECT_EQ(defaultOn("sm_90a", narrow).keys, 128) << "one masked tile for each of rows";
   EXPECT_TRUE(defaultOn("sm_90a", narrow).pingpong) << "the weights take as long as the products";
@@ -197,6 +197,7 @@ TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
   for (auto [headDim, keys] : {std::pair<int64_t, int64_t>(72, 96), {96, 96}, {104, 64}, {128, 64}})
     EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, headDim)).keys, keys) << headDim;
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 192)).valueParts, 2);
+  EXPECT_TRUE(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 192)).weigher);
   EXPECT_EQ(defaultOn("sm_90", problemOf(Mode::Prefill, 1, 16, 8192, 128)).load, LoadPath::Registers);
   Problem half = problemOf(Mode::Prefill, 1, 16, 8192, 128);
   half.dtype = ElementType::F16;

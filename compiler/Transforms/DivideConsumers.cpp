@@ -1,0 +1,460 @@
+//===- DivideConsumers.cpp - who weighs and who multiplies values ---------===//
+//
+// Where values are handed over, the computing warpgroups divide: the first, the weigher,
+// forms what is handed over, the others do what is done with it.
+//
+//     consumer { for keys { k, v = acquire; p = weights of k; p' = hand_over p; o += dot p', v; release }
+//                d1' = hand_over d1; store o / d1'; store lse }                                   (before)
+//       ==>
+//     weigher  { for keys { k = acquire; p = weights of k; release; claim slot; deposit p; commit }
+//                claim; note d1; commit; store lse }
+//     consumer { for keys { v = acquire; slot = acquire; o += dot slot, v; release both }
+//                acquire; d1' = read_note; release; store o / d1' }
+//
+// Each role is a slice of the program: what its own effects need. The weigher's effects
+// are what it hands over, and stores of nothing that was handed over; the consumers' are
+// the other stores. Loops and branches that both need, both have, each with the values
+// that it carries; a condition that only the weigher can know is handed over, too.
+//
+// What one key tile hands over fills one slot of a ring, whose number is the tile's: tiles
+// and notes. What is handed over outside key loops fills the slot of a ring of notes, whose
+// number is the row tile's.
+//
+// Why it is right: both roles run the same loops with the same bounds, so that claims and
+// acquires pair up by number. The weigher waits for no consumer but through slots that
+// these have filled before, and these for no later slot than they have.
+//
+// Precondition:  roles have been specialised. In each loop body whose values are handed over, something is acquired,
+//                whose number is then the slot's; outside key loops likewise.
+// Postcondition: nothing is handed over any more. A kernel that handed nothing over is as it was.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Transforms/Passes.h"
+#include "dialect/Spec/Resources.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace lla {
+#define GEN_PASS_DEF_TILEDIVIDECONSUMERS
+#include "compiler/Transforms/Passes.h.inc"
+} // namespace lla
+
+using namespace mlir;
+using namespace lla;
+using namespace lla::tile;
+
+namespace {
+
+/// What is handed over in one block, and in the branches in it: one slot of a ring.
+struct Parcel {
+  SmallVector<HandOverOp> handed;
+  Operation *first = nullptr, *last = nullptr; ///< Of the block, those that hand over or have a branch that does.
+  Value ring, number;
+};
+
+/// Parcels by the block, of a loop or of the role, that they are filled in.
+using Parcels = llvm::MapVector<Block *, Parcel>;
+
+//===----------------------------------------------------------------------===//
+// What is handed over
+//===----------------------------------------------------------------------===//
+
+/// The op of the nearest loop's (or the role's) block that has `op`, itself or in its branches.
+Operation *outermostBranch(Operation *op) {
+  while (auto branch = dyn_cast<scf::IfOp>(op->getParentOp()))
+    op = branch;
+  return op;
+}
+
+Parcels collectParcels(Region &consumer) {
+  Parcels parcels;
+  consumer.walk([&](HandOverOp op) {
+    Operation *outer = outermostBranch(op);
+    Parcel &parcel = parcels[outer->getBlock()];
+    parcel.handed.push_back(op);
+    if (!parcel.first || outer->isBeforeInBlock(parcel.first))
+      parcel.first = outer;
+    if (!parcel.last || parcel.last->isBeforeInBlock(outer))
+      parcel.last = outer;
+  });
+  for (auto &[block, parcel] : parcels)
+    for (auto acquire : block->getOps<RingAcquireOp>())
+      parcel.number = acquire.getN();
+  return parcels;
+}
+
+SmallVector<Type> tilesOf(const Parcel &parcel) {
+  SmallVector<Type> tiles;
+  for (HandOverOp op : parcel.handed)
+    if (isa<SharedType>(op.getResult().getType()))
+      tiles.push_back(op.getResult().getType());
+  return tiles;
+}
+
+int64_t bytesOfNotes(const Parcel &parcel) {
+  int64_t bytes = 0;
+  for (HandOverOp op : parcel.handed)
+    bytes += noteBytes(op.getValue().getType());
+  return bytes;
+}
+
+/// One ring for all parcels with tiles, one for those of notes only.
+void createRings(RolesOp roles, Parcels &parcels, int64_t weigherWarps, int64_t consumerWarps) {
+  ImplicitLocOpBuilder b(roles.getLoc(), roles);
+  SmallVector<Type> tiles;
+  int64_t bytes[2] = {0, 0}; // Of notes alone, and beside tiles.
+  for (auto &[block, parcel] : parcels) {
+    SmallVector<Type> own = tilesOf(parcel);
+    bytes[!own.empty()] = std::max(bytes[!own.empty()], bytesOfNotes(parcel));
+    if (!own.empty())
+      tiles = own;
+  }
+  auto create = [&](ArrayRef<Type> ofSlot, int64_t slots, int64_t notes) -> Value {
+    auto type = RingType::get(b.getContext(), slots, ofSlot, notes);
+    return RingOp::create(b, type, consumerWarps, /*fillers=*/weigherWarps, IntegerAttr(), IntegerAttr());
+  };
+  Value ofTiles = create(tiles, weightSlots, bytes[1]);
+  Value ofNotes = bytes[0] ? create({}, 1, bytes[0]) : Value();
+  for (auto &[block, parcel] : parcels)
+    parcel.ring = tilesOf(parcel).empty() ? ofNotes : ofTiles;
+}
+
+//===----------------------------------------------------------------------===//
+// Slices
+//===----------------------------------------------------------------------===//
+
+/// What some effects need of a region's ops and values, backwards through loops and branches.
+class Slice {
+public:
+  Slice(Region &scope, bool crossesHandOvers) : scope(scope), crossesHandOvers(crossesHandOvers) {}
+
+  void need(Operation *op) {
+    if (!scope.isAncestor(op->getParentRegion()) || !ops.insert(op).second)
+      return;
+    if (op->getParentRegion() != &scope)
+      need(op->getParentOp());
+    if (auto loop = dyn_cast<scf::ForOp>(op)) {
+      for (Value bound : {loop.getLowerBound(), loop.getUpperBound(), loop.getStep()})
+        need(bound);
+    } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
+      need(branch.getCondition());
+    } else if (crossesHandOvers || !isa<HandOverOp>(op)) {
+      op->walk([&](Operation *inner) { // What regions (of maps) read is outside of them, or their own.
+        for (Value operand : inner->getOperands())
+          if (Region *owner = operand.getParentRegion(); inner == op || owner->isProperAncestor(&op->getRegion(0)))
+            need(operand);
+      });
+    }
+  }
+
+  bool hasOp(Operation *op) const { return ops.contains(op); }
+  bool hasValue(Value value) const { return values.contains(value); }
+
+private:
+  void need(Value value) {
+    if (!values.insert(value).second)
+      return;
+    auto argument = dyn_cast<BlockArgument>(value);
+    Operation *op = argument ? argument.getOwner()->getParentOp() : value.getDefiningOp();
+    if (auto loop = dyn_cast<scf::ForOp>(op); loop && scope.isAncestor(loop->getParentRegion())) {
+      need(op);
+      if (argument && argument == loop.getInductionVar())
+        return;
+      unsigned index = argument ? argument.getArgNumber() - 1 : cast<OpResult>(value).getResultNumber();
+      need(loop.getRegionIterArg(index));
+      need(loop.getInits()[index]);
+      need(loop.getYieldedValues()[index]);
+    } else if (auto branch = dyn_cast<scf::IfOp>(op); branch && scope.isAncestor(branch->getParentRegion())) {
+      need(op);
+      unsigned index = cast<OpResult>(value).getResultNumber();
+      need(branch.thenYield().getOperand(index));
+      need(branch.elseYield().getOperand(index));
+    } else {
+      need(op);
+    }
+  }
+
+  Region &scope;
+  bool crossesHandOvers;
+  llvm::DenseSet<Operation *> ops;
+  llvm::DenseSet<Value> values;
+};
+
+/// True if `store` stores what follows from something that was handed over.
+bool storesHandedOver(StoreOp store, Region &scope) {
+  Slice slice(scope, /*crossesHandOvers=*/false);
+  slice.need(store);
+  return scope.walk([&](HandOverOp op) { return slice.hasOp(op) ? WalkResult::interrupt() : WalkResult::advance(); })
+      .wasInterrupted();
+}
+
+/// Releases of rings that the slice acquires from in the same block.
+void needReleases(Region &scope, Slice &slice) {
+  scope.walk([&](RingReleaseOp release) {
+    for (auto acquire : release->getBlock()->getOps<RingAcquireOp>())
+      if (acquire.getRing() == release.getRing() && slice.hasOp(acquire))
+        slice.need(release);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Roles
+//===----------------------------------------------------------------------===//
+
+/// A copy of a slice, in which hand-overs are one side's part in them.
+class Role {
+public:
+  Role(const Slice &slice, const Parcels &parcels) : slice(slice), parcels(parcels) {}
+  virtual ~Role() = default;
+
+  void copy(OpBuilder &b, Block &block) {
+    auto entry = parcels.find(&block);
+    const Parcel *parcel = entry == parcels.end() ? nullptr : &entry->second;
+    for (Operation &op : block) {
+      if (parcel && &op == parcel->first)
+        open(b, *parcel);
+      if (slice.hasOp(&op))
+        copyOp(b, op);
+      if (parcel && &op == parcel->last)
+        close(b, *parcel);
+    }
+    if (parcel)
+      leave(b, *parcel);
+  }
+
+protected:
+  /// Before the first and behind the last op that hands over, and at the block's end.
+  virtual void open(OpBuilder &b, const Parcel &parcel) = 0;
+  virtual void close(OpBuilder &, const Parcel &) {}
+  virtual void leave(OpBuilder &, const Parcel &) {}
+  virtual void handOver(OpBuilder &b, HandOverOp op) = 0;
+
+  Value mapped(Value value) const { return mapping.lookupOrDefault(value); }
+  SmallVector<Value> mapped(ValueRange range) const {
+    return llvm::map_to_vector(range, [&](Value value) { return mapped(value); });
+  }
+  /// Those of `range` that are at the places of needed ones of `needed`.
+  SmallVector<Value> kept(ValueRange range, ValueRange needed) const {
+    SmallVector<Value> result;
+    for (auto [value, other] : llvm::zip_equal(range, needed))
+      if (slice.hasValue(other))
+        result.push_back(value);
+    return result;
+  }
+
+  /// Tiles of the parcel that is being filled, or has been acquired, and the bytes of notes so far.
+  void begin(const Parcel &parcel, ValueRange ofSlot) {
+    current = &parcel;
+    tiles.assign(ofSlot.begin(), ofSlot.end());
+    nextTile = noteOffset = 0;
+  }
+  Value takeTile() { return tiles[nextTile++]; }
+  int64_t takeNote(Type type) { return std::exchange(noteOffset, noteOffset + noteBytes(type)); }
+
+  const Parcel *current = nullptr;
+  IRMapping mapping;
+
+private:
+  void copyOp(OpBuilder &b, Operation &op) {
+    if (auto loop = dyn_cast<scf::ForOp>(op))
+      copyLoop(b, loop);
+    else if (auto branch = dyn_cast<scf::IfOp>(op))
+      copyBranch(b, branch);
+    else if (auto hand = dyn_cast<HandOverOp>(op))
+      handOver(b, hand);
+    else if (!op.hasTrait<OpTrait::IsTerminator>())
+      b.clone(op, mapping);
+  }
+
+  void copyLoop(OpBuilder &b, scf::ForOp loop) {
+    ValueRange arguments = loop.getRegionIterArgs();
+    auto copied = scf::ForOp::create(b, loop.getLoc(), mapped(loop.getLowerBound()), mapped(loop.getUpperBound()),
+                                     mapped(loop.getStep()), mapped(kept(loop.getInits(), arguments)));
+    mapping.map(loop.getInductionVar(), copied.getInductionVar());
+    mapping.map(kept(arguments, arguments), copied.getRegionIterArgs());
+    fill(*copied.getBody(), *loop.getBody(), kept(loop.getYieldedValues(), arguments));
+    mapping.map(kept(loop.getResults(), arguments), copied.getResults());
+  }
+
+  void copyBranch(OpBuilder &b, scf::IfOp branch) {
+    ValueRange results = branch.getResults();
+    SmallVector<Value> keptResults = kept(results, results);
+    auto copied = scf::IfOp::create(b, branch.getLoc(), TypeRange(ValueRange(keptResults)),
+                                    mapped(branch.getCondition()), /*withElseRegion=*/!branch.getElseRegion().empty());
+    fill(*copied.thenBlock(), *branch.thenBlock(), kept(branch.thenYield().getOperands(), results));
+    if (Block *otherwise = branch.elseBlock())
+      fill(*copied.elseBlock(), *otherwise, kept(branch.elseYield().getOperands(), results));
+    mapping.map(keptResults, copied.getResults());
+  }
+
+  /// `block`'s slice, and what it yields, in place of what is in `copied`.
+  void fill(Block &copied, Block &block, ArrayRef<Value> yielded) {
+    copied.clear();
+    auto inner = OpBuilder::atBlockEnd(&copied);
+    copy(inner, block);
+    scf::YieldOp::create(inner, block.getTerminator()->getLoc(), mapped(yielded));
+  }
+
+  const Slice &slice;
+  const Parcels &parcels;
+  SmallVector<Value> tiles;
+  unsigned nextTile = 0;
+  int64_t noteOffset = 0;
+};
+
+class Weigher final : public Role {
+public:
+  using Role::Role;
+
+private:
+  void open(OpBuilder &b, const Parcel &parcel) override {
+    Type ring = parcel.ring.getType();
+    auto claim = RingClaimOp::create(b, parcel.ring.getLoc(), cast<RingType>(ring).getTiles(), parcel.ring,
+                                     mapped(parcel.number));
+    begin(parcel, claim.getTiles());
+  }
+  void handOver(OpBuilder &b, HandOverOp op) override {
+    Value value = mapped(op.getValue());
+    if (isa<SharedType>(op.getResult().getType()))
+      DepositOp::create(b, op.getLoc(), value, takeTile());
+    else
+      NoteOp::create(b, op.getLoc(), value, current->ring, mapped(current->number), takeNote(value.getType()));
+    mapping.map(op.getResult(), value);
+  }
+  void close(OpBuilder &b, const Parcel &parcel) override {
+    RingCommitOp::create(b, parcel.ring.getLoc(), parcel.ring, mapped(parcel.number));
+  }
+};
+
+class Consumers final : public Role {
+public:
+  using Role::Role;
+
+private:
+  void open(OpBuilder &b, const Parcel &parcel) override {
+    Type ring = parcel.ring.getType();
+    auto acquire = RingAcquireOp::create(b, parcel.ring.getLoc(), cast<RingType>(ring).getTiles(), parcel.ring,
+                                         mapped(parcel.number), /*landed=*/Value());
+    begin(parcel, acquire.getTiles());
+  }
+  void handOver(OpBuilder &b, HandOverOp op) override {
+    Type type = op.getResult().getType();
+    if (isa<SharedType>(type)) {
+      mapping.map(op.getResult(), takeTile());
+      return;
+    }
+    auto read =
+        ReadNoteOp::create(b, op.getLoc(), type, current->ring, mapped(current->number), takeNote(type));
+    mapping.map(op.getResult(), read.getResult());
+  }
+  /// Products read the tiles until they are waited for; notes have been read.
+  void leave(OpBuilder &b, const Parcel &parcel) override {
+    RingReleaseOp::create(b, parcel.ring.getLoc(), parcel.ring, mapped(parcel.number));
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// The pass
+//===----------------------------------------------------------------------===//
+
+/// The last op of the block that reads what was acquired, or waits for a product that does.
+Operation *lastReader(RingAcquireOp acquire) {
+  Block *block = acquire->getBlock();
+  Operation *last = acquire;
+  SmallVector<Value> tiles(acquire.getTiles());
+  auto consider = [&](Operation *reader) {
+    if (Operation *own = block->findAncestorOpInBlock(*reader); own && last->isBeforeInBlock(own))
+      last = own;
+  };
+  while (!tiles.empty())
+    for (Operation *user : tiles.pop_back_val().getUsers()) {
+      consider(user);
+      if (auto columns = dyn_cast<ColumnsOp>(user))
+        tiles.push_back(columns.getResult());
+      if (auto dot = dyn_cast<DotOp>(user))
+        for (auto wait : llvm::make_filter_range(dot->getUsers(), llvm::IsaPred<WaitOp>))
+          consider(wait);
+    }
+  return last;
+}
+
+/// The weigher is done with keys before it hands over. Where nothing waits for a product yet, tile-place-waits does
+/// before the release.
+void releaseEarly(Region &consumer) {
+  SmallVector<RingReleaseOp> releases;
+  consumer.walk([&](RingReleaseOp release) { releases.push_back(release); });
+  for (RingReleaseOp release : releases)
+    for (auto acquire : release->getBlock()->getOps<RingAcquireOp>())
+      if (acquire.getRing() == release.getRing()) {
+        release->moveAfter(lastReader(acquire));
+        break;
+      }
+}
+
+/// A ring's readers are the warps of the roles that release its slots.
+void countReaders(KernelOp kernel, RolesOp roles, int64_t weigherWarps, int64_t consumerWarps) {
+  Builder b(kernel.getContext());
+  for (auto ring : kernel.getBody().getOps<RingOp>()) {
+    int64_t readers = 0;
+    for (auto [role, warps] : {std::pair(&roles.getWeigher(), weigherWarps), {&roles.getConsumer(), consumerWarps}}) {
+      bool releases = llvm::any_of(ring->getUsers(), [&](Operation *user) {
+        return isa<RingReleaseOp>(user) && role->isAncestor(user->getParentRegion());
+      });
+      readers += releases ? warps : 0;
+    }
+    if (readers) // One that is never filled again has no releases.
+      ring.setReaders(readers);
+  }
+}
+
+void divide(KernelOp kernel, RolesOp roles) {
+  constexpr int64_t warpgroupWarps = 4;
+  int64_t consumerWarps = static_cast<int64_t>(kernel.getWarps()) - warpgroupWarps;
+  Region &consumer = roles.getConsumer();
+  releaseEarly(consumer);
+  Parcels parcels = collectParcels(consumer);
+  createRings(roles, parcels, warpgroupWarps, consumerWarps);
+
+  Slice weighed(consumer, /*crossesHandOvers=*/true), multiplied(consumer, /*crossesHandOvers=*/false);
+  consumer.walk([&](Operation *op) {
+    if (isa<HandOverOp>(op))
+      weighed.need(op);
+    else if (auto store = dyn_cast<StoreOp>(op))
+      (storesHandedOver(store, consumer) ? multiplied : weighed).need(op);
+  });
+  needReleases(consumer, weighed);
+  needReleases(consumer, multiplied);
+
+  Block *whole = &consumer.front();
+  auto copyTo = [&](Region &region, Role &&role) {
+    auto b = OpBuilder::atBlockEnd(&region.emplaceBlock());
+    role.copy(b, *whole);
+  };
+  copyTo(roles.getWeigher(), Weigher(weighed, parcels));
+  copyTo(consumer, Consumers(multiplied, parcels));
+  whole->dropAllReferences();
+  whole->erase();
+
+  countReaders(kernel, roles, warpgroupWarps, consumerWarps);
+  // Multiples of 8 that the 64 K registers allow.
+  bool isAlone = consumerWarps == warpgroupWarps;
+  roles.setProducerRegisters(24);
+  roles.setWeigherRegisters(isAlone ? 240 : 152);
+  roles.setConsumerRegisters(isAlone ? 240 : 168);
+}
+
+struct DivideConsumers : lla::impl::TileDivideConsumersBase<DivideConsumers> {
+  void runOnOperation() override {
+    KernelOp kernel = getOperation();
+    for (auto roles : llvm::make_early_inc_range(kernel.getBody().getOps<RolesOp>()))
+      if (roles.getConsumer().walk([](HandOverOp) { return WalkResult::interrupt(); }).wasInterrupted())
+        divide(kernel, roles);
+    bool left = kernel.walk([](HandOverOp) { return WalkResult::interrupt(); }).wasInterrupted();
+    if (!left)
+      return;
+    kernel.emitOpError("hands over outside the consumer of roles");
+    signalPassFailure();
+  }
+};
+} // namespace
