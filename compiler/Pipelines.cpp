@@ -54,6 +54,7 @@ void lla::buildTileStage(OpPassManager &pm) {
   kernel.addPass(createTilePipelineCopies());
   kernel.addPass(createTileSpecializeRoles());
   kernel.addPass(createTileDivideConsumers());
+  kernel.addPass(createTileAdvanceScores());
   kernel.addPass(createTileAlternateWarpgroups());
   kernel.addPass(createTilePlaceWaits());
   kernel.addPass(createTileAllocateShared());

@@ -8,7 +8,7 @@
 //       ==>
 //     weigher  { for keys { k = acquire; p = weights of k; release; claim slot; deposit p; commit }
 //                claim; note d1; commit; store lse }
-//     consumer { for keys { v = acquire; slot = acquire; o += dot slot, v; release both }
+//     consumer { for keys { v = acquire; p' = acquire; o += dot p', v; release both }
 //                acquire; d1' = read_note; release; store o / d1' }
 //
 // Each role is a slice of the program: what its own effects need. The weigher's effects
@@ -16,9 +16,9 @@
 // the other stores. Loops and branches that both need, both have, each with the values
 // that it carries; a condition that only the weigher can know is handed over, too.
 //
-// What one key tile hands over fills one slot of a ring, whose number is the tile's: tiles
-// and notes. What is handed over outside key loops fills the slot of a ring of notes, whose
-// number is the row tile's.
+// What one key tile hands over fills slots of that number: a ring's for each tile, the first
+// one's with all notes. What is handed over outside key loops fills the slot of a ring of
+// notes, whose number is the row tile's.
 //
 // Why it is right: both roles run the same loops with the same bounds, so that claims and
 // acquires pair up by number. The weigher waits for no consumer but through slots that
@@ -46,11 +46,12 @@ using namespace lla::tile;
 
 namespace {
 
-/// What is handed over in one block, and in the branches in it: one slot of a ring.
+/// What is handed over in one block, and in the branches in it: a slot of each ring.
 struct Parcel {
   SmallVector<HandOverOp> handed;
   Operation *first = nullptr, *last = nullptr; ///< Of the block, those that hand over or have a branch that does.
-  Value ring, number;
+  SmallVector<Value> rings; ///< One for each tile; the first one's slots, or those of the only one, have the notes.
+  Value number;
 };
 
 /// Parcels by the block, of a loop or of the role, that they are filled in.
@@ -84,12 +85,11 @@ Parcels collectParcels(Region &consumer) {
   return parcels;
 }
 
+bool hasTile(HandOverOp op) { return isa<SharedType>(op.getResult().getType()); }
+
 SmallVector<Type> tilesOf(const Parcel &parcel) {
-  SmallVector<Type> tiles;
-  for (HandOverOp op : parcel.handed)
-    if (isa<SharedType>(op.getResult().getType()))
-      tiles.push_back(op.getResult().getType());
-  return tiles;
+  return llvm::map_to_vector(llvm::make_filter_range(parcel.handed, hasTile),
+                             [](HandOverOp op) -> Type { return op.getResult().getType(); });
 }
 
 int64_t bytesOfNotes(const Parcel &parcel) {
@@ -99,14 +99,15 @@ int64_t bytesOfNotes(const Parcel &parcel) {
   return bytes;
 }
 
-/// One ring for all parcels with tiles, one for those of notes only.
+/// A ring for each tile of the parcels that have tiles, and one for those of notes only.
 void createRings(RolesOp roles, Parcels &parcels, int64_t weigherWarps, int64_t consumerWarps) {
   ImplicitLocOpBuilder b(roles.getLoc(), roles);
   SmallVector<Type> tiles;
-  int64_t bytes[2] = {0, 0}; // Of notes alone, and beside tiles.
+  int64_t beside = 0, alone = 0; // Bytes of notes.
   for (auto &[block, parcel] : parcels) {
     SmallVector<Type> own = tilesOf(parcel);
-    bytes[!own.empty()] = std::max(bytes[!own.empty()], bytesOfNotes(parcel));
+    int64_t &bytes = own.empty() ? alone : beside;
+    bytes = std::max(bytes, bytesOfNotes(parcel));
     if (!own.empty())
       tiles = own;
   }
@@ -114,10 +115,13 @@ void createRings(RolesOp roles, Parcels &parcels, int64_t weigherWarps, int64_t 
     auto type = RingType::get(b.getContext(), slots, ofSlot, notes);
     return RingOp::create(b, type, consumerWarps, /*fillers=*/weigherWarps, IntegerAttr(), IntegerAttr());
   };
-  Value ofTiles = create(tiles, weightSlots, bytes[1]);
-  Value ofNotes = bytes[0] ? create({}, 1, bytes[0]) : Value();
+  SmallVector<Value> ofTiles, ofNotes;
+  for (Type tile : llvm::reverse(tiles)) // Notes behind all tiles.
+    ofTiles.insert(ofTiles.begin(), create(tile, weightSlots, ofTiles.size() + 1 == tiles.size() ? beside : 0));
+  if (alone)
+    ofNotes.push_back(create({}, 1, alone));
   for (auto &[block, parcel] : parcels)
-    parcel.ring = tilesOf(parcel).empty() ? ofNotes : ofTiles;
+    parcel.rings = tilesOf(parcel).empty() ? ofNotes : ofTiles;
 }
 
 //===----------------------------------------------------------------------===//
@@ -212,8 +216,11 @@ public:
     auto entry = parcels.find(&block);
     const Parcel *parcel = entry == parcels.end() ? nullptr : &entry->second;
     for (Operation &op : block) {
-      if (parcel && &op == parcel->first)
+      if (parcel && &op == parcel->first) {
+        current = parcel;
+        noteBytesSoFar = 0;
         open(b, *parcel);
+      }
       if (slice.hasOp(&op))
         copyOp(b, op);
       if (parcel && &op == parcel->last)
@@ -228,7 +235,10 @@ protected:
   virtual void open(OpBuilder &b, const Parcel &parcel) = 0;
   virtual void close(OpBuilder &, const Parcel &) {}
   virtual void leave(OpBuilder &, const Parcel &) {}
-  virtual void handOver(OpBuilder &b, HandOverOp op) = 0;
+  virtual void handOverTile(OpBuilder &, HandOverOp) {}
+  virtual void handOverNote(OpBuilder &b, HandOverOp op, int64_t at) = 0;
+  /// The tile that was handed over, where it is read first.
+  virtual Value tileFor(OpBuilder &, HandOverOp) { return {}; }
 
   Value mapped(Value value) const { return mapping.lookupOrDefault(value); }
   SmallVector<Value> mapped(ValueRange range) const {
@@ -242,17 +252,21 @@ protected:
         result.push_back(value);
     return result;
   }
-
-  /// Tiles of the parcel that is being filled, or has been acquired, and the bytes of notes so far.
-  void begin(const Parcel &parcel, ValueRange ofSlot) {
-    current = &parcel;
-    tiles.assign(ofSlot.begin(), ofSlot.end());
-    nextTile = noteOffset = 0;
+  /// The slot of a ring of the parcel, claimed or acquired by an op of type `Take`; its tile, if it has one.
+  template <class Take> Value takeSlot(OpBuilder &b, Value ring) {
+    auto type = cast<RingType>(ring.getType());
+    auto take = Take::create(b, ring.getLoc(), type.getTiles(), ring, mapped(current->number));
+    return type.getTiles().empty() ? Value() : take.getTiles().front();
   }
-  Value takeTile() { return tiles[nextTile++]; }
-  int64_t takeNote(Type type) { return std::exchange(noteOffset, noteOffset + noteBytes(type)); }
+  /// The ring that a tile is handed over in.
+  Value ringOf(HandOverOp op) const {
+    auto tiles = llvm::make_filter_range(current->handed, hasTile);
+    return current->rings[std::distance(tiles.begin(), llvm::find(tiles, op))];
+  }
+  Value ringOfNotes() const { return current->rings.front(); }
 
-  const Parcel *current = nullptr;
+  const Parcel *current = nullptr; ///< Being filled, or read.
+  Value firstTile;                 ///< Of its first slot, which has the notes and is taken with them; null: has none.
   IRMapping mapping;
 
 private:
@@ -263,8 +277,19 @@ private:
       copyBranch(b, branch);
     else if (auto hand = dyn_cast<HandOverOp>(op))
       handOver(b, hand);
-    else if (!op.hasTrait<OpTrait::IsTerminator>())
+    else if (!op.hasTrait<OpTrait::IsTerminator>()) {
+      for (Value operand : op.getOperands())
+        if (auto hand = operand.getDefiningOp<HandOverOp>(); hand && !mapping.contains(operand))
+          mapping.map(operand, tileFor(b, hand));
       b.clone(op, mapping);
+    }
+  }
+
+  void handOver(OpBuilder &b, HandOverOp op) {
+    if (hasTile(op))
+      return handOverTile(b, op);
+    handOverNote(b, op, noteBytesSoFar);
+    noteBytesSoFar += noteBytes(op.getValue().getType());
   }
 
   void copyLoop(OpBuilder &b, scf::ForOp loop) {
@@ -298,9 +323,7 @@ private:
 
   const Slice &slice;
   const Parcels &parcels;
-  SmallVector<Value> tiles;
-  unsigned nextTile = 0;
-  int64_t noteOffset = 0;
+  int64_t noteBytesSoFar = 0; ///< Of the parcel.
 };
 
 class Weigher final : public Role {
@@ -308,23 +331,22 @@ public:
   using Role::Role;
 
 private:
-  void open(OpBuilder &b, const Parcel &parcel) override {
-    Type ring = parcel.ring.getType();
-    auto claim = RingClaimOp::create(b, parcel.ring.getLoc(), cast<RingType>(ring).getTiles(), parcel.ring,
-                                     mapped(parcel.number));
-    begin(parcel, claim.getTiles());
+  void open(OpBuilder &b, const Parcel &) override { firstTile = takeSlot<RingClaimOp>(b, ringOfNotes()); }
+  void handOverTile(OpBuilder &b, HandOverOp op) override {
+    Value ring = ringOf(op), tile = ring == ringOfNotes() ? firstTile : takeSlot<RingClaimOp>(b, ring);
+    DepositOp::create(b, op.getLoc(), mapped(op.getValue()), tile);
+    commit(b, ring);
   }
-  void handOver(OpBuilder &b, HandOverOp op) override {
+  void handOverNote(OpBuilder &b, HandOverOp op, int64_t at) override {
     Value value = mapped(op.getValue());
-    if (isa<SharedType>(op.getResult().getType()))
-      DepositOp::create(b, op.getLoc(), value, takeTile());
-    else
-      NoteOp::create(b, op.getLoc(), value, current->ring, mapped(current->number), takeNote(value.getType()));
+    NoteOp::create(b, op.getLoc(), value, ringOfNotes(), mapped(current->number), at);
     mapping.map(op.getResult(), value);
   }
-  void close(OpBuilder &b, const Parcel &parcel) override {
-    RingCommitOp::create(b, parcel.ring.getLoc(), parcel.ring, mapped(parcel.number));
+  void close(OpBuilder &b, const Parcel &) override {
+    if (!firstTile)
+      commit(b, ringOfNotes());
   }
+  void commit(OpBuilder &b, Value ring) { RingCommitOp::create(b, ring.getLoc(), ring, mapped(current->number)); }
 };
 
 class Consumers final : public Role {
@@ -332,25 +354,20 @@ public:
   using Role::Role;
 
 private:
-  void open(OpBuilder &b, const Parcel &parcel) override {
-    Type ring = parcel.ring.getType();
-    auto acquire = RingAcquireOp::create(b, parcel.ring.getLoc(), cast<RingType>(ring).getTiles(), parcel.ring,
-                                         mapped(parcel.number), /*landed=*/Value());
-    begin(parcel, acquire.getTiles());
+  void open(OpBuilder &b, const Parcel &) override { firstTile = takeSlot<RingAcquireOp>(b, ringOfNotes()); }
+  Value tileFor(OpBuilder &b, HandOverOp op) override {
+    Value ring = ringOf(op);
+    return ring == ringOfNotes() ? firstTile : takeSlot<RingAcquireOp>(b, ring);
   }
-  void handOver(OpBuilder &b, HandOverOp op) override {
+  void handOverNote(OpBuilder &b, HandOverOp op, int64_t at) override {
     Type type = op.getResult().getType();
-    if (isa<SharedType>(type)) {
-      mapping.map(op.getResult(), takeTile());
-      return;
-    }
-    auto read =
-        ReadNoteOp::create(b, op.getLoc(), type, current->ring, mapped(current->number), takeNote(type));
+    auto read = ReadNoteOp::create(b, op.getLoc(), type, ringOfNotes(), mapped(current->number), at);
     mapping.map(op.getResult(), read.getResult());
   }
   /// Products read the tiles until they are waited for; notes have been read.
   void leave(OpBuilder &b, const Parcel &parcel) override {
-    RingReleaseOp::create(b, parcel.ring.getLoc(), parcel.ring, mapped(parcel.number));
+    for (Value ring : parcel.rings)
+      RingReleaseOp::create(b, ring.getLoc(), ring, mapped(parcel.number));
   }
 };
 
@@ -392,6 +409,21 @@ void releaseEarly(Region &consumer) {
       }
 }
 
+/// Tiles are handed over when they are there: what they follow from moves up with them.
+void handOverEarly(Region &consumer) {
+  SmallVector<HandOverOp> tiles;
+  consumer.walk([&](HandOverOp op) {
+    if (hasTile(op))
+      tiles.push_back(op);
+  });
+  for (HandOverOp op : tiles)
+    if (auto convert = op.getValue().getDefiningOp<ConvertOp>())
+      if (Operation *formed = convert.getValue().getDefiningOp()) {
+        convert->moveAfter(formed);
+        op->moveAfter(convert);
+      }
+}
+
 /// A ring's readers are the warps of the roles that release its slots.
 void countReaders(KernelOp kernel, RolesOp roles, int64_t weigherWarps, int64_t consumerWarps) {
   Builder b(kernel.getContext());
@@ -413,6 +445,7 @@ void divide(KernelOp kernel, RolesOp roles) {
   int64_t consumerWarps = static_cast<int64_t>(kernel.getWarps()) - warpgroupWarps;
   Region &consumer = roles.getConsumer();
   releaseEarly(consumer);
+  handOverEarly(consumer);
   Parcels parcels = collectParcels(consumer);
   createRings(roles, parcels, warpgroupWarps, consumerWarps);
 

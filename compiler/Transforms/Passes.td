@@ -145,6 +145,14 @@ def TileDivideConsumers : Pass<"tile-divide-consumers", "::lla::tile::KernelOp">
   let dependentDialects = ["::lla::tile::TileDialect"];
 }
 
+def TileAdvanceScores : Pass<"tile-advance-scores", "::lla::tile::KernelOp"> {
+  let summary = "a weigher's next scores while it forms weights";
+  let description = [{
+    Doctest: tests/lit/Transforms/tile-advance-scores.mlir
+  }];
+  let dependentDialects = ["::lla::tile::TileDialect"];
+}
+
 def TileAlternateWarpgroups : Pass<"tile-alternate-warpgroups", "::lla::tile::KernelOp"> {
   let summary = "one warpgroup's products while another forms weights";
   let description = [{

@@ -95,8 +95,8 @@ int64_t registersOfRing(const Problem &problem, const Schedule &schedule) {
 }
 
 /// Tiles of 16-bit elements, swizzled, hence aligned to 1024 bytes: the slots of Q (and R), then those of K and V;
-/// then a full and an empty barrier per slot. With a weigher K and V have their own barriers, and there are the rings in
-/// which weights, and sums, are handed over.
+/// then a full and an empty barrier per slot. With a weigher K and V have their own barriers, and there are the rings
+/// in which weights, and sums, are handed over.
 int64_t sharedBytesOfRing(const Problem &problem, const Schedule &schedule) {
   constexpr int64_t elementSize = 2, barrierSize = 8, alignment = 1024;
   int64_t keyDim = roundUp(paddedKeyDim(problem, schedule), panelColumns);
@@ -111,7 +111,7 @@ int64_t sharedBytesOfRing(const Problem &problem, const Schedule &schedule) {
     constexpr int64_t rowNotes = 64 * floatBytes, flagNotes = 16;
     int64_t weights = strands(problem) * schedule.rows * roundUp(schedule.keys, panelColumns) * elementSize;
     handedOver = weightSlots * (weights + 2 * rowNotes + 2 * flagNotes) + 3 * rowNotes;
-    barriers += 2 * (schedule.stages + weightSlots + 1) * barrierSize;
+    barriers += 2 * (schedule.stages + strands(problem) * weightSlots + 1) * barrierSize;
   }
   return queries + slots + ones + handedOver + barriers + alignment;
 }

@@ -45,13 +45,13 @@ int64_t liveRows(const Problem &problem);
 int64_t registerLimit(const Schedule &schedule, const Target &target);
 /// Columns that stand side by side in shared memory (load = ring); the last panel of a tile may have fewer.
 constexpr int64_t panelColumns = 64;
-/// headDim rounded up to what the products need (ring: 16 for K, 8 for V, or 64 where ones stand behind it; registers: 32
-/// for K, 64 for V; host: 1).
+/// headDim rounded up to what the products need (ring: 16 for K, 8 for V, or 64 where ones stand behind it; registers:
+/// 32 for K, 64 for V; host: 1).
 int64_t paddedKeyDim(const Problem &problem, const Schedule &schedule);
 int64_t paddedValueDim(const Problem &problem, const Schedule &schedule);
 
-/// Value columns that one warp accumulates, and how far the parts of `schedule.valueParts` begin from each other: with a
-/// panel each. The last has the columns that are left, the others as many, so that they may overlap.
+/// Value columns that one warp accumulates, and how far the parts of `schedule.valueParts` begin from each other: with
+/// a panel each. The last has the columns that are left, the others as many, so that they may overlap.
 int64_t valuePartColumns(const Problem &problem, const Schedule &schedule);
 int64_t valuePartStride(const Problem &problem, const Schedule &schedule);
 

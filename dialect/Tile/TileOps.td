@@ -529,6 +529,9 @@ def Tile_RingAcquireOp : Tile_Op<"ring_acquire", [MemoryEffects<[MemRead, MemWri
   let results = (outs Variadic<Tile_SharedType>:$tiles);
   let assemblyFormat = "$ring `[` $n `]` (`unless` $landed^)? attr-dict `:` type($ring) (`->` type($tiles)^)?";
   let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::mlir::TypeRange":$tiles, "::mlir::Value":$ring, "::mlir::Value":$n), [{
+    build($_builder, $_state, tiles, ring, n, /*landed=*/::mlir::Value());
+  }]>];
 }
 
 def Tile_RingReleaseOp : Tile_Op<"ring_release", [MemoryEffects<[MemRead, MemWrite]>]> {

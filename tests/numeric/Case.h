@@ -60,7 +60,7 @@ enum class ScaleInput {
 const char *name(ScaleInput input);
 
 /// Which schedules a case runs with; see Schedules.h.
-enum class ScheduleSet { Default, Splits, RandomSplits, Clusters, Sampled, StaticSizes, Pingpong, Rounded };
+enum class ScheduleSet { Default, Splits, RandomSplits, Clusters, Sampled, StaticSizes, Pingpong, Rounded, Weigher };
 
 /// What one run on a plan differs in.
 struct Call {

@@ -113,6 +113,21 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
         candidates.push_back(schedule);
       }
     break;
+  case ScheduleSet::Weigher:
+    for (Schedule schedule : all)
+      for (auto [parts, keys, stages] : {std::tuple(1, 16, 4), {1, 64, 3}, {2, 48, 2}, {2, 64, 2}}) {
+        schedule.weigher = true;
+        schedule.rounded = schedule.pingpong = false;
+        schedule.valueParts = parts;
+        schedule.warps = 4 * (1 + parts);
+        schedule.rows = 64;
+        schedule.keys = keys;
+        schedule.stages = stages;
+        schedule.overlap = keys != 48 || !problem.hasProbe();
+        schedule.peel = keys != 16;
+        candidates.push_back(schedule);
+      }
+    break;
   case ScheduleSet::Sampled:
     candidates = all;
     llvm::append_range(candidates, sampled(problem, target, seed, samples));

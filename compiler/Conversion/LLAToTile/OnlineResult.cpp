@@ -70,9 +70,9 @@ Statistics OnlineStep::statistics(const OnlineState &state) {
     });
   else
     result.tbar = tile::FillOp::create(b, rowType, b.getF32FloatAttr(0));
-  result.vbar = scaled(
-      map(cast<tile::FragType>(o1.getType()), {o1, place.handedOver(state.d1)}, [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
-        return whereSeen(in, a[1], quotient(in, a[0], a[1]), 0);
-      }));
+  result.vbar = scaled(map(cast<tile::FragType>(o1.getType()), {o1, place.handedOver(state.d1)},
+                           [&](ImplicitLocOpBuilder &in, ValueRange a) -> Value {
+                             return whereSeen(in, a[1], quotient(in, a[0], a[1]), 0);
+                           }));
   return result;
 }

@@ -340,6 +340,31 @@ TEST(Resources, KeysOfOneLookupLieInOnePage) {
   EXPECT_EQ(rowsPerKeyCopy(problem, ring), 64);
 }
 
+TEST(Feasibility, AWeigherComesOnTopOfTheValueParts) {
+  Problem wide = problemOf(Mode::Prefill, 256);
+  EXPECT_EQ(infeasibility(wide, "load=ring rows=64 keys=64 warps=12 value_parts=2 weigher=true", "sm_90a"), "");
+  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 128), "load=ring rows=64 keys=64 warps=8 weigher=true", "sm_90a"),
+            "");
+  EXPECT_EQ(infeasibility(wide, "load=ring rows=64 keys=64 warps=8 value_parts=2 weigher=true", "sm_90a"),
+            "warps: expected 12 with a weigher and 2 value parts, got 8");
+  EXPECT_EQ(
+      infeasibility(wide, "load=ring rows=64 keys=64 warps=12 value_parts=2 weigher=true pingpong=true", "sm_90a"),
+      "weigher: expected false with pingpong or rounded (who forms weights then multiplies values, too), got true");
+  EXPECT_EQ(infeasibility(wide, "weigher=true", "sm_90a"),
+            "weigher: expected false (weights are handed over with load=ring), got true");
+}
+
+/// Two slots of a tile of p and one of u, with their notes and barriers; K and V have barriers of their own.
+TEST(Resources, AWeigherHandsOverThroughSharedMemory) {
+  Problem problem = problemOf(Mode::Prefill, 256);
+  Target target = llvm::cantFail(namedTarget("sm_90a"));
+  int64_t with = resources(problem, scheduleOf("load=ring rows=64 keys=64 warps=12 value_parts=2 weigher=true"), target)
+                     .sharedBytes;
+  int64_t without =
+      resources(problem, scheduleOf("load=ring rows=64 keys=64 warps=8 value_parts=2"), target).sharedBytes;
+  EXPECT_EQ(with - without, 2 * (2 * 64 * 64 * 2 + 2 * 256 + 2 * 16) + 3 * 256 + 16 * (2 + 4 + 1));
+}
+
 TEST(Feasibility, SharedMemoryIsCountedPerMultiprocessorToo) {
   Problem problem = problemOf(Mode::Decode, 256);
   problem.queryHeads = 64;
@@ -365,13 +390,17 @@ Schedule plausibleSchedule(RandomProblem &random, LoadPath load, const Problem &
   schedule.rounded &= load == LoadPath::Ring && problem.headDim <= 64 && !problem.state && !overflows;
   if (load == LoadPath::Ring) {
     schedule.warps = 4 * random.between(1, 3);
-    schedule.valueParts = schedule.warps == 8 ? schedule.valueParts : 1;
-    schedule.rows = 16 * schedule.warps / schedule.valueParts;
-    schedule.pingpong &= schedule.warps > 4;
+    schedule.weigher &= schedule.warps > 4;
+    int64_t multiplying = valueWarpgroups(schedule);
+    schedule.valueParts = schedule.weigher ? multiplying : multiplying == 2 ? schedule.valueParts : 1;
+    schedule.rows = 64 * multiplying / schedule.valueParts;
+    schedule.rounded &= !schedule.weigher;
+    schedule.pingpong &= schedule.warps > 4 && !schedule.weigher;
     schedule.splits = schedule.cluster = schedule.ctas = 1;
     return schedule;
   }
   schedule.overlap = true;
+  schedule.weigher = false;
   schedule.valueParts = 1;
   if (load == LoadPath::Scratch) {
     schedule.warps = schedule.stages = schedule.cluster = schedule.ctas = 1;
