@@ -50,7 +50,7 @@ struct Scoring {
 std::optional<Scoring> scoringOf(scf::ForOp loop) {
   for (auto dot : loop.getBody()->getOps<DotOp>()) {
     auto acquire = dot.getB().getDefiningOp<RingAcquireOp>();
-    if (!dot.getTransposeB() || !acquire)
+    if (!dot.getTransposeB() || !acquire || acquire.getLanded()) // Advanced already.
       continue;
     for (auto release : loop.getBody()->getOps<RingReleaseOp>())
       if (release.getRing() == acquire.getRing())

@@ -9,11 +9,11 @@
 //     weigher  { for keys { k = acquire; p = weights of k; release; claim slot; deposit p; commit }
 //                claim; note d1; commit; store lse }
 //     consumer { for keys { v = acquire; p' = acquire; o += dot p', v; release both }
-//                acquire; d1' = read_note; release; store o / d1' }
+//                acquire; d1' = read_note; store o / d1'; release }
 //
 // Each role is a slice of the program: what its own effects need. The weigher's effects
-// are what it hands over, and stores of nothing that was handed over; the consumers' are
-// the other stores. Loops and branches that both need, both have, each with the values
+// are what it hands over, and stores of what no tile that was handed over is in; the
+// consumers' are the other stores. Loops and branches that both need, both have, each with the values
 // that it carries; a condition that only the weigher can know is handed over, too.
 //
 // What one key tile hands over fills slots of that number: a ring's for each tile, the first
@@ -25,7 +25,8 @@
 // these have filled before, and these for no later slot than they have.
 //
 // Precondition:  roles have been specialised. In each loop body whose values are handed over, something is acquired,
-//                whose number is then the slot's; outside key loops likewise.
+//                whose number is then the slot's; outside key loops likewise. All that hand tiles over hand over the
+//                same ones, notes before them, and no loop that hands over is between what one block does.
 // Postcondition: nothing is handed over any more. A kernel that handed nothing over is as it was.
 //
 //===----------------------------------------------------------------------===//
@@ -68,6 +69,8 @@ Operation *outermostBranch(Operation *op) {
   return op;
 }
 
+bool hasTile(HandOverOp op) { return isa<SharedType>(op.getResult().getType()); }
+
 Parcels collectParcels(Region &consumer) {
   Parcels parcels;
   consumer.walk([&](HandOverOp op) {
@@ -85,11 +88,31 @@ Parcels collectParcels(Region &consumer) {
   return parcels;
 }
 
-bool hasTile(HandOverOp op) { return isa<SharedType>(op.getResult().getType()); }
-
 SmallVector<Type> tilesOf(const Parcel &parcel) {
   return llvm::map_to_vector(llvm::make_filter_range(parcel.handed, hasTile),
                              [](HandOverOp op) -> Type { return op.getResult().getType(); });
+}
+
+/// The precondition.
+LogicalResult checkParcels(const Parcels &parcels) {
+  SmallVector<Type> tiles;
+  for (const auto &[block, parcel] : parcels) {
+    HandOverOp first = parcel.handed.front();
+    if (!parcel.number)
+      return first.emitOpError("expected something to be acquired in the loop that hands over");
+    if (SmallVector<Type> own = tilesOf(parcel); !own.empty()) {
+      if (!tiles.empty() && own != tiles)
+        return first.emitOpError("expected the same tiles to be handed over in all loops");
+      tiles = own;
+    }
+    auto isNote = [](HandOverOp op) { return !hasTile(op); };
+    if (!std::is_partitioned(parcel.handed.begin(), parcel.handed.end(), isNote))
+      return first.emitOpError("expected notes to be handed over before tiles");
+    for (Operation *op = parcel.first; op != parcel.last; op = op->getNextNode())
+      if (isa<scf::ForOp>(op) && op->walk([](HandOverOp) { return WalkResult::interrupt(); }).wasInterrupted())
+        return first.emitOpError("expected no loop that hands over between what its block does");
+  }
+  return success();
 }
 
 int64_t bytesOfNotes(const Parcel &parcel) {
@@ -185,12 +208,14 @@ private:
   llvm::DenseSet<Value> values;
 };
 
-/// True if `store` stores what follows from something that was handed over.
-bool storesHandedOver(StoreOp store, Region &scope) {
+/// True if `store` stores what products with a tile that was handed over give.
+bool storesProducts(StoreOp store, Region &scope) {
   Slice slice(scope, /*crossesHandOvers=*/false);
   slice.need(store);
-  return scope.walk([&](HandOverOp op) { return slice.hasOp(op) ? WalkResult::interrupt() : WalkResult::advance(); })
-      .wasInterrupted();
+  auto needsTile = [&](HandOverOp op) {
+    return hasTile(op) && slice.hasOp(op) ? WalkResult::interrupt() : WalkResult::advance();
+  };
+  return scope.walk(needsTile).wasInterrupted();
 }
 
 /// Releases of rings that the slice acquires from in the same block.
@@ -418,7 +443,7 @@ void handOverEarly(Region &consumer) {
   });
   for (HandOverOp op : tiles)
     if (auto convert = op.getValue().getDefiningOp<ConvertOp>())
-      if (Operation *formed = convert.getValue().getDefiningOp()) {
+      if (Operation *formed = convert.getValue().getDefiningOp(); formed && formed->getBlock() == op->getBlock()) {
         convert->moveAfter(formed);
         op->moveAfter(convert);
       }
@@ -440,13 +465,15 @@ void countReaders(KernelOp kernel, RolesOp roles, int64_t weigherWarps, int64_t 
   }
 }
 
-void divide(KernelOp kernel, RolesOp roles) {
+LogicalResult divide(KernelOp kernel, RolesOp roles) {
   constexpr int64_t warpgroupWarps = 4;
   int64_t consumerWarps = static_cast<int64_t>(kernel.getWarps()) - warpgroupWarps;
   Region &consumer = roles.getConsumer();
   releaseEarly(consumer);
   handOverEarly(consumer);
   Parcels parcels = collectParcels(consumer);
+  if (failed(checkParcels(parcels)))
+    return failure();
   createRings(roles, parcels, warpgroupWarps, consumerWarps);
 
   Slice weighed(consumer, /*crossesHandOvers=*/true), multiplied(consumer, /*crossesHandOvers=*/false);
@@ -454,8 +481,10 @@ void divide(KernelOp kernel, RolesOp roles) {
     if (isa<HandOverOp>(op))
       weighed.need(op);
     else if (auto store = dyn_cast<StoreOp>(op))
-      (storesHandedOver(store, consumer) ? multiplied : weighed).need(op);
+      (storesProducts(store, consumer) ? multiplied : weighed).need(op);
   });
+  for (auto &[block, parcel] : parcels) // Slots are released even where nothing is done with what is in them.
+    multiplied.need(block->getParentOp());
   needReleases(consumer, weighed);
   needReleases(consumer, multiplied);
 
@@ -475,16 +504,20 @@ void divide(KernelOp kernel, RolesOp roles) {
   roles.setProducerRegisters(24);
   roles.setWeigherRegisters(isAlone ? 240 : 152);
   roles.setConsumerRegisters(isAlone ? 240 : 168);
+  return success();
+}
+
+bool handsOver(Operation *op) {
+  return op->walk([](HandOverOp) { return WalkResult::interrupt(); }).wasInterrupted();
 }
 
 struct DivideConsumers : lla::impl::TileDivideConsumersBase<DivideConsumers> {
   void runOnOperation() override {
     KernelOp kernel = getOperation();
     for (auto roles : llvm::make_early_inc_range(kernel.getBody().getOps<RolesOp>()))
-      if (roles.getConsumer().walk([](HandOverOp) { return WalkResult::interrupt(); }).wasInterrupted())
-        divide(kernel, roles);
-    bool left = kernel.walk([](HandOverOp) { return WalkResult::interrupt(); }).wasInterrupted();
-    if (!left)
+      if (roles.getWeigher().empty() && handsOver(roles) && failed(divide(kernel, roles)))
+        return signalPassFailure();
+    if (!handsOver(kernel))
       return;
     kernel.emitOpError("hands over outside the consumer of roles");
     signalPassFailure();

@@ -103,7 +103,7 @@ static void ringOfKeys(KernelOp kernel, ArrayRef<scf::ForOp> loops, Value filled
       auto top = OpBuilder::atBlockBegin(loop.getBody());
       n = arith::AddIOp::create(top, loop.getLoc(), filled, n);
     }
-    for (auto [copies, ring] : llvm::zip_equal(groups, rings)) {
+    for (auto [copies, ring] : llvm::zip(groups, rings)) {
       fillAndAcquire(copies, ring, n);
       OpBuilder end(loop.getBody()->getTerminator());
       RingReleaseOp::create(end, loop.getLoc(), ring, n);

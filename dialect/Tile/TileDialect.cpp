@@ -113,8 +113,9 @@ LogicalResult RingType::verify(llvm::function_ref<InFlightDiagnostic()> emitErro
   bool isEmpty = tiles.empty() && noteBytes == 0;
   if (slots < 1 || slots > 8 || isEmpty || !llvm::all_of(tiles, llvm::IsaPred<SharedType>))
     return emitError() << "expected 1..8 slots of shared tiles, got " << slots << " of " << tiles;
-  if (noteBytes < 0 || noteBytes % 16 != 0)
-    return emitError() << "expected a multiple of 16 bytes of notes, got " << noteBytes;
+  constexpr int64_t mostNotes = 64 << 10;
+  if (noteBytes < 0 || noteBytes % 16 != 0 || noteBytes > mostNotes)
+    return emitError() << "expected a multiple of 16 bytes of notes, at most " << mostNotes << ", got " << noteBytes;
   return success();
 }
 

@@ -241,7 +241,7 @@ LogicalResult DepositOp::verify() {
 
 static LogicalResult verifyNote(Operation *op, Type value, RingType ring, int64_t at) {
   int64_t bytes = noteBytes(value);
-  if (bytes == 0 || at < 0 || at % 16 != 0 || at + bytes > ring.getNoteBytes()) // C1
+  if (bytes == 0 || at < 0 || at % 16 != 0 || at > ring.getNoteBytes() - bytes) // C1
     return op->emitOpError() << "C1: expected rows or a flag within the notes of " << ring << ", got " << value
                              << " at " << at;
   return success();
@@ -254,8 +254,9 @@ LogicalResult RolesOp::verify() {
   auto kernel = cast<KernelOp>((*this)->getParentOp());
   if (kernel.getProducerWarps() == 0 || (!getWeigher().empty() && kernel.getWarps() < 8)) // C1
     return emitOpError("C1: expected a kernel with producer warps, and with a weigher 8 warps or more");
-  if (getWeigher().empty() == getWeigherRegisters().has_value()) // C3
-    return emitOpError("C3: expected weigher registers with a weigher");
+  bool isIdle = !getWeigher().empty() && getWeigher().front().empty();
+  if (getWeigher().empty() == getWeigherRegisters().has_value() || isIdle) // C3
+    return emitOpError("C3: expected weigher registers with a weigher that does something");
   for (uint64_t registers : {getProducerRegisters(), getWeigherRegisters().value_or(24), getConsumerRegisters()})
     if (registers < 24 || registers > 256 || registers % 8 != 0) // C2
       return emitOpError() << "C2: expected registers to be a multiple of 8 in 24..256, got " << registers;

@@ -608,7 +608,7 @@ def Tile_RolesOp : Tile_Op<"roles", [HasParent<"KernelOp">, NoTerminator, NoRegi
 
     (C1) the kernel has producer warps, and with a weigher 8 warps or more.
     (C2) registers are multiples of 8 in 24..256.
-    (C3) weigher registers come with a weigher.
+    (C3) weigher registers come with a weigher, which does something.
   }];
   let arguments = (ins I64Attr:$producer_registers, OptionalAttr<I64Attr>:$weigher_registers,
                        I64Attr:$consumer_registers);

@@ -17,7 +17,7 @@
 // PREFILL-LABEL: tile.kernel @prefill
 // PREFILL-SAME: producer_warps = 4 : i64
 // PREFILL: tile.ring {{{.*}}offset = 0 : i64} : <1 x
-// PREFILL: tile.ring {{{.*}}} : <3 x[!tile.shared<80 x 64 x bf16>, !tile.shared<80 x 64 x bf16>]>
+// PREFILL: tile.ring {{{.*}}} : <3 x [!tile.shared<80 x 64 x bf16>, !tile.shared<80 x 64 x bf16>]>
 // PREFILL: tile.roles producer {
 // PREFILL-NOT: tile.dot
 // PREFILL-COUNT-4: tile.ring_fill

@@ -440,6 +440,14 @@ func.func @C2_dot_steps(%a: !tile.shared<64 x 24 x bf16>, %b: !tile.shared<64 x 
 
 // -----
 
+func.func @C2_dot_shared_values(%a: !tile.shared<64 x 48 x bf16>, %b: !tile.shared<64 x 48 x bf16>) {
+  // expected-error @+1 {{C2: shapes disagree: '!tile.shared<64 x 48 x bf16>' times '!tile.shared<64 x 48 x bf16>' gives '!tile.frag<16 x 48 x f32, accumulator>'}}
+  %0 = tile.dot %a, %b : !tile.shared<64 x 48 x bf16>, !tile.shared<64 x 48 x bf16> -> <16 x 48 x f32, accumulator>
+  return
+}
+
+// -----
+
 func.func @C1_wait_types(%a: !tile.frag<16 x 64 x f32, accumulator>) {
   // expected-error @+1 {{C1: expected results of the operands' types}}
   %0 = tile.wait 0 of %a : (!tile.frag<16 x 64 x f32, accumulator>) -> !tile.frag<8 x 64 x f32, accumulator>
@@ -906,7 +914,7 @@ func.func @C3_fill_boxes_across_pages(%ring: !one, %k: !tile.view<64 x bf16, pag
 // -----
 
 func.func @C1_acquire_tiles(%ring: !tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>, %i: i32) {
-  // expected-error @+1 {{C1: expected the tiles of '!tile.ring<2 x[!tile.shared<64 x 64 x bf16>]>'}}
+  // expected-error @+1 {{C1: expected the tiles of '!tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>'}}
   %0 = tile.ring_acquire %ring[%i] : <2 x [!tile.shared<64 x 64 x bf16>]> -> !tile.shared<64 x 128 x bf16>
   return
 }
@@ -947,6 +955,82 @@ tile.kernel @C2_roles_registers attributes {warps = 4, producer_warps = 4} {
 
 // -----
 
+tile.kernel @C1_weigher_of_one_warpgroup attributes {warps = 4, producer_warps = 4} {
+  // expected-error @+1 {{C1: expected a kernel with producer warps, and with a weigher 8 warps or more}}
+  tile.roles producer {
+  ^bb0:
+  } weigher {
+    %busy = arith.constant 0 : i32
+  } consumer {
+  ^bb0:
+  } attributes {producer_registers = 24, weigher_registers = 240, consumer_registers = 240}
+}
+
+// -----
+
+tile.kernel @C2_weigher_registers attributes {warps = 8, producer_warps = 4} {
+  // expected-error @+1 {{C2: expected registers to be a multiple of 8 in 24..256, got 100}}
+  tile.roles producer {
+  ^bb0:
+  } weigher {
+    %busy = arith.constant 0 : i32
+  } consumer {
+  ^bb0:
+  } attributes {producer_registers = 24, weigher_registers = 100, consumer_registers = 240}
+}
+
+// -----
+
+tile.kernel @C3_registers_of_no_weigher attributes {warps = 8, producer_warps = 4} {
+  // expected-error @+1 {{C3: expected weigher registers with a weigher}}
+  tile.roles producer {
+  ^bb0:
+  } consumer {
+  ^bb0:
+  } attributes {producer_registers = 24, weigher_registers = 240, consumer_registers = 240}
+}
+
+// -----
+
+tile.kernel @C3_weigher_without_registers attributes {warps = 8, producer_warps = 4} {
+  // expected-error @+1 {{C3: expected weigher registers with a weigher}}
+  tile.roles producer {
+  ^bb0:
+  } weigher {
+    %busy = arith.constant 0 : i32
+  } consumer {
+  ^bb0:
+  } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// -----
+
+tile.kernel @C3_idle_weigher attributes {warps = 8, producer_warps = 4} {
+  // expected-error @+1 {{C3: expected weigher registers with a weigher that does something}}
+  tile.roles producer {
+  ^bb0:
+  } weigher {
+  ^bb0:
+  } consumer {
+  ^bb0:
+  } attributes {producer_registers = 24, weigher_registers = 240, consumer_registers = 240}
+}
+
+// -----
+
+tile.kernel @C1_turn_of_weigher attributes {warps = 8, producer_warps = 4} {
+  tile.roles producer {
+  ^bb0:
+  } weigher {
+    // expected-error @+1 {{C1: expected to be in the consumer of a tile.roles}}
+    tile.pass_turn
+  } consumer {
+  ^bb0:
+  } attributes {producer_registers = 24, weigher_registers = 240, consumer_registers = 240}
+}
+
+// -----
+
 tile.kernel @C1_turn_outside_roles attributes {warps = 8, producer_warps = 4} {
   // expected-error @+1 {{C1: expected to be in the consumer of a tile.roles}}
   tile.pass_turn
@@ -983,4 +1067,165 @@ tile.kernel @C2_pass_of_one_warpgroup attributes {warps = 4, producer_warps = 4}
     // expected-error @+1 {{C2: expected a kernel of 8 warps or more, got 4}}
     tile.pass_turn enter
   } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Handing over
+//===----------------------------------------------------------------------===//
+
+tile.kernel @C1_ring_readers attributes {warps = 8, producer_warps = 4} {
+  // expected-error @+1 {{C1: expected readers in 0..32 and fillers in 1..4, got 33 and 1}}
+  %0 = tile.ring {readers = 33} : <2 x [!tile.shared<64 x 64 x bf16>]>
+}
+
+// -----
+
+tile.kernel @C1_ring_fillers attributes {warps = 8, producer_warps = 4} {
+  // expected-error @+1 {{C1: expected readers in 0..32 and fillers in 1..4, got 0 and 5}}
+  %0 = tile.ring {fillers = 5} : <2 x [!tile.shared<64 x 64 x bf16>]>
+}
+
+// -----
+
+tile.kernel @C1_ring_without_fillers attributes {warps = 8, producer_warps = 4} {
+  // expected-error @+1 {{C1: expected readers in 0..32 and fillers in 1..4, got 4 and 0}}
+  %0 = tile.ring {fillers = 0, readers = 4} : <2 x [!tile.shared<64 x 64 x bf16>]>
+}
+
+// -----
+
+func.func @C1_claim_tiles(%ring: !tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>, %i: i32) {
+  // expected-error @+1 {{C1: expected the tiles of '!tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>'}}
+  %0 = tile.ring_claim %ring[%i] : <2 x [!tile.shared<64 x 64 x bf16>]> -> !tile.shared<64 x 128 x bf16>
+  return
+}
+
+// -----
+
+func.func @C1_claim_of_notes(%ring: !tile.ring<1 x [], notes = 16>, %i: i32) {
+  // expected-error @+1 {{C1: expected the tiles of '!tile.ring<1 x [], notes = 16>'}}
+  %0 = tile.ring_claim %ring[%i] : <1 x [], notes = 16> -> !tile.shared<64 x 64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C1_hand_over_rows(%p: !tile.frag<16 x 64 x bf16, operand>) {
+  // expected-error @+1 {{C1: expected an operand for a shared tile of 64 rows, or rows or a flag, got '!tile.frag<16 x 64 x bf16, operand>' for '!tile.shared<128 x 64 x bf16>'}}
+  %0 = tile.hand_over %p : !tile.frag<16 x 64 x bf16, operand> -> !tile.shared<128 x 64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C1_hand_over_columns(%p: !tile.frag<16 x 64 x bf16, operand>) {
+  // expected-error @+1 {{C1: expected an operand for a shared tile of 64 rows, or rows or a flag, got '!tile.frag<16 x 64 x bf16, operand>' for '!tile.shared<64 x 48 x bf16>'}}
+  %0 = tile.hand_over %p : !tile.frag<16 x 64 x bf16, operand> -> !tile.shared<64 x 48 x bf16>
+  return
+}
+
+// -----
+
+func.func @C1_hand_over_element(%p: !tile.frag<16 x 64 x bf16, operand>) {
+  // expected-error @+1 {{C1: expected an operand for a shared tile of 64 rows, or rows or a flag}}
+  %0 = tile.hand_over %p : !tile.frag<16 x 64 x bf16, operand> -> !tile.shared<64 x 64 x f16>
+  return
+}
+
+// -----
+
+func.func @C1_hand_over_scores(%s: !tile.frag<16 x 64 x f32, accumulator>) {
+  // expected-error @+1 {{C1: expected an operand for a shared tile of 64 rows, or rows or a flag}}
+  %0 = tile.hand_over %s : !tile.frag<16 x 64 x f32, accumulator> -> !tile.frag<16 x 64 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C1_hand_over_other_type(%m: !tile.frag<16 x 1 x f32, row>) {
+  // expected-error @+1 {{C1: expected an operand for a shared tile of 64 rows, or rows or a flag, got '!tile.frag<16 x 1 x f32, row>' for 'i1'}}
+  %0 = tile.hand_over %m : !tile.frag<16 x 1 x f32, row> -> i1
+  return
+}
+
+// -----
+
+func.func @C1_hand_over_half(%m: !tile.frag<8 x 1 x f32, row>) {
+  // expected-error @+1 {{C1: expected an operand for a shared tile of 64 rows, or rows or a flag}}
+  %0 = tile.hand_over %m : !tile.frag<8 x 1 x f32, row> -> !tile.frag<8 x 1 x f32, row>
+  return
+}
+
+// -----
+
+func.func @C1_deposit_columns(%p: !tile.frag<16 x 48 x bf16, operand>, %tile: !tile.shared<64 x 64 x bf16>) {
+  // expected-error @+1 {{C1: expected an operand for a shared tile of 64 rows, got '!tile.frag<16 x 48 x bf16, operand>' for '!tile.shared<64 x 64 x bf16>'}}
+  tile.deposit %p in %tile : <16 x 48 x bf16, operand>, <64 x 64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C1_deposit_layout(%q: !tile.frag<16 x 64 x bf16, rows>, %tile: !tile.shared<64 x 64 x bf16>) {
+  // expected-error @+1 {{C1: expected an operand for a shared tile of 64 rows, got '!tile.frag<16 x 64 x bf16, rows>'}}
+  tile.deposit %q in %tile : <16 x 64 x bf16, rows>, <64 x 64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C1_note_partial_row(%m: !tile.frag<16 x 1 x f32, partial_row>, %ring: !tile.ring<1 x [], notes = 256>, %i: i32) {
+  // expected-error @+1 {{C1: expected rows or a flag within the notes of '!tile.ring<1 x [], notes = 256>', got '!tile.frag<16 x 1 x f32, partial_row>' at 0}}
+  tile.note %m in %ring[%i] at 0 : !tile.frag<16 x 1 x f32, partial_row>, <1 x [], notes = 256>
+  return
+}
+
+// -----
+
+func.func @C1_note_beyond(%m: !tile.frag<16 x 1 x f32, row>, %ring: !tile.ring<1 x [], notes = 256>, %i: i32) {
+  // expected-error @+1 {{C1: expected rows or a flag within the notes of '!tile.ring<1 x [], notes = 256>', got '!tile.frag<16 x 1 x f32, row>' at 16}}
+  tile.note %m in %ring[%i] at 16 : !tile.frag<16 x 1 x f32, row>, <1 x [], notes = 256>
+  return
+}
+
+// -----
+
+func.func @C1_note_unaligned(%flag: i1, %ring: !tile.ring<1 x [], notes = 256>, %i: i32) {
+  // expected-error @+1 {{C1: expected rows or a flag within the notes of '!tile.ring<1 x [], notes = 256>', got 'i1' at 8}}
+  tile.note %flag in %ring[%i] at 8 : i1, <1 x [], notes = 256>
+  return
+}
+
+// -----
+
+func.func @C1_note_before(%flag: i1, %ring: !tile.ring<1 x [], notes = 256>, %i: i32) {
+  // expected-error @+1 {{C1: expected rows or a flag within the notes of '!tile.ring<1 x [], notes = 256>', got 'i1' at -16}}
+  tile.note %flag in %ring[%i] at -16 : i1, <1 x [], notes = 256>
+  return
+}
+
+// -----
+
+func.func @C1_note_of_no_notes(%flag: i1, %ring: !tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>, %i: i32) {
+  // expected-error @+1 {{C1: expected rows or a flag within the notes of '!tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>', got 'i1' at 0}}
+  tile.note %flag in %ring[%i] at 0 : i1, <2 x [!tile.shared<64 x 64 x bf16>]>
+  return
+}
+
+// -----
+
+func.func @C1_read_note_beyond(%ring: !tile.ring<1 x [], notes = 16>, %i: i32) {
+  // expected-error @+1 {{C1: expected rows or a flag within the notes of '!tile.ring<1 x [], notes = 16>', got 'i1' at 16}}
+  %0 = tile.read_note %ring[%i] at 16 : <1 x [], notes = 16> -> i1
+  return
+}
+
+// -----
+
+func.func @C1_read_note_rows(%ring: !tile.ring<1 x [], notes = 256>, %i: i32) {
+  // expected-error @+1 {{C1: expected rows or a flag within the notes of '!tile.ring<1 x [], notes = 256>', got '!tile.frag<8 x 1 x f32, row>' at 0}}
+  %0 = tile.read_note %ring[%i] at 0 : <1 x [], notes = 256> -> !tile.frag<8 x 1 x f32, row>
+  return
 }

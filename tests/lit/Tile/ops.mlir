@@ -177,7 +177,7 @@ tile.kernel @ring attributes {warps = 8, producer_warps = 4} {
   %unplaced = tile.ones : <16 x 64 x f16>
   // CHECK: %[[ONES:.*]] = tile.ones {offset = 32768 : i64} : <16 x 64 x bf16>
   %ones = tile.ones {offset = 32768} : <16 x 64 x bf16>
-  // CHECK: %[[RING:.*]] = tile.ring {barrier_offset = 34816 : i64, offset = 0 : i64} : <2 x[!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+  // CHECK: %[[RING:.*]] = tile.ring {barrier_offset = 34816 : i64, offset = 0 : i64} : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
   %ring = tile.ring {offset = 0, barrier_offset = 34816} : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
   // CHECK: tile.roles producer {
   tile.roles producer {
@@ -186,7 +186,7 @@ tile.kernel @ring attributes {warps = 8, producer_warps = 4} {
       : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>, !tile.view<64 x bf16>, !tile.view<64 x bf16>
   // CHECK: } consumer {
   } consumer {
-    // CHECK: %[[T:.*]]:2 = tile.ring_acquire %[[RING]][%{{.*}}] : <2 x[!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]> -> !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>
+    // CHECK: %[[T:.*]]:2 = tile.ring_acquire %[[RING]][%{{.*}}] : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]> -> !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>
     %t:2 = tile.ring_acquire %ring[%x]
       : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
       -> !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>
@@ -210,9 +210,9 @@ tile.kernel @ring attributes {warps = 8, producer_warps = 4} {
         !with_sums -> <16 x 72 x f32, accumulator>
     // CHECK: tile.last_column %[[SUMS]] : <16 x 72 x f32, accumulator> -> <16 x 1 x f32, row>
     %sum = tile.last_column %sums : <16 x 72 x f32, accumulator> -> <16 x 1 x f32, row>
-    // CHECK: %[[LANDED:.*]] = tile.ring_landed %[[RING]][%{{.*}}] : <2 x[!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+    // CHECK: %[[LANDED:.*]] = tile.ring_landed %[[RING]][%{{.*}}] : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
     %landed = tile.ring_landed %ring[%x] : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
-    // CHECK: tile.ring_acquire %[[RING]][%{{.*}}] unless %[[LANDED]] : <2 x[!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]> -> !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>
+    // CHECK: tile.ring_acquire %[[RING]][%{{.*}}] unless %[[LANDED]] : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]> -> !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>
     %u:2 = tile.ring_acquire %ring[%x] unless %landed
       : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
       -> !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>
@@ -224,10 +224,71 @@ tile.kernel @ring attributes {warps = 8, producer_warps = 4} {
     tile.pass_turn
     // CHECK: tile.pass_turn enter
     tile.pass_turn enter
-    // CHECK: tile.ring_release %[[RING]][%{{.*}}] : <2 x[!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+    // CHECK: tile.ring_release %[[RING]][%{{.*}}] : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
     tile.ring_release %ring[%x] : <2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
   // CHECK: } attributes {consumer_registers = 240 : i64, producer_registers = 24 : i64}
   } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+!weights = !tile.frag<16 x 48 x bf16, operand>
+!statistic = !tile.frag<16 x 1 x f32, row>
+
+// What a weigher hands over, before consumers are divided and after.
+// CHECK-LABEL: tile.kernel @weigher
+tile.kernel @weigher attributes {warps = 8, producer_warps = 4} {
+  %x = tile.index grid_x
+  %true = arith.constant true
+  %k = tile.view k[%x, %x] : <64 x bf16>
+  %v = tile.copy %k[%x] : <64 x bf16> -> <48 x 64 x bf16>
+  %row = tile.fill 0.0 : <16 x 1 x f32, row>
+  %s = tile.fill 0.0 : <16 x 48 x f32, accumulator>
+  %p = tile.convert %s : <16 x 48 x f32, accumulator> -> <16 x 48 x bf16, operand>
+  // CHECK: %[[TILE:.*]] = tile.hand_over %[[P:.*]] : !tile.frag<16 x 48 x bf16, operand> -> !tile.shared<64 x 48 x bf16>
+  %tile = tile.hand_over %p : !weights -> !tile.shared<64 x 48 x bf16>
+  // CHECK: tile.hand_over %[[ROW:.*]] : !tile.frag<16 x 1 x f32, row> -> !tile.frag<16 x 1 x f32, row>
+  %handed = tile.hand_over %row : !statistic -> !statistic
+  // CHECK: tile.hand_over %[[FLAG:.*]] : i1 -> i1
+  %flag = tile.hand_over %true : i1 -> i1
+  // A shared tile of weights with a shared tile of values, each in its own order.
+  // CHECK: %[[O:.*]] = tile.dot %[[TILE]], %[[V:.*]] : !tile.shared<64 x 48 x bf16>, !tile.shared<48 x 64 x bf16> -> <16 x 64 x f32, accumulator>
+  %o = tile.dot %tile, %v : !tile.shared<64 x 48 x bf16>, !tile.shared<48 x 64 x bf16> -> <16 x 64 x f32, accumulator>
+  // CHECK: tile.dot %[[TILE]], %[[V]] plus %[[O]] : !tile.shared<64 x 48 x bf16>, !tile.shared<48 x 64 x bf16>, !tile.frag<16 x 64 x f32, accumulator> -> <16 x 64 x f32, accumulator>
+  %more = tile.dot %tile, %v plus %o
+    : !tile.shared<64 x 48 x bf16>, !tile.shared<48 x 64 x bf16>, !accumulator -> <16 x 64 x f32, accumulator>
+  // CHECK: %[[WEIGHTS:.*]] = tile.ring {fillers = 4 : i64, readers = 4 : i64} : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
+  %weights = tile.ring {fillers = 4, readers = 4} : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
+  // CHECK: %[[NOTES:.*]] = tile.ring {fillers = 4 : i64} : <1 x [], notes = 256>
+  %notes = tile.ring {fillers = 4, readers = 0} : <1 x [], notes = 256>
+  %copies = tile.ring : <2 x [!tile.shared<64 x 64 x bf16>]>
+  // CHECK: tile.roles producer {
+  // CHECK-NEXT: tile.ring_fill
+  // CHECK-NEXT: } weigher {
+  tile.roles producer {
+    tile.ring_fill %copies[%x] from %k at %x : <2 x [!tile.shared<64 x 64 x bf16>]>, !tile.view<64 x bf16>
+  } weigher {
+    // CHECK: %[[SLOT:.*]] = tile.ring_claim %[[WEIGHTS]][%[[X:.*]]] : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272> -> !tile.shared<64 x 48 x bf16>
+    %slot = tile.ring_claim %weights[%x] : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272> -> !tile.shared<64 x 48 x bf16>
+    // CHECK: tile.deposit %[[P]] in %[[SLOT]] : <16 x 48 x bf16, operand>, <64 x 48 x bf16>
+    tile.deposit %p in %slot : <16 x 48 x bf16, operand>, <64 x 48 x bf16>
+    // CHECK: tile.note %[[ROW]] in %[[WEIGHTS]][%[[X]]] at 16 : !tile.frag<16 x 1 x f32, row>, <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
+    tile.note %row in %weights[%x] at 16 : !statistic, <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
+    // CHECK: tile.note %[[FLAG]] in %[[WEIGHTS]][%[[X]]] at 0 : i1, <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
+    tile.note %true in %weights[%x] at 0 : i1, <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
+    // CHECK: tile.ring_commit %[[WEIGHTS]][%[[X]]] : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
+    tile.ring_commit %weights[%x] : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
+    // Of notes alone there is nothing to name.
+    // CHECK: tile.ring_claim %[[NOTES]][%[[X]]] : <1 x [], notes = 256>{{$}}
+    tile.ring_claim %notes[%x] : <1 x [], notes = 256>
+  // CHECK: } consumer {
+  } consumer {
+    // CHECK: tile.ring_acquire %[[NOTES]][%[[X]]] : <1 x [], notes = 256>{{$}}
+    tile.ring_acquire %notes[%x] : <1 x [], notes = 256>
+    // CHECK: tile.read_note %[[NOTES]][%[[X]]] at 0 : <1 x [], notes = 256> -> !tile.frag<16 x 1 x f32, row>
+    %of_rows = tile.read_note %notes[%x] at 0 : <1 x [], notes = 256> -> !statistic
+    // CHECK: tile.read_note %[[WEIGHTS]][%[[X]]] at 256 : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272> -> i1
+    %read = tile.read_note %weights[%x] at 256 : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272> -> i1
+  // CHECK: } attributes {consumer_registers = 168 : i64, producer_registers = 24 : i64, weigher_registers = 152 : i64}
+  } attributes {producer_registers = 24, weigher_registers = 152, consumer_registers = 168}
 }
 
 // CHECK-LABEL: tile.kernel @host

@@ -111,5 +111,20 @@ func.func private @ring_tiles(!tile.ring<2 x [f32]>)
 
 // -----
 
+// expected-error @+1 {{expected 1..8 slots of shared tiles, got 1 of}}
+func.func private @ring_of_nothing(!tile.ring<1 x []>)
+
+// -----
+
+// expected-error @+1 {{expected a multiple of 16 bytes of notes, at most 65536, got 24}}
+func.func private @ring_notes(!tile.ring<1 x [], notes = 24>)
+
+// -----
+
+// expected-error @+1 {{expected a multiple of 16 bytes of notes, at most 65536, got -16}}
+func.func private @ring_negative_notes(!tile.ring<2 x [!tile.shared<64 x 64 x bf16>], notes = -16>)
+
+// -----
+
 // expected-error @+1 {{expected pages of at least 8 rows, got 4}}
 func.func private @small_pages(!tile.view<64 x bf16, pages = 4>)

@@ -25,6 +25,10 @@ func.func private @fragments(
   !tile.frag<5 x 7 x f32, dense>)
 
 // CHECK-LABEL: @memory
-// CHECK-SAME: (!tile.shared<128 x 64 x bf16>, !tile.view<40 x f16>, !tile.view<40 x f16, pages = 24>, !tile.ring<3 x[!tile.shared<80 x 128 x bf16>, !tile.shared<80 x 64 x bf16>]>)
+// CHECK-SAME: (!tile.shared<128 x 64 x bf16>, !tile.view<40 x f16>, !tile.view<40 x f16, pages = 24>, !tile.ring<3 x [!tile.shared<80 x 128 x bf16>, !tile.shared<80 x 64 x bf16>]>)
 func.func private @memory(!tile.shared<128 x 64 x bf16>, !tile.view<40 x f16>, !tile.view<40 x f16, pages = 24>,
   !tile.ring<3 x [!tile.shared<80 x 128 x bf16>, !tile.shared<80 x 64 x bf16>]>)
+
+// CHECK-LABEL: @notes
+// CHECK-SAME: (!tile.ring<2 x [!tile.shared<64 x 48 x bf16>], notes = 272>, !tile.ring<1 x [], notes = 512>)
+func.func private @notes(!tile.ring<2 x [!tile.shared<64 x 48 x bf16>], notes = 272>, !tile.ring<1 x [], notes = 512>)

@@ -36,6 +36,23 @@ tile.kernel @ones attributes {warps = 4, producer_warps = 4, shared_limit = 4102
   %ring = tile.ring : <3 x [!tile.shared<40 x 64 x bf16>, !tile.shared<40 x 64 x bf16>]>
 }
 
+// Notes stand behind all slots of their ring: 2 * 16 * 128 + 2 * 272 = 4640. The next tiles begin at a multiple of 1024,
+// 5120; a ring of notes alone at one of 16, 5120 + 3 * 1024 + 3 * 16 = 8240; then the next tiles at 9216 again. Barriers
+// follow the last, at 10240: 32, 48, 16 and 16 bytes.
+// CHECK-LABEL: tile.kernel @notes
+// CHECK-SAME: shared_bytes = 10352 : i64
+// CHECK: tile.ring {barrier_offset = 10240 : i64, offset = 0 : i64} : <2 x {{.*}}, notes = 272>
+// CHECK: tile.ring {barrier_offset = 10272 : i64, offset = 5120 : i64} : <3 x {{.*}}, notes = 16>
+// CHECK: tile.ring {barrier_offset = 10320 : i64, offset = 8240 : i64} : <1 x [], notes = 512>
+// CHECK: tile.ring {barrier_offset = 10336 : i64, offset = 9216 : i64} : <1 x [!tile.shared<8 x 64 x bf16>]>
+// REMARK: remark: 10352 bytes of shared memory
+tile.kernel @notes attributes {warps = 8, producer_warps = 4, shared_limit = 10352} {
+  %a = tile.ring : <2 x [!tile.shared<16 x 64 x bf16>], notes = 272>
+  %b = tile.ring : <3 x [!tile.shared<8 x 64 x bf16>], notes = 16>
+  %c = tile.ring : <1 x [], notes = 512>
+  %d = tile.ring : <1 x [!tile.shared<8 x 64 x bf16>]>
+}
+
 !row = !tile.frag<8 x 1 x f32, row>
 !half = !tile.frag<8 x 64 x f32, columns>
 !flat = !tile.frag<4 x 64 x f32, flat, threads = 128>

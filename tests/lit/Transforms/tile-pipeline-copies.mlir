@@ -5,8 +5,8 @@
 // The copies of both key loops share one ring of `stages` slots, filled and acquired by tile number; the rows' copies
 // get a ring of one slot, which comes first.
 // CHECK-LABEL: tile.kernel @ring
-// CHECK-NEXT: %[[ONCE:.*]] = tile.ring : <1 x[!tile.shared<64 x 64 x bf16>]>
-// CHECK-NEXT: %[[RING:.*]] = tile.ring : <3 x[!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+// CHECK-NEXT: %[[ONCE:.*]] = tile.ring : <1 x [!tile.shared<64 x 64 x bf16>]>
+// CHECK-NEXT: %[[RING:.*]] = tile.ring : <3 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
 // CHECK-NOT: tile.copy
 tile.kernel @ring attributes {warps = 4, producer_warps = 4, stages = 3} {
   %c0 = arith.constant 0 : i32
@@ -56,8 +56,8 @@ tile.kernel @ring attributes {warps = 4, producer_warps = 4, stages = 3} {
 // In a loop over row tiles, the rows have two slots, filled alternately and released behind the last key loop; key
 // tiles are numbered through.
 // CHECK-LABEL: tile.kernel @row_tiles
-// CHECK-NEXT: %[[ROWS:.*]] = tile.ring : <2 x[!tile.shared<64 x 64 x bf16>]>
-// CHECK-NEXT: %[[RING:.*]] = tile.ring : <3 x[!tile.shared<64 x 64 x bf16>]>
+// CHECK-NEXT: %[[ROWS:.*]] = tile.ring : <2 x [!tile.shared<64 x 64 x bf16>]>
+// CHECK-NEXT: %[[RING:.*]] = tile.ring : <3 x [!tile.shared<64 x 64 x bf16>]>
 tile.kernel @row_tiles attributes {warps = 4, producer_warps = 4, stages = 3} {
   %c0 = arith.constant 0 : i32
   %c1 = arith.constant 1 : i32
@@ -198,5 +198,61 @@ tile.kernel @bounds attributes {warps = 4, producer_warps = 4, stages = 2} {
     %keys = tile.copy %k[%key] from %c0 until %end boxes of 16 : <64 x bf16, pages = 16> -> <64 x 64 x bf16>
     %values = tile.copy %v[%key] from %c0 until %end boxes of 16 : <64 x bf16, pages = 16> -> <64 x 64 x bf16>
     %s = tile.dot %keys, %values transposed : !tile, !tile -> <16 x 64 x f32, accumulator>
+  }
+}
+
+// Where weights are handed over, keys and values are released by different warpgroups: each has a ring of its own, which
+// all key loops share. What is read before them comes first all the same.
+// CHECK-LABEL: tile.kernel @hand_over
+// CHECK-NEXT: %[[ONCE:.*]] = tile.ring : <1 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+// CHECK-NEXT: %[[VALUES:.*]] = tile.ring : <3 x [!tile.shared<48 x 64 x bf16>]>
+// CHECK-NEXT: %[[KEYS:.*]] = tile.ring : <3 x [!tile.shared<64 x 64 x bf16>]>
+// CHECK-NOT: tile.ring :
+// CHECK: %[[Q:.*]] = tile.view q
+// CHECK: %[[K:.*]] = tile.view k
+// CHECK: %[[V:.*]] = tile.view v
+// CHECK: tile.ring_fill %[[ONCE]][%{{.*}}] from %[[Q]], %[[Q]] at
+tile.kernel @hand_over attributes {warps = 8, producer_warps = 4, stages = 3} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c64 = arith.constant 64 : i32
+  %middle = tile.argument "row_tiles" : i32
+  %end = tile.argument "context" : i32
+  %q = tile.view q[%c0, %c0] : <64 x bf16>
+  %k = tile.view k[%c0, %c0] : <64 x bf16>
+  %v = tile.view v[%c0, %c0] : <64 x bf16>
+  %rows = tile.copy %q[%c0] : <64 x bf16> -> <64 x 64 x bf16>
+  %probe = tile.copy %q[%c64] : <64 x bf16> -> <64 x 64 x bf16>
+  // CHECK: scf.for %[[N:.*]] =
+  scf.for %n = %c0 to %middle step %c1 : i32 {
+    // CHECK-NEXT: %[[KEY:.*]] = arith.muli %[[N]]
+    %key = arith.muli %n, %c64 : i32
+    // CHECK-NEXT: tile.ring_fill %[[KEYS]][%[[N]]] from %[[K]] at %[[KEY]]
+    // CHECK-NEXT: %[[KT:.*]] = tile.ring_acquire %[[KEYS]][%[[N]]]
+    %keys = tile.copy %k[%key] : <64 x bf16> -> <64 x 64 x bf16>
+    // CHECK-NEXT: tile.ring_fill %[[VALUES]][%[[N]]] from %[[V]] at %[[KEY]]
+    // CHECK-NEXT: %[[VT:.*]] = tile.ring_acquire %[[VALUES]][%[[N]]]
+    %values = tile.copy %v[%key] : <64 x bf16> -> <48 x 64 x bf16>
+    // CHECK-NEXT: tile.dot %{{.*}}, %[[KT]] transposed
+    %s = tile.dot %rows, %keys transposed : !tile, !tile -> <16 x 64 x f32, accumulator>
+    %most = tile.row_reduce max %s : <16 x 64 x f32, accumulator> -> <16 x 1 x f32, row>
+    %handed = tile.hand_over %most : !tile.frag<16 x 1 x f32, row> -> !tile.frag<16 x 1 x f32, row>
+    // CHECK: tile.dot %{{.*}}, %[[VT]] transposed
+    %t = tile.dot %probe, %values transposed : !tile, !tile.shared<48 x 64 x bf16> -> <16 x 48 x f32, accumulator>
+    // CHECK-NEXT: tile.ring_release %[[KEYS]][%[[N]]]
+    // CHECK-NEXT: tile.ring_release %[[VALUES]][%[[N]]]
+    // CHECK-NEXT: }
+  }
+  // CHECK: scf.for %[[N2:.*]] =
+  scf.for %n = %middle to %end step %c1 : i32 {
+    // CHECK: tile.ring_fill %[[KEYS]][%[[N2]]] from %[[K]] at
+    // CHECK-NEXT: tile.ring_acquire %[[KEYS]][%[[N2]]]
+    // CHECK-NEXT: tile.ring_fill %[[VALUES]][%[[N2]]] from %[[V]] at
+    // CHECK-NEXT: tile.ring_acquire %[[VALUES]][%[[N2]]]
+    %key = arith.muli %n, %c64 : i32
+    %keys = tile.copy %k[%key] : <64 x bf16> -> <64 x 64 x bf16>
+    %values = tile.copy %v[%key] : <64 x bf16> -> <48 x 64 x bf16>
+    // CHECK-NEXT: tile.ring_release %[[KEYS]][%[[N2]]]
+    // CHECK-NEXT: tile.ring_release %[[VALUES]][%[[N2]]]
   }
 }
