@@ -123,7 +123,7 @@ int64_t bytesOfNotes(const Parcel &parcel) {
 }
 
 /// A ring for each tile of the parcels that have tiles, and one for those of notes only.
-void createRings(RolesOp roles, Parcels &parcels, int64_t weigherWarps, int64_t consumerWarps) {
+void createRings(RolesOp roles, Parcels &parcels, int64_t consumerWarps) {
   ImplicitLocOpBuilder b(roles.getLoc(), roles);
   SmallVector<Type> tiles;
   int64_t beside = 0, alone = 0; // Bytes of notes.
@@ -136,7 +136,8 @@ void createRings(RolesOp roles, Parcels &parcels, int64_t weigherWarps, int64_t 
   }
   auto create = [&](ArrayRef<Type> ofSlot, int64_t slots, int64_t notes) -> Value {
     auto type = RingType::get(b.getContext(), slots, ofSlot, notes);
-    return RingOp::create(b, type, consumerWarps, /*fillers=*/weigherWarps, IntegerAttr(), IntegerAttr());
+    constexpr int64_t weigherThreads = 128;
+    return RingOp::create(b, type, consumerWarps, /*fillers=*/weigherThreads, IntegerAttr(), IntegerAttr());
   };
   SmallVector<Value> ofTiles, ofNotes;
   for (Type tile : llvm::reverse(tiles)) // Notes behind all tiles.
@@ -474,7 +475,7 @@ LogicalResult divide(KernelOp kernel, RolesOp roles) {
   Parcels parcels = collectParcels(consumer);
   if (failed(checkParcels(parcels)))
     return failure();
-  createRings(roles, parcels, warpgroupWarps, consumerWarps);
+  createRings(roles, parcels, consumerWarps);
 
   Slice weighed(consumer, /*crossesHandOvers=*/true), multiplied(consumer, /*crossesHandOvers=*/false);
   consumer.walk([&](Operation *op) {

@@ -196,8 +196,8 @@ LogicalResult RingAcquireOp::verify() {
 }
 
 LogicalResult RingOp::verify() {
-  if (getReaders() > 32 || getFillers() < 1 || getFillers() > 4) // C1
-    return emitOpError() << "C1: expected readers in 0..32 and fillers in 1..4, got " << getReaders() << " and "
+  if (getReaders() > 32 || getFillers() < 1 || getFillers() > 128) // C1
+    return emitOpError() << "C1: expected readers in 0..32 and fillers in 1..128, got " << getReaders() << " and "
                          << getFillers();
   return success();
 }

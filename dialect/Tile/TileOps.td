@@ -482,11 +482,12 @@ def Tile_RingOp : Tile_Op<"ring", []> {
   let summary = "slots in shared memory and the barriers that pass them on";
   let description = [{
     Each slot has a barrier `full` (the fillers' arrivals, and the bytes that are copied)
-    and a barrier `empty` (one arrival per warp that reads: `readers`, or all that compute).
-    The one filler is the thread that copies, else each warp of the weigher is one.
+    and a barrier `empty` (one arrival per warp that reads, `readers` or all that compute;
+    of each of its lanes where there are notes).
+    The one filler is the thread that copies, else each thread of the weigher is one.
     `offset` is assigned by `tile-allocate-shared`: tiles, then notes, then the barriers.
 
-    (C1) readers in 0..32, fillers in 1..4.
+    (C1) readers in 0..32, fillers in 1..128.
   }];
   let arguments = (ins DefaultValuedAttr<I64Attr, "0">:$readers, DefaultValuedAttr<I64Attr, "1">:$fillers,
                        OptionalAttr<I64Attr>:$offset, OptionalAttr<I64Attr>:$barrier_offset);
@@ -569,7 +570,7 @@ def Tile_RingClaimOp : Tile_Op<"ring_claim", [MemoryEffects<[MemRead, MemWrite]>
 }
 
 def Tile_RingCommitOp : Tile_Op<"ring_commit", [MemoryEffects<[MemRead, MemWrite]>]> {
-  let summary = "weigher: this warp has written its part of fill n";
+  let summary = "weigher: this thread has written its part of fill n";
   let arguments = (ins Tile_RingType:$ring, I32:$n);
   let assemblyFormat = "$ring `[` $n `]` attr-dict `:` type($ring)";
 }

@@ -68,6 +68,9 @@ void lla::waitForPhase(Lane &lane, Value barrier, Value parity) {
 
 namespace {
 
+/// Of a warp.
+static int64_t lanesThatRelease(tile::RingType type) { return type.getNoteBytes() ? 32 : 1; }
+
 struct RingPattern : LanePattern<tile::RingOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::RingOp op, Adaptor, ConversionPatternRewriter &rewriter) const override {
@@ -81,8 +84,9 @@ struct RingPattern : LanePattern<tile::RingOp> {
         auto init = [&](int64_t offset, int64_t arrivals) {
           NVVM::MBarrierInitOp::create(b, lane.sharedPointer(lane.add(barriers, offset)), lane.i32(arrivals), Value());
         };
+        int64_t readers = op.getReaders() ? op.getReaders() : facts.warps;
         init(16 * slot, op.getFillers());
-        init(16 * slot + 8, op.getReaders() ? op.getReaders() : facts.warps);
+        init(16 * slot + 8, readers * lanesThatRelease(op.getResult().getType()));
       }
       NVVM::FenceMbarrierInitOp::create(b);
     });
@@ -264,21 +268,21 @@ struct RingAcquirePattern : LanePattern<tile::RingAcquireOp> {
   }
 };
 
-/// One lane arrives for its warp.
-static void arrive(Lane &lane, Value barrier) {
-  lane.when(lane.equal(lane.lane(), 0), [&] {
-    NVVM::MBarrierArriveOp::create(lane.b, lane.b.getI64Type(), lane.sharedPointer(barrier), Value());
-  });
-}
-
-/// All of the warp's products from the slot have been waited for.
+/// All of the warp's products from the slot have been waited for; notes each lane has read for itself.
 struct RingReleasePattern : LanePattern<tile::RingReleaseOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::RingReleaseOp op, Adaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
-    arrive(lane, slotOf(lane, op.getRing().getType(), adaptor.getRing(), adaptor.getN().front()).empty);
+    Slot slot = slotOf(lane, op.getRing().getType(), adaptor.getRing(), adaptor.getN().front());
+    auto arrive = [&] {
+      NVVM::MBarrierArriveOp::create(b, b.getI64Type(), lane.sharedPointer(slot.empty), Value());
+    };
+    if (lanesThatRelease(op.getRing().getType()) == 1)
+      lane.when(lane.equal(lane.lane(), 0), arrive);
+    else
+      arrive();
     rewriter.eraseOp(op);
     return success();
   }
@@ -301,7 +305,7 @@ struct RingClaimPattern : LanePattern<tile::RingClaimOp> {
   }
 };
 
-/// Each lane's writes are seen by products, which read through the asynchronous proxy, once the warp's has arrived.
+/// Products read through the asynchronous proxy what each thread has written before its fence.
 struct RingCommitPattern : LanePattern<tile::RingCommitOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::RingCommitOp op, Adaptor adaptor,
@@ -311,8 +315,7 @@ struct RingCommitPattern : LanePattern<tile::RingCommitOp> {
     Slot slot = slotOf(lane, op.getRing().getType(), adaptor.getRing(), adaptor.getN().front());
     auto space = NVVM::SharedSpaceAttr::get(b.getContext(), NVVM::SharedSpace::shared_cta);
     NVVM::FenceProxyOp::create(b, NVVM::ProxyKind::async_shared, space);
-    NVVM::SyncWarpOp::create(b, lane.i32(-1));
-    arrive(lane, slot.full);
+    NVVM::MBarrierArriveOp::create(b, b.getI64Type(), lane.sharedPointer(slot.full), Value());
     rewriter.eraseOp(op);
     return success();
   }

@@ -1076,21 +1076,21 @@ tile.kernel @C2_pass_of_one_warpgroup attributes {warps = 4, producer_warps = 4}
 //===----------------------------------------------------------------------===//
 
 tile.kernel @C1_ring_readers attributes {warps = 8, producer_warps = 4} {
-  // expected-error @+1 {{C1: expected readers in 0..32 and fillers in 1..4, got 33 and 1}}
+  // expected-error @+1 {{C1: expected readers in 0..32 and fillers in 1..128, got 33 and 1}}
   %0 = tile.ring {readers = 33} : <2 x [!tile.shared<64 x 64 x bf16>]>
 }
 
 // -----
 
 tile.kernel @C1_ring_fillers attributes {warps = 8, producer_warps = 4} {
-  // expected-error @+1 {{C1: expected readers in 0..32 and fillers in 1..4, got 0 and 5}}
-  %0 = tile.ring {fillers = 5} : <2 x [!tile.shared<64 x 64 x bf16>]>
+  // expected-error @+1 {{C1: expected readers in 0..32 and fillers in 1..128, got 0 and 129}}
+  %0 = tile.ring {fillers = 129} : <2 x [!tile.shared<64 x 64 x bf16>]>
 }
 
 // -----
 
 tile.kernel @C1_ring_without_fillers attributes {warps = 8, producer_warps = 4} {
-  // expected-error @+1 {{C1: expected readers in 0..32 and fillers in 1..4, got 4 and 0}}
+  // expected-error @+1 {{C1: expected readers in 0..32 and fillers in 1..128, got 4 and 0}}
   %0 = tile.ring {fillers = 0, readers = 4} : <2 x [!tile.shared<64 x 64 x bf16>]>
 }
 

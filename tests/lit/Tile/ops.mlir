@@ -255,10 +255,10 @@ tile.kernel @weigher attributes {warps = 8, producer_warps = 4} {
   // CHECK: tile.dot %[[TILE]], %[[V]] plus %[[O]] : !tile.shared<64 x 48 x bf16>, !tile.shared<48 x 64 x bf16>, !tile.frag<16 x 64 x f32, accumulator> -> <16 x 64 x f32, accumulator>
   %more = tile.dot %tile, %v plus %o
     : !tile.shared<64 x 48 x bf16>, !tile.shared<48 x 64 x bf16>, !accumulator -> <16 x 64 x f32, accumulator>
-  // CHECK: %[[WEIGHTS:.*]] = tile.ring {fillers = 4 : i64, readers = 4 : i64} : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
-  %weights = tile.ring {fillers = 4, readers = 4} : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
-  // CHECK: %[[NOTES:.*]] = tile.ring {fillers = 4 : i64} : <1 x [], notes = 256>
-  %notes = tile.ring {fillers = 4, readers = 0} : <1 x [], notes = 256>
+  // CHECK: %[[WEIGHTS:.*]] = tile.ring {fillers = 128 : i64, readers = 4 : i64} : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
+  %weights = tile.ring {fillers = 128, readers = 4} : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
+  // CHECK: %[[NOTES:.*]] = tile.ring {fillers = 128 : i64} : <1 x [], notes = 256>
+  %notes = tile.ring {fillers = 128, readers = 0} : <1 x [], notes = 256>
   %copies = tile.ring : <2 x [!tile.shared<64 x 64 x bf16>]>
   // CHECK: tile.roles producer {
   // CHECK-NEXT: tile.ring_fill

@@ -15,7 +15,7 @@
 // Behind the last tile of both loops there is no next one to wait for.
 // CHECK-LABEL: tile.kernel @two_loops
 // CHECK: %[[KEYS:.*]] = tile.ring {readers = 4 : i64} : <3 x
-// CHECK: %[[WEIGHTS:.*]] = tile.ring {fillers = 4
+// CHECK: %[[WEIGHTS:.*]] = tile.ring {fillers = 128
 // CHECK: %[[MIDDLE:.*]] = tile.argument "row_tiles"
 // CHECK: %[[END:.*]] = tile.argument "context"
 // CHECK: } weigher {
@@ -76,7 +76,7 @@
 tile.kernel @two_loops attributes {warps = 8, producer_warps = 4} {
   %once = tile.ring : !once
   %keys = tile.ring {readers = 4} : !ring
-  %weights = tile.ring {fillers = 4, readers = 4} : !weights
+  %weights = tile.ring {fillers = 128, readers = 4} : !weights
   %c0 = arith.constant 0 : i32
   %c1 = arith.constant 1 : i32
   %middle = tile.argument "row_tiles" : i32

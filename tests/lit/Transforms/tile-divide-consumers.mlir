@@ -23,9 +23,9 @@
 // CHECK: %[[KEYS:.*]] = tile.ring {readers = 4 : i64} : <3 x
 // CHECK: %[[VALUES:.*]] = tile.ring {readers = 4 : i64} : <3 x
 // CHECK: %[[ZERO:.*]] = arith.constant 0 : i32
-// CHECK: %[[US:.*]] = tile.ring {fillers = 4 : i64, readers = 4 : i64} : <2 x [!tile.shared<64 x 48 x bf16>]>
-// CHECK: %[[PS:.*]] = tile.ring {fillers = 4 : i64, readers = 4 : i64} : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
-// CHECK: %[[NOTES:.*]] = tile.ring {fillers = 4 : i64, readers = 4 : i64} : <1 x [], notes = 256>
+// CHECK: %[[US:.*]] = tile.ring {fillers = 128 : i64, readers = 4 : i64} : <2 x [!tile.shared<64 x 48 x bf16>]>
+// CHECK: %[[PS:.*]] = tile.ring {fillers = 128 : i64, readers = 4 : i64} : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
+// CHECK: %[[NOTES:.*]] = tile.ring {fillers = 128 : i64, readers = 4 : i64} : <1 x [], notes = 256>
 // The producer fills what it filled.
 // CHECK-NEXT: tile.roles producer {
 // CHECK-NEXT: tile.ring_fill %[[ONCE]]
@@ -211,8 +211,8 @@ tile.kernel @divide attributes {warps = 8, producer_warps = 4} {
 // CHECK: %[[KEYS:.*]] = tile.ring {readers = 4 : i64} : <3 x
 // CHECK: %[[VALUES:.*]] = tile.ring {readers = 8 : i64} : <3 x
 // CHECK: %[[ZERO:.*]] = arith.constant 0 : i32
-// CHECK: %[[PS:.*]] = tile.ring {fillers = 4 : i64, readers = 8 : i64} : <2 x [!tile.shared<64 x 48 x bf16>]>
-// CHECK: %[[NOTES:.*]] = tile.ring {fillers = 4 : i64, readers = 8 : i64} : <1 x [], notes = 256>
+// CHECK: %[[PS:.*]] = tile.ring {fillers = 128 : i64, readers = 8 : i64} : <2 x [!tile.shared<64 x 48 x bf16>]>
+// CHECK: %[[NOTES:.*]] = tile.ring {fillers = 128 : i64, readers = 8 : i64} : <1 x [], notes = 256>
 // CHECK: } weigher {
 // CHECK-NEXT: %[[ONE:.*]] = tile.fill 1.0
 // CHECK-NEXT: scf.for %[[TILE:.*]] = %{{.*}} iter_args(%[[FILLED:.*]] = %[[ZERO]]) -> (i32)
@@ -312,7 +312,7 @@ tile.kernel @row_tiles attributes {warps = 12, producer_warps = 4} {
 // A number that a flag has moved is the weigher's still, and so is its store; consumers read the flag, and release its
 // slot though they do nothing with it.
 // CHECK-LABEL: tile.kernel @flagged
-// CHECK: %[[FLAGS:.*]] = tile.ring {fillers = 4 : i64, readers = 4 : i64} : <1 x [], notes = 16>
+// CHECK: %[[FLAGS:.*]] = tile.ring {fillers = 128 : i64, readers = 4 : i64} : <1 x [], notes = 16>
 // CHECK: } weigher {
 // CHECK: %[[MOVED:.*]] = scf.for %[[N:.*]] = %{{.*}} iter_args
 // CHECK: tile.note %[[FLAG:.*]] in %[[FLAGS]][%[[N]]] at 0
