@@ -171,7 +171,10 @@ Prediction predict(const Problem &problem, const Schedule &schedule, const Targe
   result.fill = waves > 1 ? ctas / (waves * slots) : spread;
 
   double pairs = shape.tasks * shape.keyTiles * static_cast<double>(schedule.keys * schedule.rows);
-  double dims = static_cast<double>(paddedKeyDim(problem, schedule) + paddedValueDim(problem, schedule));
+  // Each part of the value columns has scores of its own, unless a weigher forms them for all.
+  int64_t parts = schedule.weigher ? 1 : schedule.valueParts;
+  double dims = static_cast<double>(paddedKeyDim(problem, schedule) * parts +
+                                    valuePartColumns(problem, schedule) * schedule.valueParts);
   double flops = 2 * (problem.hasProbe() ? 2 : 1) * pairs * dims;
   double productRate = ceilings.flopsPerSecond * productEfficiency(schedule.load) * result.fill;
   double cycleRate = rates.clock * multiprocessors * result.fill;

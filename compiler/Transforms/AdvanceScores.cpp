@@ -18,8 +18,9 @@
 // released only then; s' has been waited for before the next iteration reads it. What is
 // read of a slot that has not been acquired is never used.
 //
-// Precondition:  consumers have been divided; the weigher's key loops count one row tile's tiles, up to the last
-//                one's end.
+// Precondition:  consumers have been divided; the weigher's key loops count one row tile's tiles from 0 up to the last
+//                one's end, which is known before the first; a tile's number is that count, on top of earlier row
+//                tiles'.
 // Postcondition: a kernel without a weigher is as it was.
 //
 //===----------------------------------------------------------------------===//
@@ -27,6 +28,7 @@
 #include "compiler/Transforms/Carry.h"
 #include "compiler/Transforms/Passes.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Matchers.h"
 
 namespace lla {
 #define GEN_PASS_DEF_TILEADVANCESCORES
@@ -88,6 +90,18 @@ Value scoreOfFirst(scf::ForOp first, Scoring scoring, Value base, Value end) {
   return branch.getResult(0);
 }
 
+/// How many of the ring's tiles belong to earlier row tiles; null if a tile's number does not tell.
+Value baseOf(scf::ForOp loop, Scoring scoring, ImplicitLocOpBuilder &b) {
+  Value n = scoring.acquire.getN(), count = loop.getInductionVar();
+  if (n == count)
+    return arith::ConstantIntOp::create(b, 0, 32);
+  auto sum = n.getDefiningOp<arith::AddIOp>();
+  if (!sum || (sum.getLhs() != count) == (sum.getRhs() != count))
+    return {};
+  Value base = sum.getLhs() == count ? sum.getRhs() : sum.getLhs();
+  return loop.isDefinedOutsideOfLoop(base) ? base : Value();
+}
+
 /// The loop with s of its tile from before it, and that of the tile behind as its result. `end`: of all tiles.
 scf::ForOp advance(scf::ForOp loop, Scoring scoring, Value first, Value end) {
   ImplicitLocOpBuilder b(loop.getLoc(), scoring.release->getNextNode());
@@ -108,32 +122,38 @@ scf::ForOp advance(scf::ForOp loop, Scoring scoring, Value first, Value end) {
 
 /// The key loops of one row tile, one after the other, be they in a loop over row tiles. Where there is no t, nothing
 /// is in flight while p is formed, and nothing to gain.
-void advanceAll(Block &rowTile) {
+LogicalResult advanceAll(Block &rowTile) {
   SmallVector<std::pair<scf::ForOp, Scoring>> loops;
   for (auto loop : rowTile.getOps<scf::ForOp>())
     if (auto scoring = scoringOf(loop); scoring && productsOf(loop) > 1)
       loops.push_back({loop, *scoring});
   if (loops.empty()) {
-    for (auto loop : rowTile.getOps<scf::ForOp>())
-      advanceAll(*loop.getBody());
-    return;
+    for (auto loop : llvm::make_early_inc_range(rowTile.getOps<scf::ForOp>()))
+      if (failed(advanceAll(*loop.getBody())))
+        return failure();
+    return success();
   }
   auto [first, scoring] = loops.front();
   ImplicitLocOpBuilder before(first.getLoc(), first);
   Value end = loops.back().first.getUpperBound();
-  Value base = arith::ConstantIntOp::create(before, 0, 32);
-  if (auto sum = scoring.acquire.getN().getDefiningOp<arith::AddIOp>())
-    base = sum.getLhs(); // The ring's tiles that belong to earlier row tiles.
+  bool isLate = end.getParentBlock() == &rowTile && end.getDefiningOp() && first->isBeforeInBlock(end.getDefiningOp());
+  if (!matchPattern(first.getLowerBound(), m_Zero()) || isLate)
+    return first.emitOpError("expected key loops that count from 0 up to an end that is known before");
+  Value base = baseOf(first, scoring, before);
+  if (!base)
+    return scoring.acquire.emitOpError("expected the loop's count, or a sum of it, as a tile's number");
   Value scores = scoreOfFirst(first, scoring, base, end);
   for (auto [loop, ofLoop] : loops)
     scores = advance(loop, ofLoop, scores, end).getResults().back();
+  return success();
 }
 
 struct AdvanceScores : lla::impl::TileAdvanceScoresBase<AdvanceScores> {
   void runOnOperation() override {
     for (auto roles : getOperation().getBody().getOps<RolesOp>())
       for (Block &block : roles.getWeigher())
-        advanceAll(block);
+        if (failed(advanceAll(block)))
+          return signalPassFailure();
   }
 };
 } // namespace

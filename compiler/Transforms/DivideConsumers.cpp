@@ -26,7 +26,8 @@
 //
 // Precondition:  roles have been specialised. In each loop body whose values are handed over, something is acquired,
 //                whose number is then the slot's; outside key loops likewise. All that hand tiles over hand over the
-//                same ones, notes before them, and no loop that hands over is between what one block does.
+//                same ones, in no branch, notes before them, and no loop that hands over is between what one block
+//                does.
 // Postcondition: nothing is handed over any more. A kernel that handed nothing over is as it was.
 //
 //===----------------------------------------------------------------------===//
@@ -84,7 +85,8 @@ Parcels collectParcels(Region &consumer) {
   });
   for (auto &[block, parcel] : parcels)
     for (auto acquire : block->getOps<RingAcquireOp>())
-      parcel.number = acquire.getN();
+      if (acquire->isBeforeInBlock(parcel.first))
+        parcel.number = acquire.getN();
   return parcels;
 }
 
@@ -99,12 +101,15 @@ LogicalResult checkParcels(const Parcels &parcels) {
   for (const auto &[block, parcel] : parcels) {
     HandOverOp first = parcel.handed.front();
     if (!parcel.number)
-      return first.emitOpError("expected something to be acquired in the loop that hands over");
+      return first.emitOpError("expected something to be acquired before, in the loop that hands over");
     if (SmallVector<Type> own = tilesOf(parcel); !own.empty()) {
       if (!tiles.empty() && own != tiles)
         return first.emitOpError("expected the same tiles to be handed over in all loops");
       tiles = own;
     }
+    for (HandOverOp op : llvm::make_filter_range(parcel.handed, hasTile))
+      if (op->getBlock() != block)
+        return op.emitOpError("expected tiles to be handed over in no branch");
     auto isNote = [](HandOverOp op) { return !hasTile(op); };
     if (!std::is_partitioned(parcel.handed.begin(), parcel.handed.end(), isNote))
       return first.emitOpError("expected notes to be handed over before tiles");
@@ -179,7 +184,6 @@ public:
   bool hasOp(Operation *op) const { return ops.contains(op); }
   bool hasValue(Value value) const { return values.contains(value); }
 
-private:
   void need(Value value) {
     if (!values.insert(value).second)
       return;
@@ -203,6 +207,7 @@ private:
     }
   }
 
+private:
   Region &scope;
   bool crossesHandOvers;
   llvm::DenseSet<Operation *> ops;
@@ -380,10 +385,13 @@ public:
   using Role::Role;
 
 private:
-  void open(OpBuilder &b, const Parcel &) override { firstTile = takeSlot<RingAcquireOp>(b, ringOfNotes()); }
+  void open(OpBuilder &b, const Parcel &) override {
+    firstTile = takeSlot<RingAcquireOp>(b, ringOfNotes());
+    taken = {ringOfNotes()};
+  }
   Value tileFor(OpBuilder &b, HandOverOp op) override {
     Value ring = ringOf(op);
-    return ring == ringOfNotes() ? firstTile : takeSlot<RingAcquireOp>(b, ring);
+    return taken.insert(ring).second ? takeSlot<RingAcquireOp>(b, ring) : firstTile;
   }
   void handOverNote(OpBuilder &b, HandOverOp op, int64_t at) override {
     Type type = op.getResult().getType();
@@ -392,9 +400,14 @@ private:
   }
   /// Products read the tiles until they are waited for; notes have been read.
   void leave(OpBuilder &b, const Parcel &parcel) override {
-    for (Value ring : parcel.rings)
+    for (Value ring : parcel.rings) {
+      if (taken.insert(ring).second)
+        takeSlot<RingAcquireOp>(b, ring);
       RingReleaseOp::create(b, ring.getLoc(), ring, mapped(parcel.number));
+    }
   }
+
+  llvm::SmallDenseSet<Value> taken; ///< Rings whose slots of the parcel have been acquired.
 };
 
 //===----------------------------------------------------------------------===//
@@ -484,8 +497,11 @@ LogicalResult divide(KernelOp kernel, RolesOp roles) {
     else if (auto store = dyn_cast<StoreOp>(op))
       (storesProducts(store, consumer) ? multiplied : weighed).need(op);
   });
-  for (auto &[block, parcel] : parcels) // Slots are released even where nothing is done with what is in them.
+  for (auto &[block, parcel] : parcels) { // Slots are released even where nothing is done with what is in them.
     multiplied.need(block->getParentOp());
+    for (Slice *slice : {&weighed, &multiplied})
+      slice->need(parcel.number);
+  }
   needReleases(consumer, weighed);
   needReleases(consumer, multiplied);
 

@@ -91,8 +91,8 @@ Schedule byTurns(const Problem &problem, const Target &target, const Schedule &s
   return schedule;
 }
 
-/// Two warpgroups of 64 rows, the same ones where the value columns of one are too many for a thread; as many keys per
-/// tile as registers hold without spills in the loop.
+/// Two warpgroups of 64 rows, or of the same ones and a third that weighs where the value columns of one are too many for
+/// a thread; as many keys per tile as registers hold without spills in the loop.
 Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   Schedule schedule;
   schedule.load = LoadPath::Ring;

@@ -161,7 +161,9 @@ llvm::Error checkRing(const Problem &problem, const Schedule &schedule, const Ta
                                            schedule.valueParts),
                       std::to_string(schedule.warps));
   if (warpgroups % schedule.valueParts != 0 || (schedule.valueParts > 1 && problem.headDim <= 64))
-    return fieldError("value_parts", fmt::format("1, or a divisor of {} warpgroups with more than 64 dims", warpgroups),
+    return fieldError("value_parts",
+                      fmt::format("1, or a divisor of {} warpgroups (of warps={}{}) with more than 64 dims", warpgroups,
+                                  schedule.warps, schedule.weigher ? ", one of which weighs" : ""),
                       std::to_string(schedule.valueParts));
   constexpr int64_t swizzlePeriod = 8;
   if (problem.pageSize % swizzlePeriod != 0)
@@ -170,8 +172,8 @@ llvm::Error checkRing(const Problem &problem, const Schedule &schedule, const Ta
                       std::to_string(problem.pageSize));
   int64_t rows = 64 * warpgroups / schedule.valueParts;
   if (schedule.rows != rows)
-    return fieldError("rows", fmt::format("{} with load=ring, {} warps and {} value parts (64 per warpgroup)", rows,
-                                          schedule.warps, schedule.valueParts),
+    return fieldError("rows", fmt::format("{} with load=ring, {} warps{} and {} value parts (64 per warpgroup)", rows,
+                                          schedule.warps, schedule.weigher ? ", a weigher" : "", schedule.valueParts),
                       std::to_string(schedule.rows));
   // A tile of more keys than rows would, at the causal edge, hold keys that none of its rows sees.
   if (llvm::Error error = expectRange("keys", schedule.keys, 16, schedule.rows))

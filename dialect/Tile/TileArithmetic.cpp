@@ -75,9 +75,11 @@ LogicalResult DotOp::verify() {
   if (getTransposeB())
     std::swap(bRows, bColumns);
   FragType result = getResult().getType();
-  // A shared first operand holds the rows of all computing warps, 16 of each, by warpgroups of four.
+  // A shared first operand holds the rows of all computing warps, 16 of each, by warpgroups of four; of a product with
+  // values those of one warpgroup.
   bColumns += getOnes() ? 8 : 0;
-  bool rowsAgree = isa<SharedType>(a) ? result.getRows() == 16 && aRows % 64 == 0 : result.getRows() == aRows;
+  bool fitsWarpgroups = getTransposeB() ? aRows % 64 == 0 : aRows == 64;
+  bool rowsAgree = isa<SharedType>(a) ? result.getRows() == 16 && fitsWarpgroups : result.getRows() == aRows;
   bool wholeSteps = !isa<SharedType>(a) || aColumns % 16 == 0;
   if (aColumns != bRows || !rowsAgree || !wholeSteps || result.getColumns() != bColumns ||
       (getAccumulator() && getAccumulator().getType() != result)) // C2
@@ -87,7 +89,7 @@ LogicalResult DotOp::verify() {
     return emitOpError() << "C3: expected one element type and an f32 result of layout "
                          << stringifyLayout(productLayout(b)) << ", got " << a << " times " << b << " gives " << result;
   auto shared = dyn_cast<SharedType>(b);
-  if (getOnes() && (!shared || shared.getColumns() != 64 || getTransposeB() ||
+  if (getOnes() && (!shared || isa<SharedType>(a) || shared.getColumns() != 64 || getTransposeB() ||
                     getOnes().getType() != SharedType::get(getContext(), 16, 64, shared.getElementType()))) // C4
     return emitOpError() << "C4: expected 16 rows of ones behind 64 shared columns of their type, got "
                          << getOnes().getType() << " beside " << b;

@@ -20,7 +20,7 @@
 //     amplifies what p lost by 1 + |tbar - c|. With c the mean of a 16th of the weight at
 //     least, |tbar - c| is at most 15/16 of how far the means of t before and after c's
 //     move are apart, and mostly little: many keys' means of t are close. One heavy key's
-//     t is not: what a tile brings at once is a fifth new before c moves, not a 16th.
+//     t is not: what one tile brings at once moves c when c is of a fifth of the weight.
 //
 // Masks cost one select: the s of a hidden key becomes the infinity that `scale`
 // turns into -inf, its p is exactly 0, and t counts as 0 wherever p is; so a scale of any

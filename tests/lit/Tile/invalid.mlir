@@ -352,6 +352,24 @@ func.func @C2_dot_accumulator(%a: !tile.frag<16 x 64 x bf16, operand>, %b: !tile
 
 // -----
 
+func.func @C2_dot_values_warpgroup(%a: !tile.shared<128 x 64 x bf16>, %b: !tile.shared<64 x 64 x bf16>) {
+  // expected-error @+1 {{C2: shapes disagree}}
+  %0 = tile.dot %a, %b : !tile.shared<128 x 64 x bf16>, !tile.shared<64 x 64 x bf16> -> <16 x 64 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C4_dot_ones_of_shared(%a: !tile.shared<64 x 64 x bf16>, %b: !tile.shared<64 x 64 x bf16>,
+                                 %ones: !tile.shared<16 x 64 x bf16>) {
+  // expected-error @+1 {{C4: expected 16 rows of ones}}
+  %0 = tile.dot %a, %b beside %ones : !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>
+       beside !tile.shared<16 x 64 x bf16> -> <16 x 72 x f32, accumulator>
+  return
+}
+
+// -----
+
 // wgmma takes 64 rows of a warpgroup.
 func.func @C2_dot_warpgroup(%a: !tile.shared<32 x 64 x bf16>, %b: !tile.shared<64 x 64 x bf16>) {
   // expected-error @+1 {{C2: shapes disagree}}

@@ -35,7 +35,7 @@ tile.kernel @no_number attributes {warps = 8, producer_warps = 4} {
     tile.ring_fill %ring[%c0] from %k at %c0 : <3 x [!tile.shared<64 x 64 x bf16>]>, !tile.view<64 x bf16>
   } consumer {
     scf.for %n = %c0 to %end step %c1 : i32 {
-      // expected-error @+1 {{expected something to be acquired in the loop that hands over}}
+      // expected-error @+1 {{expected something to be acquired before, in the loop that hands over}}
       %h = tile.hand_over %row : !tile.frag<16 x 1 x f32, row> -> !tile.frag<16 x 1 x f32, row>
     }
   } attributes {producer_registers = 24, consumer_registers = 240}
@@ -118,5 +118,39 @@ tile.kernel @around_a_loop attributes {warps = 8, producer_warps = 4} {
       }
       %g = tile.hand_over %row : !tile.frag<16 x 1 x f32, row> -> !tile.frag<16 x 1 x f32, row>
     }
+  } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// -----
+
+// A slot that only one branch fills would be awaited in the other.
+tile.kernel @tile_in_a_branch attributes {warps = 8, producer_warps = 4} {
+  %ring = tile.ring : <2 x [!tile.shared<64 x 64 x bf16>]>
+  %k = tile.ring : <2 x [!tile.shared<64 x 64 x bf16>]>
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %end = tile.argument "context" : i32
+  %some = arith.cmpi sgt, %end, %c1 : i32
+  %zero = tile.fill 0.0 : <16 x 64 x f32, accumulator>
+  tile.roles producer {
+    %kk = tile.view k[%c0, %c0] : <64 x bf16>
+    tile.ring_fill %ring[%c0] from %kk at %c0 : <2 x [!tile.shared<64 x 64 x bf16>]>, !tile.view<64 x bf16>
+  } consumer {
+    %r = scf.for %n = %c0 to %end step %c1 iter_args(%x = %zero) -> (!tile.frag<16 x 64 x f32, accumulator>) : i32 {
+      %t = tile.ring_acquire %ring[%n] : <2 x [!tile.shared<64 x 64 x bf16>]> -> !tile.shared<64 x 64 x bf16>
+      %p = tile.convert %zero : <16 x 64 x f32, accumulator> -> <16 x 64 x bf16, operand>
+      %o = scf.if %some -> (!tile.frag<16 x 64 x f32, accumulator>) {
+        // expected-error @+1 {{expected tiles to be handed over in no branch}}
+        %h = tile.hand_over %p : !tile.frag<16 x 64 x bf16, operand> -> !tile.shared<64 x 64 x bf16>
+        %oo = tile.dot %h, %t plus %x : !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>, !tile.frag<16 x 64 x f32, accumulator> -> <16 x 64 x f32, accumulator>
+        scf.yield %oo : !tile.frag<16 x 64 x f32, accumulator>
+      } else {
+        scf.yield %x : !tile.frag<16 x 64 x f32, accumulator>
+      }
+      tile.ring_release %ring[%n] : <2 x [!tile.shared<64 x 64 x bf16>]>
+      scf.yield %o : !tile.frag<16 x 64 x f32, accumulator>
+    }
+    %v = tile.view o[%c0, %c0] : <64 x bf16>
+    tile.store %r, %v[%c0] until %end : <16 x 64 x f32, accumulator>, <64 x bf16>
   } attributes {producer_registers = 24, consumer_registers = 240}
 }

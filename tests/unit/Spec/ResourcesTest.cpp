@@ -272,7 +272,7 @@ TEST(Feasibility, RingDividesValueColumnsBeyond128) {
   EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 256), "load=ring rows=128 keys=64 warps=8 value_parts=2", "sm_90a"),
             "rows: expected 64 with load=ring, 8 warps and 2 value parts (64 per warpgroup), got 128");
   EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 256), "load=ring rows=64 keys=64 warps=4 value_parts=2", "sm_90a"),
-            "value_parts: expected 1, or a divisor of 1 warpgroups with more than 64 dims, got 2");
+            "value_parts: expected 1, or a divisor of 1 warpgroups (of warps=4) with more than 64 dims, got 2");
 }
 
 TEST(Feasibility, RescalingLazilyWouldOverflowFp16) {
