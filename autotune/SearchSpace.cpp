@@ -1,6 +1,6 @@
 //===- SearchSpace.cpp - every schedule worth trying ----------------------===//
 //
-// The product of the table is millions; a check costs about a microsecond. So
+// The product of the table is billions; a check costs about a microsecond. So
 // fields are set one by one, and a partial schedule is completed with the rest's
 // gentlest values: if even that is infeasible, its whole subtree is.
 //
