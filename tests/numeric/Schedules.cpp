@@ -114,6 +114,7 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
       }
     break;
   case ScheduleSet::Weigher:
+    candidates = all; // The host has no others.
     for (Schedule schedule : all)
       for (auto [parts, keys, stages] : {std::tuple(1, 16, 5), {1, 64, 3}, {2, 32, 6}, {2, 48, 2}, {2, 64, 2}}) {
         schedule.weigher = true;
