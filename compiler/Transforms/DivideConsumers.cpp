@@ -11,10 +11,11 @@
 //     consumer { for keys { v = acquire; p' = acquire; o += dot p', v; release both }
 //                acquire; d1' = read_note; store o / d1'; release }
 //
-// Each role is a slice of the program: what its own effects need. The weigher's effects
-// are what it hands over, and stores of what no tile that was handed over is in; the
-// consumers' are the other stores. Loops and branches that both need, both have, each with the values
-// that it carries; a condition that only the weigher can know is handed over, too.
+// Each role is a slice of the program (Slice.h): what its own effects need. The weigher's
+// effects are what it hands over, and stores of what no tile that was handed over is in;
+// the consumers' are the other stores. Loops and branches that both need, both have, each
+// with the values that it carries; a condition that only the weigher can know is handed
+// over, too.
 //
 // What one key tile hands over fills slots of that number: a ring's for each tile, the first
 // one's with all notes. What is handed over outside key loops fills the slot of a ring of
@@ -33,6 +34,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/Slice.h"
 #include "dialect/Spec/Resources.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -156,63 +158,6 @@ void createRings(RolesOp roles, Parcels &parcels, int64_t consumerWarps) {
 //===----------------------------------------------------------------------===//
 // Slices
 //===----------------------------------------------------------------------===//
-
-/// What some effects need of a region's ops and values, backwards through loops and branches.
-class Slice {
-public:
-  Slice(Region &scope, bool crossesHandOvers) : scope(scope), crossesHandOvers(crossesHandOvers) {}
-
-  void need(Operation *op) {
-    if (!scope.isAncestor(op->getParentRegion()) || !ops.insert(op).second)
-      return;
-    if (op->getParentRegion() != &scope)
-      need(op->getParentOp());
-    if (auto loop = dyn_cast<scf::ForOp>(op)) {
-      for (Value bound : {loop.getLowerBound(), loop.getUpperBound(), loop.getStep()})
-        need(bound);
-    } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
-      need(branch.getCondition());
-    } else if (crossesHandOvers || !isa<HandOverOp>(op)) {
-      op->walk([&](Operation *inner) { // What regions (of maps) read is outside of them, or their own.
-        for (Value operand : inner->getOperands())
-          if (Region *owner = operand.getParentRegion(); inner == op || owner->isProperAncestor(&op->getRegion(0)))
-            need(operand);
-      });
-    }
-  }
-
-  bool hasOp(Operation *op) const { return ops.contains(op); }
-  bool hasValue(Value value) const { return values.contains(value); }
-
-  void need(Value value) {
-    if (!values.insert(value).second)
-      return;
-    auto argument = dyn_cast<BlockArgument>(value);
-    Operation *op = argument ? argument.getOwner()->getParentOp() : value.getDefiningOp();
-    if (auto loop = dyn_cast<scf::ForOp>(op); loop && scope.isAncestor(loop->getParentRegion())) {
-      need(op);
-      if (argument && argument == loop.getInductionVar())
-        return;
-      unsigned index = argument ? argument.getArgNumber() - 1 : cast<OpResult>(value).getResultNumber();
-      need(loop.getRegionIterArg(index));
-      need(loop.getInits()[index]);
-      need(loop.getYieldedValues()[index]);
-    } else if (auto branch = dyn_cast<scf::IfOp>(op); branch && scope.isAncestor(branch->getParentRegion())) {
-      need(op);
-      unsigned index = cast<OpResult>(value).getResultNumber();
-      need(branch.thenYield().getOperand(index));
-      need(branch.elseYield().getOperand(index));
-    } else {
-      need(op);
-    }
-  }
-
-private:
-  Region &scope;
-  bool crossesHandOvers;
-  llvm::DenseSet<Operation *> ops;
-  llvm::DenseSet<Value> values;
-};
 
 /// True if `store` stores what products with a tile that was handed over give.
 bool storesProducts(StoreOp store, Region &scope) {
@@ -465,7 +410,6 @@ void handOverEarly(Region &consumer) {
 
 /// A ring's readers are the warps of the roles that release its slots.
 void countReaders(KernelOp kernel, RolesOp roles, int64_t weigherWarps, int64_t consumerWarps) {
-  Builder b(kernel.getContext());
   for (auto ring : kernel.getBody().getOps<RingOp>()) {
     int64_t readers = 0;
     for (auto [role, warps] : {std::pair(&roles.getWeigher(), weigherWarps), {&roles.getConsumer(), consumerWarps}}) {
