@@ -116,7 +116,7 @@ LogicalResult checkParcels(const Parcels &parcels) {
     if (!std::is_partitioned(parcel.handed.begin(), parcel.handed.end(), isNote))
       return first.emitOpError("expected notes to be handed over before tiles");
     for (Operation *op = parcel.first; op != parcel.last; op = op->getNextNode())
-      if (isa<scf::ForOp>(op) && op->walk([](HandOverOp) { return WalkResult::interrupt(); }).wasInterrupted())
+      if (isa<scf::ForOp>(op) && handsOver(op))
         return first.emitOpError("expected no loop that hands over between what its block does");
   }
   return success();
@@ -195,12 +195,12 @@ public:
       if (parcel && &op == parcel->first) {
         current = parcel;
         noteBytesSoFar = 0;
-        open(b, *parcel);
+        open(b);
       }
       if (slice.hasOp(&op))
         copyOp(b, op);
       if (parcel && &op == parcel->last)
-        close(b, *parcel);
+        close(b);
     }
     if (parcel)
       leave(b, *parcel);
@@ -208,8 +208,8 @@ public:
 
 protected:
   /// Before the first and behind the last op that hands over, and at the block's end.
-  virtual void open(OpBuilder &b, const Parcel &parcel) = 0;
-  virtual void close(OpBuilder &, const Parcel &) {}
+  virtual void open(OpBuilder &b) = 0;
+  virtual void close(OpBuilder &) {}
   virtual void leave(OpBuilder &, const Parcel &) {}
   virtual void handOverTile(OpBuilder &, HandOverOp) {}
   virtual void handOverNote(OpBuilder &b, HandOverOp op, int64_t at) = 0;
@@ -307,7 +307,7 @@ public:
   using Role::Role;
 
 private:
-  void open(OpBuilder &b, const Parcel &) override { firstTile = takeSlot<RingClaimOp>(b, ringOfNotes()); }
+  void open(OpBuilder &b) override { firstTile = takeSlot<RingClaimOp>(b, ringOfNotes()); }
   void handOverTile(OpBuilder &b, HandOverOp op) override {
     Value ring = ringOf(op), tile = ring == ringOfNotes() ? firstTile : takeSlot<RingClaimOp>(b, ring);
     DepositOp::create(b, op.getLoc(), mapped(op.getValue()), tile);
@@ -318,7 +318,7 @@ private:
     NoteOp::create(b, op.getLoc(), value, ringOfNotes(), mapped(current->number), at);
     mapping.map(op.getResult(), value);
   }
-  void close(OpBuilder &b, const Parcel &) override {
+  void close(OpBuilder &b) override {
     if (!firstTile)
       commit(b, ringOfNotes());
   }
@@ -330,7 +330,7 @@ public:
   using Role::Role;
 
 private:
-  void open(OpBuilder &b, const Parcel &) override {
+  void open(OpBuilder &b) override {
     firstTile = takeSlot<RingAcquireOp>(b, ringOfNotes());
     taken = {ringOfNotes()};
   }
@@ -466,10 +466,6 @@ LogicalResult divide(KernelOp kernel, RolesOp roles) {
   roles.setWeigherRegisters(isAlone ? 240 : 152);
   roles.setConsumerRegisters(isAlone ? 240 : 168);
   return success();
-}
-
-bool handsOver(Operation *op) {
-  return op->walk([](HandOverOp) { return WalkResult::interrupt(); }).wasInterrupted();
 }
 
 struct DivideConsumers : lla::impl::TileDivideConsumersBase<DivideConsumers> {

@@ -33,6 +33,7 @@
 
 #include "compiler/Transforms/Carry.h"
 #include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/Slice.h"
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -81,16 +82,11 @@ static Value createRing(KernelOp kernel, ArrayRef<CopyOp> copies, int64_t slots)
                         IntegerAttr(), IntegerAttr());
 }
 
-/// True if the tiles of K and V are read by different warpgroups, which are done with them at different times.
-static bool dividesTiles(KernelOp kernel) {
-  return kernel.walk([](HandOverOp) { return WalkResult::interrupt(); }).wasInterrupted();
-}
-
 /// The ring of the key tiles, or one of each tensor's; `filled` of the slots' fills belong to earlier row tiles (null:
 /// none).
 static void ringOfKeys(KernelOp kernel, ArrayRef<scf::ForOp> loops, Value filled) {
   SmallVector<Value> rings;
-  bool divides = dividesTiles(kernel);
+  bool divides = handsOver(kernel); // Then different warpgroups read K and V, and are done at different times.
   for (scf::ForOp loop : loops) {
     SmallVector<SmallVector<CopyOp>> groups = {copiesIn(*loop.getBody())};
     if (divides)

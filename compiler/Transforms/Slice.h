@@ -67,5 +67,10 @@ private:
   llvm::DenseSet<mlir::Value> values;
 };
 
+/// True if `op` is, or has in it, what hands something over.
+inline bool handsOver(mlir::Operation *op) {
+  return op->walk([](tile::HandOverOp) { return mlir::WalkResult::interrupt(); }).wasInterrupted();
+}
+
 } // namespace lla
 #endif

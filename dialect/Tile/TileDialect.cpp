@@ -10,6 +10,7 @@ using namespace lla::tile;
 
 #include "dialect/Tile/TileDialect.cpp.inc"
 #include "dialect/Tile/TileEnums.cpp.inc"
+
 /// `[` types `]`, of which there may be none.
 static ParseResult parseTiles(AsmParser &parser, SmallVector<Type> &tiles) {
   return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
