@@ -11,12 +11,18 @@
 //                                  u of t; commit u; wait s'; yield s' } }
 //
 // The products of t hence take place while p is formed and consumers multiply the last u,
-// those of s' while u is and they multiply p. The last tile of a row tile has no next one:
-// of whatever is in the next slot, scores are formed for nobody.
+// those of s' while u is and they multiply p. Without a probe those of s' take place while p
+// is formed, where the ring has a slot more than the two tiles that are then in use:
 //
-// Why it is right: a tile is acquired once more where its t is formed, without waiting, and
-// released only then; s' has been waited for before the next iteration reads it. What is
-// read of a slot that has not been acquired is never used.
+//     weigher { s = dot of the first tile
+//               for keys iter(s) { k' = acquire next; s' = dot; p of s; commit p; release; wait s'; yield s' } }
+//
+// The last tile of a row tile has no next one: of whatever is in the next slot, scores are
+// formed for nobody.
+//
+// Why it is right: a tile is acquired once more, without waiting, where its t is formed, or s
+// again if maxima have grown, and released only then; s' has been waited for before the next
+// iteration reads it. What is read of a slot that has not been acquired is never used.
 //
 // Precondition:  consumers have been divided; the weigher's key loops count one row tile's tiles from 0 up to the last
 //                one's end, which is known before the first; a tile's number is that count, on top of earlier row
@@ -46,24 +52,29 @@ struct Scoring {
   RingAcquireOp acquire;
   DotOp dot;
   RingReleaseOp release;
+  Operation *behind; ///< s' is formed next to it.
 };
-
-/// The first product of the loop's body with a tile that it acquires.
-std::optional<Scoring> scoringOf(scf::ForOp loop) {
-  for (auto dot : loop.getBody()->getOps<DotOp>()) {
-    auto acquire = dot.getB().getDefiningOp<RingAcquireOp>();
-    if (!dot.getTransposeB() || !acquire || acquire.getLanded()) // Advanced already.
-      continue;
-    for (auto release : loop.getBody()->getOps<RingReleaseOp>())
-      if (release.getRing() == acquire.getRing())
-        return Scoring{acquire, dot, release};
-  }
-  return std::nullopt;
-}
 
 int64_t productsOf(scf::ForOp loop) {
   auto dots = loop.getBody()->getOps<DotOp>();
   return std::distance(dots.begin(), dots.end());
+}
+
+/// The first product of the loop's body with a tile that it acquires; nothing where s' would have nothing to hide.
+std::optional<Scoring> scoringOf(scf::ForOp loop) {
+  constexpr int64_t slotsForTwoTiles = 3; // With two, s' waited for its keys, and all took a fifth longer.
+  bool hasProbe = productsOf(loop) > 1;
+  for (auto dot : loop.getBody()->getOps<DotOp>()) {
+    auto acquire = dot.getB().getDefiningOp<RingAcquireOp>();
+    if (!dot.getTransposeB() || !acquire || acquire.getLanded()) // Advanced already.
+      continue;
+    if (!hasProbe && acquire.getRing().getType().getSlots() < slotsForTwoTiles)
+      continue;
+    for (auto release : loop.getBody()->getOps<RingReleaseOp>())
+      if (release.getRing() == acquire.getRing())
+        return Scoring{acquire, dot, release, hasProbe ? release.getOperation() : acquire};
+  }
+  return std::nullopt;
 }
 
 /// s of tile `n` of the ring, in flight; of no tile where there is `none`.
@@ -104,7 +115,7 @@ Value baseOf(scf::ForOp loop, Scoring scoring, ImplicitLocOpBuilder &b) {
 
 /// The loop with s of its tile from before it, and that of the tile behind as its result. `end`: of all tiles.
 scf::ForOp advance(scf::ForOp loop, Scoring scoring, Value first, Value end) {
-  ImplicitLocOpBuilder b(loop.getLoc(), scoring.release->getNextNode());
+  ImplicitLocOpBuilder b(loop.getLoc(), scoring.behind->getNextNode());
   Value n = scoring.acquire.getN(), one = arith::ConstantIntOp::create(b, 1, 32);
   Value next = arith::AddIOp::create(b, loop.getInductionVar(), one);
   Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, next, end);
@@ -120,12 +131,11 @@ scf::ForOp advance(scf::ForOp loop, Scoring scoring, Value first, Value end) {
   return loop;
 }
 
-/// The key loops of one row tile, one after the other, be they in a loop over row tiles. Where there is no t, nothing
-/// is in flight while p is formed, and nothing to gain.
+/// The key loops of one row tile, one after the other, be they in a loop over row tiles.
 LogicalResult advanceAll(Block &rowTile) {
   SmallVector<std::pair<scf::ForOp, Scoring>> loops;
   for (auto loop : rowTile.getOps<scf::ForOp>())
-    if (auto scoring = scoringOf(loop); scoring && productsOf(loop) > 1)
+    if (auto scoring = scoringOf(loop))
       loops.push_back({loop, *scoring});
   if (loops.empty()) {
     for (auto loop : llvm::make_early_inc_range(rowTile.getOps<scf::ForOp>()))

@@ -3,6 +3,7 @@
 !once = !tile.ring<1 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
 !two = !tile.ring<2 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
 !ring = !tile.ring<3 x [!tile.shared<48 x 64 x bf16>]>
+!pair = !tile.ring<2 x [!tile.shared<48 x 64 x bf16>]>
 !weights = !tile.ring<2 x [!tile.shared<64 x 48 x bf16>]>
 !rows = !tile.shared<64 x 64 x bf16>
 !tile = !tile.shared<48 x 64 x bf16>
@@ -181,15 +182,24 @@ tile.kernel @row_tiles attributes {warps = 8, producer_warps = 4} {
   } attributes {producer_registers = 24, weigher_registers = 240, consumer_registers = 240}
 }
 
-// Without t, nothing is in flight while weights are formed, and nothing moves.
+// Without t, s' comes before this tile's weights: two tiles are in use, and a third may be on its way.
 // CHECK-LABEL: tile.kernel @one_product
+// CHECK: %[[KEYS:.*]] = tile.ring {readers = 4 : i64} : <3 x
 // CHECK: } weigher {
-// CHECK-NEXT: tile.ring_acquire
-// CHECK-NEXT: scf.for %[[N:.*]] = %{{.*}} step %{{[^ ]*}}{{ +}}: i32 {
-// CHECK-NEXT: %[[K:.*]] = tile.ring_acquire %{{.*}}[%[[N]]] :
-// CHECK-NEXT: %[[S:.*]] = tile.dot %{{.*}}, %[[K]] transposed
-// CHECK-NEXT: tile.ring_release
+// CHECK: %[[S0:.*]] = scf.if
+// CHECK: scf.for %[[N:.*]] = %{{.*}} to %[[END:.*]] step %{{.*}} iter_args(%[[S:.*]] = %[[S0]])
+// CHECK-NEXT: %[[TRUE:.*]] = arith.constant true
+// CHECK-NEXT: tile.ring_acquire %[[KEYS]][%[[N]]] unless %[[TRUE]] :
+// CHECK-NEXT: %[[STEP:.*]] = arith.constant 1 : i32
+// CHECK-NEXT: %[[FOLLOWING:.*]] = arith.addi %[[N]], %[[STEP]]
+// CHECK-NEXT: %[[LAST:.*]] = arith.cmpi sge, %[[FOLLOWING]], %[[END]]
+// CHECK-NEXT: %[[NEXT:.*]] = arith.addi %[[N]], %[[STEP]]
+// CHECK-NEXT: %[[KNEXT:.*]] = tile.ring_acquire %[[KEYS]][%[[NEXT]]] unless %[[LAST]] :
+// CHECK-NEXT: %[[FLYING:.*]] = tile.dot %{{.*}}#0, %[[KNEXT]] transposed
+// CHECK-NEXT: tile.ring_release %[[KEYS]][%[[N]]]
 // CHECK-NEXT: tile.row_reduce max %[[S]] :
+// CHECK-NEXT: %[[SNEXT:.*]] = tile.wait 0 of %[[FLYING]] :
+// CHECK-NEXT: scf.yield %[[SNEXT]] :
 // CHECK-NEXT: }
 // CHECK-NEXT: } consumer {
 tile.kernel @one_product attributes {warps = 8, producer_warps = 4} {
@@ -207,6 +217,39 @@ tile.kernel @one_product attributes {warps = 8, producer_warps = 4} {
       %k = tile.ring_acquire %keys[%n] : !ring -> !tile
       %s = tile.dot %rows#0, %k transposed : !rows, !tile -> <16 x 48 x f32, accumulator>
       tile.ring_release %keys[%n] : !ring
+      %greatest = tile.row_reduce max %s : <16 x 48 x f32, accumulator> -> <16 x 1 x f32, row>
+    }
+  } consumer {
+  ^bb0:
+  } attributes {producer_registers = 24, weigher_registers = 240, consumer_registers = 240}
+}
+
+// Of two slots, both would be in use, and none on its way: nothing moves.
+// CHECK-LABEL: tile.kernel @one_product_of_two_slots
+// CHECK: } weigher {
+// CHECK-NEXT: tile.ring_acquire
+// CHECK-NEXT: scf.for %[[N:.*]] = %{{.*}} step %{{[^ ]*}}{{ +}}: i32 {
+// CHECK-NEXT: %[[K:.*]] = tile.ring_acquire %{{.*}}[%[[N]]] :
+// CHECK-NEXT: %[[S:.*]] = tile.dot %{{.*}}, %[[K]] transposed
+// CHECK-NEXT: tile.ring_release
+// CHECK-NEXT: tile.row_reduce max %[[S]] :
+// CHECK-NEXT: }
+// CHECK-NEXT: } consumer {
+tile.kernel @one_product_of_two_slots attributes {warps = 8, producer_warps = 4} {
+  %once = tile.ring : !once
+  %keys = tile.ring {readers = 4} : !pair
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %end = tile.argument "context" : i32
+  %q = tile.view q[%c0, %c0] : <64 x bf16>
+  tile.roles producer {
+    tile.ring_fill %once[%c0] from %q, %q at %c0, %c0 : !once, !tile.view<64 x bf16>, !tile.view<64 x bf16>
+  } weigher {
+    %rows:2 = tile.ring_acquire %once[%c0] : !once -> !rows, !rows
+    scf.for %n = %c0 to %end step %c1 : i32 {
+      %k = tile.ring_acquire %keys[%n] : !pair -> !tile
+      %s = tile.dot %rows#0, %k transposed : !rows, !tile -> <16 x 48 x f32, accumulator>
+      tile.ring_release %keys[%n] : !pair
       %greatest = tile.row_reduce max %s : <16 x 48 x f32, accumulator> -> <16 x 1 x f32, row>
     }
   } consumer {
