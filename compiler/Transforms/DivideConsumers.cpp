@@ -460,11 +460,10 @@ LogicalResult divide(KernelOp kernel, RolesOp roles) {
   whole->erase();
 
   countReaders(kernel, roles, warpgroupWarps, consumerWarps);
-  // Multiples of 8 that the 64 K registers allow.
-  bool isAlone = consumerWarps == warpgroupWarps;
-  roles.setProducerRegisters(24);
-  roles.setWeigherRegisters(isAlone ? 240 : 152);
-  roles.setConsumerRegisters(isAlone ? 240 : 168);
+  RoleRegisters registers = roleRegisters(static_cast<int64_t>(kernel.getWarps()), /*hasWeigher=*/true);
+  roles.setProducerRegisters(registers.producer);
+  roles.setWeigherRegisters(registers.weigher);
+  roles.setConsumerRegisters(registers.consumer);
   return success();
 }
 

@@ -17,6 +17,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Transforms/Passes.h"
+#include "dialect/Spec/Resources.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -28,11 +29,6 @@ namespace lla {
 using namespace mlir;
 using namespace lla;
 using namespace lla::tile;
-
-/// Registers per thread of producer and consumers: multiples of 8 that the 64 K registers allow.
-static std::pair<int64_t, int64_t> registerSplit(int64_t warps) {
-  return warps > 8 ? std::pair<int64_t, int64_t>(32, 160) : std::pair<int64_t, int64_t>(24, 240);
-}
 
 static bool fills(Operation &op) {
   return op.walk([](RingFillOp) { return WalkResult::interrupt(); }).wasInterrupted();
@@ -87,10 +83,10 @@ static void cloneFills(OpBuilder &b, Block &block, Region &scope, IRMapping &map
 static void specialize(KernelOp kernel) {
   Block &body = kernel.getBody().front();
   auto firstFill = llvm::find_if(body, fills);
-  auto [producer, consumer] = registerSplit(kernel.getWarps());
+  RoleRegisters registers = roleRegisters(static_cast<int64_t>(kernel.getWarps()), /*hasWeigher=*/false);
   Block *rest = body.splitBlock(firstFill);
   auto b = ImplicitLocOpBuilder::atBlockEnd(kernel.getLoc(), &body);
-  auto roles = RolesOp::create(b, producer, /*weigher_registers=*/IntegerAttr(), consumer);
+  auto roles = RolesOp::create(b, registers.producer, /*weigher_registers=*/IntegerAttr(), registers.consumer);
   Block &copies = roles.getProducer().emplaceBlock();
   rest->moveBefore(&roles.getConsumer(), roles.getConsumer().end());
 

@@ -265,8 +265,8 @@ llvm::Error checkBudgets(const Problem &problem, const Schedule &schedule, const
 
 int64_t registerLimit(const Schedule &schedule, const Target &target) {
   constexpr int64_t nameable = 255, unit = 8;
-  if (schedule.load == LoadPath::Ring) // What setmaxnreg can give beside a producer warpgroup with 24.
-    return schedule.warps > 8 ? schedule.weigher ? 168 : 160 : schedule.warps > 4 ? 240 : nameable;
+  if (schedule.load == LoadPath::Ring)
+    return schedule.warps > 4 ? roleRegisters(schedule.warps, schedule.weigher).consumer : nameable;
   int64_t threads = std::max<int64_t>(32 * schedule.warps * schedule.ctas, 32);
   return std::min(nameable, target.registersPerMultiprocessor / threads / unit * unit);
 }

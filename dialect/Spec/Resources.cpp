@@ -80,6 +80,23 @@ int64_t sharedBytesOfRegisterLoads(const Problem &problem, const Schedule &sched
 
 //===--- load = ring --------------------------------------------------------===//
 
+struct ValueParts {
+  int64_t stride, columns;
+};
+
+/// Parts of the value columns that begin with a panel of `panel` columns each.
+ValueParts valuePartsOf(const Problem &problem, const Schedule &schedule, int64_t panel) {
+  int64_t columns = paddedValueDim(problem, schedule);
+  if (schedule.valueParts <= 1)
+    return {0, columns};
+  int64_t stride = ceilDivide(columns, panel) / schedule.valueParts * panel;
+  return {stride, std::max(stride, columns - stride * (schedule.valueParts - 1))};
+}
+
+ValueParts valueParts(const Problem &problem, const Schedule &schedule) {
+  return valuePartsOf(problem, schedule, valuePanelColumns(problem, schedule));
+}
+
 /// A warpgroup has 64 rows and one part of the value columns: its threads hold that of O1 and O2, S and T, and the
 /// packed operand of one value product (the other takes the registers of the scores it came from). With a weigher, no
 /// thread holds both O1 and O2, and S and T.
@@ -100,7 +117,7 @@ int64_t registersOfRing(const Problem &problem, const Schedule &schedule) {
 int64_t sharedBytesOfRing(const Problem &problem, const Schedule &schedule) {
   constexpr int64_t elementSize = 2, barrierSize = 8, alignment = 1024;
   int64_t keyDim = roundUp(paddedKeyDim(problem, schedule), panelColumns);
-  int64_t valueDim = roundUp(paddedValueDim(problem, schedule), panelColumns);
+  int64_t valueDim = roundUp(paddedValueDim(problem, schedule), valuePanelColumns(problem, schedule));
   int64_t queries = rowSlots(schedule) * strands(problem) * schedule.rows * keyDim * elementSize;
   int64_t slots = schedule.stages * schedule.keys * (keyDim + valueDim) * elementSize;
   int64_t barriers = 2 * (rowSlots(schedule) + schedule.stages) * barrierSize;
@@ -210,15 +227,27 @@ int64_t paddedValueDim(const Problem &problem, const Schedule &schedule) {
   return roundUp(problem.headDim, isExact ? 8 : panelColumns);
 }
 
+RoleRegisters roleRegisters(int64_t warps, bool hasWeigher) {
+  if (hasWeigher)
+    return warps > 8 ? RoleRegisters{24, 152, 168} : RoleRegisters{24, 240, 240};
+  return warps > 8 ? RoleRegisters{32, 0, 160} : RoleRegisters{24, 0, 240};
+}
+
+int64_t valuePanelColumns(const Problem &problem, const Schedule &schedule) {
+  constexpr int64_t narrow = 32;
+  // Where rows are copied one by one, each begins at a multiple of 128 bytes.
+  if (problem.ragged || problem.pageSize)
+    return panelColumns;
+  auto columns = [&](int64_t panel) { return valuePartsOf(problem, schedule, panel).columns; };
+  return columns(narrow) < columns(panelColumns) ? narrow : panelColumns;
+}
+
 int64_t valuePartColumns(const Problem &problem, const Schedule &schedule) {
-  int64_t stride = valuePartStride(problem, schedule);
-  return std::max(stride, paddedValueDim(problem, schedule) - stride * (schedule.valueParts - 1));
+  return valueParts(problem, schedule).columns;
 }
 
 int64_t valuePartStride(const Problem &problem, const Schedule &schedule) {
-  if (schedule.valueParts <= 1)
-    return 0;
-  return ceilDivide(paddedValueDim(problem, schedule), panelColumns) / schedule.valueParts * panelColumns;
+  return valueParts(problem, schedule).stride;
 }
 
 int64_t keysPerLookup(const Problem &problem, const Schedule &schedule) {

@@ -41,10 +41,17 @@ int64_t rowsPerBlock(const Problem &problem);
 /// Rows of a block that a merge exchanges: the group's in decode with one query, else all (the query
 /// length is a run-time argument and must not shape the code).
 int64_t liveRows(const Problem &problem);
+/// Registers of a thread of each role with load = ring, where `warps` compute: multiples of 8 that 64 K allow.
+struct RoleRegisters {
+  int64_t producer, weigher, consumer;
+};
+RoleRegisters roleRegisters(int64_t warps, bool hasWeigher);
 /// Registers of a thread that `schedule` may use: what the file holds for its CTAs, and what an instruction can name.
 int64_t registerLimit(const Schedule &schedule, const Target &target);
 /// Columns that stand side by side in shared memory (load = ring); the last panel of a tile may have fewer.
 constexpr int64_t panelColumns = 64;
+/// Likewise of values: 32 where parts of them are narrower so, and all rows of a tile are copied at once.
+int64_t valuePanelColumns(const Problem &problem, const Schedule &schedule);
 /// headDim rounded up to what the products need (ring: 16 for K, 8 for V, or 64 where ones stand behind it; registers:
 /// 32 for K, 64 for V; host: 1).
 int64_t paddedKeyDim(const Problem &problem, const Schedule &schedule);

@@ -90,9 +90,12 @@ LogicalResult DotOp::verify() {
                          << stringifyLayout(productLayout(b)) << ", got " << a << " times " << b << " gives " << result;
   auto shared = dyn_cast<SharedType>(b);
   if (getOnes() && (!shared || isa<SharedType>(a) || shared.getColumns() != 64 || getTransposeB() ||
-                    getOnes().getType() != SharedType::get(getContext(), 16, 64, shared.getElementType()))) // C4
+                    getOnes().getType() != SharedType::get(getContext(), 16, 64, shared.getElementType(), 64))) // C4
     return emitOpError() << "C4: expected 16 rows of ones behind 64 shared columns of their type, got "
                          << getOnes().getType() << " beside " << b;
+  auto isNarrow = [](Type type) { return isa<SharedType>(type) && !cast<SharedType>(type).hasWidePanels(); };
+  if (isNarrow(a) || (getTransposeB() && isNarrow(b))) // C5
+    return emitOpError() << "C5: expected panels of 64 columns, got " << a << " times " << b;
   return success();
 }
 

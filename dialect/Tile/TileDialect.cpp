@@ -90,12 +90,14 @@ LogicalResult FragType::verify(llvm::function_ref<InFlightDiagnostic()> emitErro
 }
 
 LogicalResult SharedType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t rows, int64_t columns,
-                                 Type elementType) {
+                                 Type elementType, int64_t panelColumns) {
   // 256: the most that one bulk tensor copy, or one product, takes.
   bool fits = rows >= 8 && rows <= 256 && rows % 8 == 0 && columns >= 8 && columns <= 256 && columns % 8 == 0;
   if (!fits || !isNarrow(elementType))
     return emitError() << "expected 8..256 rows in steps of 8, 8..256 columns in steps of 8 and bf16 or f16, got "
                        << rows << " x " << columns << " x " << elementType;
+  if (panelColumns != 32 && panelColumns != 64)
+    return emitError() << "expected panels of 32 or 64 columns, got " << panelColumns;
   return success();
 }
 

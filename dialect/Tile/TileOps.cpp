@@ -126,17 +126,20 @@ LogicalResult CopyOp::verify() {
     return emitOpError() << "C2: expected bounds and boxes of a multiple of 8 rows that divides tile and page with a "
                             "paged view only, got boxes of "
                          << boxRows << " for " << getView().getType() << " into " << getType();
+  if (getFrom() && !getType().hasWidePanels()) // C3
+    return emitOpError() << "C3: expected panels of 64 columns with bounds, got " << getType();
   return success();
 }
 
 LogicalResult ColumnsOp::verify() {
   SharedType from = getTile().getType(), to = getResult().getType();
   if (from.getRows() != to.getRows() || from.getElementType() != to.getElementType() ||
-      to.getColumns() > from.getColumns()) // C1
+      from.getPanelColumns() != to.getPanelColumns() || to.getColumns() > from.getColumns()) // C1
     return emitOpError() << "C1: expected at most " << from.getColumns() << " columns of " << from << ", got " << to;
   llvm::APInt column;
-  if (matchPattern(getColumn(), m_ConstantInt(&column)) && column.urem(64) != 0) // C2
-    return emitOpError() << "C2: expected a multiple of 64, got column " << column.getSExtValue();
+  if (matchPattern(getColumn(), m_ConstantInt(&column)) && column.urem(from.getPanelColumns()) != 0) // C2
+    return emitOpError() << "C2: expected a multiple of " << from.getPanelColumns() << ", got column "
+                         << column.getSExtValue();
   return success();
 }
 
@@ -186,6 +189,9 @@ LogicalResult RingFillOp::verify() {
       return emitOpError() << "C3: expected bounds and boxes of a multiple of 8 rows that divides tile and page with "
                               "paged views only, got boxes of "
                            << boxRows << " for " << view.getType() << " into " << tile;
+  for (Type tile : getRing().getType().getTiles())
+    if (getBegin() && !cast<SharedType>(tile).hasWidePanels()) // C4
+      return emitOpError() << "C4: expected panels of 64 columns with bounds, got " << tile;
   return success();
 }
 
@@ -213,7 +219,8 @@ static bool fillsTile(Type value, Type tile) {
   auto frag = dyn_cast<FragType>(value);
   auto shared = dyn_cast<SharedType>(tile);
   return frag && shared && frag.getLayout() == Layout::Operand && frag.getRows() == 16 && shared.getRows() == 64 &&
-         frag.getColumns() == shared.getColumns() && frag.getElementType() == shared.getElementType();
+         shared.hasWidePanels() && frag.getColumns() == shared.getColumns() &&
+         frag.getElementType() == shared.getElementType();
 }
 
 int64_t lla::tile::noteBytes(Type value) {

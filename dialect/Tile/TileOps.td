@@ -181,6 +181,7 @@ def Tile_CopyOp : Tile_Op<"copy", [MemoryEffects<[MemRead]>, AttrSizedOperandSeg
     (C1) from and until come together.
     (C2) a paged view has bounds, and boxes of a multiple of 8 rows that divides the tile's
          and a page's; no other view has boxes.
+    (C3) with bounds, panels of 64 columns: single rows are copied, to multiples of 128 bytes.
   }];
   let arguments = (ins Tile_ViewType:$view, I32:$row, Optional<I32>:$from, Optional<I32>:$limit,
                        DefaultValuedAttr<I64Attr, "0">:$box_rows);
@@ -198,8 +199,8 @@ def Tile_ColumnsOp : Tile_Op<"columns", [Pure]> {
     The result's columns, from `column` on. A tile's panels lie one behind the other, so
     panels are a tile again.
 
-    (C1) rows and elements agree; the result has at most the tile's columns.
-    (C2) `column` is a multiple of 64 (not checked where it is computed).
+    (C1) rows, elements and panels agree; the result has at most the tile's columns.
+    (C2) `column` is a multiple of a panel's columns (not checked where it is computed).
   }];
   let arguments = (ins Tile_SharedType:$tile, I32:$column);
   let results = (outs Tile_SharedType:$result);
@@ -259,6 +260,7 @@ def Tile_DotOp : Tile_Op<"dot", [MemoryEffects<[MemRead]>, AttrSizedOperandSegme
     (C3) operands have one element type, but keys and values may be of f8E4M3FN, which 16 bits hold exactly; the
          result is f32, in layout columns after values, dense after dense, else accumulator.
     (C4) ones only behind the 64 columns of a shared b, read transposed, with an operand a.
+    (C5) panels narrower than 64 columns only of a shared b, read transposed.
   }];
   let arguments = (ins AnyTypeOf<[Tile_FragType, Tile_SharedType]>:$a, AnyTypeOf<[Tile_FragType, Tile_SharedType]>:$b,
                        Optional<Tile_SharedType>:$ones, Optional<Tile_FragType>:$accumulator, UnitAttr:$transpose_b);
@@ -505,6 +507,7 @@ def Tile_RingFillOp : Tile_Op<"ring_fill", [MemoryEffects<[MemRead, MemWrite]>, 
     (C2) begin and end come together; all tiles then have as many rows, from the same row on.
     (C3) paged views have bounds, and boxes of a multiple of 8 rows that divides the tiles'
          and a page's; no other view has boxes.
+    (C4) with bounds, panels of 64 columns, as of a copy.
   }];
   let arguments = (ins Tile_RingType:$ring, I32:$n, Variadic<Tile_ViewType>:$views, Variadic<I32>:$at,
                        Optional<I32>:$begin, Optional<I32>:$end, DefaultValuedAttr<I64Attr, "0">:$box_rows);
@@ -577,7 +580,7 @@ def Tile_RingCommitOp : Tile_Op<"ring_commit", [MemoryEffects<[MemRead, MemWrite
 
 def Tile_DepositOp : Tile_Op<"deposit", [MemoryEffects<[MemWrite]>]> {
   let summary = "weigher: this warp's rows of a shared tile";
-  let description = [{ (C1) an operand fragment, of the columns and elements of a tile of 64 rows. }];
+  let description = [{ (C1) an operand fragment, of the columns and elements of a tile of 64 rows in panels of 64. }];
   let arguments = (ins Tile_FragType:$value, Tile_SharedType:$tile);
   let assemblyFormat = "$value `in` $tile attr-dict `:` type($value) `,` type($tile)";
   let hasVerifier = 1;

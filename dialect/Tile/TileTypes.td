@@ -71,15 +71,22 @@ def Tile_FragType : Tile_Type<"Frag", "frag"> {
 }
 
 def Tile_SharedType : Tile_Type<"Shared", "shared"> {
-  let summary = "a tile in shared memory, in 64-column panels with a 128-byte swizzle; the last may have fewer";
-  let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType);
-  let assemblyFormat = "`<` $rows `x` $columns `x` $elementType `>`";
+  let summary = "a tile in shared memory, in panels of columns, one behind the other";
+  let description = [{
+    `!tile.shared<64 x 192 x bf16>` is in panels of 64 columns, whose rows of 128 bytes are swizzled;
+    `!tile.shared<64 x 192 x bf16, panels = 32>` in rows of 64 bytes. The last panel may have fewer columns.
+  }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType,
+                        DefaultValuedParameter<"int64_t", "64">:$panelColumns);
+  let assemblyFormat = "`<` $rows `x` $columns `x` $elementType (`,` `panels` `=` $panelColumns^)? `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// Bytes of a panel, panels, and bytes of the whole tile.
-    int64_t getPanelBytes() const { return getRows() * 128; }
-    int64_t getPanels() const { return (getColumns() + 63) / 64; }
+    /// Bytes of a panel's row (of 16-bit elements) and of a panel, panels, and bytes of the whole tile.
+    int64_t getRowBytes() const { return getPanelColumns() * 2; }
+    int64_t getPanelBytes() const { return getRows() * getRowBytes(); }
+    int64_t getPanels() const { return (getColumns() + getPanelColumns() - 1) / getPanelColumns(); }
     int64_t getBytes() const { return getPanelBytes() * getPanels(); }
+    bool hasWidePanels() const { return getPanelColumns() == 64; }
   }];
 }
 

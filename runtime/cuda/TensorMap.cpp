@@ -16,7 +16,6 @@ static_assert(sizeof(CUtensorMap) == 128 && alignof(CUtensorMap) % 64 == 0, "as 
 constexpr int64_t alignmentBytes = 16;
 constexpr int64_t strideLimitBytes = int64_t(1) << 40;
 constexpr int64_t boxRowLimit = 256;
-constexpr cuuint32_t boxBytes = 128; ///< Inner extent of a box: one swizzled line.
 
 using Source = TensorMapSource;
 
@@ -44,7 +43,7 @@ llvm::Expected<TensorMapGeometry> tensorMapGeometry(const Problem &problem, cons
   map.dtype = problem.dtype;
   map.rank = 1;
   map.sizes[0] = problem.headDim;
-  map.box[0] = boxBytes / elementSize;
+  map.box[0] = source.boxColumns;
   struct Dimension {
     const char *stride;
     int64_t size, elements, box;
@@ -80,6 +79,7 @@ tensorMapSources(const Problem &problem, const Schedule &schedule, const KernelA
                   rowStride,
                   headStride,
                   batchStride,
+                  panelColumns,
                   schedule.rows,
                   packsGroup(problem, schedule) ? problem.group() : 1};
   };
@@ -88,9 +88,9 @@ tensorMapSources(const Problem &problem, const Schedule &schedule, const KernelA
   int64_t keyRows = isPaged ? problem.pageSize : problem.packedKeys ? a.key_rows : a.context;
   auto keys = [&](int64_t boxRows) {
     return std::array{Source{"k", a.k, keyBatch, keyRows, problem.kvHeads, a.k_row_stride, a.k_head_stride,
-                             a.k_batch_stride, boxRows},
+                             a.k_batch_stride, panelColumns, boxRows},
                       Source{"v", a.v, keyBatch, keyRows, problem.kvHeads, a.v_row_stride, a.v_head_stride,
-                             a.v_batch_stride, boxRows}};
+                             a.v_batch_stride, valuePanelColumns(problem, schedule), boxRows}};
   };
   llvm::SmallVector<Source, maximumTensorMaps> sources;
   sources.push_back(queries("q", a.q, a.q_row_stride, a.q_head_stride, a.q_batch_stride));
@@ -118,10 +118,12 @@ DeviceFault encode(const Driver &driver, const TensorMapGeometry &geometry, CUte
   CUtensorMapDataType type = geometry.dtype == ElementType::F32   ? CU_TENSOR_MAP_DATA_TYPE_FLOAT32
                              : geometry.dtype == ElementType::F16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
                                                                   : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+  bool isNarrow = geometry.box[0] * elementBytes(geometry.dtype) == 64;
   const cuuint32_t elementStrides[] = {1, 1, 1, 1, 1};
   return driver.explain(driver.cuTensorMapEncodeTiled(
                             &map, type, geometry.rank, geometry.base, geometry.sizes, geometry.strideBytes,
-                            geometry.box, elementStrides, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+                            geometry.box, elementStrides, CU_TENSOR_MAP_INTERLEAVE_NONE,
+                            isNarrow ? CU_TENSOR_MAP_SWIZZLE_64B : CU_TENSOR_MAP_SWIZZLE_128B,
                             CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
                         "cuTensorMapEncodeTiled");
 }

@@ -23,6 +23,7 @@ struct TensorMapSource {
   void *base;
   int64_t batch, rows, heads; ///< Paged: pages, rows of a page; packed: 1, rows of all sequences.
   int64_t rowStride, headStride, batchStride;
+  int64_t boxColumns; ///< Of a panel.
   int64_t tileRows;
   int64_t group = 1; ///< Heads whose rows interleave in a tile.
 };
@@ -52,7 +53,7 @@ llvm::SmallVector<TensorMapSource, maximumTensorMaps>
 tensorMapSources(const Problem &problem, const Schedule &schedule, const KernelArguments &arguments);
 llvm::Expected<TensorMapGeometry> tensorMapGeometry(const Problem &problem, const TensorMapSource &source);
 
-/// 128-byte swizzle, zeros beyond the edges, L2 promotion of 128 bytes.
+/// A swizzle as wide as a box, zeros beyond the edges, L2 promotion of 128 bytes.
 DeviceFault encode(const Driver &driver, const TensorMapGeometry &geometry, CUtensorMap &map);
 
 } // namespace lla::cuda

@@ -60,7 +60,8 @@ enum class ScaleInput {
 const char *name(ScaleInput input);
 
 /// Which schedules a case runs with; see Schedules.h.
-enum class ScheduleSet { Default, Splits, RandomSplits, Clusters, Sampled, StaticSizes, Pingpong, Rounded, Weigher };
+enum class ScheduleSet { Default, Splits, RandomSplits, Clusters, Sampled, StaticSizes, Pingpong, Rounded, Weigher,
+                         ValueParts };
 
 /// What one run on a plan differs in.
 struct Call {

@@ -129,6 +129,19 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
         candidates.push_back(schedule);
       }
     break;
+  case ScheduleSet::ValueParts:
+    candidates = all;
+    for (Schedule schedule : all)
+      for (bool weigher : {false, true}) {
+        schedule.weigher = weigher;
+        schedule.rounded = schedule.pingpong = false;
+        schedule.valueParts = 2;
+        schedule.warps = 8 + 4 * weigher;
+        schedule.rows = schedule.keys = 64;
+        schedule.stages = 2;
+        candidates.push_back(schedule);
+      }
+    break;
   case ScheduleSet::Sampled:
     candidates = all;
     llvm::append_range(candidates, sampled(problem, target, seed, samples));

@@ -36,11 +36,11 @@ public:
 
   void copyKeys(Value key) override {
     int64_t boxRows = plan.problem.pageSize ? rowsPerKeyCopy(plan.problem, plan.schedule) : 0;
-    auto copy = [&](Value view, int64_t columns) -> Value {
-      return tile::CopyOp::create(b, shared(plan.schedule.keys, columns), view, key, firstCopied, endCopied, boxRows);
+    auto copy = [&](Value view, tile::SharedType type) -> Value {
+      return tile::CopyOp::create(b, type, view, key, firstCopied, endCopied, boxRows);
     };
-    k = copy(keys, paddedKeyDim(plan.problem, plan.schedule));
-    v = copy(values, paddedValueDim(plan.problem, plan.schedule));
+    k = copy(keys, shared(plan.schedule.keys, paddedKeyDim(plan.problem, plan.schedule)));
+    v = copy(values, sharedValues(paddedValueDim(plan.problem, plan.schedule)));
   }
 
   /// Of a CTA's warpgroups the lower sees fewer of the last keys, the upper, in a window, fewer of the first.
@@ -74,8 +74,7 @@ public:
   void accumulate(Value p, Value pt, OnlineState &state) override {
     Value part = v; // Of its columns.
     if (Value first = firstColumn())
-      part = tile::ColumnsOp::create(b, shared(plan.schedule.keys, valuePartColumns(plan.problem, plan.schedule)), v,
-                                     first);
+      part = tile::ColumnsOp::create(b, sharedValues(valuePartColumns(plan.problem, plan.schedule)), v, first);
     Value operands[] = {p, pt};
     for (auto [index, value] : llvm::enumerate(state.values)) {
       Value operand = rounded(operands[index]);
@@ -152,8 +151,11 @@ private:
     firstCopied = arith::SelectOp::create(b, isZero, i.constant(-plan.schedule.keys), first);
     endCopied = grid.keyEnd;
   }
-  tile::SharedType shared(int64_t rows, int64_t columns) {
-    return tile::SharedType::get(b.getContext(), rows, columns, plan.elementType);
+  tile::SharedType shared(int64_t rows, int64_t columns, int64_t panel = panelColumns) {
+    return tile::SharedType::get(b.getContext(), rows, columns, plan.elementType, panel);
+  }
+  tile::SharedType sharedValues(int64_t columns) {
+    return shared(plan.schedule.keys, columns, valuePanelColumns(plan.problem, plan.schedule));
   }
   tile::FragType accumulator(int64_t columns) {
     return tile::FragType::get(b.getContext(), 16, columns, b.getF32Type(), tile::Layout::Accumulator, 0);

@@ -104,24 +104,25 @@ static Values operandTimesValues(Lane &lane, FragType aType, FragType bType, Val
 /// Bytes that matrix descriptors count in, and where they have the offset of the leading dimension.
 constexpr int64_t descriptorUnit = 16, leadingShift = 16;
 
-/// Matrix descriptor of a 128-byte-swizzled tile at shared address `address`: start, leading-dimension and
-/// stride offsets in units of 16 bytes (PTX ISA 9.7.15.5.1).
-static Value descriptor(Lane &lane, Value address, Value leadingBytes) {
+/// Matrix descriptor of a tile of type `type`, or some of it, at shared address `address`: start, leading-dimension and
+/// stride (from 8 rows to the next) offsets in units of 16 bytes, and the swizzle of its rows (PTX ISA 9.7.15.5.1).
+static Value descriptor(Lane &lane, tile::SharedType type, Value address, Value leadingBytes) {
   ImplicitLocOpBuilder &b = lane.b;
-  constexpr int64_t strideBytes = 1024, swizzle128 = int64_t(1) << 62;
+  int64_t strideBytes = 8 * type.getRowBytes(), swizzle = (type.hasWidePanels() ? int64_t(1) : 2) << 62;
   auto units = [&](Value bytes) -> Value {
     return arith::ShRUIOp::create(b, arith::AndIOp::create(b, bytes, lane.i32(0x3ffff)), lane.i32(4));
   };
   Value leading = arith::ShLIOp::create(b, units(leadingBytes), lane.i32(leadingShift));
   Value low = arith::ExtUIOp::create(b, b.getI64Type(), arith::OrIOp::create(b, units(address), leading));
-  return arith::OrIOp::create(b, low, lane.i64((strideBytes / descriptorUnit) << 32 | swizzle128));
+  return arith::OrIOp::create(b, low, lane.i64((strideBytes / descriptorUnit) << 32 | swizzle));
 }
 
-/// Offsets, in units of 16 bytes, of the 16-column steps of a tile in panels of 64 columns.
+/// Offsets, in units of 16 bytes, of the 16-column steps of a tile.
 static SmallVector<int64_t> stepOffsets(tile::SharedType type) {
   SmallVector<int64_t> offsets;
   for (int64_t column = 0; column < type.getColumns(); column += 16)
-    offsets.push_back((column / 64) * (type.getPanelBytes() / 16) + (column % 64) / 8);
+    offsets.push_back((column / type.getPanelColumns() * type.getPanelBytes() + column % type.getPanelColumns() * 2) /
+                      descriptorUnit);
   return offsets;
 }
 
@@ -130,30 +131,30 @@ static Values sharedTimesShared(Lane &lane, tile::SharedType aType, tile::Shared
   Value warpgroup = arith::ShRUIOp::create(lane.b, lane.add(lane.warp(), -lane.facts.producerWarps), lane.i32(2));
   if (lane.facts.warps > aType.getRows() / 16)
     warpgroup = lane.rem(warpgroup, aType.getRows() / 64);
-  Value rows = lane.add(a, lane.mul(warpgroup, 64 * 128)), unusedLeading = lane.i32(descriptorUnit);
-  return ptx::wgmmaShared(lane.b, aType.getElementType(), bType.getRows(), descriptor(lane, rows, unusedLeading),
-                          descriptor(lane, bTile, unusedLeading), stepOffsets(aType), stepOffsets(bType));
+  Value rows = lane.add(a, lane.mul(warpgroup, 64 * aType.getRowBytes())), unusedLeading = lane.i32(descriptorUnit);
+  return ptx::wgmmaShared(lane.b, aType.getElementType(), bType.getRows(), descriptor(lane, aType, rows, unusedLeading),
+                          descriptor(lane, bType, bTile, unusedLeading), stepOffsets(aType), stepOffsets(bType));
 }
 
 /// Offsets, in units of 16 bytes, of the steps of 16 rows of a tile that is read transposed.
 static SmallVector<int64_t> rowStepOffsets(tile::SharedType type) {
   SmallVector<int64_t> offsets;
   for (int64_t row = 0; row < type.getRows(); row += 16)
-    offsets.push_back(row * 128 / descriptorUnit);
+    offsets.push_back(row * type.getRowBytes() / descriptorUnit);
   return offsets;
 }
 
 /// Bytes from a panel of a tile that is read transposed to the next.
 static int64_t leadingBytes(tile::SharedType type) {
-  return type.getColumns() > 64 ? type.getPanelBytes() : descriptorUnit;
+  return type.getPanels() > 1 ? type.getPanelBytes() : descriptorUnit;
 }
 
 /// The first operand is 64 rows for all: what a weigher handed over.
 static Values sharedTimesValues(Lane &lane, tile::SharedType aType, tile::SharedType bType, Value a, Value bTile,
                                 ValueRange accumulator) {
   return ptx::wgmmaSharedValues(lane.b, aType.getElementType(), bType.getColumns(),
-                                descriptor(lane, a, lane.i32(descriptorUnit)),
-                                descriptor(lane, bTile, lane.i32(leadingBytes(bType))), stepOffsets(aType),
+                                descriptor(lane, aType, a, lane.i32(descriptorUnit)),
+                                descriptor(lane, bType, bTile, lane.i32(leadingBytes(bType))), stepOffsets(aType),
                                 rowStepOffsets(bType), accumulator);
 }
 
@@ -161,14 +162,15 @@ static Values sharedTimesValues(Lane &lane, tile::SharedType aType, tile::Shared
 /// dimension's offset shrinks by what the start grows.
 static Values operandTimesShared(Lane &lane, tile::SharedType bType, ValueRange a, Value bTile, Value ones,
                                  ValueRange accumulator) {
-  constexpr int64_t rows = 16, stepUnits = rows * 128 / descriptorUnit;
+  constexpr int64_t rows = 16;
+  int64_t stepUnits = rows * bType.getRowBytes() / descriptorUnit;
   int64_t step = ones ? stepUnits - (stepUnits << leadingShift) : stepUnits;
   SmallVector<int64_t> offsets;
   for (int64_t i = 0; i < bType.getRows() / rows; ++i)
     offsets.push_back(i * step);
   Value leading = ones ? arith::SubIOp::create(lane.b, ones, bTile).getResult() : lane.i32(leadingBytes(bType));
   return ptx::wgmmaRegisters(lane.b, bType.getElementType(), bType.getColumns() + (ones ? 8 : 0), a,
-                             descriptor(lane, bTile, leading), offsets, accumulator);
+                             descriptor(lane, bType, bTile, leading), offsets, accumulator);
 }
 
 namespace {
@@ -209,7 +211,8 @@ struct ColumnsPattern : LanePattern<tile::ColumnsOp> {
                                 ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
-    int64_t columnBytes = op.getTile().getType().getPanelBytes() / 64;
+    tile::SharedType tile = op.getTile().getType();
+    int64_t columnBytes = tile.getPanelBytes() / tile.getPanelColumns();
     rewriter.replaceOp(op, lane.add(adaptor.getTile().front(), lane.mul(adaptor.getColumn().front(), columnBytes)));
     return success();
   }

@@ -137,14 +137,14 @@ static Values coordinatesOf(Lane &lane, const ViewValues &view, Value column, Va
   return {column, lane.i32(0), lane.div(row, heads), lane.div(view.head, heads), outer};
 }
 
-/// Copies rows `row ...`, as many as the map's box has, to the tile's row (of 128 bytes in each panel) at `bytes`.
+/// Copies rows `row ...`, as many as the map's box has, to the tile's row (in each panel) at `bytes`.
 static void copyBox(Lane &lane, const TileCopy &tile, Value map, const Slot &slot, Value bytes, Value row,
                     Value outer) {
   for (int64_t panel = 0; panel < tile.shared.getPanels(); ++panel) {
     int64_t offset = tile.offset + panel * tile.shared.getPanelBytes();
     Value to = lane.add(slot.tiles, offset);
     Value destination = lane.sharedPointer(bytes ? lane.add(to, bytes) : to);
-    Values coordinates = coordinatesOf(lane, tile.view, lane.i32(64 * panel), row, outer);
+    Values coordinates = coordinatesOf(lane, tile.view, lane.i32(tile.shared.getPanelColumns() * panel), row, outer);
     NVVM::CpAsyncBulkTensorGlobalToSharedClusterOp::create(
         lane.b, destination, map, coordinates, lane.sharedPointer(slot.full), ValueRange(), Value(), Value(),
         NVVM::TMALoadMode::TILE, /*isCTAOnly=*/true, NVVM::CTAGroupKindAttr(), Value());
@@ -158,7 +158,6 @@ struct BoundedCopies {
   const Slot &slot;
   Value begin, end;
   int64_t boxRows, pageSize;
-  static constexpr int64_t rowBytes = 128;
 
   /// All boxes of the tiles whose first row is `row`.
   void copy(Value row) {
@@ -186,7 +185,7 @@ private:
     forEach(lane.i32(boxRows), choose(lane.i32(boxRows), lane.i32(1)), [&](Value i) {
       Value outside = lane.i32(-boxRows);
       Value row = arith::SelectOp::create(b, isInside(add(first, i)), add(place, i), outside);
-      Value bytes = lane.mul(add(offset, i), rowBytes);
+      Value bytes = lane.mul(add(offset, i), tiles.front().shared.getRowBytes());
       for (const TileCopy &tile : tiles)
         copyBox(lane, tile, choose(tile.view.map, tile.view.rowMap), slot, bytes, row, outer);
     });
@@ -332,11 +331,11 @@ struct DepositPattern : LanePattern<tile::DepositOp> {
                                 ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
-    constexpr int64_t rowBytes = 128, chunkBytes = 16, stepChunks = 2;
+    constexpr int64_t chunkBytes = 16, stepChunks = 2;
     tile::SharedType type = op.getTile().getType();
     Value rowInStep = lane.rem(lane.lane(), 16), half = lane.div(lane.lane(), 16);
     Value row = lane.add(rowOfWarp(lane), rowInStep), swizzle = lane.rem(lane.lane(), 8);
-    Value start = lane.add(adaptor.getTile().front(), lane.mul(row, rowBytes));
+    Value start = lane.add(adaptor.getTile().front(), lane.mul(row, type.getRowBytes()));
     for (int64_t step = 0; step < type.getColumns() / 16; ++step) {
       int64_t panel = step / 4, chunk = step % 4 * stepChunks;
       Value place = arith::XOrIOp::create(b, lane.add(half, chunk), swizzle);

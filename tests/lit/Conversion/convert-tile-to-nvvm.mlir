@@ -402,6 +402,43 @@ tile.kernel @wgmma attributes {warps = 4, producer_warps = 4} {
 
 // -----
 
+!ring = !tile.ring<2 x [!tile.shared<64 x 192 x bf16, panels = 32>]>
+!values = !tile.shared<64 x 192 x bf16, panels = 32>
+!weights = !tile.frag<16 x 64 x bf16, operand>
+
+// Panels of 32 columns, 4096 bytes each, with a swizzle of 64 bytes.
+// CHECK-LABEL: llvm.func @narrow_panels
+tile.kernel @narrow_panels attributes {warps = 8, producer_warps = 4} {
+  %ring = tile.ring {offset = 0, barrier_offset = 49152} : !ring
+  %n = tile.argument "context" : i32
+  %v = tile.view v[%n, %n] : <192 x bf16>
+  %second = arith.constant 96 : i32
+  tile.roles producer {
+    // CHECK-COUNT-6: nvvm.cp.async.bulk.tensor.shared.cluster.global
+    // CHECK-SAME: box[%c160
+    // CHECK-NOT: nvvm.cp.async.bulk
+    tile.ring_fill %ring[%n] from %v at %n : !ring, !tile.view<192 x bf16>
+  } consumer {
+    // CHECK: scf.while
+    %t = tile.ring_acquire %ring[%n] : !ring -> !values
+    // Three panels: 128 bytes of each column, times 96.
+    // CHECK: %[[COLUMN:.*]] = arith.constant 128 : i32
+    // CHECK-NEXT: arith.muli %{{.*}}, %[[COLUMN]]
+    %part = tile.columns %t from %second : <64 x 192 x bf16, panels = 32> -> <64 x 96 x bf16, panels = 32>
+    %p = tile.fill 0.0 : <16 x 64 x f32, accumulator>
+    %weights = tile.convert %p : <16 x 64 x f32, accumulator> -> <16 x 64 x bf16, operand>
+    // A panel to the next: 4096 bytes; 8 rows to the next: 512; swizzle mode 2.
+    // CHECK: arith.constant 4096 : i32
+    // CHECK: arith.constant -9223371899415822336 : i64
+    // CHECK: wgmma.mma_async.sync.aligned.m64n96k16
+    %o = tile.dot %weights, %part : !weights, !tile.shared<64 x 96 x bf16, panels = 32> -> <16 x 96 x f32, accumulator>
+    %done = tile.wait 0 of %o : (!tile.frag<16 x 96 x f32, accumulator>) -> !tile.frag<16 x 96 x f32, accumulator>
+    tile.ring_release %ring[%n] : !ring
+  } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// -----
+
 !ring = !tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>
 !values = !tile.shared<64 x 64 x bf16>
 !weights = !tile.frag<16 x 64 x bf16, operand>

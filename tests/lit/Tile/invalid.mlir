@@ -241,6 +241,31 @@ func.func @C2_copy_boxes_of_none(%v: !tile.view<64 x bf16>, %i: i32) {
 
 // -----
 
+func.func @C3_copy_bounds_of_narrow_panels(%v: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C3: expected panels of 64 columns with bounds, got '!tile.shared<64 x 64 x bf16, panels = 32>'}}
+  %0 = tile.copy %v[%i] from %i until %i : <64 x bf16> -> <64 x 64 x bf16, panels = 32>
+  return
+}
+
+// -----
+
+func.func @C1_columns_panels(%v: !tile.shared<64 x 192 x bf16, panels = 32>, %i: i32) {
+  // expected-error @+1 {{C1: expected at most 192 columns of '!tile.shared<64 x 192 x bf16, panels = 32>', got '!tile.shared<64 x 96 x bf16>'}}
+  %0 = tile.columns %v from %i : <64 x 192 x bf16, panels = 32> -> <64 x 96 x bf16>
+  return
+}
+
+// -----
+
+func.func @C2_columns_within_a_panel(%v: !tile.shared<64 x 192 x bf16, panels = 32>) {
+  %i = arith.constant 80 : i32
+  // expected-error @+1 {{C2: expected a multiple of 32, got column 80}}
+  %0 = tile.columns %v from %i : <64 x 192 x bf16, panels = 32> -> <64 x 96 x bf16, panels = 32>
+  return
+}
+
+// -----
+
 func.func @C1_store_layout(%f: !tile.frag<16 x 64 x bf16, operand>, %v: !tile.view<64 x bf16>, %i: i32) {
   // expected-error @+1 {{C1: expected layout accumulator, columns, row, flat or dense, got operand}}
   tile.store %f, %v[%i] until %i : <16 x 64 x bf16, operand>, <64 x bf16>
@@ -355,6 +380,24 @@ func.func @C2_dot_accumulator(%a: !tile.frag<16 x 64 x bf16, operand>, %b: !tile
 func.func @C2_dot_values_warpgroup(%a: !tile.shared<128 x 64 x bf16>, %b: !tile.shared<64 x 64 x bf16>) {
   // expected-error @+1 {{C2: shapes disagree}}
   %0 = tile.dot %a, %b : !tile.shared<128 x 64 x bf16>, !tile.shared<64 x 64 x bf16> -> <16 x 64 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C5_dot_narrow_keys(%a: !tile.shared<64 x 64 x bf16>, %b: !tile.shared<64 x 64 x bf16, panels = 32>) {
+  // expected-error @+1 {{C5: expected panels of 64 columns, got '!tile.shared<64 x 64 x bf16>' times '!tile.shared<64 x 64 x bf16, panels = 32>'}}
+  %0 = tile.dot %a, %b transposed : !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16, panels = 32>
+    -> <16 x 64 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C5_dot_narrow_weights(%a: !tile.shared<64 x 64 x bf16, panels = 32>, %b: !tile.shared<64 x 64 x bf16>) {
+  // expected-error @+1 {{C5: expected panels of 64 columns, got '!tile.shared<64 x 64 x bf16, panels = 32>' times}}
+  %0 = tile.dot %a, %b : !tile.shared<64 x 64 x bf16, panels = 32>, !tile.shared<64 x 64 x bf16>
+    -> <16 x 64 x f32, accumulator>
   return
 }
 
@@ -931,6 +974,16 @@ func.func @C3_fill_boxes_across_pages(%ring: !one, %k: !tile.view<64 x bf16, pag
 
 // -----
 
+!one = !tile.ring<2 x [!tile.shared<64 x 64 x bf16, panels = 32>]>
+func.func @C4_fill_bounds_of_narrow_panels(%ring: !one, %k: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C4: expected panels of 64 columns with bounds, got '!tile.shared<64 x 64 x bf16, panels = 32>'}}
+  tile.ring_fill %ring[%i] from %k at %i begin %i end %i
+    : <2 x [!tile.shared<64 x 64 x bf16, panels = 32>]>, !tile.view<64 x bf16>
+  return
+}
+
+// -----
+
 func.func @C1_acquire_tiles(%ring: !tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>, %i: i32) {
   // expected-error @+1 {{C1: expected the tiles of '!tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>'}}
   %0 = tile.ring_acquire %ring[%i] : <2 x [!tile.shared<64 x 64 x bf16>]> -> !tile.shared<64 x 128 x bf16>
@@ -1133,6 +1186,14 @@ func.func @C1_claim_of_notes(%ring: !tile.ring<1 x [], notes = 16>, %i: i32) {
 func.func @C1_hand_over_rows(%p: !tile.frag<16 x 64 x bf16, operand>) {
   // expected-error @+1 {{C1: expected an operand for a shared tile of 64 rows, or rows or a flag, got '!tile.frag<16 x 64 x bf16, operand>' for '!tile.shared<128 x 64 x bf16>'}}
   %0 = tile.hand_over %p : !tile.frag<16 x 64 x bf16, operand> -> !tile.shared<128 x 64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C1_hand_over_panels(%p: !tile.frag<16 x 64 x bf16, operand>) {
+  // expected-error @+1 {{C1: expected an operand for a shared tile of 64 rows, or rows or a flag, got '!tile.frag<16 x 64 x bf16, operand>' for '!tile.shared<64 x 64 x bf16, panels = 32>'}}
+  %0 = tile.hand_over %p : !tile.frag<16 x 64 x bf16, operand> -> !tile.shared<64 x 64 x bf16, panels = 32>
   return
 }
 

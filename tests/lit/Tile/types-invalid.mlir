@@ -91,6 +91,11 @@ func.func private @shared_element(!tile.shared<64 x 64 x index>)
 
 // -----
 
+// expected-error @+1 {{expected panels of 32 or 64 columns, got 48}}
+func.func private @shared_panels(!tile.shared<64 x 96 x bf16, panels = 48>)
+
+// -----
+
 // expected-error @+1 {{expected columns >= 1 of f32, bf16, f16 or f8E4M3FN, got -3 x 'bf16'}}
 func.func private @view_columns(!tile.view<-3 x bf16>)
 

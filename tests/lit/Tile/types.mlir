@@ -32,3 +32,8 @@ func.func private @memory(!tile.shared<128 x 64 x bf16>, !tile.view<40 x f16>, !
 // CHECK-LABEL: @notes
 // CHECK-SAME: (!tile.ring<2 x [!tile.shared<64 x 48 x bf16>], notes = 272>, !tile.ring<1 x [], notes = 512>)
 func.func private @notes(!tile.ring<2 x [!tile.shared<64 x 48 x bf16>], notes = 272>, !tile.ring<1 x [], notes = 512>)
+
+// Panels of 64 columns are not printed.
+// CHECK-LABEL: func.func private @panels
+// CHECK-SAME: (!tile.shared<64 x 192 x bf16, panels = 32>, !tile.shared<64 x 192 x bf16>)
+func.func private @panels(!tile.shared<64 x 192 x bf16, panels = 32>, !tile.shared<64 x 192 x bf16, panels = 64>)

@@ -185,13 +185,29 @@ TEST(Resources, PaddingFollowsTheProducts) {
 TEST(Resources, PartsOfValueColumnsBeginWithAPanel) {
   Schedule schedule = scheduleOf("load=ring value_parts=2");
   struct {
-    int64_t dims, columns, stride;
-  } const expected[] = {{72, 64, 64}, {128, 64, 64}, {136, 72, 64}, {192, 128, 64}, {200, 128, 128}, {256, 128, 128}};
-  for (auto [dims, columns, stride] : expected) {
+    int64_t dims, panel, columns, stride;
+  } const expected[] = {{72, 32, 40, 32},  {96, 64, 64, 64},  {128, 64, 64, 64},  {136, 64, 72, 64},
+                        {160, 64, 96, 64}, {168, 32, 96, 96}, {192, 32, 96, 96},  {200, 32, 104, 96},
+                        {216, 32, 120, 96}, {224, 64, 128, 128}, {256, 64, 128, 128}};
+  for (auto [dims, panel, columns, stride] : expected) {
+    EXPECT_EQ(valuePanelColumns(problemOf(Mode::Prefill, dims), schedule), panel) << dims;
     EXPECT_EQ(valuePartColumns(problemOf(Mode::Prefill, dims), schedule), columns) << dims;
     EXPECT_EQ(valuePartStride(problemOf(Mode::Prefill, dims), schedule), stride) << dims;
   }
   EXPECT_EQ(valuePartColumns(problemOf(Mode::Prefill, 72), scheduleOf("load=ring")), 72);
+  EXPECT_EQ(valuePanelColumns(problemOf(Mode::Prefill, 192), scheduleOf("load=ring")), 64);
+}
+
+TEST(Resources, RowsThatAreCopiedOneByOneAreInWidePanels) {
+  Schedule schedule = scheduleOf("load=ring value_parts=2");
+  Problem problem = problemOf(Mode::Prefill, 192);
+  for (bool ragged : {false, true}) {
+    problem.ragged = ragged;
+    problem.pageSize = ragged ? 0 : 64;
+    EXPECT_EQ(valuePanelColumns(problem, schedule), 64);
+    EXPECT_EQ(valuePartColumns(problem, schedule), 128);
+    EXPECT_EQ(valuePartStride(problem, schedule), 64);
+  }
 }
 
 TEST(Resources, HugeWorkspacesSaturateAndAreRefused) {

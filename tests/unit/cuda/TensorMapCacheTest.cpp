@@ -12,7 +12,7 @@ using namespace lla::cuda;
 namespace {
 
 TensorMapCache::Key keyOf(uint64_t tensor) {
-  TensorMapSource source{"k", reinterpret_cast<void *>((tensor + 1) * 4096), 1, 2, 3, 4, 5, 6, 7};
+  TensorMapSource source{"k", reinterpret_cast<void *>((tensor + 1) * 4096), 1, 2, 3, 4, 5, 6, 64, 7};
   return TensorMapCache::keyOf(source, tensor % 6);
 }
 
@@ -49,7 +49,7 @@ TEST(TensorMapCache, KeepsTheMapsOfManyLayers) {
 }
 
 TEST(TensorMapCache, EverythingInAKeyTellsMapsApart) {
-  TensorMapSource source{"k", reinterpret_cast<void *>(4096), 1, 2, 3, 4, 5, 6, 7};
+  TensorMapSource source{"k", reinterpret_cast<void *>(4096), 1, 2, 3, 4, 5, 6, 64, 7};
   auto cache = std::make_unique<TensorMapCache>();
   cache->keep(TensorMapCache::keyOf(source, 2), mapOf(1));
   CUtensorMap map;

@@ -88,6 +88,18 @@ TEST(TensorMap, InterleavedHeads) {
   EXPECT_EQ(k.box[1], 80u);
 }
 
+TEST(TensorMap, NarrowPanelsOfValues) {
+  Problem problem = prefill(Layout::BSHD);
+  problem.headDim = 192;
+  Schedule schedule = ring();
+  schedule.rows = 64;
+  schedule.valueParts = 2;
+  auto maps = tensorMapGeometry(problem, schedule, argumentsOf(problem));
+  ASSERT_TRUE(bool(maps)) << llvm::toString(maps.takeError());
+  EXPECT_EQ((*maps)[2].box[0], 64u);
+  EXPECT_EQ((*maps)[3].box[0], 32u);
+}
+
 TEST(TensorMap, SeparateHeads) {
   Problem problem = prefill(Layout::BHSD);
   problem.kvHeads = 8;
