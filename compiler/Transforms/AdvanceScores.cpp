@@ -52,7 +52,7 @@ struct Scoring {
   RingAcquireOp acquire;
   DotOp dot;
   RingReleaseOp release;
-  Operation *behind; ///< s' is formed next to it.
+  Operation *behind; ///< s' is formed behind it.
 };
 
 int64_t productsOf(scf::ForOp loop) {
@@ -149,6 +149,12 @@ LogicalResult advanceAll(Block &rowTile) {
   bool isLate = end.getParentBlock() == &rowTile && end.getDefiningOp() && first->isBeforeInBlock(end.getDefiningOp());
   if (!matchPattern(first.getLowerBound(), m_Zero()) || isLate)
     return first.emitOpError("expected key loops that count from 0 up to an end that is known before");
+  for (auto [loop, ofLoop] : loops) {
+    if (!matchPattern(loop.getStep(), m_One()))
+      return loop.emitOpError("expected a key loop that counts one by one");
+    if (ofLoop.acquire.getRing() != scoring.acquire.getRing())
+      return loop.emitOpError("expected a row tile's key loops to acquire from one ring");
+  }
   Value base = baseOf(first, scoring, before);
   if (!base)
     return scoring.acquire.emitOpError("expected the loop's count, or a sum of it, as a tile's number");

@@ -98,6 +98,8 @@ LogicalResult SharedType::verify(llvm::function_ref<InFlightDiagnostic()> emitEr
                        << rows << " x " << columns << " x " << elementType;
   if (panelColumns != 32 && panelColumns != 64)
     return emitError() << "expected panels of 32 or 64 columns, got " << panelColumns;
+  if (rows * panelColumns % (16 * 32) != 0) // A tile is a multiple of 1024 bytes: the next one's swizzle begins there.
+    return emitError() << "expected a multiple of 16 rows in panels of 32 columns, got " << rows;
   return success();
 }
 

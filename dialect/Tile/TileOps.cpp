@@ -165,8 +165,8 @@ LogicalResult StoreOp::verify() {
 
 LogicalResult OnesOp::verify() {
   SharedType type = getResult().getType();
-  if (type.getRows() != 16 || type.getColumns() != 64) // C1
-    return emitOpError() << "C1: expected 16 rows of 64 columns, got " << type;
+  if (type.getRows() != 16 || type.getColumns() != 64 || !type.hasWidePanels()) // C1
+    return emitOpError() << "C1: expected 16 rows of 64 columns in one panel, got " << type;
   return success();
 }
 

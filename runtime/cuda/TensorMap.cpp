@@ -115,10 +115,9 @@ tensorMapGeometry(const Problem &problem, const Schedule &schedule, const Kernel
 }
 
 DeviceFault encode(const Driver &driver, const TensorMapGeometry &geometry, CUtensorMap &map) {
-  CUtensorMapDataType type = geometry.dtype == ElementType::F32   ? CU_TENSOR_MAP_DATA_TYPE_FLOAT32
-                             : geometry.dtype == ElementType::F16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
-                                                                  : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
-  bool isNarrow = geometry.box[0] * elementBytes(geometry.dtype) == 64;
+  CUtensorMapDataType type = geometry.dtype == ElementType::F16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
+                                                                : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+  bool isNarrow = geometry.box[0] < panelColumns;
   const cuuint32_t elementStrides[] = {1, 1, 1, 1, 1};
   return driver.explain(driver.cuTensorMapEncodeTiled(
                             &map, type, geometry.rank, geometry.base, geometry.sizes, geometry.strideBytes,

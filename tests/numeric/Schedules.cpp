@@ -132,13 +132,14 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
   case ScheduleSet::ValueParts:
     candidates = all;
     for (Schedule schedule : all)
-      for (bool weigher : {false, true}) {
+      for (auto [weigher, keys, stages] : {std::tuple(false, 64, 2), {true, 64, 2}, {true, 16, 4}}) {
         schedule.weigher = weigher;
         schedule.rounded = schedule.pingpong = false;
         schedule.valueParts = 2;
         schedule.warps = 8 + 4 * weigher;
-        schedule.rows = schedule.keys = 64;
-        schedule.stages = 2;
+        schedule.rows = 64;
+        schedule.keys = keys;
+        schedule.stages = stages;
         candidates.push_back(schedule);
       }
     break;

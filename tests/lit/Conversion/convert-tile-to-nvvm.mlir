@@ -404,16 +404,19 @@ tile.kernel @wgmma attributes {warps = 4, producer_warps = 4} {
 
 !ring = !tile.ring<2 x [!tile.shared<64 x 192 x bf16, panels = 32>]>
 !values = !tile.shared<64 x 192 x bf16, panels = 32>
+!products = !tile.frag<16 x 96 x f32, accumulator>
 !weights = !tile.frag<16 x 64 x bf16, operand>
 
 // Panels of 32 columns, 4096 bytes each, with a swizzle of 64 bytes.
 // CHECK-LABEL: llvm.func @narrow_panels
 tile.kernel @narrow_panels attributes {warps = 8, producer_warps = 4} {
-  %ring = tile.ring {offset = 0, barrier_offset = 49152} : !ring
+  %ring = tile.ring {offset = 0, barrier_offset = 57344} : !ring
+  %handed = tile.ring {fillers = 128, offset = 49152, barrier_offset = 57376} : <1 x [!tile.shared<64 x 64 x bf16>]>
   %n = tile.argument "context" : i32
   %v = tile.view v[%n, %n] : <192 x bf16>
   %second = arith.constant 96 : i32
   tile.roles producer {
+    // CHECK: nvvm.mbarrier.arrive.expect_tx %{{.*}}, %c24576
     // CHECK-COUNT-6: nvvm.cp.async.bulk.tensor.shared.cluster.global
     // CHECK-SAME: box[%c160
     // CHECK-NOT: nvvm.cp.async.bulk
@@ -427,12 +430,18 @@ tile.kernel @narrow_panels attributes {warps = 8, producer_warps = 4} {
     %part = tile.columns %t from %second : <64 x 192 x bf16, panels = 32> -> <64 x 96 x bf16, panels = 32>
     %p = tile.fill 0.0 : <16 x 64 x f32, accumulator>
     %weights = tile.convert %p : <16 x 64 x f32, accumulator> -> <16 x 64 x bf16, operand>
-    // A panel to the next: 4096 bytes; 8 rows to the next: 512; swizzle mode 2.
+    // A panel to the next: 4096 bytes; 8 rows to the next: 512; swizzle mode 2. A step is 16 rows, 1024 bytes.
     // CHECK: arith.constant 4096 : i32
     // CHECK: arith.constant -9223371899415822336 : i64
-    // CHECK: wgmma.mma_async.sync.aligned.m64n96k16
+    // CHECK: add.s64 db, $112, 0;{{.*}}wgmma.mma_async.sync.aligned.m64n96k16{{.*}}add.s64 db, $112, 64;{{.*}}add.s64 db, $112, 128;{{.*}}add.s64 db, $112, 192;
     %o = tile.dot %weights, %part : !weights, !tile.shared<64 x 96 x bf16, panels = 32> -> <16 x 96 x f32, accumulator>
-    %done = tile.wait 0 of %o : (!tile.frag<16 x 96 x f32, accumulator>) -> !tile.frag<16 x 96 x f32, accumulator>
+    // Likewise of weights that were handed over, whose steps are 16 columns in panels of 64.
+    // CHECK: arith.constant 4611686293305294848 : i64
+    // CHECK: arith.constant -9223371899415822336 : i64
+    // CHECK: add.s64 da, $96, 0;{{.*}}add.s64 db, $97, 0;{{.*}}wgmma.mma_async.sync.aligned.m64n96k16{{.*}}, da, db, 1, 1, 1, 0, 1;{{.*}}add.s64 da, $96, 2;{{.*}}add.s64 db, $97, 64;
+    %a = tile.ring_acquire %handed[%n] : <1 x [!tile.shared<64 x 64 x bf16>]> -> !tile.shared<64 x 64 x bf16>
+    %o2 = tile.dot %a, %part : !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 96 x bf16, panels = 32> -> <16 x 96 x f32, accumulator>
+    %done:2 = tile.wait 0 of %o, %o2 : (!products, !products) -> (!products, !products)
     tile.ring_release %ring[%n] : !ring
   } attributes {producer_registers = 24, consumer_registers = 240}
 }

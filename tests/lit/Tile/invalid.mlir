@@ -896,14 +896,14 @@ func.func @C5_merge_splits(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>, %i: 
 //===----------------------------------------------------------------------===//
 
 tile.kernel @C1_ones_rows attributes {warps = 4, producer_warps = 4} {
-  // expected-error @+1 {{C1: expected 16 rows of 64 columns, got '!tile.shared<8 x 64 x bf16>'}}
+  // expected-error @+1 {{C1: expected 16 rows of 64 columns in one panel, got '!tile.shared<8 x 64 x bf16>'}}
   %0 = tile.ones : <8 x 64 x bf16>
 }
 
 // -----
 
 tile.kernel @C1_ones_panels attributes {warps = 4, producer_warps = 4} {
-  // expected-error @+1 {{C1: expected 16 rows of 64 columns, got '!tile.shared<16 x 128 x bf16>'}}
+  // expected-error @+1 {{C1: expected 16 rows of 64 columns in one panel, got '!tile.shared<16 x 128 x bf16>'}}
   %0 = tile.ones : <16 x 128 x bf16>
 }
 

@@ -96,6 +96,11 @@ func.func private @shared_panels(!tile.shared<64 x 96 x bf16, panels = 48>)
 
 // -----
 
+// expected-error @+1 {{expected a multiple of 16 rows in panels of 32 columns, got 24}}
+func.func private @shared_rows_of_narrow_panels(!tile.shared<24 x 96 x bf16, panels = 32>)
+
+// -----
+
 // expected-error @+1 {{expected columns >= 1 of f32, bf16, f16 or f8E4M3FN, got -3 x 'bf16'}}
 func.func private @view_columns(!tile.view<-3 x bf16>)
 
