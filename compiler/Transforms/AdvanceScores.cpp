@@ -24,9 +24,9 @@
 // again if maxima have grown, and released only then; s' has been waited for before the next
 // iteration reads it. What is read of a slot that has not been acquired is never used.
 //
-// Precondition:  consumers have been divided; the weigher's key loops count one row tile's tiles from 0 up to the last
-//                one's end, which is known before the first; a tile's number is that count, on top of earlier row
-//                tiles'.
+// Precondition:  consumers have been divided; the weigher's key loops count one row tile's tiles, which are one ring's,
+//                one by one from 0 up to the last one's end, which is known before the first; a tile's number is that
+//                count, on top of earlier row tiles'.
 // Postcondition: a kernel without a weigher is as it was.
 //
 //===----------------------------------------------------------------------===//
