@@ -21,4 +21,6 @@ def Tile_Dialect : Dialect {
   let useDefaultTypePrinterParser = 1;
 }
 
+class Tile_Op<string mnemonic, list<Trait> traits = []> : Op<Tile_Dialect, mnemonic, traits>;
+
 #endif
