@@ -69,7 +69,8 @@ static int64_t allocateMerges(KernelOp kernel) {
   Builder b(kernel.getContext());
   int64_t bytes = 0;
   kernel.walk([&](MergeOp merge) {
-    if (merge.getO1().getType().getLayout() == tile::Layout::Dense)
+    tile::Layout layout = merge.getO1().getType().getLayout();
+    if (layout == tile::Layout::Dense || layout == tile::Layout::Accumulator)
       return;
     merge.setOffsetAttr(b.getI64IntegerAttr(bytes));
     bytes += mergeBytes(merge);

@@ -32,8 +32,10 @@ using namespace lla;
 /// The axes along which `schedule` splits the keys of one row tile.
 static SmallVector<SplitAxis> splitAxes(const Problem &problem, const Schedule &schedule, const Target &target) {
   SmallVector<SplitAxis> axes;
-  // A flat result (one element per thread) is what the grid's merge works on, so it needs the warps' first.
-  bool warps = !target.isHost() && (resources(problem, schedule, target).keyWarps > 1 || schedule.splits > 1);
+  // With load = registers the grid's merge works on a flat result (one element per thread), so it needs the warps'
+  // first; a ring's warps have rows of their own.
+  bool warps = schedule.load == LoadPath::Registers &&
+               (resources(problem, schedule, target).keyWarps > 1 || schedule.splits > 1);
   if (warps)
     axes.push_back(SplitAxis::Warps);
   if (schedule.cluster > 1)

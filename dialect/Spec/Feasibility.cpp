@@ -127,6 +127,13 @@ llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule,
   return llvm::Error::success();
 }
 
+llvm::Error checkCluster(const Schedule &schedule) {
+  if (schedule.splits % schedule.cluster == 0 && llvm::isPowerOf2_64(schedule.cluster))
+    return llvm::Error::success();
+  return fieldError("cluster", fmt::format("a power of 2 that divides {} splits", schedule.splits),
+                    std::to_string(schedule.cluster));
+}
+
 llvm::Error checkRegisterLoads(const Problem &problem, const Schedule &schedule, const Target &) {
   int64_t block = rowsPerBlock(problem);
   if (llvm::Error error = expectMultiple("rows", schedule.rows, block, "rows of one warp's block"))
@@ -141,9 +148,8 @@ llvm::Error checkRegisterLoads(const Problem &problem, const Schedule &schedule,
   if (rowWarps > 1 && (schedule.warps > rowWarps || schedule.splits > 1))
     return fieldError("rows", fmt::format("{} where warps or splits divide the keys", block),
                       std::to_string(schedule.rows));
-  if (schedule.splits % schedule.cluster != 0 || !llvm::isPowerOf2_64(schedule.cluster))
-    return fieldError("cluster", fmt::format("a power of 2 that divides {} splits", schedule.splits),
-                      std::to_string(schedule.cluster));
+  if (llvm::Error error = checkCluster(schedule))
+    return error;
   return expectRange("stages", schedule.stages, 1, 2);
 }
 
@@ -180,10 +186,15 @@ llvm::Error checkRing(const Problem &problem, const Schedule &schedule, const Ta
     return error;
   if (llvm::Error error = expectRange("stages", schedule.stages, 2, 6))
     return error;
-  if (llvm::Error error = expectExactly("splits", schedule.splits, 1, schedule))
+  if (schedule.splits > 1 && (schedule.persistent || schedule.weigher))
+    return fieldError("splits", "1 with persistent or a weigher", std::to_string(schedule.splits));
+  if (llvm::Error error = checkCluster(schedule))
     return error;
-  if (llvm::Error error = expectExactly("cluster", schedule.cluster, 1, schedule))
-    return error;
+  constexpr int64_t block = 8; // Columns that a lane's registers cannot share.
+  if (int64_t columns = valuePartColumns(problem, schedule); columns % (block * schedule.cluster) != 0)
+    return fieldError("cluster", fmt::format("a divisor of {} (blocks of {} value columns of a warp)", columns / block,
+                                             block),
+                      std::to_string(schedule.cluster));
   return expectExactly("ctas", schedule.ctas, 1, schedule);
 }
 

@@ -97,13 +97,18 @@ ValueParts valueParts(const Problem &problem, const Schedule &schedule) {
   return valuePartsOf(problem, schedule, valuePanelColumns(problem, schedule));
 }
 
+/// Of O1, and likewise of O2, in a warp: its part of the value columns, and the sums.
+int64_t accumulatedColumns(const Problem &problem, const Schedule &schedule) {
+  constexpr int64_t sumColumns = 8;
+  return valuePartColumns(problem, schedule) + (schedule.rounded ? sumColumns : 0);
+}
+
 /// A warpgroup has 64 rows and one part of the value columns: its threads hold that of O1 and O2, S and T, and the
 /// packed operand of one value product (the other takes the registers of the scores it came from). With a weigher, no
 /// thread holds both O1 and O2, and S and T.
 int64_t registersOfRing(const Problem &problem, const Schedule &schedule) {
   constexpr int64_t bookkeeping = 30;
-  constexpr int64_t sumColumns = 8;
-  int64_t output = (valuePartColumns(problem, schedule) + (schedule.rounded ? sumColumns : 0)) / 2;
+  int64_t output = accumulatedColumns(problem, schedule) / 2;
   int64_t scores = schedule.keys / 2;
   int64_t packed = schedule.keys / 4;
   if (schedule.weigher)
@@ -183,10 +188,10 @@ Grid gridOf(const Schedule &schedule, const Target &target, int64_t tiles) {
 
 /// Counters, then each split's (or cluster's) partial state of every row of every tile.
 int64_t workspaceBytesOf(const Problem &problem, const Schedule &schedule, const Resources &costs) {
-  if (gridSplits(schedule) == 1)
+  int64_t states = schedule.load == LoadPath::Ring ? schedule.splits : gridSplits(schedule);
+  if (states == 1)
     return 0;
-  int64_t partials =
-      saturatedProduct({costs.grid.x, gridSplits(schedule), schedule.rows, partialRowFloats(problem), floatBytes});
+  int64_t partials = saturatedProduct({costs.grid.x, states, partialTileFloats(problem, schedule), floatBytes});
   int64_t counters = counterBytes(costs);
   return std::min(partials, std::numeric_limits<int64_t>::max() - counters) + counters;
 }
@@ -270,6 +275,17 @@ int64_t partialRowFloats(const Problem &problem) {
   return strands(problem) * problem.headDim + scalars;
 }
 
+int64_t partialTileFloats(const Problem &problem, const Schedule &schedule) {
+  if (schedule.load != LoadPath::Ring)
+    return schedule.rows * partialRowFloats(problem);
+  constexpr int64_t scalars = 2 * 2; // m, d1, or d2, c, of two rows.
+  int64_t values = (schedule.cluster > 1 ? valuePartColumns(problem, schedule) : accumulatedColumns(problem, schedule)) / 2;
+  int64_t ofLane = values + scalars;
+  if (schedule.cluster > 1)
+    ofLane += values / schedule.cluster + scalars; // A share for the grid.
+  return warpgroupWarps * valueWarpgroups(schedule) * warpLanes * strands(problem) * ofLane;
+}
+
 int64_t gridSplits(const Schedule &schedule) { return ceilDivide(schedule.splits, schedule.cluster); }
 
 int64_t clusterShare(const Problem &problem, const Schedule &schedule) {
@@ -279,7 +295,7 @@ int64_t clusterShare(const Problem &problem, const Schedule &schedule) {
 
 int64_t counterBytes(const Resources &resources) {
   constexpr int64_t counterSize = 4, padding = 256;
-  return roundUp(resources.grid.x * counterSize, padding);
+  return roundUp(resources.grid.x * resources.arrivals * counterSize, padding);
 }
 
 Resources resources(const Problem &problem, const Schedule &schedule, const Target &target) {
@@ -302,6 +318,7 @@ Resources resources(const Problem &problem, const Schedule &schedule, const Targ
     break;
   case LoadPath::Ring:
     costs.threads = warpLanes * (schedule.warps + warpgroupWarps);
+    costs.arrivals = warpgroupWarps * valueWarpgroups(schedule) * schedule.cluster;
     costs.registersPerThread = registersOfRing(problem, schedule);
     costs.sharedBytes = sharedBytesOfRing(problem, schedule);
     break;

@@ -26,6 +26,7 @@ struct Resources {
   int64_t rowTiles = 0;          ///< Tiles of `schedule.rows` that cover them.
   int64_t tiles = 0;             ///< Row tiles of all (sequence, head)s.
   int64_t keyWarps = 1;          ///< Warps of a CTA that share a row tile and divide its keys.
+  int64_t arrivals = 1;          ///< Kinds of them at a row tile's merge over the grid: one, or (ring) by warp and place in the cluster.
   int64_t clusterBytes = 0;      ///< Of sharedBytes, at its end: what the cluster's CTAs write to one of them.
   int64_t workspaceBytes = 0;    ///< Split partials and arrival counters; 0 without splits.
   Grid grid;
@@ -109,8 +110,11 @@ int64_t clusterShare(const Problem &problem, const Schedule &schedule);
 
 /// Bytes of one split's partial state of one row: O1, O2 [headDim] and m, d1, d2, c, in fp32.
 int64_t partialRowFloats(const Problem &problem);
+/// Floats of one split's partial state of a row tile: of its rows, or (load = ring) what its warps' lanes leave of it
+/// for the cluster and for the grid.
+int64_t partialTileFloats(const Problem &problem, const Schedule &schedule);
 /// Counters (int32, zero-filled once by the caller, self-resetting) stand first in
-/// the workspace, one per row tile of the grid, padded to 256 bytes.
+/// the workspace, one per row tile of the grid and kind of arrival, padded to 256 bytes.
 int64_t counterBytes(const Resources &resources);
 
 } // namespace lla

@@ -260,6 +260,9 @@ LogicalResult ConvertOp::verify() {
   return success();
 }
 
+/// Who has a state of such values before a merge over the grid has the same of the merged one.
+static bool keepsLayout(Layout layout) { return layout == Layout::Accumulator || layout == Layout::Dense; }
+
 /// C3 of merge.
 static bool operandsFit(MergeOp op) {
   FragType m = op.getM().getType(), o1 = op.getO1().getType();
@@ -273,12 +276,27 @@ static bool operandsFit(MergeOp op) {
          keyWarps >= 1 && keyWarps <= 32;
 }
 
+/// C4 of merge, over a cluster from accumulators: all of `types` as `states`, but for fewer columns of values.
+static bool sharesFit(FragType o1, TypeRange types, ArrayRef<Type> states) {
+  auto o = types.size() == states.size() ? dyn_cast<FragType>(types[2]) : FragType();
+  if (!o || o.getColumns() % 8 != 0 || o.getColumns() > o1.getColumns())
+    return false;
+  auto shared = FragType::get(o1.getContext(), o1.getRows(), o.getColumns(), o1.getElementType(), o1.getLayout(),
+                              o1.getThreads());
+  return llvm::all_of(llvm::zip(types, states), [&](auto pair) {
+    auto [type, state] = pair;
+    return type == (state == o1 ? Type(shared) : state);
+  });
+}
+
 /// C4 of merge.
 static bool resultsFit(MergeOp op) {
   auto types = op.getResults().getTypes();
   SmallVector<Type> states = llvm::to_vector(llvm::make_filter_range(op->getOperandTypes(), llvm::IsaPred<FragType>));
   FragType o1 = op.getO1().getType();
-  if (o1.getLayout() == Layout::Dense)
+  if (op.getScope() == Scope::Cluster && keepsLayout(o1.getLayout()))
+    return sharesFit(o1, types, states);
+  if (keepsLayout(o1.getLayout()))
     return llvm::equal(types, states);
   auto flat = dyn_cast<FragType>(types.empty() ? Type() : types.front());
   if (types.size() != states.size() || !flat || !llvm::all_equal(types))
@@ -296,8 +314,8 @@ LogicalResult MergeOp::verify() {
     return emitOpError("C1: expected d2, c and o2 together");
   Layout layout = getO1().getType().getLayout();
   bool fits = getScope() == Scope::Warps     ? layout == Layout::Columns
-              : getScope() == Scope::Cluster ? layout == Layout::Flat
-                                             : layout == Layout::Flat || layout == Layout::Dense;
+              : getScope() == Scope::Cluster ? layout == Layout::Flat || layout == Layout::Accumulator
+                                             : layout == Layout::Flat || keepsLayout(layout);
   if (!fits) // C2
     return emitOpError() << "C2: no merge over " << stringifyScope(getScope()) << " from layout "
                          << stringifyLayout(layout);
@@ -306,7 +324,10 @@ LogicalResult MergeOp::verify() {
                          << ", rows " << getRows() << ", columns " << getColumns() << ", key_warps " << getKeyWarps();
   if (!resultsFit(*this)) // C4
     return emitOpError() << "C4: expected results of "
-                         << (layout == Layout::Dense ? "the operands' types" : "flat rows x columns") << ", got "
+                         << (!keepsLayout(layout)               ? "flat rows x columns"
+                             : getScope() == Scope::Cluster ? "the operands' types with a share of the columns"
+                                                            : "the operands' types")
+                         << ", got "
                          << getResults().getTypes();
   if (getSplits() && getScope() != Scope::Grid) // C5
     return emitOpError() << "C5: expected splits over grid only, got them over " << stringifyScope(getScope());

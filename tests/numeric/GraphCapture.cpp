@@ -137,7 +137,7 @@ void checkGraphCapture(Workplace &place) {
   packed.packedQueries = packed.packedKeys = true;
   for (Problem problem : {decode, prefill, ragged, packed}) {
     llvm::cantFail(normalize(problem));
-    ScheduleSet set = problem.mode == Mode::Decode ? ScheduleSet::RandomSplits : ScheduleSet::Default;
+    ScheduleSet set = problem.mode == Mode::Decode ? ScheduleSet::RandomSplits : ScheduleSet::RingSplits;
     for (const Schedule &schedule : schedulesOf(problem, set, place.executor->target(), place.settings.seed, 0)) {
       std::string what = fmt::format("problem {} schedule {}", toJson(problem), toText(schedule));
       if (llvm::Error error = captureAndReplay(place, problem, schedule))

@@ -106,6 +106,8 @@ void checkRepetition(Workplace &place) {
     if (problem.mode == Mode::Decode)
       for (ScheduleSet set : {ScheduleSet::RandomSplits, ScheduleSet::Clusters})
         llvm::append_range(schedules, schedulesOf(problem, set, target, place.settings.seed, 0));
+    else
+      llvm::append_range(schedules, schedulesOf(problem, ScheduleSet::RingSplits, target, place.settings.seed, 0));
     for (const Schedule &schedule : schedules) {
       if (place.isLost)
         return;

@@ -143,6 +143,29 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
         candidates.push_back(schedule);
       }
     break;
+  case ScheduleSet::RingSplits:
+    candidates = all;
+    for (Schedule schedule : all)
+      for (auto [warps, parts, keys, splits, cluster] :
+           {std::tuple(4, 1, 16, 7, 1), {8, 1, 64, 3, 1}, {8, 2, 32, 2, 2}, {8, 2, 64, 40, 4}, {12, 1, 32, 5, 1},
+            {8, 1, 48, 8, 4}, {4, 1, 64, 16, 8}}) {
+        schedule.load = LoadPath::Ring;
+        schedule.weigher = schedule.persistent = false;
+        schedule.rounded = keys == 48;
+        schedule.pingpong = warps == 12;
+        schedule.warps = warps;
+        schedule.valueParts = parts;
+        schedule.rows = 16 * warps / parts;
+        schedule.keys = keys;
+        schedule.stages = keys == 64 ? 2 : 3;
+        schedule.splits = splits;
+        schedule.cluster = cluster;
+        schedule.splitTiles = problem.ragged && keys == 16 ? 2 : 1;
+        schedule.overlap = keys != 32 || !problem.hasProbe();
+        schedule.peel = keys != 16;
+        candidates.push_back(schedule);
+      }
+    break;
   case ScheduleSet::Sampled:
     candidates = all;
     llvm::append_range(candidates, sampled(problem, target, seed, samples));

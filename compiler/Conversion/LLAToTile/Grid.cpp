@@ -69,6 +69,18 @@ static void emitRanges(const I32 &i, const KernelPlan &plan, GridPosition &grid)
   Value fullEnd = problem.causal ? i.min(grid.context, firstEnd) : grid.context;
   Value full = i.div(i.max(zero, i.sub(fullEnd, grid.keyBegin)), i.constant(keys));
   grid.endFull = i.min(i.max(full, grid.firstFull), grid.tiles);
+  grid.foldBegin = grid.keyBegin;
+}
+
+/// Of the row tile's key tiles those that are this split's, which follow each other: a ring numbers its fills from 0.
+static void emitPart(const I32 &i, const KernelPlan &plan, GridPosition &grid) {
+  Value share = i.div(grid.tiles, grid.splits), left = i.rem(grid.tiles, grid.splits);
+  Value first = i.add(i.mul(grid.split, share), i.min(grid.split, left));
+  Value hasMore = arith::CmpIOp::create(i.b, arith::CmpIPredicate::slt, grid.split, left);
+  grid.tiles = i.add(share, arith::ExtUIOp::create(i.b, i.b.getI32Type(), hasMore));
+  for (Value *bound : {&grid.firstFull, &grid.endFull})
+    *bound = i.min(i.max(i.sub(*bound, first), i.constant(0)), grid.tiles);
+  grid.foldBegin = i.add(grid.keyBegin, i.mul(first, i.constant(plan.schedule.keys)));
 }
 
 static Value emitLookup(ImplicitLocOpBuilder &b, llvm::StringRef array, Value index, Value otherwise) {
@@ -208,6 +220,8 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
   emitRanges(i, plan, grid);
   if (plan.problem.ragged && plan.schedule.splits > 1)
     emitSplits(b, plan, grid);
+  if (plan.schedule.load == LoadPath::Ring && plan.schedule.splits > 1)
+    emitPart(i, plan, grid);
   return grid;
 }
 

@@ -58,6 +58,9 @@ struct GridPosition {
   /// Visible keys of the whole tile, and tile counts: [0, firstFull) window edge,
   /// [firstFull, endFull) interior, [endFull, tiles) causal edge.
   mlir::Value keyBegin, keyEnd, tiles, firstFull, endFull;
+  /// Where tile 0 begins: at keyBegin, or where a split's own part of the tiles does, which are then the only ones
+  /// counted.
+  mlir::Value foldBegin;
   /// The first visible key, where keyBegin is an earlier one that begins a part of a page; else null.
   mlir::Value firstKey;
 };

@@ -52,7 +52,7 @@ static OnlineState emitFold(OnlineStep &step, Placement &place, const OnlineStat
   auto loop = scf::ForOp::create(b, bounds.begin, bounds.end, stride, state.flatten());
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
-  Value key = i.add(place.grid.keyBegin, i.mul(loop.getInductionVar(), i.constant(place.plan.schedule.keys)));
+  Value key = i.add(place.grid.foldBegin, i.mul(loop.getInductionVar(), i.constant(place.plan.schedule.keys)));
   OnlineState next = step.fold(state.with(loop.getRegionIterArgs()), key, range);
   scf::YieldOp::create(b, next.flatten());
   return state.with(loop.getResults());
@@ -117,9 +117,9 @@ static LogicalResult checkForm(func::FuncOp function, const KernelPlan &plan) {
     if (update && !update.getRows())
       return update.emitOpError("expected packed rows (lla-pack-rows)");
     auto merge = dyn_cast<OnlineMergeOp>(op);
-    bool fits = merge && merge.getAxis() != SplitAxis::Grid ? plan.schedule.load == LoadPath::Registers
-                                                            : plan.schedule.load != LoadPath::Ring;
-    if (merge && !fits)
+    bool fits = !merge || merge.getAxis() == SplitAxis::Grid || plan.schedule.load == LoadPath::Registers ||
+                (merge.getAxis() == SplitAxis::Cluster && plan.schedule.load == LoadPath::Ring);
+    if (!fits)
       return merge.emitOpError() << "no merge over " << stringifySplitAxis(merge.getAxis())
                                  << " with load=" << name(plan.schedule.load);
   }

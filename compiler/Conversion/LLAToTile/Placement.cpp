@@ -114,7 +114,7 @@ void Placement::emitMerge(OnlineState &state, tile::Scope scope, tile::FragType 
     types.append({statistics, statistics, values});
   Value splits = scope == tile::Scope::Grid && plan.problem.ragged ? grid.splits : Value();
   auto merge = tile::MergeOp::create(b, types, b.getI1Type(), scope, state.m, state.d1, parts.s, state.d2, state.c,
-                                     parts.t, splits, values.getRows(), plan.problem.headDim, plan.resources.keyWarps,
+                                     parts.t, splits, values.getRows(), values.getColumns(), plan.resources.keyWarps,
                                      /*offset=*/IntegerAttr());
   OnlineState merged;
   merged.m = merge.getResults()[0];

@@ -73,7 +73,7 @@ public:
 
   void accumulate(Value p, Value pt, OnlineState &state) override {
     Value part = v; // Of its columns.
-    if (Value first = firstColumn())
+    if (Value first = firstOfPart())
       part = tile::ColumnsOp::create(b, sharedValues(valuePartColumns(plan.problem, plan.schedule)), v, first);
     Value operands[] = {p, pt};
     for (auto [index, value] : llvm::enumerate(state.values)) {
@@ -102,12 +102,11 @@ public:
   }
   Value firstColumn() override {
     I32 i{b};
-    if (plan.schedule.valueParts == 1)
-      return {};
-    Value part = i.div(grid.warp, i.constant(rowWarps()));
-    if (plan.schedule.weigher) // Which is before them.
-      part = i.sub(part, i.constant(1));
-    return i.mul(part, i.constant(valuePartStride(plan.problem, plan.schedule)));
+    Value first = firstOfPart();
+    if (!shareColumns)
+      return first;
+    Value share = i.mul(i.rem(grid.split, i.constant(plan.schedule.cluster)), i.constant(shareColumns));
+    return first ? i.add(first, share) : share;
   }
   Value firstTile() override { return I32{b}.constant(0); }
   Value tileStep() override { return I32{b}.constant(1); }
@@ -136,10 +135,26 @@ public:
     return accumulator(valuePartColumns(plan.problem, plan.schedule) + (sumsInValues() ? sumColumns : 0));
   }
 
-  void merge(OnlineState &, SplitAxis) override { llvm_unreachable("checkFeasible refuses splits with load = ring"); }
+  /// Each warp adds the states of its own rows, as its fragments have them; over a cluster, a share of their columns.
+  void merge(OnlineState &state, SplitAxis axis) override {
+    if (axis == SplitAxis::Grid)
+      return emitMerge(state, tile::Scope::Grid, rowType(), cast<tile::FragType>(state.values.front().getType()));
+    shareColumns = valuePartColumns(plan.problem, plan.schedule) / plan.schedule.cluster;
+    emitMerge(state, tile::Scope::Cluster, rowType(), accumulator(shareColumns));
+  }
 
 private:
   int64_t rowWarps() const { return plan.schedule.rows / 16; }
+  /// The first of this warp's part of the value columns; null if it has all.
+  Value firstOfPart() {
+    I32 i{b};
+    if (plan.schedule.valueParts == 1)
+      return {};
+    Value part = i.div(grid.warp, i.constant(rowWarps()));
+    if (plan.schedule.weigher) // Which is before them.
+      part = i.sub(part, i.constant(1));
+    return i.mul(part, i.constant(valuePartStride(plan.problem, plan.schedule)));
+  }
   /// What lies between the visible keys and a tile's edges may be anything in a page or behind a sequence's end: it is
   /// not copied. Before key 0 there is nothing.
   void boundCopies() {
@@ -172,6 +187,7 @@ private:
     return tile::OnesOp::create(b, shared(rowsOfStep, panelColumns), IntegerAttr());
   }
 
+  int64_t shareColumns = 0; ///< Of the value columns, that a CTA has of a cluster's merged state; 0: not merged.
   static constexpr int64_t sumColumns = 8; ///< Alike: a product has no fewer.
   Value ones; ///< Null: the step adds up its sums.
   Value q, r, keys, values;

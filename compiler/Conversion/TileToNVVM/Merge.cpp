@@ -5,7 +5,8 @@
 //
 //     shared, per warp:  stats[row] = {m, d1, d2, c}   o1[row][column]   o2[row][column]
 //
-// Over a cluster, see MergeCluster.cpp; over the grid, MergeGrid.cpp. A thread adds runs
+// Over a cluster, see MergeCluster.cpp; over the grid, MergeGrid.cpp, or, of accumulators,
+// MergeByWarp.cpp. A thread adds runs
 // of elements of a row (FragmentLayout.h): the weights of the parts are formed once for
 // each.
 //
@@ -88,6 +89,15 @@ struct MergePattern : LanePattern<tile::MergeOp> {
   using LanePattern::LanePattern;
 
   LogicalResult matchAndRewrite(tile::MergeOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    if (op.getO1().getType().getLayout() == tile::Layout::Accumulator) {
+      int64_t columns = op.getO1().getType().getColumns(), share = resultType(op).getColumns();
+      if (op.getScope() == tile::Scope::Cluster && columns < share * facts.cluster)
+        return rewriter.notifyMatchFailure(op, "expected a share of the columns for each CTA of the kernel's cluster");
+      ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+      Lane lane(b, facts);
+      rewriter.replaceOpWithMultiple(op, mergeByWarp(lane, op, adaptor));
+      return success();
+    }
     if (!op.getOffset())
       return rewriter.notifyMatchFailure(op, "expected an offset (tile-allocate-shared)");
     int64_t ctas = resultType(op).getThreads() / facts.threads();

@@ -1,7 +1,7 @@
 //===- MergeParts.h - what merges of every scope share --------------------===//
 //
 // Parts of a run's state and their sum, and where a state keeps its pieces. One file
-// for each scope: Merge.cpp (warps), MergeCluster.cpp, MergeGrid.cpp.
+// for each scope: Merge.cpp (warps), MergeCluster.cpp, MergeGrid.cpp, and MergeByWarp.cpp.
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_COMPILER_CONVERSION_TILETONVVM_MERGEPARTS_H
@@ -47,6 +47,8 @@ inline std::pair<Value, Value> position(Lane &lane, const StateLayout &layout, c
 /// `count` floats of shared memory: 1, 2 or 4.
 Values readFloats(Lane &lane, Value address, int64_t count);
 
+/// Of accumulators: a warp's merged state, in the order of the op's results.
+llvm::SmallVector<Values> mergeByWarp(Lane &lane, tile::MergeOp op, MergeAdaptor adaptor);
 /// The threads' runs of the merged state.
 Parts mergeCluster(Lane &lane, const StateLayout &layout, tile::MergeOp op, MergeAdaptor adaptor);
 /// The same, and true where they are the last to arrive; elsewhere they are not used.

@@ -98,9 +98,9 @@ func.func @ring_merge(%q: !queries, %k: !queries, %v: !queries, %scale: f32) -> 
   %0 = lla.online_init : <64>
   %1 = lla.pack_rows %q : !queries -> <bf16, dim = 64, group = 1, none>
   %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale range whole
-    : <64> rows !lla.rows<bf16, dim = 64, group = 1, none> keys !queries values !queries -> <64, unmerged = [grid]>
-  // expected-error @+1 {{no merge over grid with load=ring}}
-  %3 = lla.online_merge %2 over grid : <64, unmerged = [grid]> -> <64>
+    : <64> rows !lla.rows<bf16, dim = 64, group = 1, none> keys !queries values !queries -> <64, unmerged = [warps]>
+  // expected-error @+1 {{no merge over warps with load=ring}}
+  %3 = lla.online_merge %2 over warps : <64, unmerged = [warps]> -> <64>
   %4 = lla.online_finalize %3 : <64> -> !queries
   return %4 : !queries
 }

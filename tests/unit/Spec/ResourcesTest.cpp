@@ -267,7 +267,10 @@ TEST(Feasibility, RulesOfEachLoadPathNameTheirField) {
        "rows: expected 128 with load=ring, 8 warps and 1 value parts (64 per warpgroup), got 64"},
       {"load=ring rows=128 keys=144 warps=8", "sm_90a", "keys: expected 16..128, got 144"},
       {"load=ring rows=128 keys=64 warps=8 stages=1", "sm_90a", "stages: expected 2..6, got 1"},
-      {"load=ring rows=128 keys=64 warps=8 splits=2", "sm_90a", "splits: expected 1 with load=ring, got 2"},
+      {"load=ring rows=128 keys=64 warps=8 splits=2 persistent=true", "sm_90a",
+       "splits: expected 1 with persistent or a weigher, got 2"},
+      {"load=ring rows=128 keys=64 warps=8 splits=6 cluster=4", "sm_90a",
+       "cluster: expected a power of 2 that divides 6 splits, got 4"},
       {"load=ring rows=128 keys=64 warps=8 ctas=2", "sm_90a", "ctas: expected 1 with load=ring, got 2"},
       {"load=ring rows=128 keys=80 warps=8 stages=5", "sm_90a",
        "shared bytes per CTA: expected at most 232448 (sm_90a), got 271456"},
@@ -454,14 +457,15 @@ TEST(Feasibility, FeasibleSchedulesKeepTheInvariants) {
     EXPECT_EQ(costs.grid.x, schedule.persistent ? std::min(costs.tiles, target.multiprocessors) : costs.tiles) << what;
     EXPECT_LE(costs.grid.x, std::numeric_limits<int32_t>::max()) << what;
     EXPECT_EQ(costs.grid.y, schedule.splits) << what;
-    EXPECT_EQ(costs.workspaceBytes > 0, gridSplits(schedule) > 1) << what;
+    int64_t states = schedule.load == LoadPath::Ring ? schedule.splits : gridSplits(schedule);
+    EXPECT_EQ(costs.workspaceBytes > 0, states > 1) << what;
     EXPECT_EQ(gridSplits(schedule) * schedule.cluster, schedule.splits) << what;
-    EXPECT_EQ(costs.clusterBytes > 0, schedule.cluster > 1) << what;
-    if (gridSplits(schedule) > 1) {
+    EXPECT_EQ(costs.clusterBytes > 0, schedule.cluster > 1 && schedule.load != LoadPath::Ring) << what;
+    if (states > 1) {
       EXPECT_EQ(costs.workspaceBytes - counterBytes(costs),
-                costs.grid.x * gridSplits(schedule) * schedule.rows * partialRowFloats(problem) * 4)
+                costs.grid.x * states * partialTileFloats(problem, schedule) * 4)
           << what;
-      EXPECT_GE(counterBytes(costs), 4 * costs.grid.x) << what;
+      EXPECT_GE(counterBytes(costs), 4 * costs.grid.x * costs.arrivals) << what;
       EXPECT_EQ(counterBytes(costs) % 256, 0) << what;
     }
     EXPECT_EQ(target.isHost(), schedule.load == LoadPath::Scratch) << what;
