@@ -43,6 +43,16 @@ llvm::Error checkWorthwhile(const Problem &problem, const Schedule &schedule, co
   if (sharers > 1 && sharers > tiles)
     return fieldError("idle splits or warps", fmt::format("at most {} (key tiles that are visible)", tiles),
                       fmt::format("{} splits x {} warps", schedule.splits, costs.keyWarps));
+  if (schedule.load == LoadPath::Ring && schedule.splits > 1) {
+    constexpr int64_t mostWaves = 8;
+    int64_t most = mostWaves * target.multiprocessors / costs.tiles;
+    if (schedule.splits > most)
+      return fieldError("idle splits", fmt::format("at most {} ({} row tiles)", std::max<int64_t>(most, 1), costs.tiles),
+                        std::to_string(schedule.splits));
+    if (2 * costs.rowsPerHead < schedule.rows)
+      return fieldError("idle rows", fmt::format("a tile of about the {} rows there are, to split", costs.rowsPerHead),
+                        std::to_string(schedule.rows));
+  }
   if (problem.isMerge() && schedule.stages > problem.shards)
     return fieldError("idle stages", fmt::format("at most {} (shards)", problem.shards),
                       std::to_string(schedule.stages));

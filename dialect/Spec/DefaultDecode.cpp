@@ -192,7 +192,8 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
 }
 
 /// One warpgroup's 64 rows (two with half of the value columns each) and a ring: blocks of mma.sync would read K and
-/// V once for each 8 rows. Only where row tiles fill the multiprocessors without splits, and evenly.
+/// V once for each 8 rows. Only where row tiles fill the multiprocessors evenly, or splits do of more than half a tile
+/// of rows.
 std::optional<Schedule> rowsOfOneWarpgroup(const Problem &problem, const Target &target) {
   if (!target.hasWarpgroupMma() || problem.ragged || packedRows(problem) <= rowsPerBlock(problem))
     return std::nullopt;
@@ -203,11 +204,13 @@ std::optional<Schedule> rowsOfOneWarpgroup(const Problem &problem, const Target 
   schedule.warps = 4 * schedule.valueParts;
   schedule.lazy = laziness(problem);
   schedule.peel = schedule.dependent = true;
-  bool fills = waveEfficiency(resources(problem, schedule, target).tiles, target.multiprocessors) >= 0.75;
-  if (!packsGroup(problem, schedule) || !fills)
+  if (!packsGroup(problem, schedule))
     return std::nullopt;
   schedule.stages = problem.headDim > 128 ? 2 : 3; // Enough in flight; more slots were slower.
-  if (llvm::errorToBool(checkFeasible(problem, schedule, target)))
+  bool fills = waveEfficiency(resources(problem, schedule, target).tiles, target.multiprocessors) >= 0.75;
+  if (!fills && 2 * packedRows(problem) > schedule.rows)
+    schedule = withSplits(problem, target, schedule);
+  if ((!fills && schedule.splits == 1) || llvm::errorToBool(checkFeasible(problem, schedule, target)))
     return std::nullopt;
   return schedule;
 }

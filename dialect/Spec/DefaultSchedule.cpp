@@ -5,7 +5,7 @@
 // them. Five kinds of work:
 //
 //   few rows, GPU    DefaultDecode.cpp
-//   prefill, sm_90a  wgmma with a ring, two consumer warpgroups
+//   prefill, sm_90a  wgmma with a ring, two consumer warpgroups; splits (DefaultSplits.cpp)
 //   prefill, CUDA    each warp its own rows
 //   host             a tile per task, splits until every thread has two tasks
 //   merge            a few elements per thread (host: rows per task), shards in flight
@@ -126,7 +126,8 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
     if (keys <= most && !llvm::errorToBool(checkFeasible(problem, larger, target)))
       schedule.keys = keys;
   }
-  return byTurns(problem, target, schedule);
+  Schedule split = withSplits(problem, target, schedule);
+  return split.splits > 1 ? split : byTurns(problem, target, schedule);
 }
 
 /// One element a thread where there are few rows, which are a chain of latencies; else four, which fill the loads.

@@ -1,7 +1,8 @@
 //===- DefaultSchedule.h - what the rules of default schedules share ------===//
 //
-// Internal: `defaultSchedule` itself is in Schedule.h. Its rules are in two files,
-// of few rows on a GPU (DefaultDecode.cpp) and of all else (DefaultSchedule.cpp).
+// Internal: `defaultSchedule` itself is in Schedule.h. Its rules are in three files,
+// of few rows on a GPU (DefaultDecode.cpp), of all else (DefaultSchedule.cpp), and of how
+// many rows' keys are split (DefaultSplits.cpp).
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_DIALECT_SPEC_DEFAULTSCHEDULE_H
@@ -16,6 +17,9 @@ constexpr int64_t fewRows = 64;
 
 /// Of a decode, and of a prefill of few rows, on a GPU.
 Schedule decode(const Problem &problem, const Target &target);
+
+/// `schedule`, of many rows (load = ring), or it with the keys of each row tile split, where that is faster.
+Schedule withSplits(const Problem &problem, const Target &target, const Schedule &schedule);
 
 /// The table's candidates of one field, ascending.
 const std::vector<int64_t> &candidates(llvm::StringRef name);

@@ -279,7 +279,7 @@ static bool operandsFit(MergeOp op) {
 /// C4 of merge, over a cluster from accumulators: all of `types` as `states`, but for fewer columns of values.
 static bool sharesFit(FragType o1, TypeRange types, ArrayRef<Type> states) {
   auto o = types.size() == states.size() ? dyn_cast<FragType>(types[2]) : FragType();
-  if (!o || o.getColumns() % 8 != 0 || o.getColumns() > o1.getColumns())
+  if (!o || o.getColumns() > o1.getColumns())
     return false;
   auto shared = FragType::get(o1.getContext(), o1.getRows(), o.getColumns(), o1.getElementType(), o1.getLayout(),
                               o1.getThreads());

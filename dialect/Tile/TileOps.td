@@ -449,7 +449,7 @@ def Tile_MergeOp : Tile_Op<"merge", [MemoryEffects<[MemRead, MemWrite]>, AttrSiz
          `columns`, a multiple of 8 over warps, are at most o1's; key_warps in 1..32.
     (C4) results m, d1, o1 (d2, c, o2) are all flat, rows x columns: over warps and grid on a
          CTA's threads, over a cluster on all of its; over grid, accumulators and dense ones have the operands' types, over a
-         cluster accumulators but for fewer columns, a multiple of 8.
+         cluster accumulators but for fewer columns.
     (C5) splits only over grid.
   }];
   let arguments = (ins Tile_Scope:$scope, Tile_FragType:$m, Tile_FragType:$d1, Tile_FragType:$o1,

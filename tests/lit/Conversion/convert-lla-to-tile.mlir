@@ -587,6 +587,51 @@ func.func @persistent(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: 
 // -----
 
 //===----------------------------------------------------------------------===//
+// A ring's splits: key tiles that follow each other, and merges by warp
+//===----------------------------------------------------------------------===//
+
+#prefill = #lla.problem<mode = prefill, probe = none, query_length = 64, context = 512, head_dim = 64>
+#ring = #lla.schedule<load = ring, rows = 64, keys = 48, warps = 4, stages = 3, splits = 8, cluster = 4>
+!rows = !lla.rows<bf16, dim = 64, group = 1, none>
+!queries = tensor<?x?x1x64xbf16>
+
+func.func @ring_splits(%q: !queries, %k: !queries, %v: !queries, %scale: f32) -> !queries
+    attributes {lla.problem = #prefill, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #ring} {
+  %0 = lla.online_init : <64>
+  %1 = lla.pack_rows %q : !queries -> <bf16, dim = 64, group = 1, none>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale range whole
+    : <64> rows !rows keys !queries values !queries -> <64, unmerged = [cluster, grid]>
+  %3 = lla.online_merge %2 over cluster : <64, unmerged = [cluster, grid]> -> <64, unmerged = [grid]>
+  %4 = lla.online_merge %3 over grid : <64, unmerged = [grid]> -> <64>
+  %5 = lla.online_finalize %4 : <64> -> !queries
+  return %5 : !queries
+}
+
+// CHECK-LABEL: tile.kernel @ring_splits
+// CHECK-SAME: cluster = 4 : i64
+// CHECK: %[[SPLIT:.*]] = tile.index grid_y
+// CHECK: %[[SPLITS:.*]] = tile.argument "splits"
+// CHECK: %[[SHARE:.*]] = arith.divui %[[TILES:.*]], %[[SPLITS]]
+// CHECK-NEXT: %[[LEFT:.*]] = arith.remui %[[TILES]], %[[SPLITS]]
+// The first of the splits have one tile more.
+// CHECK: %[[BEFORE:.*]] = arith.minsi %[[SPLIT]], %[[LEFT]]
+// CHECK: %[[FIRST:.*]] = arith.addi %{{.*}}, %[[BEFORE]]
+// CHECK: %[[HAS_MORE:.*]] = arith.cmpi slt, %[[SPLIT]], %[[LEFT]]
+// CHECK: %[[COUNT:.*]] = arith.addi %[[SHARE]], %{{.*}}
+// CHECK: %[[KEY:.*]] = arith.muli %[[FIRST]], %{{.*}}
+// CHECK: %[[STATE:.*]]:3 = scf.for %{{.*}} = %{{.*}} to %[[COUNT]] step
+// CHECK: %[[D1:.*]] = tile.row_reduce sum %[[STATE]]#1
+// CHECK-NEXT: %[[OWN:.*]]:3, %{{.*}} = tile.merge over cluster %[[STATE]]#0, %[[D1]], %[[STATE]]#2 {{.*}} -> !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 16 x f32, accumulator>
+// CHECK-NEXT: %[[ALL:.*]]:3, %[[LAST:.*]] = tile.merge over grid %[[OWN]]#0, %[[OWN]]#1, %[[OWN]]#2
+// CHECK: scf.if %[[LAST]]
+// Each CTA of a cluster stores the columns that it has merged.
+// CHECK: %[[RANK:.*]] = arith.remui %[[SPLIT]], %{{.*}}
+// CHECK-NEXT: %[[COLUMN:.*]] = arith.muli %[[RANK]], %{{.*}}
+// CHECK: tile.store %{{.*}}, %{{.*}}[%{{.*}}, %[[COLUMN]]] until
+
+// -----
+
+//===----------------------------------------------------------------------===//
 // Ragged lengths and paged keys: ring
 //===----------------------------------------------------------------------===//
 

@@ -833,6 +833,41 @@ func.func @C3_merge_partial_sums(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>
 
 // -----
 
+!row = !tile.frag<16 x 1 x f32, row>
+!o = !tile.frag<16 x 64 x f32, accumulator>
+!share = !tile.frag<16 x 72 x f32, accumulator>
+func.func @C4_merge_cluster_share(%m: !row, %o: !o) {
+  // expected-error @+1 {{C4: expected results of the operands' types with a share of the columns}}
+  %w:3, %last = tile.merge over cluster %m, %m, %o {columns = 64, key_warps = 1, rows = 16}
+    : <16 x 1 x f32, row>, <16 x 1 x f32, row>, <16 x 64 x f32, accumulator> -> !row, !row, !share
+  return
+}
+
+// -----
+
+!row = !tile.frag<16 x 1 x f32, row>
+!o = !tile.frag<16 x 64 x f32, accumulator>
+!half = !tile.frag<16 x 32 x f32, accumulator>
+func.func @C4_merge_grid_accumulators(%m: !row, %o: !o) {
+  // expected-error @+1 {{C4: expected results of the operands' types, got}}
+  %w:3, %last = tile.merge over grid %m, %m, %o {columns = 64, key_warps = 1, rows = 16}
+    : <16 x 1 x f32, row>, <16 x 1 x f32, row>, <16 x 64 x f32, accumulator> -> !row, !row, !half
+  return
+}
+
+// -----
+
+!row = !tile.frag<16 x 1 x f32, row>
+!o = !tile.frag<16 x 64 x f32, accumulator>
+func.func @C2_merge_warps_accumulators(%m: !row, %o: !o) {
+  // expected-error @+1 {{C2: no merge over warps from layout accumulator}}
+  %w:3, %last = tile.merge over warps %m, %m, %o {columns = 64, key_warps = 1, rows = 16}
+    : <16 x 1 x f32, row>, <16 x 1 x f32, row>, <16 x 64 x f32, accumulator> -> !row, !row, !o
+  return
+}
+
+// -----
+
 !row = !tile.frag<8 x 1 x f32, row>
 !flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
 func.func @C4_merge_result_count(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>) {

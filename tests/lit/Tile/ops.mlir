@@ -95,6 +95,17 @@ tile.kernel @registers attributes {warps = 4, stages = 2, shared_limit = 4096} {
   %g:3, %last = tile.merge over grid %w#0, %w#1, %w#2 {columns = 64, key_warps = 4, rows = 8, offset = 0}
     : <8 x 64 x f32, flat, threads = 128>, <8 x 64 x f32, flat, threads = 128>, <8 x 64 x f32, flat, threads = 128>
     -> !flat, !flat, !flat
+  // Accumulators keep their layout, and over a cluster a share of their columns.
+  %om = tile.fill 0.0 : <16 x 1 x f32, row>
+  %oo = tile.fill 0.0 : <16 x 64 x f32, accumulator>
+  // CHECK: tile.merge over cluster {{.*}} -> !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 16 x f32, accumulator>
+  %share:3, %everybody = tile.merge over cluster %om, %om, %oo {columns = 64, key_warps = 1, rows = 16}
+    : <16 x 1 x f32, row>, <16 x 1 x f32, row>, <16 x 64 x f32, accumulator>
+    -> !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 16 x f32, accumulator>
+  // CHECK: tile.merge over grid {{.*}} -> !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 16 x f32, accumulator>
+  %all_of_it:3, %latest = tile.merge over grid %share#0, %share#1, %share#2 {columns = 16, key_warps = 1, rows = 16}
+    : <16 x 1 x f32, row>, <16 x 1 x f32, row>, <16 x 16 x f32, accumulator>
+    -> !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 16 x f32, accumulator>
   // CHECK: tile.merge over cluster %[[W]]#0, %[[W]]#1, %[[W]]#2 {columns = 64 : i64, key_warps = 4 : i64, rows = 8 : i64} : {{.*}} -> !tile.frag<8 x 64 x f32, flat, threads = 256>
   %c:3, %all = tile.merge over cluster %w#0, %w#1, %w#2 {columns = 64, key_warps = 4, rows = 8}
     : <8 x 64 x f32, flat, threads = 128>, <8 x 64 x f32, flat, threads = 128>, <8 x 64 x f32, flat, threads = 128>

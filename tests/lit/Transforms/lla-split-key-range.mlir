@@ -23,6 +23,21 @@ func.func @warps_then_grid(%q: !queries, %k: !keys, %v: !keys, %scale: f32) -> !
   return %o : !queries
 }
 
+// A ring's warps have rows of their own: clusters and the grid merge what they have.
+// CHECK-LABEL: func.func @ring
+// CHECK: lla.online_update {{.*}} -> <64, unmerged = [cluster, grid]>
+// CHECK-NEXT: lla.online_merge %{{.*}} over cluster : <64, unmerged = [cluster, grid]> -> <64, unmerged = [grid]>
+// CHECK-NEXT: lla.online_merge %{{.*}} over grid : <64, unmerged = [grid]> -> <64>
+func.func @ring(%q: !queries, %k: !keys, %v: !keys, %scale: f32) -> !queries
+    attributes {lla.problem = #prefill, lla.target = #gpu,
+                lla.schedule = #lla.schedule<load = ring, rows = 128, keys = 64, warps = 8, splits = 8, cluster = 4>} {
+  %0 = lla.online_init : <64>
+  %1 = lla.online_update %0 queries %q keys %k values %v scale %scale range whole
+    : <64> queries !queries keys !keys values !keys -> <64>
+  %o = lla.online_finalize %1 : <64> -> !queries
+  return %o : !queries
+}
+
 // Eight CTAs in two clusters: a cluster's merge before the grid adds the two.
 // CHECK-LABEL: func.func @clusters
 // CHECK: lla.online_update {{.*}} -> <64, unmerged = [warps, cluster, grid]>

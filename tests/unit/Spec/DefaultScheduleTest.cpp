@@ -3,6 +3,7 @@
 #include "RandomProblem.h"
 #include "dialect/Spec/Resources.h"
 #include "llvm/ADT/STLExtras.h"
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 using namespace lla;
@@ -202,6 +203,37 @@ TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
   Problem half = problemOf(Mode::Prefill, 1, 16, 8192, 128);
   half.dtype = ElementType::F16;
   EXPECT_EQ(defaultOn("sm_90a", half).lazy, 0);
+}
+
+TEST(DefaultSchedule, RowTilesThatLeaveAGpuIdleHaveTheirKeysSplit) {
+  auto chunk = [](int64_t rows, int64_t context, int64_t heads, int64_t headDim = 128) {
+    Problem problem = problemOf(Mode::Prefill, 1, heads, context, headDim);
+    problem.queryLength = rows;
+    return problem;
+  };
+  auto check = [](const Problem &problem, const std::string &fields) {
+    Schedule schedule = defaultOn("sm_90a", problem);
+    EXPECT_EQ(fmt::format("{} rows {} warps {} splits {} cluster{}", schedule.rows, schedule.warps, schedule.splits,
+                          schedule.cluster, schedule.weigher ? " weigher" : ""),
+              fields)
+        << toJson(problem);
+  };
+  check(chunk(512, 32768, 8), "128 rows 8 warps 4 splits 1 cluster");
+  check(chunk(128, 32768, 8), "128 rows 8 warps 12 splits 4 cluster"); // Clusters do not fill the GPU, nor need to.
+  check(chunk(64, 4096, 8), "64 rows 4 warps 8 splits 8 cluster");     // As many as there are fewer rows to merge.
+  check(chunk(640, 32768, 32), "128 rows 8 warps 4 splits 1 cluster"); // 160 row tiles: two waves, the last of 28.
+  check(chunk(512, 32768, 32), "128 rows 8 warps 1 splits 1 cluster");
+  check(chunk(8192, 8192, 16), "128 rows 8 warps 1 splits 1 cluster");
+  check(chunk(256, 16384, 8, 256), "64 rows 8 warps 4 splits 1 cluster"); // No weigher: its states would not merge.
+  check(chunk(128, 128, 8), "128 rows 8 warps 1 splits 1 cluster");
+  Problem few = chunk(32, 32768, 8);
+  EXPECT_EQ(defaultOn("sm_90a", few).load, LoadPath::Registers) << "half of a tile's rows would be idle";
+  Problem serving = chunk(512, 16384, 8);
+  serving.batch = 2;
+  serving.ragged = true;
+  serving.pageSize = 64;
+  EXPECT_EQ(defaultOn("sm_90a", serving).splitTiles, 4) << "short sequences take fewer splits";
+  EXPECT_GT(defaultOn("sm_90a", serving).splits, 1);
 }
 
 TEST(DefaultSchedule, RaggedBatchesTakeMoreAndSmallerParts) {
