@@ -626,7 +626,7 @@ func.func @ring_splits(%q: !queries, %k: !queries, %v: !queries, %scale: f32) ->
 // CHECK: scf.if %[[LAST]]
 // Each CTA of a cluster stores the columns that it has merged.
 // CHECK: %[[RANK:.*]] = arith.remui %[[SPLIT]], %{{.*}}
-// CHECK-NEXT: %[[COLUMN:.*]] = arith.muli %[[RANK]], %{{.*}}
+// CHECK: %[[COLUMN:.*]] = arith.muli %[[RANK]], %{{.*}}
 // CHECK: tile.store %{{.*}}, %{{.*}}[%{{.*}}, %[[COLUMN]]] until
 
 // -----
