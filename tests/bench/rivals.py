@@ -61,12 +61,15 @@ SPECIAL = ("window", "state", "output_dtype", "kv_dtype", "ragged", "page_size",
 
 
 def row_of(problem):
-    """The shape of a decode of one query, or of a prefill of all, that some kernel takes; or None."""
+    """The shape of a decode of one query, of a prefill of all, or of a chunk without a mask, that some kernel takes; or
+    None."""
     mode = problem["mode"]
     full_length = {"decode": 1, "prefill": problem.get("context")}
+    rows = problem.get("query_length", full_length.get(mode))
+    is_chunk = mode == "prefill" and not problem.get("causal")
     plain = (
         mode in full_length
-        and problem.get("query_length", full_length[mode]) == full_length[mode]
+        and (rows == full_length[mode] or is_chunk)
         and problem.get("dtype", "bf16") == "bf16"
         and problem.get("probe", "given") == "given"
         and not any(problem.get(field) for field in SPECIAL)
@@ -82,6 +85,8 @@ def row_of(problem):
         "context": problem["context"],
         "head_dim": problem["head_dim"],
     }
+    if rows != full_length[mode]:
+        shape["query_length"] = rows
     # Rows that do not say are of decode: older files have no other.
     return {"mode": mode, "causal": bool(problem.get("causal")), **shape} if mode == "prefill" else shape
 
@@ -96,13 +101,15 @@ def is_causal(row):
 
 def shape_of(row):
     shape = (row[field] for field in ("batch", "kv_heads", "group", "context", "head_dim"))
-    return (mode_of(row), is_causal(row), *shape)
+    return (mode_of(row), is_causal(row), rows_of_queries(row), *shape)
 
 
 def title_of(row):
     mask = (" causal" if is_causal(row) else " full") if mode_of(row) == "prefill" else ""
     heads = row["kv_heads"] * row["group"]
-    return f"{mode_of(row)}{mask} B={row['batch']} H={heads}:{row['kv_heads']} L={row['context']} D={row['head_dim']}"
+    return f"{mode_of(row)}{mask} B={row['batch']} H={heads}:{row['kv_heads']} L={row['context']} D={row['head_dim']}" + (
+        f" rows={row['query_length']}" if "query_length" in row else ""
+    )
 
 
 def part_of(items, part):
@@ -277,7 +284,7 @@ def log(text):
 
 
 def rows_of_queries(row):
-    return row["context"] if mode_of(row) == "prefill" else 1
+    return row.get("query_length", row["context"]) if mode_of(row) == "prefill" else 1
 
 
 def inputs_of(torch, row):

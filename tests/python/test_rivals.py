@@ -164,6 +164,14 @@ class Rivals(unittest.TestCase):
                              ("mode", "merge")):  # fmt: skip
             self.assertIsNone(rivals.row_of({**problem, field: value}), field)
 
+    def test_a_chunk_without_a_mask_has_a_row_of_its_own(self):
+        problem = {"mode": "prefill", "context": 64, "query_heads": 4, "kv_heads": 2, "head_dim": 32}
+        chunk = rivals.row_of({**problem, "query_length": 16})
+        self.assertEqual(chunk, {**rivals.row_of(problem), "query_length": 16})
+        self.assertNotEqual(rivals.shape_of(chunk), rivals.shape_of(rivals.row_of(problem)))
+        self.assertEqual(rivals.rows_of_queries(chunk), 16)
+        self.assertEqual(rivals.title_of(chunk), "prefill full B=1 H=4:2 L=64 D=32 rows=16")
+
 
 if __name__ == "__main__":
     unittest.main()

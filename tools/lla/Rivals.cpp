@@ -31,7 +31,7 @@ constexpr NamedValue<Mode> rowModes[] = {{Mode::Decode, "decode"}, {Mode::Prefil
 
 /// The fields of a row that are no kernel's.
 bool isShapeField(llvm::StringRef field) {
-  return llvm::is_contained({"mode", "causal", "batch", "context", "heads", "kv_heads", "group", "head_dim"}, field);
+  return llvm::is_contained({"mode", "causal", "batch", "context", "query_length", "heads", "kv_heads", "group", "head_dim"}, field);
 }
 
 /// Microseconds of a cell, a number or an object with one for each direction; nothing if it holds no forward time.
@@ -46,7 +46,7 @@ std::optional<double> microsecondsOf(const json &cell, double unit) {
 } // namespace
 
 llvm::Expected<Rivals::Row> Rivals::parseRow(Mode mode, bool causal, double unit, llvm::StringRef text) {
-  Row row = {mode, causal, 0, publishedHeads, 1, 0, publishedHeadDim, {}};
+  Row row = {mode, causal, 0, publishedHeads, 1, 0, 0, publishedHeadDim, {}};
   FieldReader reader("row", text);
   reader.allowOthers();
   reader.choice("mode", row.mode, rowModes);
@@ -59,6 +59,8 @@ llvm::Expected<Rivals::Row> Rivals::parseRow(Mode mode, bool causal, double unit
   reader.integer("group", row.group);
   if (!reader.integer("context", row.context))
     reader.fail("context", "a 64-bit integer", "nothing");
+  row.queryLength = row.mode == Mode::Decode ? 1 : row.context;
+  reader.integer("query_length", row.queryLength);
   reader.integer("head_dim", row.headDim);
   if (llvm::Error error = reader.finish())
     return std::move(error);
@@ -103,15 +105,14 @@ llvm::Expected<Rivals> Rivals::read(const std::string &path) {
 
 std::map<std::string, double> Rivals::timesOf(const Problem &problem) const {
   std::map<std::string, double> times;
-  int64_t fullLength = problem.mode == Mode::Decode ? 1 : problem.context;
   bool isOfTheTables = problem.dtype == ElementType::BF16 && problem.hasProbe() && !problem.window && !problem.state &&
-                       !problem.outputDtype && !problem.kvDtype && !problem.ragged && !problem.pageSize &&
-                       problem.queryLength == fullLength;
+                       !problem.outputDtype && !problem.kvDtype && !problem.ragged && !problem.pageSize;
   if (!isOfTheTables)
     return times;
   for (const Row &row : rows)
     if (row.mode == problem.mode && row.causal == problem.causal && row.batch == problem.batch &&
         row.kvHeads == problem.kvHeads && row.group == problem.group() && row.context == problem.context &&
+        row.queryLength == problem.queryLength &&
         row.headDim == problem.headDim)
       times.insert(row.microseconds.begin(), row.microseconds.end());
   return times;

@@ -35,7 +35,7 @@ private:
   struct Row {
     Mode mode;
     bool causal;
-    int64_t batch, kvHeads, group, context, headDim;
+    int64_t batch, kvHeads, group, context, queryLength, headDim;
     std::map<std::string, double> microseconds;
   };
   static llvm::Expected<Row> parseRow(Mode mode, bool causal, double unit, llvm::StringRef json);

@@ -7,9 +7,10 @@
 namespace lla {
 namespace {
 
-enum class Suite { Decode, Prefill, Grid, Pretuned, PretunedMha };
+enum class Suite { Decode, Prefill, Chunk, Grid, Pretuned, PretunedMha };
 constexpr NamedValue<Suite> suites[] = {{Suite::Decode, "decode"},
                                         {Suite::Prefill, "prefill"},
+                                        {Suite::Chunk, "chunk"},
                                         {Suite::Grid, "grid"},
                                         {Suite::Pretuned, "pretuned"},
                                         {Suite::PretunedMha, "pretuned-mha"}};
@@ -44,6 +45,15 @@ Problem causalPrefill(int64_t batch, int64_t length, Heads heads) {
   problem.kvHeads = heads.keyValue;
   problem.headDim = heads.dim;
   problem.causal = true;
+  return normalised(problem);
+}
+
+/// Rows of a prompt's chunk behind what is in the cache. Without a mask, which changes little then: other kernels take
+/// no causal one that is aligned at the end.
+Problem chunk(int64_t rows, int64_t context, Heads heads) {
+  Problem problem = causalPrefill(1, context, heads);
+  problem.queryLength = rows;
+  problem.causal = false;
   return normalised(problem);
 }
 
@@ -94,6 +104,14 @@ llvm::Expected<std::vector<Problem>> suite(llvm::StringRef name) {
     for (int64_t batch : {1, 32})
       for (int64_t context : {512, 1024, 4096, 16384})
         problems.push_back(decode(batch, context, {8, 8, 128}));
+    return problems;
+  }
+  if (*which == Suite::Chunk) {
+    for (int64_t context : {8192, 32768})
+      for (int64_t rows : {64, 128, 512, 2048})
+        problems.push_back(chunk(rows, context, {8, 8, 128}));
+    for (int64_t rows : {64, 512})
+      problems.push_back(chunk(rows, 32768, {32, 8, 128}));
     return problems;
   }
   for (int64_t dim : {64, 128})

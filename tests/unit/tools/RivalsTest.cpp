@@ -41,13 +41,18 @@ TEST(Rivals, rowsOfPrefillAreOfTheirMaskAlone) {
       {"causal": true, "batch": 1, "kv_heads": 4, "group": 2, "context": 1024, "head_dim": 64, "decode": 1},
       {"mode": "prefill", "batch": 1, "kv_heads": 4, "group": 2, "context": 1024, "head_dim": 64, "full": 2},
       {"mode": "prefill", "causal": true, "batch": 1, "kv_heads": 4, "group": 2, "context": 1024, "head_dim": 64,
-       "causal_one": 3}]})"));
+       "causal_one": 3},
+      {"mode": "prefill", "batch": 1, "kv_heads": 4, "group": 2, "context": 1024, "query_length": 128, "head_dim": 64,
+       "some": 4}]})"));
   std::map<std::string, double> decode = {{"decode", 1}}, full = {{"full", 2}}, causal = {{"causal_one", 3}}, none;
+  std::map<std::string, double> chunk = {{"some", 4}};
   const std::pair<const char *, std::map<std::string, double>> cases[] = {
       {"", decode},
       {R"(, "mode": "prefill")", full},
       {R"(, "mode": "prefill", "causal": true)", causal},
-      {R"(, "mode": "prefill", "causal": true, "query_length": 512)", none},
+      {R"(, "mode": "prefill", "query_length": 128)", chunk},
+      {R"(, "mode": "prefill", "query_length": 64)", none},
+      {R"(, "mode": "prefill", "causal": true, "query_length": 128)", none},
       {R"(, "mode": "prefill", "window": 256)", none},
       {R"(, "mode": "prefill", "causal": true, "state": true)", none},
       {R"(, "mode": "prefill", "causal": true, "kv_dtype": "fp8_e4m3")", none},

@@ -41,11 +41,21 @@ TEST(Suites, thePretunedShapesAreApartInOctaves) {
   EXPECT_TRUE(all.count({512, 32768, 8, 128}));
 }
 
+TEST(Suites, aChunkIsOfFewerRowsThanKeysAndHasNoMask) {
+  std::vector<Problem> chunks = llvm::cantFail(suite("chunk"));
+  EXPECT_EQ(chunks.size(), 10u);
+  for (const Problem &problem : chunks) {
+    EXPECT_EQ(problem.mode, Mode::Prefill);
+    EXPECT_LT(problem.queryLength, problem.context);
+    EXPECT_FALSE(problem.causal);
+  }
+}
+
 TEST(Suites, anUnknownNameIsToldTheOthers) {
   llvm::Expected<std::vector<Problem>> none = suite("gird");
   ASSERT_FALSE(bool(none));
   EXPECT_EQ(llvm::toString(none.takeError()),
-            "suite: expected decode|prefill|grid|pretuned|pretuned-mha, got \"gird\"");
+            "suite: expected decode|prefill|chunk|grid|pretuned|pretuned-mha, got \"gird\"");
 }
 
 } // namespace
