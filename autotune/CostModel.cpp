@@ -109,7 +109,9 @@ double mergeTime(const Problem &problem, const Schedule &schedule, const Ceiling
   // The last CTA of each row tile reads all splits' partials by itself, about 50 GB/s each.
   constexpr double oneCtaBytesPerSecond = 50e9;
   double perTile = static_cast<double>(schedule.splits * partialTileFloats(problem, schedule) * 4);
-  if (schedule.load != LoadPath::Ring) // Only rows that there are.
+  if (schedule.load == LoadPath::Ring) // Of a cluster each CTA reads a share.
+    perTile /= static_cast<double>(schedule.cluster);
+  else // Only rows that there are.
     perTile *= static_cast<double>(std::min(schedule.rows, costs.rowsPerHead)) / static_cast<double>(schedule.rows);
   double traffic = 2 * static_cast<double>(costs.workspaceBytes) / ceilings.bytesPerSecond;
   return time + rates.synchroniseMicroseconds + (perTile / oneCtaBytesPerSecond + traffic) * microsecondsPerSecond;

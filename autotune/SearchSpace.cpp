@@ -47,7 +47,8 @@ llvm::Error checkWorthwhile(const Problem &problem, const Schedule &schedule, co
     constexpr int64_t mostWaves = 8;
     int64_t most = mostWaves * target.multiprocessors / costs.tiles;
     if (schedule.splits > most)
-      return fieldError("idle splits", fmt::format("at most {} ({} row tiles)", std::max<int64_t>(most, 1), costs.tiles),
+      return fieldError("idle splits",
+                        fmt::format("at most {} ({} row tiles)", std::max<int64_t>(most, 1), costs.tiles),
                         std::to_string(schedule.splits));
     if (2 * costs.rowsPerHead < schedule.rows)
       return fieldError("idle rows", fmt::format("a tile of about the {} rows there are, to split", costs.rowsPerHead),

@@ -4,11 +4,12 @@
 // few: a chunk of a prefill over a long cache, few heads, one sequence. Their keys are
 // split where the estimate below says that it saves a tenth. Its unit is what 128 rows
 // take for 64 keys; constants are read off an H100 (8 heads, D = 128 and 256, 32 to 512
-// rows over 4096 to 32768 keys), whose order of candidates it gives within 10 %:
+// rows over 4096 to 32768 keys). Of seven such shapes it finds the fastest or one that
+// takes up to 13 % longer:
 //
 //     fold     key tiles of a split, by waves; or all work evenly, where row tiles differ (causal)
 //     grid     each split's state is written, and the last to arrive reads all of a row tile
-//     cluster  each CTA reads a share of all: as long for 2 as for 16
+//     cluster  all wait for each other, and each reads a share of all
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,7 +31,8 @@ double estimate(const Problem &problem, const Schedule &schedule, const Target &
   double tiles = static_cast<double>(resources(problem, schedule, target).tiles);
   double splits = static_cast<double>(schedule.splits), cluster = static_cast<double>(schedule.cluster);
   double longest = static_cast<double>(problem.visibleSpan()) / unitKeys * ofTile;
-  double mean = static_cast<double>(problem.visiblePairs()) / static_cast<double>(problem.queryLength) / unitKeys * ofTile;
+  double keysOfRow = static_cast<double>(problem.visiblePairs()) / static_cast<double>(problem.queryLength);
+  double mean = keysOfRow / unitKeys * ofTile;
   double waves = std::ceil(tiles * splits / multiprocessors);
   bool isLevel = mean >= 0.75 * longest;
   double fold = isLevel ? waves * longest / splits : std::max(longest / splits, tiles * mean / multiprocessors);
@@ -53,7 +55,7 @@ void considerSplits(const Problem &problem, const Target &target, Schedule sched
       schedule.splits = splits;
       schedule.cluster = cluster;
       schedule.splitTiles = problem.ragged ? leastTiles : 1;
-      // Clusters of more than two find no room on a quarter of the multiprocessors.
+      // Clusters of these find no room on a quarter of the multiprocessors.
       int64_t places = cluster > 1 ? target.multiprocessors * 3 / 4 : mostWaves * target.multiprocessors;
       if (splits == 1 || tiles * splits > places || splits * leastTiles * schedule.keys > problem.visibleSpan() ||
           llvm::errorToBool(checkFeasible(problem, schedule, target)))
@@ -75,6 +77,9 @@ Schedule withSplits(const Problem &problem, const Target &target, const Schedule
     wide.weigher = false;
     wide.warps = 8;
     wide.stages = std::min<int64_t>(wide.stages, 2);
+    constexpr int64_t widest = 108, fewer = 48; // Beside more columns the masks of a window's edge spill.
+    if (problem.window && valuePartColumns(problem, wide) > widest)
+      wide.keys = std::min(wide.keys, fewer);
   }
   considerSplits(problem, target, wide, best, least);
   if (wide.valueParts > 1)

@@ -187,7 +187,8 @@ llvm::Error checkRing(const Problem &problem, const Schedule &schedule, const Ta
   if (llvm::Error error = expectRange("stages", schedule.stages, 2, 6))
     return error;
   if (schedule.splits > 1 && (schedule.persistent || schedule.weigher))
-    return fieldError("splits", "1 with persistent or a weigher", std::to_string(schedule.splits));
+    return fieldError("splits", schedule.persistent ? "1 with persistent" : "1 with a weigher",
+                      std::to_string(schedule.splits));
   if (llvm::Error error = checkCluster(schedule))
     return error;
   constexpr int64_t block = 8; // Columns that a lane's registers cannot share.

@@ -279,10 +279,11 @@ int64_t partialTileFloats(const Problem &problem, const Schedule &schedule) {
   if (schedule.load != LoadPath::Ring)
     return schedule.rows * partialRowFloats(problem);
   constexpr int64_t scalars = 2 * 2; // m, d1, or d2, c, of two rows.
-  int64_t values = (schedule.cluster > 1 ? valuePartColumns(problem, schedule) : accumulatedColumns(problem, schedule)) / 2;
-  int64_t ofLane = values + scalars;
-  if (schedule.cluster > 1)
-    ofLane += values / schedule.cluster + scalars; // A share for the grid.
+  int64_t values = accumulatedColumns(problem, schedule) / 2, ofLane = values + scalars;
+  if (schedule.cluster > 1) { // Without sums behind the values; and a share for the grid.
+    values = valuePartColumns(problem, schedule) / 2;
+    ofLane = values + scalars + values / schedule.cluster + scalars;
+  }
   return warpgroupWarps * valueWarpgroups(schedule) * warpLanes * strands(problem) * ofLane;
 }
 

@@ -26,7 +26,7 @@ struct Resources {
   int64_t rowTiles = 0;          ///< Tiles of `schedule.rows` that cover them.
   int64_t tiles = 0;             ///< Row tiles of all (sequence, head)s.
   int64_t keyWarps = 1;          ///< Warps of a CTA that share a row tile and divide its keys.
-  int64_t arrivals = 1;          ///< Kinds of them at a row tile's merge over the grid: one, or (ring) by warp and place in the cluster.
+  int64_t arrivals = 1;          ///< Counters of a row tile: one, or (ring) of each warp and place in a cluster.
   int64_t clusterBytes = 0;      ///< Of sharedBytes, at its end: what the cluster's CTAs write to one of them.
   int64_t workspaceBytes = 0;    ///< Split partials and arrival counters; 0 without splits.
   Grid grid;

@@ -271,6 +271,8 @@ static bool operandsFit(MergeOp op) {
       return false;
   int64_t rows = op.getRows(), columns = op.getColumns(), keyWarps = op.getKeyWarps();
   bool statisticsFit = o1.getLayout() == Layout::Flat ? m == o1 : isRowOf(m, o1) && m.getElementType().isF32();
+  if (o1.getLayout() == Layout::Accumulator && o1.getRows() != 16)
+    return false;
   return statisticsFit && (!op.getO2() || op.getO2().getType() == o1) && rows >= 1 && rows <= o1.getRows() &&
          columns >= 1 && columns <= o1.getColumns() && (op.getScope() != Scope::Warps || columns % 8 == 0) &&
          keyWarps >= 1 && keyWarps <= 32;

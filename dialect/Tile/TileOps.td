@@ -433,9 +433,9 @@ def Tile_MergeOp : Tile_Op<"merge", [MemoryEffects<[MemRead, MemWrite]>, AttrSiz
     writes every other its share of the elements; the result is flat over the cluster's
     threads. `grid`: partial states go to the workspace, and the CTA that arrives last reads
     them all; `last` tells it apart and only there are the results meaningful. Of accumulators
-    each warp merges its own with those of its number in other CTAs, through the workspace:
-    over a cluster to the columns that its CTA has a share of, over the grid where it is the
-    last of them to arrive. The arrival counter wraps by itself. The first `splits` CTAs arrive, all of the
+    each warp merges all of its own with those of its number in other CTAs, through the
+    workspace: over a cluster to the columns that its CTA has a share of, over the grid where
+    it, not its CTA, is the last to arrive. The arrival counter wraps by itself. The first `splits` CTAs arrive, all of the
     launch's where it is left out.
 
     Statistics `m, d1` (and with a probe `d2, c`) are row fragments, `o1` (`o2`) value
@@ -446,10 +446,11 @@ def Tile_MergeOp : Tile_Op<"merge", [MemoryEffects<[MemRead, MemWrite]>, AttrSiz
     (C2) `warps` comes from row and columns layouts, `cluster` from flat or accumulator ones, `grid` from flat,
          accumulator or dense ones.
     (C3) m, d1 (d2, c) have one type, o1 (o2) another with as many rows; `rows` and
-         `columns`, a multiple of 8 over warps, are at most o1's; key_warps in 1..32.
+         `columns`, a multiple of 8 over warps, are at most o1's; key_warps in 1..32;
+         accumulators have 16 rows.
     (C4) results m, d1, o1 (d2, c, o2) are all flat, rows x columns: over warps and grid on a
-         CTA's threads, over a cluster on all of its; over grid, accumulators and dense ones have the operands' types, over a
-         cluster accumulators but for fewer columns.
+         CTA's threads, over a cluster on all of its; over grid, accumulators and dense ones
+         have the operands' types, over a cluster accumulators but for fewer columns.
     (C5) splits only over grid.
   }];
   let arguments = (ins Tile_Scope:$scope, Tile_FragType:$m, Tile_FragType:$d1, Tile_FragType:$o1,

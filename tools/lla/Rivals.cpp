@@ -31,7 +31,8 @@ constexpr NamedValue<Mode> rowModes[] = {{Mode::Decode, "decode"}, {Mode::Prefil
 
 /// The fields of a row that are no kernel's.
 bool isShapeField(llvm::StringRef field) {
-  return llvm::is_contained({"mode", "causal", "batch", "context", "query_length", "heads", "kv_heads", "group", "head_dim"}, field);
+  return llvm::is_contained(
+      {"mode", "causal", "batch", "context", "query_length", "heads", "kv_heads", "group", "head_dim"}, field);
 }
 
 /// Microseconds of a cell, a number or an object with one for each direction; nothing if it holds no forward time.

@@ -90,9 +90,11 @@ struct MergePattern : LanePattern<tile::MergeOp> {
 
   LogicalResult matchAndRewrite(tile::MergeOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
     if (op.getO1().getType().getLayout() == tile::Layout::Accumulator) {
-      int64_t columns = op.getO1().getType().getColumns(), share = resultType(op).getColumns();
-      if (op.getScope() == tile::Scope::Cluster && columns < share * facts.cluster)
-        return rewriter.notifyMatchFailure(op, "expected a share of the columns for each CTA of the kernel's cluster");
+      constexpr int64_t sumColumns = 8; // Behind the values; or none.
+      int64_t columns = op.getO1().getType().getColumns(), shares = resultType(op).getColumns() * facts.cluster;
+      if (op.getScope() == tile::Scope::Cluster && columns != shares && columns != shares + sumColumns)
+        return op.emitOpError() << "expected the " << facts.cluster << " CTAs of the kernel's cluster to share " << columns
+                                << " columns, got " << shares;
       ImplicitLocOpBuilder b(op.getLoc(), rewriter);
       Lane lane(b, facts);
       rewriter.replaceOpWithMultiple(op, mergeByWarp(lane, op, adaptor));

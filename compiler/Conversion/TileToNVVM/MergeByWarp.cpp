@@ -107,7 +107,8 @@ Values read(Lane &lane, const Partials &partials, const Registers &to, ArrayRef<
   return part;
 }
 
-/// Adds up the statistics and values [first, first + some) of what `to` gets of `count` CTAs, to their places in `sums`.
+/// Adds up the statistics and values [first, first + some) of what `to` gets of `count` CTAs, to their places in
+/// `sums`.
 void addRange(Lane &lane, const Partials &partials, const Registers &to, int64_t first, int64_t some, Value count,
               MutableArrayRef<Value> sums) {
   ImplicitLocOpBuilder &b = lane.b;

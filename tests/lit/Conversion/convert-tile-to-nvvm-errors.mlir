@@ -26,6 +26,20 @@ tile.kernel @merge_without_offset attributes {warps = 2} {
 
 // -----
 
+// What the cluster's CTAs share is all columns.
+!share = !tile.frag<16 x 8 x f32, accumulator>
+tile.kernel @merge_of_other_shares attributes {warps = 4, cluster = 4} {
+  %m = tile.fill 0.0 : <16 x 1 x f32, row>
+  %o = tile.fill 0.0 : <16 x 64 x f32, accumulator>
+  // expected-error @+2 {{expected the 4 CTAs of the kernel's cluster to share 64 columns, got 32}}
+  // expected-error @+1 {{failed to legalize operation 'tile.merge'}}
+  %g:3, %last = tile.merge over cluster %m, %m, %o {columns = 64, key_warps = 1, rows = 16}
+    : <16 x 1 x f32, row>, <16 x 1 x f32, row>, <16 x 64 x f32, accumulator>
+    -> !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 1 x f32, row>, !share
+}
+
+// -----
+
 // Copies become rings first (tile-pipeline-copies).
 tile.kernel @copy attributes {warps = 4, producer_warps = 4} {
   %n = tile.argument "context" : i32

@@ -822,6 +822,17 @@ func.func @C3_merge_rows(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>) {
 
 // -----
 
+!row = !tile.frag<8 x 1 x f32, row>
+!o = !tile.frag<8 x 64 x f32, accumulator>
+func.func @C3_merge_accumulators_of_8_rows(%m: !row, %o: !o) {
+  // expected-error @+1 {{C3: operands disagree: statistics '!tile.frag<8 x 1 x f32, row>', values '!tile.frag<8 x 64 x f32, accumulator>', rows 8}}
+  %w:3, %last = tile.merge over grid %m, %m, %o {columns = 64, key_warps = 1, rows = 8}
+    : <8 x 1 x f32, row>, <8 x 1 x f32, row>, <8 x 64 x f32, accumulator> -> !row, !row, !o
+  return
+}
+
+// -----
+
 !row = !tile.frag<8 x 1 x f32, partial_row>
 !flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
 func.func @C3_merge_partial_sums(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>) {

@@ -226,6 +226,9 @@ TEST(DefaultSchedule, RowTilesThatLeaveAGpuIdleHaveTheirKeysSplit) {
   check(chunk(8192, 8192, 16), "128 rows 8 warps 1 splits 1 cluster");
   check(chunk(256, 16384, 8, 256), "64 rows 8 warps 4 splits 1 cluster"); // No weigher: its states would not merge.
   check(chunk(128, 128, 8), "128 rows 8 warps 1 splits 1 cluster");
+  Problem window = chunk(100, 32768, 4, 256);
+  window.window = 8192;
+  EXPECT_EQ(defaultOn("sm_90a", window).keys, 48) << "masks of a window's edge spill beside 64";
   Problem few = chunk(32, 32768, 8);
   EXPECT_EQ(defaultOn("sm_90a", few).load, LoadPath::Registers) << "half of a tile's rows would be idle";
   Problem serving = chunk(512, 16384, 8);

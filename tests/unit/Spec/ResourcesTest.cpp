@@ -268,7 +268,7 @@ TEST(Feasibility, RulesOfEachLoadPathNameTheirField) {
       {"load=ring rows=128 keys=144 warps=8", "sm_90a", "keys: expected 16..128, got 144"},
       {"load=ring rows=128 keys=64 warps=8 stages=1", "sm_90a", "stages: expected 2..6, got 1"},
       {"load=ring rows=128 keys=64 warps=8 splits=2 persistent=true", "sm_90a",
-       "splits: expected 1 with persistent or a weigher, got 2"},
+       "splits: expected 1 with persistent, got 2"},
       {"load=ring rows=128 keys=64 warps=8 splits=6 cluster=4", "sm_90a",
        "cluster: expected a power of 2 that divides 6 splits, got 4"},
       {"load=ring rows=128 keys=64 warps=8 ctas=2", "sm_90a", "ctas: expected 1 with load=ring, got 2"},
