@@ -435,8 +435,8 @@ def Tile_MergeOp : Tile_Op<"merge", [MemoryEffects<[MemRead, MemWrite]>, AttrSiz
     them all; `last` tells it apart and only there are the results meaningful. Of accumulators
     each warp merges all of its own with those of its number in other CTAs, through the
     workspace: over a cluster to the columns that its CTA has a share of, over the grid where
-    it, not its CTA, is the last to arrive. The arrival counter wraps by itself. The first `splits` CTAs arrive, all of the
-    launch's where it is left out.
+    it, not its CTA, is the last to arrive. The arrival counter wraps by itself. The first
+    `splits` CTAs arrive, all of the launch's where it is left out.
 
     Statistics `m, d1` (and with a probe `d2, c`) are row fragments, `o1` (`o2`) value
     fragments of the layout columns, accumulator or dense; merged statistics have one entry

@@ -108,7 +108,8 @@ def title_of(row):
     mask = (" causal" if is_causal(row) else " full") if mode_of(row) == "prefill" else ""
     heads = row["kv_heads"] * row["group"]
     rows = f" rows={row['query_length']}" if "query_length" in row else ""
-    return f"{mode_of(row)}{mask} B={row['batch']} H={heads}:{row['kv_heads']} L={row['context']} D={row['head_dim']}{rows}"
+    sizes = f"B={row['batch']} H={heads}:{row['kv_heads']} L={row['context']} D={row['head_dim']}"
+    return f"{mode_of(row)}{mask} {sizes}{rows}"
 
 
 def part_of(items, part):

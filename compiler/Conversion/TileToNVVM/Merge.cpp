@@ -93,8 +93,8 @@ struct MergePattern : LanePattern<tile::MergeOp> {
       constexpr int64_t sumColumns = 8; // Behind the values; or none.
       int64_t columns = op.getO1().getType().getColumns(), shares = resultType(op).getColumns() * facts.cluster;
       if (op.getScope() == tile::Scope::Cluster && columns != shares && columns != shares + sumColumns)
-        return op.emitOpError() << "expected the " << facts.cluster << " CTAs of the kernel's cluster to share " << columns
-                                << " columns, got " << shares;
+        return op.emitOpError() << "expected the " << facts.cluster << " CTAs of the kernel's cluster to share "
+                                << columns << " columns, got " << shares;
       ImplicitLocOpBuilder b(op.getLoc(), rewriter);
       Lane lane(b, facts);
       rewriter.replaceOpWithMultiple(op, mergeByWarp(lane, op, adaptor));
