@@ -229,6 +229,11 @@ TEST(DefaultSchedule, RowTilesThatLeaveAGpuIdleHaveTheirKeysSplit) {
   Problem window = chunk(100, 32768, 4, 256);
   window.window = 8192;
   EXPECT_EQ(defaultOn("sm_90a", window).keys, 48) << "masks of a window's edge spill beside 64";
+  for (auto [heads, length, keys] : {std::tuple(8, 8192, 1024), {2, 16384, 1024}, {1, 32768, 256}, {16, 16384, 1024}}) {
+    Problem full = chunk(length, length, heads);
+    full.window = keys;
+    EXPECT_EQ(defaultOn("sm_90a", full).splits, 1) << "a row tile sees the window's keys, not all: " << toJson(full);
+  }
   Problem few = chunk(32, 32768, 8);
   EXPECT_EQ(defaultOn("sm_90a", few).load, LoadPath::Registers) << "half of a tile's rows would be idle";
   Problem serving = chunk(512, 16384, 8);
