@@ -51,8 +51,7 @@ struct TaskShape {
 TaskShape shapeOf(const Problem &problem, const Schedule &schedule, const Resources &costs) {
   double rows = static_cast<double>(std::min(schedule.rows, std::max(problem.queryLength, int64_t(1))));
   double meanKeys = static_cast<double>(problem.visiblePairs()) / static_cast<double>(problem.queryLength);
-  double longest =
-      static_cast<double>(problem.window ? std::min(problem.context, problem.window + schedule.rows) : problem.context);
+  double longest = static_cast<double>(keysOfRowTile(problem, schedule));
   // A causal edge costs half a tile of rows; its masked half is computed too.
   double touched = std::min(longest, meanKeys + (problem.causal ? rows / 2 : 0));
   double sharers = static_cast<double>(costs.keyWarps * schedule.splits);
@@ -106,10 +105,11 @@ double mergeTime(const Problem &problem, const Schedule &schedule, const Ceiling
   double time = costs.keyWarps > 1 ? 0.15 * std::log2(static_cast<double>(costs.keyWarps)) : 0;
   if (schedule.splits == 1)
     return time;
-  // The last CTA of each row tile reads all splits' partials by itself, about 50 GB/s each.
+  // The last CTA of each row tile reads all splits' partials by itself, about 50 GB/s each; of a ring's cluster each
+  // CTA reads a share.
   constexpr double oneCtaBytesPerSecond = 50e9;
   double perTile = static_cast<double>(schedule.splits * partialTileFloats(problem, schedule) * 4);
-  if (schedule.load == LoadPath::Ring) // Of a cluster each CTA reads a share.
+  if (schedule.load == LoadPath::Ring)
     perTile /= static_cast<double>(schedule.cluster);
   else // Only rows that there are.
     perTile *= static_cast<double>(std::min(schedule.rows, costs.rowsPerHead)) / static_cast<double>(schedule.rows);

@@ -33,7 +33,7 @@ constexpr MonotoneField monotoneFields[] = {{"overlap", 1}, {"peel", 0}, {"lazy"
 
 /// Feasible, but a part of the machine would have nothing to do.
 llvm::Error checkWorthwhile(const Problem &problem, const Schedule &schedule, const Target &target) {
-  int64_t span = problem.visibleSpan();
+  int64_t span = keysOfRowTile(problem, schedule);
   if (schedule.keys >= span + 16 && schedule.keys > 16)
     return fieldError("idle keys", fmt::format("a tile of about the {} visible keys at most", span),
                       std::to_string(schedule.keys));
@@ -51,7 +51,7 @@ llvm::Error checkWorthwhile(const Problem &problem, const Schedule &schedule, co
                         fmt::format("at most {} ({} row tiles)", std::max<int64_t>(most, 1), costs.tiles),
                         std::to_string(schedule.splits));
     if (2 * costs.rowsPerHead < schedule.rows)
-      return fieldError("idle rows", fmt::format("a tile of about the {} rows there are, to split", costs.rowsPerHead),
+      return fieldError("idle rows", fmt::format("at most {} where keys are split", 2 * costs.rowsPerHead),
                         std::to_string(schedule.rows));
   }
   if (problem.isMerge() && schedule.stages > problem.shards)

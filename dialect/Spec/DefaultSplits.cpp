@@ -22,12 +22,6 @@
 namespace lla::defaults {
 namespace {
 
-/// Keys that the rows of a tile see; of a window not those of all rows.
-int64_t keysOfTile(const Problem &problem, const Schedule &schedule) {
-  int64_t span = problem.visibleSpan();
-  return problem.window ? std::min(span, problem.window + schedule.rows - 1) : span;
-}
-
 /// How long `schedule` takes.
 double estimate(const Problem &problem, const Schedule &schedule, const Target &target) {
   constexpr double unitKeys = 64, oneWarpgroup = 0.78, opening = 1, overCluster = 2, arrival = 1.5;
@@ -36,7 +30,7 @@ double estimate(const Problem &problem, const Schedule &schedule, const Target &
   double multiprocessors = static_cast<double>(target.multiprocessors);
   double tiles = static_cast<double>(resources(problem, schedule, target).tiles);
   double splits = static_cast<double>(schedule.splits), cluster = static_cast<double>(schedule.cluster);
-  double longest = static_cast<double>(keysOfTile(problem, schedule)) / unitKeys * ofTile;
+  double longest = static_cast<double>(keysOfRowTile(problem, schedule)) / unitKeys * ofTile;
   double keysOfRow = static_cast<double>(problem.visiblePairs()) / static_cast<double>(problem.queryLength);
   double mean = keysOfRow / unitKeys * ofTile;
   double waves = std::ceil(tiles * splits / multiprocessors);
@@ -63,7 +57,8 @@ void considerSplits(const Problem &problem, const Target &target, Schedule sched
       schedule.splitTiles = problem.ragged ? leastTiles : 1;
       // Clusters of these find no room on a quarter of the multiprocessors.
       int64_t places = cluster > 1 ? target.multiprocessors * 3 / 4 : mostWaves * target.multiprocessors;
-      if (splits == 1 || tiles * splits > places || splits * leastTiles * schedule.keys > keysOfTile(problem, schedule) ||
+      int64_t leastKeys = splits * leastTiles * schedule.keys;
+      if (splits == 1 || tiles * splits > places || leastKeys > keysOfRowTile(problem, schedule) ||
           llvm::errorToBool(checkFeasible(problem, schedule, target)))
         continue;
       if (double time = estimate(problem, schedule, target); time < least) {

@@ -232,6 +232,11 @@ int64_t paddedValueDim(const Problem &problem, const Schedule &schedule) {
   return roundUp(problem.headDim, isExact ? 8 : panelColumns);
 }
 
+int64_t keysOfRowTile(const Problem &problem, const Schedule &schedule) {
+  int64_t span = problem.visibleSpan();
+  return problem.window ? std::min(span, problem.window + schedule.rows - 1) : span;
+}
+
 RoleRegisters roleRegisters(int64_t warps, bool hasWeigher) {
   if (hasWeigher)
     return warps > 8 ? RoleRegisters{24, 152, 168} : RoleRegisters{24, 240, 240};

@@ -42,6 +42,8 @@ int64_t rowsPerBlock(const Problem &problem);
 /// Rows of a block that a merge exchanges: the group's in decode with one query, else all (the query
 /// length is a run-time argument and must not shape the code).
 int64_t liveRows(const Problem &problem);
+/// Keys that the rows of one tile see at most: of a window fewer than all rows do.
+int64_t keysOfRowTile(const Problem &problem, const Schedule &schedule);
 /// Registers of a thread of each role with load = ring, where `warps` compute: multiples of 8 that 64 K allow.
 struct RoleRegisters {
   int64_t producer, weigher, consumer;
