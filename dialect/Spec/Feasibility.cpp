@@ -192,7 +192,9 @@ llvm::Error checkRing(const Problem &problem, const Schedule &schedule, const Ta
   if (llvm::Error error = checkCluster(schedule))
     return error;
   constexpr int64_t block = 8; // Columns that a lane's registers cannot share.
-  if (int64_t columns = valuePartColumns(problem, schedule); columns % (block * schedule.cluster) != 0)
+  Schedule plain = schedule;
+  plain.rounded = false; // Which pads the columns, and may not make feasible what is not.
+  if (int64_t columns = valuePartColumns(problem, plain); columns % (block * schedule.cluster) != 0)
     return fieldError("cluster", fmt::format("a divisor of {} (blocks of {} value columns of a warp)", columns / block,
                                              block),
                       std::to_string(schedule.cluster));

@@ -220,7 +220,7 @@ TEST(DefaultSchedule, RowTilesThatLeaveAGpuIdleHaveTheirKeysSplit) {
   };
   check(chunk(512, 32768, 8), "128 rows 8 warps 4 splits 1 cluster");
   check(chunk(128, 32768, 8), "128 rows 8 warps 12 splits 4 cluster"); // Clusters do not fill the GPU, nor need to.
-  check(chunk(64, 4096, 8), "64 rows 4 warps 8 splits 8 cluster");     // As many as there are fewer rows to merge.
+  check(chunk(64, 4096, 8), "64 rows 4 warps 8 splits 8 cluster");     // Fewer rows to merge.
   check(chunk(640, 32768, 32), "128 rows 8 warps 4 splits 1 cluster"); // 160 row tiles: two waves, the last of 28.
   check(chunk(512, 32768, 32), "128 rows 8 warps 1 splits 1 cluster");
   check(chunk(8192, 8192, 16), "128 rows 8 warps 1 splits 1 cluster");

@@ -283,6 +283,18 @@ TEST(Feasibility, RulesOfEachLoadPathNameTheirField) {
     EXPECT_EQ(infeasibility(problem, c.schedule, c.arch), c.error) << c.schedule;
 }
 
+/// Of a search that sets `rounded` last: it pads columns, and must not make feasible what is not without.
+TEST(Feasibility, ClustersShareBlocksOfColumnsWhetherRoundedOrNot) {
+  for (const char *rounded : {" rounded=false", " rounded=true"}) {
+    auto fault = [&](const std::string &cluster) {
+      std::string schedule = "load=ring rows=64 keys=64 warps=4 stages=3 splits=8 cluster=" + cluster + rounded;
+      return infeasibility(problemOf(Mode::Prefill, 48, Probe::None), schedule.c_str(), "sm_90a");
+    };
+    EXPECT_EQ(fault("2"), "") << rounded;
+    EXPECT_EQ(fault("4"), "cluster: expected a divisor of 6 (blocks of 8 value columns of a warp), got 4") << rounded;
+  }
+}
+
 TEST(Feasibility, RingDividesValueColumnsBeyond128) {
   EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 136), ringSchedule, "sm_90a"),
             "head_dim: expected at most 128 with load=ring and 1 value parts, got 136");
