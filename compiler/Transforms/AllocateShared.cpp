@@ -2,7 +2,8 @@
 //
 // Gives rings and merges their places: ring slots from offset 0 in program order
 // (each tile at a multiple of 1024 bytes, as its swizzle needs), then the ones, then
-// the rings' barriers; merges reuse offset 0, since no kernel has both.
+// the rings' barriers. Merges reuse offset 0: kernels with rings merge accumulators,
+// which need no shared memory.
 //
 // Postcondition: the total is at most `shared_limit`, what Resources computed and
 // the launch asks for; anything else is a disagreement between the two.

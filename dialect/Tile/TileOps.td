@@ -450,7 +450,8 @@ def Tile_MergeOp : Tile_Op<"merge", [MemoryEffects<[MemRead, MemWrite]>, AttrSiz
          accumulators have 16 rows.
     (C4) results m, d1, o1 (d2, c, o2) are all flat, rows x columns: over warps and grid on a
          CTA's threads, over a cluster on all of its; over grid, accumulators and dense ones
-         have the operands' types, over a cluster accumulators but for fewer columns.
+         have the operands' types, over a cluster accumulators with
+         as many columns or fewer.
     (C5) splits only over grid.
   }];
   let arguments = (ins Tile_Scope:$scope, Tile_FragType:$m, Tile_FragType:$d1, Tile_FragType:$o1,

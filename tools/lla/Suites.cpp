@@ -48,8 +48,8 @@ Problem causalPrefill(int64_t batch, int64_t length, Heads heads) {
   return normalised(problem);
 }
 
-/// Rows of a prompt's chunk behind what is in the cache. Without a mask, which changes little then: other kernels take
-/// no causal one that is aligned at the end.
+/// Rows of a prompt's chunk behind what is in the cache. Without a mask, which changes little then: PyTorch's attention
+/// aligns a causal one at the beginning.
 Problem chunk(int64_t rows, int64_t context, Heads heads) {
   Problem problem = causalPrefill(1, context, heads);
   problem.queryLength = rows;

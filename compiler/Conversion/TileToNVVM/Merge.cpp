@@ -5,10 +5,9 @@
 //
 //     shared, per warp:  stats[row] = {m, d1, d2, c}   o1[row][column]   o2[row][column]
 //
-// Over a cluster, see MergeCluster.cpp; over the grid, MergeGrid.cpp, or, of accumulators,
-// MergeByWarp.cpp. A thread adds runs
-// of elements of a row (FragmentLayout.h): the weights of the parts are formed once for
-// each.
+// Over a cluster, see MergeCluster.cpp; over the grid, MergeGrid.cpp; of accumulators over
+// either, MergeByWarp.cpp. A thread adds runs of elements of a row (FragmentLayout.h): the
+// weights of the parts are formed once for each.
 //
 // Parts are added as LLAOps.td's online_merge defines: rescaled to the larger m,
 // shifted to the centre of the part that has it; an empty part (m = -inf) counts 0.
