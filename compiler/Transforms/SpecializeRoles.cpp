@@ -20,6 +20,7 @@
 #include "dialect/Spec/Resources.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 namespace lla {
 #define GEN_PASS_DEF_TILESPECIALIZEROLES
@@ -40,7 +41,9 @@ static void cloneOperands(OpBuilder &b, ValueRange values, Region &scope, IRMapp
     Operation *op = value.getDefiningOp();
     if (!op || mapping.contains(value) || !scope.isAncestor(op->getParentRegion()))
       continue;
-    cloneOperands(b, op->getOperands(), scope, mapping);
+    SetVector<Value> needed(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), needed);
+    cloneOperands(b, needed.getArrayRef(), scope, mapping);
     b.clone(*op, mapping);
   }
 }

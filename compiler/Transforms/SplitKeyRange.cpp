@@ -10,7 +10,7 @@
 //
 // The axes come from the schedule: warps where a CTA has more warps than row
 // blocks, cluster where neighbouring splits form one, grid where there is more
-// than one such group of splits. The nearer parts merge first (warps through shared
+// than one such group of splits, or where CTAs share the last turn's row tiles. The nearer parts merge first (warps through shared
 // memory, a cluster's CTAs through each other's), so that the grid exchanges few. The
 // warps of a ring have rows of their own: they merge with other CTAs' only, and through
 // the workspace over a cluster, too.
@@ -42,7 +42,7 @@ static SmallVector<SplitAxis> splitAxes(const Problem &problem, const Schedule &
     axes.push_back(SplitAxis::Warps);
   if (schedule.cluster > 1)
     axes.push_back(SplitAxis::Cluster);
-  if (gridSplits(schedule) > 1)
+  if (gridSplits(schedule) > 1 || schedule.streamK)
     axes.push_back(SplitAxis::Grid);
   return axes;
 }

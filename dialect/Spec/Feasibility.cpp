@@ -101,11 +101,14 @@ llvm::Error checkTarget(const Problem &problem, const Schedule &schedule, const 
 llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule, const Target &) {
   if (problem.dtype == ElementType::F16 && problem.hasProbe() && schedule.lazy != 0)
     return fieldError("lazy", "0 for fp16 with a probe (p*t would overflow)", std::to_string(schedule.lazy));
-  if (schedule.splitTiles != 1 && !(problem.ragged && schedule.splits > 1))
-    return fieldError("split_tiles", "1 where it has no effect (only ragged lengths with several splits)",
+  if (schedule.splitTiles != 1 && !(problem.ragged && schedule.splits > 1) && !schedule.streamK)
+    return fieldError("split_tiles", "1 where it has no effect (only ragged lengths with several splits, or stream_k)",
                       std::to_string(schedule.splitTiles));
   if (schedule.persistent && (schedule.load != LoadPath::Ring || problem.ragged))
     return fieldError("persistent", "false (row tiles are shared out with load=ring, and as if all were of one length)",
+                      "true");
+  if (schedule.streamK && (!schedule.persistent || problem.window || schedule.weigher))
+    return fieldError("stream_k", "false (row tiles of all keys are divided, with persistent and without a weigher)",
                       "true");
   if (schedule.pingpong && (schedule.load != LoadPath::Ring || schedule.warps < 8))
     return fieldError("pingpong", "false (warpgroups take turns with load=ring and 8 warps or more)", "true");

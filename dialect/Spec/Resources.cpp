@@ -183,12 +183,22 @@ int64_t tilesOf(const Problem &problem, const Schedule &schedule, int64_t rowTil
 
 /// A CTA for each row tile and split, or as many as run at a time.
 Grid gridOf(const Schedule &schedule, const Target &target, int64_t tiles) {
+  if (schedule.streamK)
+    return {target.multiprocessors, 1};
   return {schedule.persistent ? std::min(tiles, target.multiprocessors) : tiles, schedule.splits};
 }
 
-/// Counters, then each split's (or cluster's) partial state of every row of every tile.
+/// States that are kept for each x of the grid: of each split or cluster, or of the two row tiles that a CTA has a part
+/// of.
+int64_t statesOf(const Schedule &schedule) {
+  if (schedule.streamK)
+    return 2;
+  return schedule.load == LoadPath::Ring ? schedule.splits : gridSplits(schedule);
+}
+
+/// Counters, then partial states.
 int64_t workspaceBytesOf(const Problem &problem, const Schedule &schedule, const Resources &costs) {
-  int64_t states = schedule.load == LoadPath::Ring ? schedule.splits : gridSplits(schedule);
+  int64_t states = statesOf(schedule);
   if (states == 1)
     return 0;
   int64_t partials = saturatedProduct({costs.grid.x, states, partialTileFloats(problem, schedule), floatBytes});
@@ -292,6 +302,10 @@ int64_t partialTileFloats(const Problem &problem, const Schedule &schedule) {
   return warpgroupWarps * valueWarpgroups(schedule) * warpLanes * strands(problem) * ofLane;
 }
 
+bool mayBeAlone(const Problem &problem, const Schedule &schedule) {
+  return schedule.streamK || (problem.ragged && gridSplits(schedule) > 1);
+}
+
 int64_t gridSplits(const Schedule &schedule) { return ceilDivide(schedule.splits, schedule.cluster); }
 
 int64_t clusterShare(const Problem &problem, const Schedule &schedule) {
@@ -324,7 +338,7 @@ Resources resources(const Problem &problem, const Schedule &schedule, const Targ
     break;
   case LoadPath::Ring:
     costs.threads = warpLanes * (schedule.warps + warpgroupWarps);
-    costs.arrivals = warpgroupWarps * valueWarpgroups(schedule) * schedule.cluster;
+    costs.arrivals = warpgroupWarps * valueWarpgroups(schedule) * (schedule.streamK ? 2 : schedule.cluster);
     costs.registersPerThread = registersOfRing(problem, schedule);
     costs.sharedBytes = sharedBytesOfRing(problem, schedule);
     break;
@@ -353,6 +367,7 @@ LaunchSizes launchSizes(const Problem &problem, const Schedule &schedule, const 
           .context = problem.context,
           .kv_heads = problem.kvHeads,
           .row_tiles = costs.rowTiles,
+          .turns = costs.tiles / costs.grid.x,
           .splits = costs.grid.y,
           .shards = problem.shards,
           .split_tiles = schedule.splitTiles * costs.keyWarps,

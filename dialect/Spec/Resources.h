@@ -26,7 +26,7 @@ struct Resources {
   int64_t rowTiles = 0;          ///< Tiles of `schedule.rows` that cover them.
   int64_t tiles = 0;             ///< Row tiles of all (sequence, head)s.
   int64_t keyWarps = 1;          ///< Warps of a CTA that share a row tile and divide its keys.
-  int64_t arrivals = 1;          ///< Counters of a row tile: one, or (ring) of each warp and place in a cluster.
+  int64_t arrivals = 1;          ///< Counters of each x: one, or (ring) of each warp and place in a cluster, or state.
   int64_t clusterBytes = 0;      ///< Of sharedBytes, at its end: what the cluster's CTAs write to one of them.
   int64_t workspaceBytes = 0;    ///< Split partials and arrival counters; 0 without splits.
   Grid grid;
@@ -105,6 +105,8 @@ struct LaunchSizes {
 };
 LaunchSizes launchSizes(const Problem &problem, const Schedule &schedule, const Resources &costs);
 
+/// Whether all keys of some row tiles are one CTA's, or one cluster's, and those of others are not.
+bool mayBeAlone(const Problem &problem, const Schedule &schedule);
 /// Splits that merge over the grid: one state each, of a CTA or of a cluster.
 int64_t gridSplits(const Schedule &schedule);
 /// Merged elements (of liveRows x headDim) that each CTA of a cluster owns; all of them without a cluster.
@@ -116,7 +118,7 @@ int64_t partialRowFloats(const Problem &problem);
 /// for the cluster and for the grid.
 int64_t partialTileFloats(const Problem &problem, const Schedule &schedule);
 /// Counters (int32, zero-filled once by the caller, self-resetting) stand first in
-/// the workspace, one per row tile of the grid and kind of arrival, padded to 256 bytes.
+/// the workspace, one per x of the grid and kind of arrival, padded to 256 bytes.
 int64_t counterBytes(const Resources &resources);
 
 } // namespace lla

@@ -59,6 +59,17 @@ def Tile_AwaitLaunchOp : Tile_Op<"await_launch", []> {
   let assemblyFormat = "$value attr-dict";
 }
 
+def Tile_UniformOp : Tile_Op<"uniform", [Pure]> {
+  let summary = "the same number, which all threads of a warp have";
+  let description = [{
+    Where a target has registers of a warp beside those of a thread, it and what follows from
+    it are in these: quotients, which are not formed there, are what it is for.
+  }];
+  let arguments = (ins I32:$value);
+  let results = (outs I32:$result);
+  let assemblyFormat = "$value attr-dict";
+}
+
 def Tile_OpaqueOp : Tile_Op<"opaque", []> {
   let summary = "the same number, of which nothing is known";
   let description = [{
@@ -436,7 +447,9 @@ def Tile_MergeOp : Tile_Op<"merge", [MemoryEffects<[MemRead, MemWrite]>, AttrSiz
     each warp merges all of its own with those of its number in other CTAs, through the
     workspace: over a cluster to the columns that its CTA has a share of, over the grid where
     it, not its CTA, is the last to arrive. The arrival counter wraps by itself. The first
-    `splits` CTAs arrive, all of the launch's where it is left out.
+    `splits` CTAs arrive, all of the launch's where it is left out. `at` tells a merge of
+    accumulators the number of the row tile's first state among all in the workspace, and
+    how many there are before this CTA's own; left out, these follow from its place in the grid.
 
     Statistics `m, d1` (and with a probe `d2, c`) are row fragments, `o1` (`o2`) value
     fragments of the layout columns, accumulator or dense; merged statistics have one entry
@@ -452,15 +465,16 @@ def Tile_MergeOp : Tile_Op<"merge", [MemoryEffects<[MemRead, MemWrite]>, AttrSiz
          CTA's threads, over a cluster on all of its; over grid, accumulators and dense ones
          have the operands' types, over a cluster accumulators with
          as many columns or fewer.
-    (C5) splits only over grid.
+    (C5) splits only over grid; at only with splits, of accumulators.
   }];
   let arguments = (ins Tile_Scope:$scope, Tile_FragType:$m, Tile_FragType:$d1, Tile_FragType:$o1,
                        Optional<Tile_FragType>:$d2, Optional<Tile_FragType>:$c, Optional<Tile_FragType>:$o2,
-                       Optional<I32>:$splits, I64Attr:$rows, I64Attr:$columns, I64Attr:$key_warps,
+                       Optional<I32>:$splits, Optional<I32>:$first, Optional<I32>:$place, I64Attr:$rows, I64Attr:$columns, I64Attr:$key_warps,
                        OptionalAttr<I64Attr>:$offset);
   let results = (outs Variadic<Tile_FragType>:$results, I1:$last);
   let assemblyFormat = [{
-    `over` $scope $m `,` $d1 `,` $o1 (`,` `d2` $d2^)? (`,` `c` $c^)? (`,` `o2` $o2^)? (`splits` $splits^)? attr-dict
+    `over` $scope $m `,` $d1 `,` $o1 (`,` `d2` $d2^)? (`,` `c` $c^)? (`,` `o2` $o2^)? (`splits` $splits^)?
+    (`at` $first^ `,` $place)? attr-dict
     `:` type($m) `,` type($d1) `,` type($o1) (`,` type($d2)^)? (`,` type($c)^)? (`,` type($o2)^)? `->` type($results)
   }];
   let hasVerifier = 1;

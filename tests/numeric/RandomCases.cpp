@@ -128,6 +128,8 @@ Problem drawSizes(Draw &draw, Problem problem) {
 
 /// The schedule with as many splits as a problem draws: like the sizes, they are no part of the code.
 Schedule drawSplits(Draw &draw, Schedule schedule, const Problem &problem) {
+  if (schedule.streamK)
+    schedule.splitTiles = draw.pick<int64_t>({1, 1, 2, 4, 8});
   if (gridSplits(schedule) == 1)
     return schedule;
   schedule.splits = schedule.cluster * draw.between(2, draw.oneIn(2) ? 5 : 40);

@@ -165,6 +165,24 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
         schedule.peel = keys != 16;
         candidates.push_back(schedule);
       }
+    for (Schedule schedule : all)
+      for (auto [warps, parts, keys, least] :
+           {std::tuple(8, 1, 64, 1), {4, 1, 16, 3}, {8, 2, 32, 1}, {8, 1, 48, 2}, {12, 1, 32, 1}}) {
+        schedule.load = LoadPath::Ring;
+        schedule.persistent = schedule.streamK = true;
+        schedule.weigher = false;
+        schedule.rounded = keys == 48;
+        schedule.pingpong = warps == 12;
+        schedule.warps = warps;
+        schedule.valueParts = parts;
+        schedule.rows = 16 * warps / parts;
+        schedule.keys = keys;
+        schedule.stages = 2;
+        schedule.splits = schedule.cluster = 1;
+        schedule.splitTiles = least;
+        schedule.peel = keys != 16;
+        candidates.push_back(schedule);
+      }
     break;
   case ScheduleSet::Sampled:
     candidates = all;

@@ -4,7 +4,7 @@
 // (the last rows) come first, so that the short ones fill the tail. Grid x is a row
 // tile's number, or persistent CTAs take them by turns of the grid's width, there and
 // back (0 1 2 | 5 4 3 | 6 7 8): who had the longest of one turn has the shortest of the
-// next. Grid y is the split.
+// next. With stream_k they divide the last turn (LastTurn). Grid y is the split.
 //
 // Lengths of a ragged problem, and places in packed tensors, are read here and nowhere
 // else. How many splits share a row tile follows from its own key tiles; what is left
@@ -16,6 +16,7 @@
 
 #include "compiler/Conversion/LLAToTile/Grid.h"
 #include "mlir/IR/Matchers.h"
+#include <optional>
 
 using namespace mlir;
 using namespace lla;
@@ -34,6 +35,7 @@ Value I32::div(Value x, Value y) const { return arith::DivUIOp::create(b, x, y);
 Value I32::rem(Value x, Value y) const { return arith::RemUIOp::create(b, x, y); }
 Value I32::ceilDiv(Value x, int64_t y) const { return div(add(x, constant(y - 1)), constant(y)); }
 Value I32::ceilDiv(Value x, Value y) const { return div(add(x, sub(y, constant(1))), y); }
+Value I32::uniform(Value x) const { return tile::UniformOp::create(b, b.getI32Type(), x); }
 Value I32::argument(llvm::StringRef name) const {
   return tile::ArgumentOp::create(b, b.getI32Type(), b.getStringAttr(name));
 }
@@ -72,12 +74,28 @@ static void emitRanges(const I32 &i, const KernelPlan &plan, GridPosition &grid)
   grid.foldBegin = grid.keyBegin;
 }
 
-/// Of the row tile's key tiles those that are this split's, which follow each other: a ring numbers its fills from 0.
-static void emitPart(const I32 &i, const KernelPlan &plan, GridPosition &grid) {
-  Value share = i.div(grid.tiles, grid.splits), left = i.rem(grid.tiles, grid.splits);
-  Value first = i.add(i.mul(grid.split, share), i.min(grid.split, left));
-  Value hasMore = arith::CmpIOp::create(i.b, arith::CmpIPredicate::slt, grid.split, left);
-  grid.tiles = i.add(share, arith::ExtUIOp::create(i.b, i.b.getI32Type(), hasMore));
+/// Where the parts of `whole`, as even as can be, begin: the first `left` have one more than `least`.
+struct EvenParts {
+  I32 i;
+  Value least, left;
+  EvenParts(const I32 &i, Value whole, Value count) : i(i), least(i.div(whole, count)), left(i.rem(whole, count)) {}
+
+  Value beginOf(Value part) const { return i.add(i.mul(part, least), i.min(part, left)); }
+  Value endOf(Value part) const { return beginOf(i.add(part, i.constant(1))); }
+  /// Whose `unit` is.
+  Value ownerOf(Value unit) const {
+    Value more = i.add(least, i.constant(1)), ofMore = i.mul(left, more);
+    Value isOfMore = arith::CmpIOp::create(i.b, arith::CmpIPredicate::slt, unit, ofMore);
+    Value behind = i.add(left, i.div(i.max(i.sub(unit, ofMore), i.constant(0)), i.max(least, i.constant(1))));
+    return arith::SelectOp::create(i.b, isOfMore, i.div(unit, more), behind);
+  }
+};
+
+/// Of the row tile's key tiles only [first, end) are this CTA's, as far as there are such: a ring numbers its fills from
+/// 0.
+static void emitPart(const I32 &i, const KernelPlan &plan, GridPosition &grid, Value first, Value end) {
+  first = i.min(first, grid.tiles);
+  grid.tiles = i.sub(i.min(end, grid.tiles), first);
   for (Value *bound : {&grid.firstFull, &grid.endFull})
     *bound = i.min(i.max(i.sub(*bound, first), i.constant(0)), grid.tiles);
   grid.foldBegin = i.add(grid.keyBegin, i.mul(first, i.constant(plan.schedule.keys)));
@@ -147,30 +165,131 @@ static Value emitAwaited(ImplicitLocOpBuilder &b, const KernelPlan &plan, Value 
   return plan.schedule.dependent ? tile::AwaitLaunchOp::create(b, b.getI32Type(), value).getResult() : value;
 }
 
-void lla::emitRowTiles(ImplicitLocOpBuilder &b, const KernelPlan &plan, llvm::function_ref<void(Value)> body) {
+namespace {
+/// The row tiles that are left for the last turn, when there are fewer than CTAs. Their key tiles, one row tile's behind
+/// the other's, are divided evenly among all CTAs, or among as many as get `split_tiles` of them: none has parts of more
+/// than two row tiles. In the workspace, where the parts' states follow each other, each CTA and each row tile begins
+/// with a state more.
+struct LastTurn {
+  I32 i;
+  Value keyTiles, units; ///< Of a row tile, at most, and of all.
+  EvenParts parts;
+
+  LastTurn(const I32 &i, Value keyTiles, Value rowTiles, Value width)
+      : i(i), keyTiles(keyTiles), units(i.mul(rowTiles, keyTiles)), parts(i, units, sharers(rowTiles, width)) {}
+
+  Value sharers(Value rowTiles, Value width) const {
+    Value worthwhile = i.div(units, i.argument("split_tiles"));
+    return i.max(i.max(rowTiles, i.constant(1)), i.min(width, worthwhile));
+  }
+  /// The key tiles of `cta`.
+  std::pair<Value, Value> rangeOf(Value cta) const {
+    return {i.min(parts.beginOf(cta), units), i.min(parts.endOf(cta), units)};
+  }
+  /// Row tiles that it has a part of.
+  Value countOf(Value cta) const {
+    auto [begin, end] = rangeOf(cta);
+    Value hasNone = arith::CmpIOp::create(i.b, arith::CmpIPredicate::eq, begin, end);
+    Value count = i.sub(i.ceilDiv(end, keyTiles), i.div(begin, keyTiles));
+    return arith::SelectOp::create(i.b, hasNone, i.constant(0), count);
+  }
+  /// The `n`th of these, by its number among all that are left.
+  Value rowTileOf(Value cta, Value n) const { return i.add(i.div(rangeOf(cta).first, keyTiles), n); }
+  /// Its key tiles that are `cta`'s.
+  std::pair<Value, Value> partOf(Value rowTile, Value cta) const {
+    auto [begin, end] = rangeOf(cta);
+    Value first = i.mul(rowTile, keyTiles);
+    return {i.max(i.sub(begin, first), i.constant(0)), i.min(i.sub(end, first), keyTiles)};
+  }
+  Sharers sharersOf(Value rowTile, Value cta) const {
+    Value first = i.mul(rowTile, keyTiles), firstOwner = parts.ownerOf(first);
+    Value lastOwner = parts.ownerOf(i.sub(i.add(first, keyTiles), i.constant(1)));
+    return {i.add(i.sub(lastOwner, firstOwner), i.constant(1)), i.add(firstOwner, rowTile), i.sub(cta, firstOwner)};
+  }
+};
+
+/// The grid of persistent CTAs and how many row tiles each takes.
+struct Turns {
+  I32 i;
+  const KernelPlan &plan;
+  Value cta, width, whole;
+
+  Turns(const I32 &i, const KernelPlan &plan, Value cta)
+      : i(i), plan(plan), cta(cta), width(tile::IndexOp::create(i.b, i.b.getI32Type(), tile::Axis::GridWidth)),
+        whole(i.argument("turns")) {}
+
+  Value placeIn(Value turn) const {
+    Value back = arith::AndIOp::create(i.b, turn, i.constant(1));
+    Value isBack = arith::CmpIOp::create(i.b, arith::CmpIPredicate::ne, back, i.constant(0));
+    return arith::SelectOp::create(i.b, isBack, i.sub(i.sub(width, i.constant(1)), cta), cta);
+  }
+  Value numberIn(Value turn) const { return i.add(i.mul(turn, width), placeIn(turn)); }
+  /// Row tiles that are left for the last turn.
+  Value left() const {
+    Value tiles = i.mul(i.mul(i.argument("batch"), emitTiledHeads(i, plan)), i.argument("row_tiles"));
+    return i.sub(tiles, i.mul(whole, width));
+  }
+  Value keyTiles() const { return i.ceilDiv(i.argument("context"), plan.schedule.keys); }
+  /// `of` row tiles.
+  LastTurn last(Value rowTiles) const { return LastTurn(i, keyTiles(), rowTiles, width); }
+  /// Formed anew, so that nothing of it is kept over the turns.
+  LastTurn lastAgain() const { return last(tile::OpaqueOp::create(i.b, i.b.getI32Type(), left())); }
+  Value count() const {
+    if (plan.schedule.streamK)
+      return i.uniform(i.add(whole, last(left()).countOf(cta)));
+    Value inLast = arith::CmpIOp::create(i.b, arith::CmpIPredicate::slt, placeIn(whole), left());
+    return i.add(whole, arith::ExtUIOp::create(i.b, i.b.getI32Type(), inLast));
+  }
+  Value isLast(Value turn) const { return arith::CmpIOp::create(i.b, arith::CmpIPredicate::sge, turn, whole); }
+  /// What this CTA has of which row tile.
+  RowTile rowTile(Value turn) const {
+    if (!plan.schedule.streamK)
+      return {numberIn(turn), {}, {}, {}};
+    Type type = i.b.getI32Type();
+    auto either = scf::IfOp::create(i.b, TypeRange{type, type, type}, isLast(turn), /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(i.b);
+    i.b.setInsertionPointToStart(either.thenBlock());
+    LastTurn divided = lastAgain();
+    Value rowTile = divided.rowTileOf(cta, i.sub(turn, whole));
+    auto [first, end] = divided.partOf(rowTile, cta);
+    scf::YieldOp::create(i.b, ValueRange{i.add(i.mul(whole, width), rowTile), first, end});
+    i.b.setInsertionPointToStart(either.elseBlock());
+    scf::YieldOp::create(i.b, ValueRange{numberIn(turn), i.constant(0), keyTiles()});
+    i.b.setInsertionPointAfter(either);
+    return {i.uniform(either.getResult(0)), i.uniform(either.getResult(1)), i.uniform(either.getResult(2)), turn};
+  }
+};
+} // namespace
+
+void lla::emitRowTiles(ImplicitLocOpBuilder &b, const KernelPlan &plan,
+                       llvm::function_ref<void(const RowTile &)> body) {
   I32 i{b};
   Value place = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridX);
   if (!plan.schedule.persistent)
-    return body(place);
-  place = emitAwaited(b, plan, place);
-  Value width = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridWidth), one = i.constant(1);
-  Value heads = emitTiledHeads(i, plan);
-  Value tiles = i.mul(i.mul(i.argument("batch"), heads), i.argument("row_tiles"));
-  auto placeIn = [&](Value turn) -> Value {
-    Value isBack =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, turn, one), i.constant(0));
-    return arith::SelectOp::create(b, isBack, i.sub(i.sub(width, one), place), place);
-  };
-  Value whole = i.div(tiles, width);
-  Value inLast = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, placeIn(whole), i.rem(tiles, width));
-  Value turns = i.add(whole, arith::ExtUIOp::create(b, b.getI32Type(), inLast));
-  auto loop = scf::ForOp::create(b, i.constant(0), turns, one);
+    return body({place, {}, {}, {}});
+  Turns turns(i, plan, emitAwaited(b, plan, place));
+  auto loop = scf::ForOp::create(b, i.constant(0), turns.count(), i.constant(1));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
-  body(i.add(i.mul(loop.getInductionVar(), width), placeIn(loop.getInductionVar())));
+  body(turns.rowTile(loop.getInductionVar()));
 }
 
-GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &plan, Value tile) {
+Value lla::emitIsAlone(ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid) {
+  I32 i{b};
+  if (plan.schedule.streamK)
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, grid.turn, i.argument("turns"));
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, grid.splits, i.constant(plan.schedule.cluster));
+}
+
+Sharers lla::emitSharers(ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid) {
+  if (!plan.schedule.streamK)
+    return {mayBeAlone(plan.problem, plan.schedule) ? grid.splits : Value(), {}, {}};
+  Turns turns(I32{b}, plan, tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridX));
+  LastTurn divided = turns.lastAgain();
+  return divided.sharersOf(divided.rowTileOf(turns.cta, turns.i.sub(grid.turn, turns.whole)), turns.cta);
+}
+
+GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &plan, const RowTile &tile) {
   I32 i{b};
   GridPosition grid;
   int64_t group = plan.problem.group();
@@ -178,18 +297,19 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
   grid.split = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::GridY);
   grid.warp = tile::IndexOp::create(b, b.getI32Type(), tile::Axis::Warp);
   grid.splits = i.argument("splits");
+  grid.turn = tile.turn;
   grid.context = grid.capacity = i.argument("context");
   grid.start = i.constant(0);
   Value queryLength = i.argument("query_length"), heads = emitTiledHeads(i, plan);
   auto diagonal = [&](Value rowsEnd) -> Value { return i.add(i.sub(grid.context, rowsEnd), i.constant(1)); };
   grid.diagonal = diagonal(queryLength);
 
-  Value head = tile, rowTile = i.constant(0);
+  Value head = tile.number, rowTile = i.constant(0);
   // One query's rows are one row tile whatever sizes a call tells: single_query and the group are in the kernel's key.
   bool isOneTile = plan.problem.queryLength == 1 && plan.resources.rowTiles == 1;
   if (!isOneTile) {
-    rowTile = emitQuotient(b, tile, "sequences");
-    head = i.sub(tile, i.mul(rowTile, i.mul(i.argument("batch"), heads)));
+    rowTile = emitQuotient(b, tile.number, "sequences");
+    head = i.sub(tile.number, i.mul(rowTile, i.mul(i.argument("batch"), heads)));
     if (plan.problem.causal)
       rowTile = i.sub(i.sub(i.argument("row_tiles"), i.constant(1)), rowTile);
   }
@@ -220,8 +340,12 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
   emitRanges(i, plan, grid);
   if (plan.problem.ragged && plan.schedule.splits > 1)
     emitSplits(b, plan, grid);
-  if (plan.schedule.load == LoadPath::Ring && plan.schedule.splits > 1)
-    emitPart(i, plan, grid);
+  if (tile.endKeys) {
+    emitPart(i, plan, grid, tile.firstKeys, tile.endKeys);
+  } else if (plan.schedule.load == LoadPath::Ring && plan.schedule.splits > 1) {
+    EvenParts parts(i, grid.tiles, grid.splits);
+    emitPart(i, plan, grid, parts.beginOf(grid.split), parts.endOf(grid.split));
+  }
   return grid;
 }
 

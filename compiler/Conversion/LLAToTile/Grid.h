@@ -39,7 +39,16 @@ struct I32 {
   mlir::Value rem(mlir::Value x, mlir::Value y) const;
   mlir::Value ceilDiv(mlir::Value x, int64_t y) const;
   mlir::Value ceilDiv(mlir::Value x, mlir::Value y) const;
+  /// Of a value that all threads of a warp have.
+  mlir::Value uniform(mlir::Value x) const;
   mlir::Value argument(llvm::StringRef name) const;
+};
+
+/// A row tile that a CTA takes, and which of its keys (all i32).
+struct RowTile {
+  mlir::Value number;
+  /// With stream_k, else null: key tiles [firstKeys, endKeys), as far as there are such; and the turn.
+  mlir::Value firstKeys, endKeys, turn;
 };
 
 /// Where this CTA's row tile and this warp's rows are, and what they may see (all i32).
@@ -53,6 +62,7 @@ struct GridPosition {
   mlir::Value rowBegin, rowEnd;      ///< Packed rows of the CTA's tile; rowEnd is behind all of the head's.
   mlir::Value warp, split;
   mlir::Value splits;                ///< Parts of this row tile's keys: the grid's, or fewer of a short sequence's.
+  mlir::Value turn;                  ///< RowTile's.
   mlir::Value context, diagonal, start;
   mlir::Value capacity;              ///< Keys that a page table has numbers for.
   /// Visible keys of the whole tile, and tile counts: [0, firstFull) window edge,
@@ -64,12 +74,22 @@ struct GridPosition {
   /// The first visible key, where keyBegin is an earlier one that begins a part of a page; else null.
   mlir::Value firstKey;
 };
-/// Of the row tile numbered `tile`.
-GridPosition emitGridPosition(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan, mlir::Value tile);
+GridPosition emitGridPosition(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan, const RowTile &tile);
 
 /// Emits `body` for the row tiles of this CTA: the one at its place in the grid; with a persistent schedule a loop over
 /// those that it takes in turn.
-void emitRowTiles(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan, llvm::function_ref<void(mlir::Value)> body);
+void emitRowTiles(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan,
+                  llvm::function_ref<void(const RowTile &)> body);
+
+/// True (i1) if all keys of the row tile are this CTA's, or its cluster's, where they may be (mayBeAlone).
+mlir::Value emitIsAlone(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid);
+/// Who merges over the grid (i32).
+struct Sharers {
+  mlir::Value count; ///< Null: all splits of the launch.
+  /// With stream_k, else null: the first one's state in the workspace, and this CTA's place among them.
+  mlir::Value firstState, place;
+};
+Sharers emitSharers(mlir::ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid);
 
 /// Bounds of the loop over the key tiles of `range` from `first` on that step by `step`.
 struct TileLoop {

@@ -65,13 +65,11 @@ static void storeStatistics(OnlineStep &step, Placement &place, const OnlineStat
   place.store(statistics.vbar, tile::Tensor::Vbar);
 }
 
-/// The only split (or cluster of them) of a short sequence has the whole state, and is done; what is emitted from here
-/// on is for the others.
+/// The only CTA (or cluster of them) of a short sequence, or of a row tile of an earlier turn, has the whole state, and
+/// is done; what is emitted from here on is for the others.
 static void emitUnlessAlone(OnlineStep &step, Placement &place, const OnlineState &state) {
   ImplicitLocOpBuilder &b = place.b;
-  Value one = I32{b}.constant(place.plan.schedule.cluster);
-  Value alone = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, place.grid.splits, one);
-  auto branch = scf::IfOp::create(b, alone, /*withElseRegion=*/true);
+  auto branch = scf::IfOp::create(b, emitIsAlone(b, place.plan, place.grid), /*withElseRegion=*/true);
   b.setInsertionPointToStart(branch.thenBlock());
   place.store(step.finalize(state), tile::Tensor::O);
   if (place.plan.problem.state)
@@ -166,7 +164,7 @@ static void emitAttention(ImplicitLocOpBuilder &b, func::FuncOp function, const 
       state = emitFold(step, *place, state, update.getRange(), first);
     } else if (auto merge = dyn_cast<OnlineMergeOp>(op)) {
       completeSums();
-      if (merge.getAxis() == SplitAxis::Grid && plan.problem.ragged)
+      if (merge.getAxis() == SplitAxis::Grid && mayBeAlone(plan.problem, plan.schedule))
         emitUnlessAlone(step, *place, state);
       place->merge(state, merge.getAxis());
     } else if (isa<OnlineFinalizeOp>(op)) {
@@ -186,7 +184,7 @@ static LogicalResult convert(func::FuncOp function) {
   tile::KernelOp kernel = createKernel(function, *plan);
   ImplicitLocOpBuilder b(function.getLoc(), function.getContext());
   b.setInsertionPointToStart(&kernel.getBody().front());
-  emitRowTiles(b, *plan, [&](Value tile) {
+  emitRowTiles(b, *plan, [&](const RowTile &tile) {
     GridPosition grid = emitGridPosition(b, *plan, tile);
     if (plan->problem.isMerge())
       emitMergeStates(b, *plan, grid);

@@ -112,9 +112,10 @@ void Placement::emitMerge(OnlineState &state, tile::Scope scope, tile::FragType 
   SmallVector<Type> types = {statistics, statistics, values};
   if (state.d2)
     types.append({statistics, statistics, values});
-  Value splits = scope == tile::Scope::Grid && plan.problem.ragged ? grid.splits : Value();
+  Sharers sharers = scope == tile::Scope::Grid ? emitSharers(b, plan, grid) : Sharers();
   auto merge = tile::MergeOp::create(b, types, b.getI1Type(), scope, state.m, state.d1, parts.s, state.d2, state.c,
-                                     parts.t, splits, values.getRows(), values.getColumns(), plan.resources.keyWarps,
+                                     parts.t, sharers.count, sharers.firstState, sharers.place,
+                                     values.getRows(), values.getColumns(), plan.resources.keyWarps,
                                      /*offset=*/IntegerAttr());
   OnlineState merged;
   merged.m = merge.getResults()[0];

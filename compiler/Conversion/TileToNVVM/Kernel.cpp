@@ -50,6 +50,16 @@ struct AwaitLaunchPattern : LanePattern<tile::AwaitLaunchOp> {
   }
 };
 
+struct UniformPattern : LanePattern<tile::UniformOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::UniformOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    rewriter.replaceOp(op, ptx::uniform(b, adaptor.getValue().front()));
+    return success();
+  }
+};
+
 struct OpaquePattern : LanePattern<tile::OpaqueOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::OpaqueOp op, Adaptor adaptor,
@@ -166,6 +176,6 @@ struct ViewPattern : LanePattern<tile::ViewOp> {
 } // namespace
 
 void lla::populateKernelPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
-  patterns.add<IndexPattern, ArgumentPattern, AwaitLaunchPattern, OpaquePattern, LookupPattern, ScalePattern,
+  patterns.add<IndexPattern, ArgumentPattern, AwaitLaunchPattern, UniformPattern, OpaquePattern, LookupPattern, ScalePattern,
                PagePattern, LeavePattern, ViewPattern>(converter, patterns.getContext(), facts);
 }

@@ -191,15 +191,23 @@ SmallVector<Values> lla::mergeByWarp(Lane &lane, tile::MergeOp op, MergeAdaptor 
   Value places = lane.field("splits"), some = onlyValue(adaptor.getSplits());
   Value groups = lane.div(some ? some : places, cluster);
   Value warp = lane.add(lane.warp(), -lane.facts.producerWarps), rank = lane.clusterRank();
-  Value rowTile = NVVM::BlockIdXOp::create(b, b.getI32Type());
-  Value group = lane.div(NVVM::BlockIdYOp::create(b, b.getI32Type()), cluster);
+  // Where the row tile's states and counters begin, and this CTA's group is among those that merge.
+  Value firstState = onlyValue(adaptor.getFirst()), firstCounter = firstState, group = onlyValue(adaptor.getPlace());
+  if (!firstState) {
+    Value rowTile = NVVM::BlockIdXOp::create(b, b.getI32Type());
+    firstState = lane.mul(lane.extend(rowTile), lane.extend(places));
+    firstCounter = lane.mul(rowTile, cluster);
+    group = lane.div(NVVM::BlockIdYOp::create(b, b.getI32Type()), cluster);
+  } else {
+    firstState = lane.extend(firstState);
+  }
   auto global = LLVM::LLVMPointerType::get(b.getContext(), 1);
   Value workspace = LLVM::IntToPtrOp::create(b, global, lane.field("workspace"));
   // Of a CTA: whole states for its cluster, then shares for the grid; without clusters a share is the whole.
   int64_t ofWarps = warps * whole.warpBytes(), ofCta = ofWarps + (cluster > 1 ? warps * share.warpBytes() : 0);
   auto stateOf = [&](Value cta) {
     Value first = lane.offset(workspace, lane.field("partials_offset"));
-    first = lane.offset(first, lane.mul(lane.add(lane.mul(lane.extend(rowTile), lane.extend(places)), cta), ofCta));
+    first = lane.offset(first, lane.mul(lane.add(firstState, cta), ofCta));
     Value within = lane.add(lane.mul(warp, kept.warpBytes()), lane.mul(lane.lane(), pieceFloats * 4));
     return lane.offset(first, lane.extend(lane.add(within, cluster > 1 && !overCluster ? ofWarps : 0)));
   };
@@ -224,7 +232,7 @@ SmallVector<Values> lla::mergeByWarp(Lane &lane, tile::MergeOp op, MergeAdaptor 
     NVVM::ClusterWaitOp::create(b, /*aligned=*/b.getUnitAttr());
     merged = addAll(lane, partials, share, lane.i32(cluster));
   } else {
-    Value counter = lane.add(lane.mul(lane.add(lane.mul(rowTile, cluster), rank), warps), warp);
+    Value counter = lane.add(lane.mul(lane.add(firstCounter, rank), warps), warp);
     last = arrive(lane, lane.offset(workspace, lane.mul(lane.extend(counter), 4)), groups);
     SmallVector<Type> types(share.count(), b.getF32Type());
     auto branch = scf::IfOp::create(b, types, last, /*withElseRegion=*/true);

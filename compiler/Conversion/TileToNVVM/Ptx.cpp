@@ -105,6 +105,12 @@ Value ptx::awaitLaunch(ImplicitLocOpBuilder &b, Value value) {
   return assemble(b, "griddepcontrol.wait;", "=r,0,~{memory}", value, b.getI32Type(), 1)[0];
 }
 
+// PTX ISA 9.7.13.15, redux.sync.
+Value ptx::uniform(ImplicitLocOpBuilder &b, Value value) {
+  return assemble(b, "{ .reg .b32 lanes; activemask.b32 lanes; redux.sync.max.u32 $0, $1, lanes; }", "=r,r", value,
+                  b.getI32Type(), 1)[0];
+}
+
 // PTX ISA 9.7.9.23, mapa.
 Value ptx::peerAddress(ImplicitLocOpBuilder &b, Value address, Value rank) {
   return assemble(b, "mapa.shared::cluster.u32 $0, $1, $2;", "=r,r,r", {address, rank}, b.getI32Type(), 1,

@@ -49,6 +49,9 @@ Value arriveWrapping(ImplicitLocOpBuilder &b, Value pointer, Value last);
 /// none of their reads can be moved above. (griddepcontrol)
 Value awaitLaunch(ImplicitLocOpBuilder &b, Value value);
 
+/// `value`, an i32 that the running lanes have in common, where it may be in a register of the warp. (redux.sync)
+Value uniform(ImplicitLocOpBuilder &b, Value value);
+
 /// The shared-memory address in CTA `rank` of the cluster that `address` is in this one; both i32. (mapa)
 Value peerAddress(ImplicitLocOpBuilder &b, Value address, Value rank);
 /// 1, 2 or 4 floats to a peer's shared memory; their bytes count at its barrier when they are there. (st.async)
