@@ -100,15 +100,25 @@ double elementwiseCycles(const Problem &problem, const Schedule &schedule, const
   return pairs / rates.exponentialsPerCycle + (rescales + masks + widening) / rates.simplePerCycle;
 }
 
+/// CTAs that get `split_tiles` of what row tiles the last turn has.
+double sharersOfLastTurn(const Problem &problem, const Schedule &schedule, const Resources &costs) {
+  int64_t left = costs.tiles % costs.grid.x, keyTiles = ceilDivide(keysOfRowTile(problem, schedule), schedule.keys);
+  return static_cast<double>(std::max(left, std::min(costs.grid.x, left * keyTiles / schedule.splitTiles)));
+}
+
 double mergeTime(const Problem &problem, const Schedule &schedule, const Ceilings &ceilings, const DeviceRates &rates,
                  const Resources &costs) {
   double time = costs.keyWarps > 1 ? 0.15 * std::log2(static_cast<double>(costs.keyWarps)) : 0;
-  if (schedule.splits == 1)
+  double states = static_cast<double>(schedule.splits);
+  if (schedule.streamK) // Each CTA begins, or goes on with, some row tile of the last turn.
+    states = 1 + sharersOfLastTurn(problem, schedule, costs) /
+                     static_cast<double>(std::max<int64_t>(costs.tiles % costs.grid.x, 1));
+  if (states == 1)
     return time;
   // The last CTA of each row tile reads all splits' partials by itself, about 50 GB/s each; of a ring's cluster each
   // CTA reads a share.
   constexpr double oneCtaBytesPerSecond = 50e9;
-  double perTile = static_cast<double>(schedule.splits * partialTileFloats(problem, schedule) * 4);
+  double perTile = states * static_cast<double>(partialTileFloats(problem, schedule) * 4);
   if (schedule.load == LoadPath::Ring)
     perTile /= static_cast<double>(schedule.cluster);
   else // Only rows that there are.
@@ -167,11 +177,11 @@ Prediction predict(const Problem &problem, const Schedule &schedule, const Targe
   double multiprocessors = static_cast<double>(target.multiprocessors);
   double slots = multiprocessors * static_cast<double>(result.residentCtas);
   double ctas = static_cast<double>(costs.tiles) * static_cast<double>(costs.grid.y);
-  double waves = std::ceil(ctas / slots);
-  result.waves = static_cast<int64_t>(std::min(waves, 1e18));
+  double waves = schedule.streamK ? ctas / slots : std::ceil(ctas / slots);
+  result.waves = static_cast<int64_t>(std::min(std::ceil(waves), 1e18));
   // A grid smaller than the slots loses only the multiprocessors that get no CTA at all.
   double spread = std::min(ctas, multiprocessors) / multiprocessors;
-  result.fill = waves > 1 ? ctas / (waves * slots) : spread;
+  result.fill = schedule.streamK ? 1 : waves > 1 ? ctas / (waves * slots) : spread;
 
   double pairs = shape.tasks * shape.keyTiles * static_cast<double>(schedule.keys * schedule.rows);
   // Each part of the value columns has scores of its own, unless a weigher forms them for all.

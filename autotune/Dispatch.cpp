@@ -36,7 +36,9 @@ struct Family {
   bool operator==(const Family &) const = default;
 
   static Schedule codeOf(Schedule schedule) {
-    schedule.splits = schedule.splitTiles = schedule.cluster = 1;
+    schedule.splits = schedule.cluster = 1;
+    if (!schedule.streamK)
+      schedule.splitTiles = 1;
     return schedule;
   }
 };
@@ -162,7 +164,8 @@ std::vector<Schedule> variants(const Family &family, const Problem &problem, con
       Schedule schedule = family.code;
       schedule.splits = splits;
       schedule.cluster = family.clustersAll ? splits : family.cluster;
-      schedule.splitTiles = problem.ragged && splits > 1 ? splitTiles : 1;
+      if (!schedule.streamK)
+        schedule.splitTiles = problem.ragged && splits > 1 ? splitTiles : 1;
       int64_t sharers = splits * resources(problem, schedule, target).keyWarps;
       bool hasKeys = splits == 1 || (sharers - 1) * schedule.keys < span;
       if (hasKeys && !llvm::errorToBool(checkFeasible(problem, schedule, target)))

@@ -28,8 +28,8 @@ struct MonotoneField {
   int64_t gentlest;
 };
 constexpr MonotoneField monotoneFields[] = {{"overlap", 1}, {"peel", 0}, {"lazy", 0}, {"ctas", 1}, {"splits", 1},
-                                            {"cluster", 1}, {"dependent", 0}, {"split_tiles", 1}, {"persistent", 0},
-                                            {"pingpong", 0}, {"rounded", 0}, {"static_sizes", 0}};
+                                            {"cluster", 1}, {"dependent", 0}, {"persistent", 0}, {"stream_k", 0},
+                                            {"split_tiles", 1}, {"pingpong", 0}, {"rounded", 0}, {"static_sizes", 0}};
 
 /// Feasible, but a part of the machine would have nothing to do.
 llvm::Error checkWorthwhile(const Problem &problem, const Schedule &schedule, const Target &target) {
@@ -43,6 +43,9 @@ llvm::Error checkWorthwhile(const Problem &problem, const Schedule &schedule, co
   if (sharers > 1 && sharers > tiles)
     return fieldError("idle splits or warps", fmt::format("at most {} (key tiles that are visible)", tiles),
                       fmt::format("{} splits x {} warps", schedule.splits, costs.keyWarps));
+  if (schedule.streamK && costs.tiles % target.multiprocessors == 0)
+    return fieldError("idle stream_k", fmt::format("row tiles for a last turn on {} multiprocessors",
+                                                   target.multiprocessors), std::to_string(costs.tiles));
   if (schedule.load == LoadPath::Ring && schedule.splits > 1) {
     constexpr int64_t mostWaves = 8;
     int64_t most = mostWaves * target.multiprocessors / costs.tiles;

@@ -19,6 +19,13 @@ llvm::Error checkStaticSizes(const Problem &planned, const Problem &called) {
   return llvm::Error::success();
 }
 
+llvm::Error checkWorkspaceBytes(const Resources &costs, int64_t given) {
+  if (given < costs.workspaceBytes)
+    return failure(FailureKind::Usage,
+                   fmt::format("workspace: expected at least {} bytes, got {}", costs.workspaceBytes, given));
+  return llvm::Error::success();
+}
+
 } // namespace
 
 llvm::Expected<Problem> checkCall(const Problem &planned, const Schedule &schedule, const Resources &costs,
@@ -30,12 +37,19 @@ llvm::Expected<Problem> checkCall(const Problem &planned, const Schedule &schedu
   if (schedule.staticSizes)
     if (llvm::Error error = checkStaticSizes(planned, *problem))
       return std::move(error);
-  if (workspaceBytes < costs.workspaceBytes)
-    return failure(FailureKind::Usage,
-                   fmt::format("workspace: expected at least {} bytes, got {}", costs.workspaceBytes, workspaceBytes));
+  if (llvm::Error error = checkWorkspaceBytes(costs, workspaceBytes))
+    return std::move(error);
   if (llvm::Error error = checkAddresses(*problem, tensors, workspace, costs.workspaceBytes, target))
     return error;
   return problem;
+}
+
+llvm::Expected<int64_t> bytesToClear(const Resources &costs, const void *workspace, int64_t workspaceBytes) {
+  if (llvm::Error error = checkWorkspaceBytes(costs, workspaceBytes))
+    return std::move(error);
+  if (llvm::Error error = checkWorkspaceAddress(workspace, costs.workspaceBytes))
+    return std::move(error);
+  return costs.workspaceBytes ? counterBytes(costs) : 0;
 }
 
 LaunchRecord makeLaunchRecord(const Schedule &schedule, const Resources &planned, const Problem &problem,

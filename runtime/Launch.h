@@ -25,6 +25,10 @@ llvm::Expected<Problem> checkCall(const Problem &planned, const Schedule &schedu
                                   const AttentionTensors &tensors, const void *workspace, int64_t workspaceBytes,
                                   TargetKind target);
 
+/// Bytes at the start of a workspace that have to be zero before the first run in it: the counters. The workspace is
+/// checked as `checkCall` does. Fails with Usage.
+llvm::Expected<int64_t> bytesToClear(const Resources &costs, const void *workspace, int64_t workspaceBytes);
+
 /// What a launch on `tensors` is given. `problem` is that of the call, whose sizes the grid follows; the plan that the
 /// workspace was sized for costs `planned`.
 LaunchRecord makeLaunchRecord(const Schedule &schedule, const Resources &planned, const Problem &problem,

@@ -51,4 +51,11 @@ llvm::Error Plan::run(const AttentionTensors &tensors, void *workspace, int64_t 
   return jit->executor().launch(makeLaunch(*prepared.kernel, *problem, tensors, workspace, target), stream);
 }
 
+llvm::Error Plan::clearWorkspace(void *workspace, int64_t workspaceBytes, Stream stream) const {
+  llvm::Expected<int64_t> bytes = bytesToClear(costs, workspace, workspaceBytes);
+  if (!bytes)
+    return bytes.takeError();
+  return jit->executor().fill(workspace, 0, *bytes, stream);
+}
+
 } // namespace lla

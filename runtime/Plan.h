@@ -19,8 +19,8 @@ public:
   /// With a schedule of the caller's; fails if it is infeasible.
   static llvm::Expected<Plan> create(const Problem &problem, const Schedule &schedule, std::shared_ptr<Jit> jit);
 
-  /// Device memory that `run` needs, zero-filled once by the caller before the first run; each concurrent run
-  /// needs its own. 0: none (pass null).
+  /// Device memory that `run` needs, zero-filled once by the caller before the first run, or cleared by
+  /// `clearWorkspace`; each concurrent run needs its own. 0: none (pass null).
   int64_t workspaceBytes() const { return costs.workspaceBytes; }
 
   /// Compiles or finds the kernel, loads it and sets its attributes. Once is enough; again is free.
@@ -29,6 +29,10 @@ public:
   /// Enqueues the kernel. Never compiles, loads, allocates or synchronises. Fails with NotPrepared, or Usage for
   /// tensors or a workspace that do not fit; nothing has been enqueued then. Thread-safe after `prepare`.
   llvm::Error run(const AttentionTensors &tensors, void *workspace, int64_t workspaceBytes, Stream stream) const;
+
+  /// Enqueues the zeros that a workspace of any content needs before the first run. Never allocates or synchronises;
+  /// legal before `prepare`. Fails with Usage for a workspace that `run` would refuse. Thread-safe.
+  llvm::Error clearWorkspace(void *workspace, int64_t workspaceBytes, Stream stream) const;
 
   const Problem &problem() const { return planned; }
   const ScheduleAnswer &schedule() const { return decision; }

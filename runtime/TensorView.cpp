@@ -203,12 +203,8 @@ llvm::Error checkWorkspace(const Problem &problem, const AttentionTensors &tenso
                            int64_t bytes) {
   if (bytes == 0)
     return llvm::Error::success();
-  if (!workspace)
-    return usage(fmt::format("workspace: expected {} bytes, got null", bytes));
-  constexpr uintptr_t alignment = 256;
-  if (reinterpret_cast<uintptr_t>(workspace) % alignment)
-    return usage(
-        fmt::format("workspace: expected an address aligned to {} bytes, got {}", alignment, fmt::ptr(workspace)));
+  if (llvm::Error error = checkWorkspaceAddress(workspace, bytes))
+    return error;
   auto check = [&](NamedView tensor) {
     bool disjoint =
         tensor.view->empty() || spansDisjoint(workspace, bytes, tensor.view->data, tensor.view->spanBytes());
@@ -527,6 +523,18 @@ llvm::Error checkAddresses(const Problem &problem, const AttentionTensors &tenso
   if (llvm::Error error = checkIndexAddresses(problem, tensors, workspace, workspaceBytes))
     return error;
   return checkWorkspace(problem, tensors, workspace, workspaceBytes);
+}
+
+llvm::Error checkWorkspaceAddress(const void *workspace, int64_t bytes) {
+  if (bytes == 0)
+    return llvm::Error::success();
+  if (!workspace)
+    return usage(fmt::format("workspace: expected {} bytes, got null", bytes));
+  constexpr uintptr_t alignment = 256;
+  if (reinterpret_cast<uintptr_t>(workspace) % alignment)
+    return usage(
+        fmt::format("workspace: expected an address aligned to {} bytes, got {}", alignment, fmt::ptr(workspace)));
+  return llvm::Error::success();
 }
 
 } // namespace lla

@@ -80,6 +80,9 @@ llvm::Expected<Problem> problemOf(const Problem &planned, const AttentionTensors
 llvm::Error checkAddresses(const Problem &problem, const AttentionTensors &tensors, const void *workspace,
                            int64_t workspaceBytes, TargetKind target);
 
+/// What `checkAddresses` asks of a workspace by itself: an address, aligned to 256 bytes. 0 bytes need none.
+llvm::Error checkWorkspaceAddress(const void *workspace, int64_t bytes);
+
 /// False only if no byte belongs to both. Exact for views that interleave with a common period (packed
 /// buffers); other interleavings count as overlap.
 bool mayOverlap(const TensorView &a, const TensorView &b);

@@ -108,7 +108,7 @@ llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule,
     return fieldError("persistent", "false (row tiles are shared out with load=ring, and as if all were of one length)",
                       "true");
   if (schedule.streamK && (!schedule.persistent || problem.window || schedule.weigher))
-    return fieldError("stream_k", "false (row tiles of all keys are divided, with persistent and without a weigher)",
+    return fieldError("stream_k", "false (only persistent CTAs divide a last turn, without a window or a weigher)",
                       "true");
   if (schedule.pingpong && (schedule.load != LoadPath::Ring || schedule.warps < 8))
     return fieldError("pingpong", "false (warpgroups take turns with load=ring and 8 warps or more)", "true");

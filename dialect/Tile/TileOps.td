@@ -469,8 +469,8 @@ def Tile_MergeOp : Tile_Op<"merge", [MemoryEffects<[MemRead, MemWrite]>, AttrSiz
   }];
   let arguments = (ins Tile_Scope:$scope, Tile_FragType:$m, Tile_FragType:$d1, Tile_FragType:$o1,
                        Optional<Tile_FragType>:$d2, Optional<Tile_FragType>:$c, Optional<Tile_FragType>:$o2,
-                       Optional<I32>:$splits, Optional<I32>:$first, Optional<I32>:$place, I64Attr:$rows, I64Attr:$columns, I64Attr:$key_warps,
-                       OptionalAttr<I64Attr>:$offset);
+                       Optional<I32>:$splits, Optional<I32>:$first, Optional<I32>:$place, I64Attr:$rows,
+                       I64Attr:$columns, I64Attr:$key_warps, OptionalAttr<I64Attr>:$offset);
   let results = (outs Variadic<Tile_FragType>:$results, I1:$last);
   let assemblyFormat = [{
     `over` $scope $m `,` $d1 `,` $o1 (`,` `d2` $d2^)? (`,` `c` $c^)? (`,` `o2` $o2^)? (`splits` $splits^)?

@@ -28,6 +28,8 @@ public:
   /// Loads the code of `kernel` for `planned`, which costs `costs`. May block.
   virtual llvm::Expected<std::unique_ptr<LoadedCode>> load(const TableKernel &kernel, const Problem &planned,
                                                            const Resources &costs) = 0;
+  /// Enqueues zeros (the host writes them); never waits. Fails as the device says.
+  virtual llvm::Error clear(void *memory, int64_t bytes, CUstream_st *stream) const = 0;
 
   Target target;
   Capability capability;

@@ -56,6 +56,10 @@ public:
     return std::make_unique<GpuCode>(device, std::move(*module), *entry, planned, kernel.schedule, costs);
   }
 
+  llvm::Error clear(void *memory, int64_t bytes, CUstream_st *stream) const override {
+    return cuda::fill(*device, memory, 0, bytes, stream);
+  }
+
 private:
   std::shared_ptr<const cuda::Device> device;
 };

@@ -4,6 +4,7 @@
 #include "runtime/RuntimeError.h"
 #include "runtime/aot/Device.h"
 #include "runtime/host/HostLauncher.h"
+#include <cstring>
 #include <fmt/format.h>
 
 namespace lla::aot {
@@ -36,6 +37,12 @@ public:
     if (llvm::Error error = launcher->reserveScratch(costs.sharedBytes))
       return error;
     return std::make_unique<HostCode>(launcher, lla_aot_host_kernels[kernel.hostKernel]);
+  }
+
+  llvm::Error clear(void *memory, int64_t bytes, CUstream_st *) const override {
+    if (bytes > 0)
+      std::memset(memory, 0, static_cast<size_t>(bytes));
+    return llvm::Error::success();
   }
 
 private:

@@ -74,6 +74,13 @@ llvm::Error PreparedPlan::launch(const AttentionTensors &tensors, void *workspac
   return code->launch(makeLaunchRecord(kernel.schedule, costs, *called, tensors, workspace, target), stream);
 }
 
+llvm::Error PreparedPlan::clearWorkspace(void *workspace, int64_t workspaceBytes, CUstream_st *stream) const {
+  llvm::Expected<int64_t> bytes = bytesToClear(costs, workspace, workspaceBytes);
+  if (!bytes)
+    return bytes.takeError();
+  return device->clear(workspace, *bytes, stream);
+}
+
 lla_plan_info PreparedPlan::describe() const {
   lla_plan_info info = LLA_PLAN_INFO_INIT;
   info.problem = problemText.c_str();

@@ -35,6 +35,7 @@ public:
   llvm::Error load();
   llvm::Error launch(const AttentionTensors &tensors, void *workspace, int64_t workspaceBytes,
                      CUstream_st *stream) const;
+  llvm::Error clearWorkspace(void *workspace, int64_t workspaceBytes, CUstream_st *stream) const;
   lla_plan_info describe() const;
 
   const capi::CallForm form;

@@ -53,6 +53,8 @@ LLA_API lla_status lla_aot_plan_workspace_size(const lla_aot_plan *plan, size_t 
 LLA_API lla_status lla_aot_plan_prepare(lla_aot_plan *plan);
 LLA_API lla_status lla_aot_plan_run(const lla_aot_plan *plan, const lla_tensors *tensors, void *workspace,
                                     size_t workspace_bytes, struct CUstream_st *stream);
+LLA_API lla_status lla_aot_plan_clear_workspace(const lla_aot_plan *plan, void *workspace, size_t workspace_bytes,
+                                                struct CUstream_st *stream);
 /* `code_source` is "library". */
 LLA_API lla_status lla_aot_plan_describe(const lla_aot_plan *plan, lla_plan_info *info);
 

@@ -55,6 +55,11 @@ llvm::Error prepare(PreparedPlan &plan) {
   return llvm::Error::success();
 }
 
+int64_t saturated(size_t bytes) {
+  constexpr size_t most = std::numeric_limits<int64_t>::max();
+  return static_cast<int64_t>(std::min(bytes, most));
+}
+
 llvm::Error run(const PreparedPlan &plan, const lla_tensors *given, void *workspace, size_t workspaceBytes,
                 CUstream_st *stream) {
   if (!plan.ready.load(std::memory_order_acquire))
@@ -62,8 +67,7 @@ llvm::Error run(const PreparedPlan &plan, const lla_tensors *given, void *worksp
   AttentionTensors tensors;
   if (llvm::Error error = readTensors(plan.form, given, tensors))
     return error;
-  constexpr size_t most = std::numeric_limits<int64_t>::max();
-  return plan.launch(tensors, workspace, static_cast<int64_t>(std::min(workspaceBytes, most)), stream);
+  return plan.launch(tensors, workspace, saturated(workspaceBytes), stream);
 }
 
 } // namespace
@@ -128,6 +132,15 @@ lla_status LLA_API_NAME(plan_run)(const PlanHandle *handle, const lla_tensors *t
   return guarded([&] {
     const PreparedPlan *plan = plans.find(handle);
     return plan ? toStatus(run(*plan, tensors, workspace, workspaceBytes, stream)) : badHandle("plan", handle);
+  });
+}
+
+lla_status LLA_API_NAME(plan_clear_workspace)(const PlanHandle *handle, void *workspace, size_t workspaceBytes,
+                                              CUstream_st *stream) {
+  return guarded([&] {
+    const PreparedPlan *plan = plans.find(handle);
+    return plan ? toStatus(plan->clearWorkspace(workspace, saturated(workspaceBytes), stream))
+                : badHandle("plan", handle);
   });
 }
 

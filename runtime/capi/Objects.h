@@ -36,6 +36,9 @@ public:
                      CUstream_st *stream) const {
     return plan.run(tensors, workspace, workspaceBytes, stream);
   }
+  llvm::Error clearWorkspace(void *workspace, int64_t workspaceBytes, CUstream_st *stream) const {
+    return plan.clearWorkspace(workspace, workspaceBytes, stream);
+  }
   /// Another thread may be preparing it.
   lla_plan_info describe() const;
 

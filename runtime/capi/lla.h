@@ -40,9 +40,9 @@
  * context, as the CUDA runtime, PyTorch and JAX do; the caller's current context is
  * left as it was.
  *
- * CUDA graphs. Of all functions, lla_plan_run is legal while its stream is being
- * captured, and so are those that ask (sizes, descriptions, statistics, errors,
- * version). A plan that is not prepared by then fails with LLA_ERROR_NOT_PREPARED.
+ * CUDA graphs. Of all functions, lla_plan_run and lla_plan_clear_workspace are legal
+ * while their stream is being captured, and so are those that ask (sizes,
+ * descriptions, statistics, errors, version). A plan that is not prepared by then fails with LLA_ERROR_NOT_PREPARED.
  * A graph holds the addresses of its tensors and workspace, and the code of its
  * plan: keep all of them while it lives.
  *
@@ -341,7 +341,8 @@ LLA_API lla_status lla_plan_create(const lla_context *context, const lla_problem
 LLA_API lla_status lla_plan_destroy(lla_plan *plan);
 
 /* Bytes of device memory that each concurrent run needs, aligned to 256; 0: none, pass null. The caller owns it and
- * zero-fills it once, before the first run; it may serve other plans if it is zero-filled in between. */
+ * zero-fills it once, before the first run, or has lla_plan_clear_workspace do what is needed of that; it may serve
+ * other plans if either is done in between. */
 LLA_API lla_status lla_plan_workspace_size(const lla_plan *plan, size_t *bytes);
 
 /* Finds or compiles the kernel and loads it: a fraction of a second if it is new, about a millisecond from the cache.
@@ -353,6 +354,13 @@ LLA_API lla_status lla_plan_prepare(lla_plan *plan);
  * in later calls of CUDA, as usual. */
 LLA_API lla_status lla_plan_run(const lla_plan *plan, const lla_tensors *tensors, void *workspace,
                                 size_t workspace_bytes, struct CUstream_st *stream);
+
+/* For a workspace of any content: enqueues on `stream`, as lla_plan_run does, the zeros that the plan's first run in it
+ * needs: its counters, a few KB at the beginning; the rest needs no value. Once is enough, for runs leave the counters
+ * zero. The plan need not be prepared. The workspace is checked as lla_plan_run does; if the plan needs none, nothing
+ * is enqueued. */
+LLA_API lla_status lla_plan_clear_workspace(const lla_plan *plan, void *workspace, size_t workspace_bytes,
+                                            struct CUstream_st *stream);
 
 typedef struct lla_plan_info {
   size_t struct_size;

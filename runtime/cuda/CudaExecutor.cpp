@@ -141,10 +141,7 @@ llvm::Error CudaExecutor::copyOut(void *to, const void *from, int64_t bytes, Str
 }
 
 llvm::Error CudaExecutor::fill(void *to, uint8_t value, int64_t bytes, Stream stream) {
-  if (bytes == 0)
-    return llvm::Error::success();
-  ContextScope scope(*device);
-  return check(driver().cuMemsetD8Async(addressOf(to), value, bytes, streamOf(stream)), "cuMemsetD8Async");
+  return cuda::fill(*device, to, value, bytes, streamOf(stream));
 }
 
 //===--- launching ----------------------------------------------------------===//

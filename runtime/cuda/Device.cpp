@@ -136,6 +136,16 @@ ContextScope::~ContextScope() {
     device.driver().cuCtxPopCurrent(&popped);
 }
 
+llvm::Error fill(const Device &device, void *to, uint8_t value, int64_t bytes, CUstream stream) {
+  if (bytes == 0)
+    return llvm::Error::success();
+  if (llvm::Error error = device.checkProcess())
+    return error;
+  ContextScope scope(device);
+  CUresult result = device.driver().cuMemsetD8Async(reinterpret_cast<CUdeviceptr>(to), value, bytes, stream);
+  return device.check(result, "cuMemsetD8Async");
+}
+
 llvm::Expected<Memory> Memory::allocate(std::shared_ptr<const Device> device, int64_t bytes) {
   CUdeviceptr pointer = 0;
   if (llvm::Error error = device->checkProcess())

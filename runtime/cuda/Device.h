@@ -84,6 +84,9 @@ private:
   bool pushed;
 };
 
+/// Enqueues that every byte be `value`; legal under graph capture. 0 bytes ask nothing of the driver.
+llvm::Error fill(const Device &device, void *to, uint8_t value, int64_t bytes, CUstream stream);
+
 /// Device memory, freed by the destructor.
 class Memory {
 public:

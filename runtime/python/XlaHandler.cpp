@@ -1,8 +1,8 @@
 //===- XlaHandler.cpp - attention as XLA calls it -------------------------===//
 //
 // By XLA's C API for handlers, whose structs say their size: what a runtime is too
-// old to have is asked for by that. A workspace is zeros that the program makes, for
-// each run: XLA owns all memory, and runs of an executable may overlap.
+// old to have is asked for by that. A workspace is a result of the program's, for each
+// run, with anything in it: XLA owns all memory, and runs of an executable may overlap.
 //
 //===----------------------------------------------------------------------===//
 
@@ -130,8 +130,10 @@ public:
     void *stream = nullptr;
     if (Failure failure = readStream(stream))
       return failure;
-    if (lla_status status =
-            lla_plan_run(plan->plan, &tensors, workspace, workspaceBytes, static_cast<CUstream_st *>(stream)))
+    auto *on = static_cast<CUstream_st *>(stream);
+    if (lla_status status = lla_plan_clear_workspace(plan->plan, workspace, workspaceBytes, on))
+      return {status, lla_last_error()};
+    if (lla_status status = lla_plan_run(plan->plan, &tensors, workspace, workspaceBytes, on))
       return {status, lla_last_error()};
     return {};
   }

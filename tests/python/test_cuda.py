@@ -14,13 +14,19 @@ driver = ctypes.CDLL("libcuda.so.1")  # The tests' own, by LD_LIBRARY_PATH.
 driver.fakeCudaTakeCalls.restype = ctypes.c_char_p
 
 
+class Fill(ctypes.Structure):
+    _fields_ = [("address", ctypes.c_void_p), ("value", ctypes.c_ubyte), ("bytes", ctypes.c_size_t),
+                ("stream", ctypes.c_void_p), ("device", ctypes.c_int)]
+
+
 class Launch(ctypes.Structure):
     _fields_ = [("grid_x", ctypes.c_uint), ("grid_y", ctypes.c_uint), ("threads", ctypes.c_uint),
                 ("shared_bytes", ctypes.c_uint), ("stream", ctypes.c_void_p), ("device", ctypes.c_int),
                 ("arguments", ctypes.c_void_p), ("bases", ctypes.c_void_p * 6)]
 
 
-driver.fakeCudaLastLaunch.restype = Launch
+driver.fakeCudaLastLaunch.restype, driver.fakeCudaLastFill.restype = Launch, Fill
+CLEAR = b"cuCtxGetCurrent cuCtxPushCurrent cuMemsetD8Async cuCtxPopCurrent "  # Of a workspace's counters.
 LAUNCH = b"cuCtxGetCurrent cuCtxPushCurrent cuLaunchKernelEx cuCtxPopCurrent "  # What a call asks of the driver.
 
 allocated = []
@@ -137,7 +143,7 @@ class Xla(unittest.TestCase):
         scratch = {"workspace": (workspace, xla.S32, (workspace_bytes // 4,))} if workspace else {}
         shapes = {"q": (1, 1, 8, 128), "r": (1, 1, 8, 128), "k": (1, context, 2, 128), "v": (1, context, 2, 128)}
         operands = {name: ((i + 1) << 40, xla.BF16, shape) for i, (name, shape) in enumerate(shapes.items())}
-        return {**operands, **scratch}, {"out": (9 << 40, xla.BF16, (1, 1, 8, 128)), **scratch}
+        return operands, {"out": (9 << 40, xla.BF16, (1, 1, 8, 128)), **scratch}
 
     def setUp(self):
         xla.stream, xla.device = 0x5000, 1
@@ -159,15 +165,23 @@ class Xla(unittest.TestCase):
         for stream in (0x5000, 0x6000):
             xla.stream = stream
             self.assertIsNone(xla.call(xla.EXECUTE, *buffers))
-            self.assertEqual(driver.fakeCudaTakeCalls(), LAUNCH)
-            launch = driver.fakeCudaLastLaunch()
-            self.assertEqual((launch.stream, launch.device), (stream, 1))
+            self.assertEqual(driver.fakeCudaTakeCalls(), CLEAR + LAUNCH)
+            for enqueued in (driver.fakeCudaLastFill(), driver.fakeCudaLastLaunch()):
+                self.assertEqual((enqueued.stream, enqueued.device), (stream, 1))
         xla.device = 0  # Another device is another kernel.
         self.assertEqual(xla.call(xla.EXECUTE, *buffers)[0], 9)
 
     def test_workspace(self):
         self.assertIsNone(xla.call(xla.INITIALIZE, *self.buffers(5000)))
-        self.assertIsNone(xla.call(xla.EXECUTE, *self.buffers(5000, 0x8000000080)))  # As XLA aligns.
+        operands, results = self.buffers(5000, 0x8000000080)  # As XLA aligns.
+        older = {**operands, "workspace": results["workspace"]}  # In programs from before it was an operand too.
+        for operands in (operands, older):
+            driver.fakeCudaTakeCalls()
+            self.assertIsNone(xla.call(xla.EXECUTE, operands, results))
+            self.assertEqual(driver.fakeCudaTakeCalls(), CLEAR + LAUNCH)
+            fill = driver.fakeCudaLastFill()
+            self.assertEqual((fill.address, fill.value), (0x8000000100, 0))
+            self.assertTrue(0 < fill.bytes <= 4096, fill.bytes)  # The counters: states are left.
         for arguments in ((0x8000000000, 4096), (None,), (0x8000000001, 64)):
             code, message = xla.call(xla.EXECUTE, *self.buffers(5000, *arguments))
             self.assertEqual(code, 3)

@@ -1,5 +1,6 @@
 """JAX: the primitive on the host, under jit, vmap and scan."""
 
+import os
 import subprocess
 import sys
 import unittest
@@ -18,6 +19,7 @@ import lla.jax
 
 TOLERANCE = 5e-6
 HAS_GPU = jax.default_backend() == "gpu"
+WITH_WORKSPACE = 'results = "out workspace"'  # In a program's text.
 
 
 @unittest.skipUnless(HAS_GPU, "no GPU")
@@ -56,6 +58,15 @@ class Gpu(unittest.TestCase):
                                                       **given))
         for _ in range(3):
             self.check(packed(q[0], r[0], keys[0][0], keys[1][0], *places), right)
+
+    def test_workspace(self):
+        """A long context is split."""
+        short, wide = self.inputs(4, batch=1, keys=5000)
+        right = reference.attention(*wide)[0]
+        compiled = jax.jit(lambda *x: lla.jax.attention(*x))
+        self.assertIn(WITH_WORKSPACE, compiled.lower(*short).as_text())
+        for _ in range(3):
+            self.check(compiled(*short), right)
 
     def test_vmap(self):
         short, wide = self.inputs(2)
@@ -205,6 +216,32 @@ class Attention(unittest.TestCase):
         pools, table = paged(*dense, seed=14)
         self.check(lla.jax.attention(q, r, *pools, page_table=table, lengths=np.diff(keys), cu_seqlens_q=rows,
                                      max_seqlen_q=13), right)
+
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one thread does not split")
+    def test_workspace(self):
+        """A long context of one head is split; runs of a loop follow each other in whatever the memory holds."""
+        q, r, k, v = reference.inputs(6, batch=1, heads=1, kv_heads=1, keys=20000)
+        right = reference.attention(q, r, k, v)[0]
+        compiled = jax.jit(lambda q: jax.lax.map(lambda one: lla.jax.attention(one, r, k, v), jnp.stack(3 * [q])))
+        text = compiled.lower(q).as_text()
+        self.assertIn(WITH_WORKSPACE, text)
+        self.assertIn('operands = "q r k v"', text)
+        for _ in range(3):
+            self.check(compiled(q), np.stack(3 * [right]))
+
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one thread does not split")
+    def test_workspace_of_older_programs(self):
+        """It was an operand too, of zeros."""
+        q, r, k, v = reference.inputs(6, batch=1, heads=1, kv_heads=1, keys=20000)
+        zeros = jnp.zeros(1 << 20, jnp.int32)
+        results = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (q, zeros)]
+        call = jax.ffi.ffi_call("lla_attention", results, input_output_aliases={4: 1})
+        compiled = jax.jit(lambda *x: call(*x, operands="q r k v workspace", results="out workspace",
+                                           causal=np.bool_(False), window=np.int64(0), scale=np.float64(32 ** -0.5),
+                                           bhsd=np.bool_(False), gpu=np.bool_(False)))
+        out, workspace = compiled(q, r, k, v, zeros)
+        self.check(out, reference.attention(q, r, k, v)[0])
+        self.assertTrue(np.asarray(workspace).any())  # The splits' states.
 
     def test_scan(self):
         """A decode loop in one program."""

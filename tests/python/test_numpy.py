@@ -16,6 +16,7 @@ except ImportError as error:
 
 import attention_reference as reference
 import lla
+import xla_frame as xla
 from direct import Direct
 
 TOLERANCE = 5e-6
@@ -469,6 +470,26 @@ class DLPack(unittest.TestCase):
         lla.attention(*(Direct(x.ctypes.data, x.shape) for x in (q, r, k, v)), out=Direct(out.ctypes.data, out.shape))
         np.testing.assert_array_equal(out, lla.attention(q, r, k, v))
         self.assertEqual(Direct.borrowed - before, 5)
+
+
+class Xla(unittest.TestCase):
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one thread does not split")
+    def test_a_workspace_may_hold_anything(self):
+        """What XLA gives is not initialised; in programs from before it is an operand too."""
+        q, r, k, v = reference.inputs(7, batch=1, heads=1, kv_heads=1, keys=20000)
+        right = reference.attention(q, r, k, v)[0]
+        operands = {name: (x.ctypes.data, xla.F32, x.shape) for name, x in zip("qrkv", (q, r, k, v))}
+        memory = np.empty((4 << 20) + 256, np.uint8)
+        begin = -memory.ctypes.data % 256
+        workspace = {"workspace": (memory.ctypes.data + begin, xla.S32, (1 << 20,))}
+        for more in ({}, workspace):
+            out = np.zeros_like(q)
+            results = {"out": (out.ctypes.data, xla.F32, out.shape), **workspace}
+            memory[:] = 0xff
+            for _ in range(2):
+                self.assertIsNone(xla.call(xla.EXECUTE, {**operands, **more}, results, gpu=False, scale=32 ** -0.5))
+                self.assertLessEqual(float(np.abs(out - right).max()), TOLERANCE)
+            self.assertTrue((memory[begin + 256:] != 0xff).any())  # The splits' states.
 
 
 class Capture(unittest.TestCase):

@@ -91,8 +91,8 @@ struct EvenParts {
   }
 };
 
-/// Of the row tile's key tiles only [first, end) are this CTA's, as far as there are such: a ring numbers its fills from
-/// 0.
+/// Of the row tile's key tiles only [first, end) are this CTA's, as far as there are such: a ring numbers its fills
+/// from 0.
 static void emitPart(const I32 &i, const KernelPlan &plan, GridPosition &grid, Value first, Value end) {
   first = i.min(first, grid.tiles);
   grid.tiles = i.sub(i.min(end, grid.tiles), first);
@@ -166,10 +166,10 @@ static Value emitAwaited(ImplicitLocOpBuilder &b, const KernelPlan &plan, Value 
 }
 
 namespace {
-/// The row tiles that are left for the last turn, when there are fewer than CTAs. Their key tiles, one row tile's behind
-/// the other's, are divided evenly among all CTAs, or among as many as get `split_tiles` of them: none has parts of more
-/// than two row tiles. In the workspace, where the parts' states follow each other, each CTA and each row tile begins
-/// with a state more.
+/// The row tiles that are left for the last turn, when there are fewer than CTAs. Their key tiles, one row tile's
+/// behind the other's, are divided evenly among all CTAs, or among as many as get `split_tiles` of them: none has parts
+/// of more than two row tiles. In the workspace, where the parts' states follow each other, each CTA and each row tile
+/// begins with a state more.
 struct LastTurn {
   I32 i;
   Value keyTiles, units; ///< Of a row tile, at most, and of all.
@@ -237,7 +237,7 @@ struct Turns {
   Value count() const {
     if (plan.schedule.streamK)
       return i.uniform(i.add(whole, last(left()).countOf(cta)));
-    Value inLast = arith::CmpIOp::create(i.b, arith::CmpIPredicate::slt, placeIn(whole), left());
+    Value place = placeIn(whole), inLast = arith::CmpIOp::create(i.b, arith::CmpIPredicate::slt, place, left());
     return i.add(whole, arith::ExtUIOp::create(i.b, i.b.getI32Type(), inLast));
   }
   Value isLast(Value turn) const { return arith::CmpIOp::create(i.b, arith::CmpIPredicate::sge, turn, whole); }

@@ -176,6 +176,6 @@ struct ViewPattern : LanePattern<tile::ViewOp> {
 } // namespace
 
 void lla::populateKernelPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
-  patterns.add<IndexPattern, ArgumentPattern, AwaitLaunchPattern, UniformPattern, OpaquePattern, LookupPattern, ScalePattern,
-               PagePattern, LeavePattern, ViewPattern>(converter, patterns.getContext(), facts);
+  patterns.add<IndexPattern, ArgumentPattern, AwaitLaunchPattern, UniformPattern, OpaquePattern, LookupPattern,
+               ScalePattern, PagePattern, LeavePattern, ViewPattern>(converter, patterns.getContext(), facts);
 }

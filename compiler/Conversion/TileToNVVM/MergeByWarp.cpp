@@ -131,12 +131,11 @@ void addRange(Lane &lane, const Partials &partials, const Registers &to, int64_t
     for (int64_t h = 0; h < laneRows && i > 0; ++h)
       parts.back()[h] = arith::SelectOp::create(b, lane.less(last, cta), none, parts.back()[h]);
   }
+  // One after the other: warps whose value columns overlap add them in ranges of other sizes, to the same bits.
   for (int64_t h = 0; h < laneRows; ++h) {
     Registers::Places places = to.placesOf(h, first, some);
-    Parts all = {to.part(sums, places)};
     for (const Values &part : parts)
-      all.push_back(to.part(part, places));
-    to.set(sums, places, addParts(lane, all));
+      to.set(sums, places, addParts(lane, {to.part(sums, places), to.part(part, places)}));
   }
   scf::YieldOp::create(b, inRange());
   for (auto [index, sum] : llvm::zip(range, loop.getResults()))

@@ -73,13 +73,9 @@ def _call(target: str, operands: tuple, names: tuple[str, ...], results: dict[st
                                   target)
     # A call has what its operands need: programs that were exported before stay what they are.
     packed = {name: np.int64(most) for places, name, most in zip(_PLACES, _LONGEST, longest) if places in names}
-    aliases = {}
-    if workspace:
-        zeros = jnp.zeros(-(-workspace // 4) + 64, jnp.int32)  # To be aligned to 256 bytes.
-        aliases = {len(operands): len(results)}
-        operands, names = (*operands, zeros), (*names, "workspace")
-        results["workspace"] = jax.ShapeDtypeStruct(zeros.shape, zeros.dtype)
-    call = jax.ffi.ffi_call("lla_attention", list(results.values()), input_output_aliases=aliases)
+    if workspace:  # 64 more, to be aligned to 256 bytes.
+        results["workspace"] = jax.ShapeDtypeStruct((-(-workspace // 4) + 64,), jnp.int32)
+    call = jax.ffi.ffi_call("lla_attention", list(results.values()))
     outs = call(*operands, operands=" ".join(names), results=" ".join(results), causal=np.bool_(causal),
                 window=np.int64(window), scale=np.float64(scale), bhsd=np.bool_(bhsd), gpu=np.bool_(target != "host"),
                 **packed)

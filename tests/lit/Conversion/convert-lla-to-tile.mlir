@@ -568,14 +568,16 @@ func.func @persistent(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: 
 // CHECK: %[[X:.*]] = tile.index grid_x
 // CHECK: %[[PLACE:.*]] = tile.await_launch %[[X]]
 // CHECK: %[[WIDTH:.*]] = tile.index grid_width
-// A group's heads are rows of one tile: tiles are as many as KV heads have.
-// CHECK: %[[HEADS:.*]] = arith.muli %{{.*}}, %{{.*}} : i32
-// CHECK: %[[TILES:.*]] = arith.muli %[[HEADS]], %{{.*}} : i32
-// CHECK: %[[WHOLE:.*]] = arith.divui %[[TILES]], %[[WIDTH]]
+// CHECK: %[[WHOLE:.*]] = tile.argument "turns"
 // CHECK: %[[LAST:.*]] = arith.subi %[[WIDTH]], %c1
 // CHECK: %[[BACK:.*]] = arith.subi %[[LAST]], %[[PLACE]]
 // CHECK: arith.select %{{.*}}, %[[BACK]], %[[PLACE]]
-// CHECK: %[[REST:.*]] = arith.remui %[[TILES]], %[[WIDTH]]
+// A group's heads are rows of one tile: tiles are as many as KV heads have.
+// CHECK: %[[KV_HEADS:.*]] = tile.argument "kv_heads"
+// CHECK: %[[HEADS:.*]] = arith.muli %{{.*}}, %[[KV_HEADS]] : i32
+// CHECK: %[[TILES:.*]] = arith.muli %[[HEADS]], %{{.*}} : i32
+// CHECK: %[[TAKEN:.*]] = arith.muli %[[WHOLE]], %[[WIDTH]]
+// CHECK: %[[REST:.*]] = arith.subi %[[TILES]], %[[TAKEN]]
 // CHECK: arith.cmpi slt, %{{.*}}, %[[REST]]
 // CHECK: scf.for %[[ROUND:.*]] = %c0{{[^ ]*}} to %{{.*}} step %c1
 // CHECK-NOT: tile.await_launch
@@ -583,6 +585,49 @@ func.func @persistent(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: 
 // CHECK: tile.view q[{{.*}}] {group = 2 : i64}
 // CHECK: scf.for
 // CHECK: tile.store
+
+// -----
+
+// A last turn that is divided: a CTA's part of a row tile's key tiles, a state that is the result in earlier turns, and is
+// merged in the last.
+
+#prefill = #lla.problem<mode = prefill, probe = none, context = 512, head_dim = 64>
+#turns = #lla.schedule<load = ring, rows = 64, keys = 48, warps = 4, stages = 3, persistent = true, stream_k = true, split_tiles = 2>
+!rows = !lla.rows<bf16, dim = 64, group = 1, none>
+!queries = tensor<?x?x1x64xbf16>
+
+func.func @stream_k(%q: !queries, %k: !queries, %v: !queries, %scale: f32) -> !queries
+    attributes {lla.problem = #prefill, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #turns} {
+  %0 = lla.online_init : <64>
+  %1 = lla.pack_rows %q : !queries -> <bf16, dim = 64, group = 1, none>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale range whole
+    : <64> rows !rows keys !queries values !queries -> <64, unmerged = [grid]>
+  %3 = lla.online_merge %2 over grid : <64, unmerged = [grid]> -> <64>
+  %4 = lla.online_finalize %3 : <64> -> !queries
+  return %4 : !queries
+}
+
+// CHECK-LABEL: tile.kernel @stream_k
+// CHECK: %[[WHOLE:.*]] = tile.argument "turns"
+// CHECK: tile.argument "split_tiles"
+// CHECK: %[[COUNT:.*]] = tile.uniform
+// CHECK: scf.for %[[TURN:.*]] = %c0{{[^ ]*}} to %[[COUNT]] step %c1
+// CHECK: %[[IS_LAST:.*]] = arith.cmpi sge, %[[TURN]], %[[WHOLE]]
+// CHECK: %[[CHOSEN:.*]]:3 = scf.if %[[IS_LAST]] -> (i32, i32, i32)
+// What follows from the number of row tiles that are left is formed here, not kept over all turns.
+// CHECK: tile.opaque
+// CHECK: %[[NUMBER:.*]] = tile.uniform %[[CHOSEN]]#0
+// CHECK: %[[FIRST:.*]] = tile.uniform %[[CHOSEN]]#1
+// CHECK: %[[END:.*]] = tile.uniform %[[CHOSEN]]#2
+// CHECK: %[[STATE:.*]]:3 = scf.for
+// CHECK: %[[ALONE:.*]] = arith.cmpi slt, %[[TURN]], %{{.*}}
+// CHECK: scf.if %[[ALONE]] {
+// CHECK:   tile.store
+// CHECK: } else {
+// CHECK:   tile.opaque
+// CHECK:   %{{.*}}:3, %[[LAST:.*]] = tile.merge over grid %[[STATE]]#0, {{.*}} splits %{{.*}} at %{{.*}}, %{{.*}}
+// CHECK:   scf.if %[[LAST]]
+// CHECK:     tile.store
 
 // -----
 
@@ -616,9 +661,10 @@ func.func @ring_splits(%q: !queries, %k: !queries, %v: !queries, %scale: f32) ->
 // The first of the splits have one tile more.
 // CHECK: %[[BEFORE:.*]] = arith.minsi %[[SPLIT]], %[[LEFT]]
 // CHECK: %[[FIRST:.*]] = arith.addi %{{.*}}, %[[BEFORE]]
-// CHECK: %[[HAS_MORE:.*]] = arith.cmpi slt, %[[SPLIT]], %[[LEFT]]
-// CHECK: %[[COUNT:.*]] = arith.addi %[[SHARE]], %{{.*}}
-// CHECK: %[[KEY:.*]] = arith.muli %[[FIRST]], %{{.*}}
+// CHECK: %[[BEGIN:.*]] = arith.minsi %[[FIRST]], %[[TILES]]
+// CHECK: %[[TO:.*]] = arith.minsi %{{.*}}, %[[TILES]]
+// CHECK: %[[COUNT:.*]] = arith.subi %[[TO]], %[[BEGIN]]
+// CHECK: %[[KEY:.*]] = arith.muli %[[BEGIN]], %{{.*}}
 // CHECK: %[[STATE:.*]]:3 = scf.for %{{.*}} = %{{.*}} to %[[COUNT]] step
 // CHECK: %[[D1:.*]] = tile.row_reduce sum %[[STATE]]#1
 // CHECK-NEXT: %[[OWN:.*]]:3, %{{.*}} = tile.merge over cluster %[[STATE]]#0, %[[D1]], %[[STATE]]#2 {{.*}} -> !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 16 x f32, accumulator>

@@ -184,6 +184,19 @@ tile.kernel @opaque attributes {warps = 4} {
 
 // -----
 
+// Of the lanes that run: in a producer it is one.
+// CHECK-LABEL: llvm.func @uniform
+tile.kernel @uniform attributes {warps = 4} {
+  // CHECK: %[[X:.*]] = nvvm.read.ptx.sreg.ctaid.x
+  %x = tile.index grid_x
+  // CHECK: llvm.inline_asm {{.*}}"{ .reg .b32 lanes; activemask.b32 lanes; redux.sync.max.u32 $0, $1, lanes; }"{{.*}} %[[X]] : (i32) -> i32
+  %y = tile.uniform %x
+  %z = tile.await_launch %y
+  // CHECK-NOT: tile.
+}
+
+// -----
+
 //===----------------------------------------------------------------------===//
 // mma.sync m16n8k16
 //===----------------------------------------------------------------------===//

@@ -879,6 +879,17 @@ func.func @C2_merge_warps_accumulators(%m: !row, %o: !o) {
 
 // -----
 
+!row = !tile.frag<16 x 1 x f32, row>
+!o = !tile.frag<16 x 64 x f32, accumulator>
+func.func @C5_merge_place_without_splits(%m: !row, %o: !o, %x: i32) {
+  // expected-error @+1 {{C5: expected a state's place together with splits, of accumulators}}
+  %w:3, %last = tile.merge over grid %m, %m, %o at %x, %x {columns = 64, key_warps = 1, rows = 16}
+    : <16 x 1 x f32, row>, <16 x 1 x f32, row>, <16 x 64 x f32, accumulator> -> !row, !row, !o
+  return
+}
+
+// -----
+
 !row = !tile.frag<8 x 1 x f32, row>
 !flat = !tile.frag<4 x 64 x f32, flat, threads = 128>
 func.func @C4_merge_result_count(%m: !row, %o: !tile.frag<8 x 64 x f32, columns>) {

@@ -114,6 +114,12 @@ tile.kernel @registers attributes {warps = 4, stages = 2, shared_limit = 4096} {
   %there = tile.await_launch %x
   // CHECK: tile.opaque %{{.*}}
   %anew = tile.opaque %x
+  // CHECK: tile.uniform %{{.*}}
+  %alike = tile.uniform %x
+  // CHECK: tile.merge over grid %{{.*}}, %{{.*}}, %{{.*}} splits %[[COUNT:.*]] at %[[COUNT]], %[[COUNT]] {
+  %shared:3, %last_there = tile.merge over grid %om, %om, %oo splits %x at %x, %x {columns = 64, key_warps = 1, rows = 16}
+    : <16 x 1 x f32, row>, <16 x 1 x f32, row>, <16 x 64 x f32, accumulator>
+    -> !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 64 x f32, accumulator>
   // CHECK: scf.if %[[LAST]]
   scf.if %last {
     // CHECK: tile.store %[[G]]#2, %{{.*}}[%{{.*}}] until %[[END]] : <8 x 64 x f32, flat, threads = 128>, <64 x bf16>

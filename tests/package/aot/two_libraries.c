@@ -178,6 +178,10 @@ int main(void) {
   if (!info.is_prepared || strcmp(info.code_source, "library") || !strstr(info.problem, "\"context\":100"))
     return 1;
   workspace = bytes ? workspace_of(bytes) : NULL;
+  if (bytes)
+    memset(workspace, 0xff, bytes);
+  SHARDS(plan_clear_workspace(attention, workspace, bytes, NULL));
+  MERGER(plan_clear_workspace(join, NULL, no_bytes, NULL));
   attend(attention, 0, 0, SHARD, workspace, bytes);
   attend(attention, 1, SHARD, KEYS - SHARD, workspace, bytes);
   merge(join);

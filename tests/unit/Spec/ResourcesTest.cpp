@@ -114,6 +114,27 @@ TEST(Resources, RowTilesOfPersistentCtas) {
   EXPECT_NE(infeasibility(problem, text, "sm_90a").find("persistent: expected false"), std::string::npos);
 }
 
+TEST(Resources, ALastTurnIsDividedAmongAllMultiprocessors) {
+  Problem problem = problemOf(Mode::Prefill, 128);
+  problem.batch = problem.queryHeads = problem.kvHeads = 2; // Fewer row tiles than CTAs: all are left for it.
+  Target target = llvm::cantFail(namedTarget("sm_90a"));
+  Schedule schedule = scheduleOf("load=ring rows=128 keys=64 warps=8 persistent=true stream_k=true split_tiles=4");
+  Resources costs = resources(problem, schedule, target);
+  EXPECT_EQ(costs.grid.x, 132);
+  LaunchSizes sizes = launchSizes(problem, schedule, costs);
+  EXPECT_EQ(std::tuple(sizes.turns, sizes.splits, sizes.split_tiles), std::tuple(0, 1, 4));
+  // A CTA has parts of two row tiles at most.
+  EXPECT_EQ(counterBytes(costs), 132 * 2 * 8 * 4);
+  EXPECT_EQ(costs.workspaceBytes, counterBytes(costs) + 132 * 2 * 8 * 32 * (128 + 8) * 4);
+  problem.batch = 70;
+  costs = resources(problem, schedule, target);
+  EXPECT_EQ(launchSizes(problem, schedule, costs).turns, costs.tiles / 132);
+  problem.window = 100;
+  problem.causal = true;
+  std::string fault = infeasibility(problem, toText(schedule).c_str(), "sm_90a");
+  EXPECT_NE(fault.find("stream_k: expected false"), std::string::npos) << fault;
+}
+
 TEST(Resources, TurnsNeedTwoWarpgroups) {
   Problem problem = problemOf(Mode::Prefill, 64);
   EXPECT_EQ(infeasibility(problem, "load=ring rows=128 keys=80 warps=8 stages=2 pingpong=true", "sm_90a"), "");
@@ -269,6 +290,10 @@ TEST(Feasibility, RulesOfEachLoadPathNameTheirField) {
       {"load=ring rows=128 keys=64 warps=8 stages=1", "sm_90a", "stages: expected 2..6, got 1"},
       {"load=ring rows=128 keys=64 warps=8 splits=2 persistent=true", "sm_90a",
        "splits: expected 1 with persistent, got 2"},
+      {"load=ring rows=128 keys=64 warps=8 stream_k=true", "sm_90a",
+       "stream_k: expected false (only persistent CTAs divide a last turn, without a window or a weigher), got true"},
+      {"load=ring rows=64 keys=64 warps=12 value_parts=2 stages=2 persistent=true weigher=true stream_k=true", "sm_90a",
+       "stream_k: expected false (only persistent CTAs divide a last turn, without a window or a weigher), got true"},
       {"load=ring rows=128 keys=64 warps=8 splits=6 cluster=4", "sm_90a",
        "cluster: expected a power of 2 that divides 6 splits, got 4"},
       {"load=ring rows=128 keys=64 warps=8 ctas=2", "sm_90a", "ctas: expected 1 with load=ring, got 2"},
@@ -321,15 +346,18 @@ TEST(Feasibility, OverlapActsOnlyOnARingWithAProbe) {
             std::string::npos);
 }
 
-TEST(Feasibility, LeastSizeOfSplitsActsOnRaggedLengthsOnly) {
+TEST(Feasibility, LeastSizeOfSplitsActsOnRaggedLengthsAndLastTurns) {
   Problem problem = problemOf(Mode::Decode, 64);
   const char *expected =
-      "split_tiles: expected 1 where it has no effect (only ragged lengths with several splits), got 4";
+      "split_tiles: expected 1 where it has no effect (only ragged lengths with several splits, or stream_k), got 4";
   EXPECT_EQ(infeasibility(problem, "splits=8 split_tiles=4", "sm_80"), expected);
   problem.ragged = true;
   EXPECT_EQ(infeasibility(problem, "splits=8 split_tiles=4", "sm_80"), "");
   EXPECT_EQ(infeasibility(problem, "split_tiles=4", "sm_80"), expected);
   EXPECT_EQ(infeasibility(problem, "splits=8 split_tiles=0", "sm_80"), "split_tiles: expected 1..1024, got 0");
+  const std::string turns = "load=ring rows=128 keys=64 warps=8 persistent=true split_tiles=4";
+  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 64), turns.c_str(), "sm_90a"), expected);
+  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 64), (turns + " stream_k=true").c_str(), "sm_90a"), "");
 }
 
 TEST(Feasibility, RingCopiesPagesOfWholeSwizzlePeriods) {
@@ -413,9 +441,10 @@ Schedule plausibleSchedule(RandomProblem &random, LoadPath load, const Problem &
   for (const ScheduleField &field : scheduleFields())
     field.set(schedule, field.values[random.between(0, static_cast<int64_t>(field.values.size()) - 1)]);
   schedule.load = load;
-  if (!problem.ragged || load == LoadPath::Ring || schedule.splits == 1)
-    schedule.splitTiles = 1;
   schedule.persistent &= load == LoadPath::Ring && !problem.ragged;
+  schedule.streamK &= schedule.persistent && !problem.window;
+  if (!schedule.streamK && (!problem.ragged || load == LoadPath::Ring || schedule.splits == 1))
+    schedule.splitTiles = 1;
   schedule.pingpong &= load == LoadPath::Ring;
   bool overflows = problem.dtype == ElementType::F16 && problem.hasProbe();
   schedule.rounded &= load == LoadPath::Ring && problem.headDim <= 64 && !problem.state && !overflows;
@@ -428,6 +457,8 @@ Schedule plausibleSchedule(RandomProblem &random, LoadPath load, const Problem &
     schedule.rounded &= !schedule.weigher;
     schedule.pingpong &= schedule.warps > 4 && !schedule.weigher;
     schedule.splits = schedule.cluster = schedule.ctas = 1;
+    schedule.streamK &= !schedule.weigher;
+    schedule.splitTiles = schedule.streamK ? schedule.splitTiles : 1;
     return schedule;
   }
   schedule.overlap = true;
@@ -466,10 +497,12 @@ TEST(Feasibility, FeasibleSchedulesKeepTheInvariants) {
     EXPECT_GE(costs.rowTiles * schedule.rows, costs.rowsPerHead) << what;
     EXPECT_LT((costs.rowTiles - 1) * schedule.rows, costs.rowsPerHead) << what;
     EXPECT_EQ(costs.tiles, problem.batch * heads * costs.rowTiles) << what;
-    EXPECT_EQ(costs.grid.x, schedule.persistent ? std::min(costs.tiles, target.multiprocessors) : costs.tiles) << what;
+    int64_t most = schedule.streamK ? target.multiprocessors : std::min(costs.tiles, target.multiprocessors);
+    EXPECT_EQ(costs.grid.x, schedule.persistent ? most : costs.tiles) << what;
     EXPECT_LE(costs.grid.x, std::numeric_limits<int32_t>::max()) << what;
     EXPECT_EQ(costs.grid.y, schedule.splits) << what;
     int64_t states = schedule.load == LoadPath::Ring ? schedule.splits : gridSplits(schedule);
+    states = schedule.streamK ? 2 : states;
     EXPECT_EQ(costs.workspaceBytes > 0, states > 1) << what;
     EXPECT_EQ(gridSplits(schedule) * schedule.cluster, schedule.splits) << what;
     EXPECT_EQ(costs.clusterBytes > 0, schedule.cluster > 1 && schedule.load != LoadPath::Ring) << what;

@@ -105,6 +105,21 @@ TEST(AotCuda, ARunIsALaunchAndNothingElse) {
   EXPECT_EQ(fakeCudaCurrentDevice(), -1); // As it was.
 }
 
+TEST(AotCuda, AClearIsAFillOfTheCountersAndNothingElse) {
+  Call call(decode(4096), 9, 0);
+  ASSERT_GT(call.bytes, 4096u);
+  ASSERT_OK(gpu_plan_clear_workspace(call.plan, call.workspace, call.bytes, stream));
+  EXPECT_STREQ(fakeCudaTakeCalls(), "cuCtxGetCurrent cuCtxPushCurrent cuMemsetD8Async cuCtxPopCurrent ");
+  FakeFill fill = fakeCudaLastFill();
+  EXPECT_EQ(fill.address, call.workspace);
+  EXPECT_EQ(fill.value, 0);
+  EXPECT_GT(fill.bytes, 0u);
+  EXPECT_LE(fill.bytes, 4096u); // States are left.
+  EXPECT_EQ(fill.stream, stream);
+  expectFailure(gpu_plan_clear_workspace(call.plan, nullptr, call.bytes, stream), LLA_ERROR_USAGE,
+                "workspace: expected");
+}
+
 TEST(AotCuda, TensorMapsAreMadeInTheCall) {
   Call call(prefill(), 9, 0);
   EXPECT_NE(std::string(call.info.schedule).find("load=ring"), std::string::npos) << call.info.schedule;

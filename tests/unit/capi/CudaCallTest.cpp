@@ -120,6 +120,8 @@ TEST(Cuda, IsNothingThatAForkedChildMayUse) {
     alarm(60); // A hang is a failure.
     lla_context *context = nullptr;
     expectFailure(call.run(stream), LLA_ERROR_NO_DEVICE, "process: expected the one that opened the GPU, got a fork");
+    expectFailure(lla_plan_clear_workspace(call.plan, call.workspace, call.bytes, stream), LLA_ERROR_NO_DEVICE,
+                  "process: expected");
     expectFailure(lla_context_create("cuda:0", &context), LLA_ERROR_NO_DEVICE, "process: expected");
     EXPECT_OK(lla_context_create(nullptr, &context));
     lla_context_info info = LLA_CONTEXT_INFO_INIT;
@@ -147,6 +149,28 @@ TEST(Cuda, ARunIsALaunchAndNothingElse) {
   EXPECT_EQ(launch.device, 1);
   EXPECT_GT(launch.gridX * launch.gridY * launch.threads, 0u);
   EXPECT_EQ(fakeCudaCurrentDevice(), -1); // As it was.
+}
+
+TEST(Cuda, AClearIsAFillOfTheCountersAndNothingElse) {
+  CudaCall call(decode(), 1);
+  ASSERT_GT(call.bytes, 4096u);
+  ASSERT_OK(lla_plan_clear_workspace(call.plan, call.workspace, call.bytes, stream));
+  EXPECT_STREQ(fakeCudaTakeCalls(), "cuCtxGetCurrent cuCtxPushCurrent cuMemsetD8Async cuCtxPopCurrent ");
+  FakeFill fill = fakeCudaLastFill();
+  EXPECT_EQ(fill.address, call.workspace);
+  EXPECT_EQ(fill.value, 0);
+  EXPECT_GT(fill.bytes, 0u);
+  EXPECT_LE(fill.bytes, 4096u); // States are left.
+  EXPECT_EQ(fill.stream, stream);
+  EXPECT_EQ(fill.device, 1);
+  expectFailure(lla_plan_clear_workspace(call.plan, call.workspace, call.bytes - 1, stream), LLA_ERROR_USAGE,
+                "workspace: expected at least");
+  expectFailure(lla_plan_clear_workspace(call.plan, nullptr, call.bytes, stream), LLA_ERROR_USAGE,
+                "workspace: expected");
+  CudaCall whole(prefill(), 0); // Has no splits.
+  ASSERT_EQ(whole.bytes, 0u);
+  EXPECT_OK(lla_plan_clear_workspace(whole.plan, nullptr, 0, stream));
+  EXPECT_STREQ(fakeCudaTakeCalls(), "");
 }
 
 TEST(Cuda, TensorMapsAreMadeInTheCall) {

@@ -33,6 +33,7 @@ thread_local CUcontext current[16];
 thread_local int depth = 0;
 std::mutex lock;
 FakeLaunch last = {};
+FakeFill lastFill = {};
 std::atomic<int> launches = 0, launchResult = 0, mapsRead = 0, major = 9, minor = 0;
 char image[64] = ""; ///< Of a cubin: its ELF header.
 
@@ -117,6 +118,13 @@ CUresult launch(const CUlaunchConfig *config, CUfunction, void **parameters, voi
   return CUDA_SUCCESS;
 }
 
+CUresult fill(CUdeviceptr address, unsigned char value, size_t bytes, CUstream stream) {
+  calls.add("cuMemsetD8Async");
+  std::lock_guard<std::mutex> guard(lock);
+  lastFill = {reinterpret_cast<void *>(address), value, bytes, stream, currentDevice()};
+  return CUDA_SUCCESS;
+}
+
 struct Function {
   const char *name;
   void *address;
@@ -150,6 +158,7 @@ const Function functions[] = {
     {"cuGetErrorString", addressOf(errorText)},
     {"cuTensorMapEncodeTiled", addressOf(encodeMap)},
     {"cuLaunchKernelEx", addressOf(launch)},
+    {"cuMemsetD8Async", addressOf(fill)},
 };
 
 } // namespace
@@ -178,6 +187,10 @@ FAKE_API int fakeCudaLaunches() { return launches; }
 FAKE_API FakeLaunch fakeCudaLastLaunch() {
   std::lock_guard<std::mutex> guard(lock);
   return last;
+}
+FAKE_API FakeFill fakeCudaLastFill() {
+  std::lock_guard<std::mutex> guard(lock);
+  return lastFill;
 }
 FAKE_API int fakeCudaCurrentDevice() { return currentDevice(); }
 FAKE_API void fakeCudaSetCapability(int newMajor, int newMinor) {

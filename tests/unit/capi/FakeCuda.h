@@ -8,9 +8,18 @@
 #ifndef LLA_TESTS_UNIT_CAPI_FAKECUDA_H
 #define LLA_TESTS_UNIT_CAPI_FAKECUDA_H
 
+#include <cstddef>
+
 struct CUstream_st;
 
 extern "C" {
+struct FakeFill {
+  void *address;
+  unsigned char value;
+  size_t bytes;
+  CUstream_st *stream;
+  int device; ///< As of a launch.
+};
 struct FakeLaunch {
   unsigned gridX, gridY, threads, sharedBytes;
   CUstream_st *stream;
@@ -24,6 +33,8 @@ const char *fakeCudaTakeCalls();
 /// How many kernels were launched so far, and the last one.
 int fakeCudaLaunches();
 FakeLaunch fakeCudaLastLaunch();
+/// The last asynchronous fill.
+FakeFill fakeCudaLastFill();
 /// The device whose context is current on this thread; -1: none.
 int fakeCudaCurrentDevice();
 /// The compute capability of both GPUs from now on.

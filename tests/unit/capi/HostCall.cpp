@@ -22,6 +22,13 @@ lla_problem smallProblem() {
   return problem;
 }
 
+lla_problem splitProblem() {
+  lla_problem problem = smallProblem();
+  problem.batch = problem.query_heads = problem.kv_heads = 1;
+  problem.context = 20000;
+  return problem;
+}
+
 HostTensor::HostTensor(std::vector<int64_t> sizes, lla_data_type type) {
   size_t elements = 1;
   for (size_t i = 0; i < sizes.size(); ++i)

@@ -24,6 +24,8 @@ void expectFailure(lla_status got, lla_status expected, const std::string &text)
 
 /// A small fp32 decode of grouped heads.
 lla_problem smallProblem();
+/// A long context of one head, which several threads split: the splits meet in a workspace.
+lla_problem splitProblem();
 
 /// A tensor with the memory that its description points to.
 struct HostTensor {

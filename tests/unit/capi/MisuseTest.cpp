@@ -41,6 +41,7 @@ void expectBadPlan(lla_plan *plan, const std::string &text) {
   expectFailure(lla_plan_workspace_size(plan, &bytes), LLA_ERROR_HANDLE, text);
   expectFailure(lla_plan_prepare(plan), LLA_ERROR_HANDLE, text);
   expectFailure(lla_plan_run(plan, &call.tensors, nullptr, 0, nullptr), LLA_ERROR_HANDLE, text);
+  expectFailure(lla_plan_clear_workspace(plan, nullptr, 0, nullptr), LLA_ERROR_HANDLE, text);
   expectFailure(lla_plan_describe(plan, &info), LLA_ERROR_HANDLE, text);
   if (plan)
     expectFailure(lla_plan_destroy(plan), LLA_ERROR_HANDLE, text);
@@ -482,10 +483,7 @@ TEST(Run, NeedsAPreparedPlan) {
 }
 
 TEST(Run, WorkspacesAreChecked) {
-  // A long context on several threads is split, and splits meet in a workspace.
-  lla_problem problem = smallProblem();
-  problem.batch = problem.query_heads = problem.kv_heads = 1;
-  problem.context = 20000;
+  lla_problem problem = splitProblem();
   HostCall call(problem);
   HostPlan plan(problem);
   size_t bytes = plan.workspace->bytes;
@@ -499,6 +497,14 @@ TEST(Run, WorkspacesAreChecked) {
   expectFailure(run(good, bytes - 1), LLA_ERROR_USAGE, "workspace: expected at least");
   expectFailure(run(nullptr, bytes), LLA_ERROR_USAGE, "workspace: expected");
   expectFailure(run(good + 4, bytes), LLA_ERROR_USAGE, "workspace: expected an address aligned to 256");
+  auto clear = [&](void *workspace, size_t given) {
+    return lla_plan_clear_workspace(plan.plan, workspace, given, nullptr);
+  };
+  EXPECT_OK(clear(good, ~size_t(0)));
+  expectFailure(clear(good, bytes - 1), LLA_ERROR_USAGE, "workspace: expected at least");
+  expectFailure(clear(nullptr, 0), LLA_ERROR_USAGE, "workspace: expected at least");
+  expectFailure(clear(nullptr, bytes), LLA_ERROR_USAGE, "workspace: expected");
+  expectFailure(clear(good + 4, bytes), LLA_ERROR_USAGE, "workspace: expected an address aligned to 256");
   Workspace around(call.k.memory.size());
   call.k.view.data = around.data();
   expectFailure(run(around.data(), bytes), LLA_ERROR_USAGE, "workspace: expected memory of its own");

@@ -245,6 +245,33 @@ TEST(Run, KeysOfBytesTimesTheirScalesAreThoseOfHalves) {
   EXPECT_GT(std::abs(actual.values()[0] - expected.values()[0]), 1e-5 * largest);
 }
 
+TEST(Run, AClearedWorkspaceMayHaveHeldAnything) {
+  lla_problem problem = splitProblem();
+  HostCall call(problem);
+  HostPlan plan(problem, /*prepare=*/false);
+  Workspace &workspace = *plan.workspace;
+  ASSERT_GT(workspace.bytes, 0u);
+  std::fill(workspace.memory.begin(), workspace.memory.end(), '\xff'); // Counters of -1, states of NaN.
+  char *begin = static_cast<char *>(workspace.data()), *end = begin + workspace.bytes;
+  ASSERT_OK(lla_plan_clear_workspace(plan.plan, begin, workspace.bytes, nullptr));
+  EXPECT_EQ(*begin, 0);
+  EXPECT_EQ(end[-1], '\xff'); // States are left: they are what is large.
+  EXPECT_EQ(begin[-1], '\xff');
+  ASSERT_OK(lla_plan_prepare(plan.plan));
+  for (int i = 0; i < 3; ++i) { // Runs leave it as they need it.
+    std::fill_n(call.o.values(), problem.head_dim, 0.0f);
+    ASSERT_OK(plan.run(call.tensors));
+    EXPECT_LE(call.error(), tolerance);
+  }
+  // A plan without a workspace has nothing to clear.
+  HostPlan small(smallProblem());
+  ASSERT_EQ(small.workspace->bytes, 0u);
+  EXPECT_OK(lla_plan_clear_workspace(small.plan, nullptr, 0, nullptr));
+  *begin = 1;
+  EXPECT_OK(lla_plan_clear_workspace(small.plan, begin, workspace.bytes, nullptr));
+  EXPECT_EQ(*begin, 1);
+}
+
 TEST(Run, ThreadsShareAPlan) {
   lla_problem problem = smallProblem();
   HostPlan plan(problem);

@@ -11,8 +11,8 @@ using namespace lla::cuda;
 // Generated kernels read the record at these offsets.
 static_assert(offsetof(KernelArguments, q) == 0 && offsetof(KernelArguments, page_table) == 120);
 static_assert(offsetof(KernelArguments, q_batch_stride) == 160 && offsetof(KernelArguments, page_table_stride) == 488);
-static_assert(offsetof(KernelArguments, batch) == 512 && offsetof(KernelArguments, scale_log2) == 572);
-static_assert(sizeof(KernelArguments) == 576 && alignof(KernelArguments) == 8);
+static_assert(offsetof(KernelArguments, batch) == 512 && offsetof(KernelArguments, scale_log2) == 576);
+static_assert(sizeof(KernelArguments) == 584 && alignof(KernelArguments) == 8);
 
 namespace {
 
