@@ -229,7 +229,8 @@ struct Turns {
     Value tiles = i.mul(i.mul(i.argument("batch"), emitTiledHeads(i, plan)), i.argument("row_tiles"));
     return i.sub(tiles, i.mul(whole, width));
   }
-  Value keyTiles() const { return i.ceilDiv(i.argument("context"), plan.schedule.keys); }
+  /// One without keys, too: its rows have a result.
+  Value keyTiles() const { return i.max(i.ceilDiv(i.argument("context"), plan.schedule.keys), i.constant(1)); }
   /// `of` row tiles.
   LastTurn last(Value rowTiles) const { return LastTurn(i, keyTiles(), rowTiles, width); }
   /// Formed anew, so that nothing of it is kept over the turns.
