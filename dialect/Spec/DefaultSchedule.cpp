@@ -15,6 +15,7 @@
 #include "dialect/Spec/DefaultSchedule.h"
 #include "dialect/Spec/Resources.h"
 #include <algorithm>
+#include <optional>
 
 namespace lla {
 namespace defaults {
@@ -123,10 +124,10 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
     if (keys <= most && !llvm::errorToBool(checkFeasible(problem, larger, target)))
       schedule.keys = keys;
   }
-  std::optional<Schedule> turns = byTurns(problem, target, schedule);
-  Schedule level = levelled(problem, target, schedule, turns);
-  bool isWhole = level == schedule && resources(problem, schedule, target).tiles > target.multiprocessors;
-  return isWhole && turns ? *turns : level;
+  Schedule split = withSplits(problem, target, schedule);
+  if (split.splits > 1 || resources(problem, schedule, target).tiles <= target.multiprocessors)
+    return split;
+  return byTurns(problem, target, schedule).value_or(schedule);
 }
 
 /// One element a thread where there are few rows, which are a chain of latencies; else four, which fill the loads.

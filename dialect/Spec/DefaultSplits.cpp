@@ -10,11 +10,6 @@
 //     fold     key tiles of a split, by waves; or all work evenly, where row tiles differ (causal)
 //     grid     each split's state is written, and the last to arrive reads all of a row tile
 //     cluster  all wait for each other, and each reads a share of all
-//     turns    only those of the last turn are divided (stream_k), evenly, and merged as over the grid
-//
-// That a turn is divided saves power's worth, too: less than the estimate says, which must
-// be 3 % for it. Of 15 shapes (full, D = 64 to 128, 1.2 to 15 turns) it is off by 4 % at most.
-//
 //===----------------------------------------------------------------------===//
 
 #include "dialect/Spec/DefaultSchedule.h"
@@ -45,22 +40,10 @@ struct Work {
   bool isLevel() const { return mean >= 0.75 * longest; }
 };
 
-/// How long `schedule` takes, whose CTAs divide the last turn, of row tiles of `longest` units.
-double estimateOfTurns(const Work &work, const Schedule &schedule) {
-  constexpr double ofTurn = 0.8, opening = 2, ofMerge = 2.1;
-  double whole = std::floor(work.tiles / work.multiprocessors), left = work.tiles - whole * work.multiprocessors;
-  double least = static_cast<double>(schedule.splitTiles * schedule.keys) / Work::unitKeys * work.ofTile;
-  double sharers = std::max(left, std::min(work.multiprocessors, left * work.longest / least));
-  double time = whole * (work.longest + ofTurn);
-  return left > 0 ? time + left * work.longest / sharers + opening + ofMerge * (sharers / left + 0.5) : time;
-}
-
 /// How long `schedule` takes.
 double estimate(const Problem &problem, const Schedule &schedule, const Target &target) {
   constexpr double opening = 1, overCluster = 2, arrival = 1.5;
   Work work(problem, schedule, target);
-  if (schedule.streamK)
-    return estimateOfTurns(work, schedule);
   double tiles = work.tiles, longest = work.longest, ofState = work.ofState;
   double splits = static_cast<double>(schedule.splits), cluster = static_cast<double>(schedule.cluster);
   double waves = std::ceil(tiles * splits / work.multiprocessors);
@@ -98,21 +81,6 @@ void considerSplits(const Problem &problem, const Target &target, Schedule sched
     }
 }
 
-/// The fastest of `turns` with the last turn divided.
-void considerTurns(const Problem &problem, const Target &target, Schedule turns, Schedule &best, double &least) {
-  if (!Work(problem, turns, target).isLevel())
-    return;
-  turns.streamK = true;
-  for (int64_t splitTiles : {4, 8, 16}) {
-    turns.splitTiles = splitTiles;
-    double time = estimate(problem, turns, target);
-    if (time < least && !llvm::errorToBool(checkFeasible(problem, turns, target))) {
-      best = turns;
-      least = time;
-    }
-  }
-}
-
 } // namespace
 
 Schedule withSplits(const Problem &problem, const Target &target, const Schedule &schedule) {
@@ -136,16 +104,6 @@ Schedule withSplits(const Problem &problem, const Target &target, const Schedule
   narrow.keys = std::min<int64_t>(narrow.keys, 64);
   narrow.pingpong = false;
   considerSplits(problem, target, narrow, best, least);
-  return best;
-}
-
-Schedule levelled(const Problem &problem, const Target &target, const Schedule &schedule,
-                  const std::optional<Schedule> &turns) {
-  constexpr double isWorthIt = 0.97;
-  Schedule best = withSplits(problem, target, schedule);
-  double least = isWorthIt * estimate(problem, best, target);
-  if (turns)
-    considerTurns(problem, target, *turns, best, least);
   return best;
 }
 
