@@ -10,6 +10,7 @@
 //     fold     key tiles of a split, by waves; or all work evenly, where row tiles differ (causal)
 //     grid     each split's state is written, and the last to arrive reads all of a row tile
 //     cluster  all wait for each other, and each reads a share of all
+//
 //===----------------------------------------------------------------------===//
 
 #include "dialect/Spec/DefaultSchedule.h"
