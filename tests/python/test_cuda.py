@@ -156,7 +156,7 @@ class Xla(unittest.TestCase):
             self.assertEqual(metadata.traits, 1)  # May be put into a command buffer.
 
     def test_stages(self):
-        buffers = self.buffers(3000)
+        buffers = self.buffers(9000)
         code, message = xla.call(xla.EXECUTE, *buffers)
         self.assertEqual((code, message), (9, "plan: expected the stage initialize before, got none"))
         self.assertEqual(driver.fakeCudaTakeCalls(), b"")

@@ -31,6 +31,14 @@ lla_problem decode(int64_t context) {
   return problem;
 }
 
+/// Few rows, so many splits that they merge over the grid: in a workspace.
+lla_problem splitDecode() {
+  lla_problem problem = decode(32768);
+  problem.batch = 1;
+  problem.head_dim = 64;
+  return problem;
+}
+
 lla_problem prefill() {
   lla_problem problem = decode(1024);
   problem.mode = LLA_MODE_PREFILL;
@@ -106,7 +114,7 @@ TEST(AotCuda, ARunIsALaunchAndNothingElse) {
 }
 
 TEST(AotCuda, AClearIsAFillOfTheCountersAndNothingElse) {
-  Call call(decode(4096), 9, 0);
+  Call call(splitDecode(), 9, 0);
   ASSERT_GT(call.bytes, 4096u);
   ASSERT_OK(gpu_plan_clear_workspace(call.plan, call.workspace, call.bytes, stream));
   EXPECT_STREQ(fakeCudaTakeCalls(), "cuCtxGetCurrent cuCtxPushCurrent cuMemsetD8Async cuCtxPopCurrent ");
@@ -187,7 +195,7 @@ TEST(AotCuda, WhatItDoesNotHoldNamesTheCommand) {
 TEST(AotCuda, TheManifestTellsWhatIsInside) {
   auto manifest = nlohmann::json::parse(gpu_manifest());
   EXPECT_EQ(manifest["name"], "gpu");
-  ASSERT_EQ(manifest["kernels"].size(), 9u); // Three problems: two architectures and the floor.
+  ASSERT_EQ(manifest["kernels"].size(), 12u); // Four problems: two architectures and the floor.
   for (const auto &kernel : manifest["kernels"]) {
     EXPECT_EQ(kernel["sha256"].get<std::string>().size(), 64u);
     if (kernel["kind"] == "cubin") {

@@ -38,6 +38,14 @@ lla_problem decode() {
   return problem;
 }
 
+/// Few rows, so many splits that they merge over the grid: in a workspace.
+lla_problem splitDecode() {
+  lla_problem problem = decode();
+  problem.batch = 1;
+  problem.context = 32768;
+  return problem;
+}
+
 lla_problem prefill() {
   lla_problem problem = decode();
   problem.mode = LLA_MODE_PREFILL;
@@ -114,7 +122,7 @@ TEST(Cuda, ContextsAreOfTheirDevice) {
 }
 
 TEST(Cuda, IsNothingThatAForkedChildMayUse) {
-  CudaCall call(decode(), 0);
+  CudaCall call(splitDecode(), 0);
   pid_t child = fork();
   if (child == 0) {
     alarm(60); // A hang is a failure.
@@ -152,7 +160,7 @@ TEST(Cuda, ARunIsALaunchAndNothingElse) {
 }
 
 TEST(Cuda, AClearIsAFillOfTheCountersAndNothingElse) {
-  CudaCall call(decode(), 1);
+  CudaCall call(splitDecode(), 1);
   ASSERT_GT(call.bytes, 4096u);
   ASSERT_OK(lla_plan_clear_workspace(call.plan, call.workspace, call.bytes, stream));
   EXPECT_STREQ(fakeCudaTakeCalls(), "cuCtxGetCurrent cuCtxPushCurrent cuMemsetD8Async cuCtxPopCurrent ");
