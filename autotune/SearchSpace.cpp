@@ -22,7 +22,8 @@
 namespace lla {
 namespace {
 
-/// Fields that never make a schedule feasible by leaving this value; in the order in which they are set.
+/// Fields that never make a schedule feasible by leaving this value; in the order in which they are set: what makes
+/// another's values feasible (persistent, stream_k and split_tiles) before it.
 struct MonotoneField {
   const char *name;
   int64_t gentlest;

@@ -10,10 +10,10 @@
 //
 // The axes come from the schedule: warps where a CTA has more warps than row
 // blocks, cluster where neighbouring splits form one, grid where there is more
-// than one such group of splits, or where CTAs share the last turn's row tiles. The nearer parts merge first (warps through shared
-// memory, a cluster's CTAs through each other's), so that the grid exchanges few. The
-// warps of a ring have rows of their own: they merge with other CTAs' only, and through
-// the workspace over a cluster, too.
+// than one such group of splits, or where CTAs share the last turn's row tiles. The
+// nearer parts merge first (warps through shared memory, a cluster's CTAs through each
+// other's), so that the grid exchanges few. The warps of a ring have rows of their own:
+// they merge with other CTAs' only, and through the workspace over a cluster, too.
 //
 // Why it is right: the state is a commutative monoid, so any partition of the
 // keys folds to the same whole.

@@ -15,7 +15,6 @@
 #include "dialect/Spec/DefaultSchedule.h"
 #include "dialect/Spec/Resources.h"
 #include <algorithm>
-#include <optional>
 
 namespace lla {
 namespace defaults {
@@ -77,16 +76,19 @@ Schedule manyRowsOnCuda(const Problem &problem, const Target &target) {
   return schedule;
 }
 
-/// Each multiprocessor takes several row tiles, where a second slot of rows fits beside two of keys: the next tile's
-/// copies hide behind the last one's products.
-std::optional<Schedule> byTurns(const Problem &problem, const Target &target, const Schedule &schedule) {
+/// Of more row tiles than multiprocessors each takes several, where a second slot of rows fits beside two of keys: the
+/// next tile's copies hide behind the last one's products.
+Schedule byTurns(const Problem &problem, const Target &target, const Schedule &schedule) {
   Schedule turns = schedule;
   turns.persistent = true;
   // What page tables and further outputs need beside the loop over row tiles spills.
-  for (; turns.stages >= 2 && !problem.pageSize && !problem.state; --turns.stages)
+  bool fits = !problem.pageSize && !problem.state;
+  if (!fits || resources(problem, turns, target).tiles <= target.multiprocessors)
+    return schedule;
+  for (; turns.stages >= 2; --turns.stages)
     if (!llvm::errorToBool(checkFeasible(problem, turns, target)))
       return turns;
-  return std::nullopt;
+  return schedule;
 }
 
 /// Two warpgroups of 64 rows, or of the same ones and a third that weighs where the value columns of one are too many for
@@ -125,9 +127,7 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
       schedule.keys = keys;
   }
   Schedule split = withSplits(problem, target, schedule);
-  if (split.splits > 1 || resources(problem, schedule, target).tiles <= target.multiprocessors)
-    return split;
-  return byTurns(problem, target, schedule).value_or(schedule);
+  return split.splits > 1 ? split : byTurns(problem, target, schedule);
 }
 
 /// One element a thread where there are few rows, which are a chain of latencies; else four, which fill the loads.

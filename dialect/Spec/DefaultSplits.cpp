@@ -22,34 +22,20 @@
 namespace lla::defaults {
 namespace {
 
-/// What there is to do.
-struct Work {
-  static constexpr double unitKeys = 64;
-  double multiprocessors, tiles; ///< Row tiles.
-  double ofTile, ofState;        ///< Units of 64 keys; of a state that is read, or written twice.
-  double longest, mean;          ///< Units of a row tile.
-
-  Work(const Problem &problem, const Schedule &schedule, const Target &target)
-      : multiprocessors(static_cast<double>(target.multiprocessors)),
-        tiles(static_cast<double>(resources(problem, schedule, target).tiles)) {
-    bool isNarrow = schedule.rows == 64 && schedule.valueParts == 1;
-    ofTile = isNarrow ? 0.78 : 1;
-    ofState = isNarrow ? 0.8 : 1.6;
-    longest = static_cast<double>(keysOfRowTile(problem, schedule)) / unitKeys * ofTile;
-    mean = static_cast<double>(problem.visiblePairs()) / static_cast<double>(problem.queryLength) / unitKeys * ofTile;
-  }
-  bool isLevel() const { return mean >= 0.75 * longest; }
-};
-
 /// How long `schedule` takes.
 double estimate(const Problem &problem, const Schedule &schedule, const Target &target) {
-  constexpr double opening = 1, overCluster = 2, arrival = 1.5;
-  Work work(problem, schedule, target);
-  double tiles = work.tiles, longest = work.longest, ofState = work.ofState;
+  constexpr double unitKeys = 64, oneWarpgroup = 0.78, opening = 1, overCluster = 2, arrival = 1.5;
+  bool isNarrow = schedule.rows == 64 && schedule.valueParts == 1;
+  double ofTile = isNarrow ? oneWarpgroup : 1, ofState = isNarrow ? 0.8 : 1.6; // To read, or write twice.
+  double multiprocessors = static_cast<double>(target.multiprocessors);
+  double tiles = static_cast<double>(resources(problem, schedule, target).tiles);
   double splits = static_cast<double>(schedule.splits), cluster = static_cast<double>(schedule.cluster);
-  double waves = std::ceil(tiles * splits / work.multiprocessors);
-  double evenly = std::max(longest / splits, tiles * work.mean / work.multiprocessors);
-  double fold = work.isLevel() ? waves * longest / splits : evenly;
+  double longest = static_cast<double>(keysOfRowTile(problem, schedule)) / unitKeys * ofTile;
+  double keysOfRow = static_cast<double>(problem.visiblePairs()) / static_cast<double>(problem.queryLength);
+  double mean = keysOfRow / unitKeys * ofTile;
+  double waves = std::ceil(tiles * splits / multiprocessors);
+  bool isLevel = mean >= 0.75 * longest;
+  double fold = isLevel ? waves * longest / splits : std::max(longest / splits, tiles * mean / multiprocessors);
   if (schedule.splits == 1)
     return fold;
   double groups = splits / cluster;

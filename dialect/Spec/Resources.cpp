@@ -367,7 +367,7 @@ LaunchSizes launchSizes(const Problem &problem, const Schedule &schedule, const 
           .context = problem.context,
           .kv_heads = problem.kvHeads,
           .row_tiles = costs.rowTiles,
-          .turns = costs.tiles / costs.grid.x,
+          .turns = costs.tiles / std::max<int64_t>(costs.grid.x, 1),
           .splits = costs.grid.y,
           .shards = problem.shards,
           .split_tiles = schedule.splitTiles * costs.keyWarps,

@@ -333,7 +333,8 @@ LogicalResult MergeOp::verify() {
                          << getResults().getTypes();
   if (getSplits() && getScope() != Scope::Grid) // C5
     return emitOpError() << "C5: expected splits over grid only, got them over " << stringifyScope(getScope());
-  if (bool(getFirst()) != bool(getPlace()) || (getFirst() && !(getSplits() && layout == Layout::Accumulator)))
+  bool hasPlace(getFirst());
+  if (hasPlace != bool(getPlace()) || (hasPlace && !(getSplits() && layout == Layout::Accumulator))) // C5
     return emitOpError("C5: expected a state's place together with splits, of accumulators");
   return success();
 }

@@ -42,7 +42,8 @@
  *
  * CUDA graphs. Of all functions, lla_plan_run and lla_plan_clear_workspace are legal
  * while their stream is being captured, and so are those that ask (sizes,
- * descriptions, statistics, errors, version). A plan that is not prepared by then fails with LLA_ERROR_NOT_PREPARED.
+ * descriptions, statistics, errors, version). A plan that is run and not prepared by
+ * then fails with LLA_ERROR_NOT_PREPARED.
  * A graph holds the addresses of its tensors and workspace, and the code of its
  * plan: keep all of them while it lives.
  *

@@ -143,47 +143,44 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
         candidates.push_back(schedule);
       }
     break;
-  case ScheduleSet::RingSplits:
+  case ScheduleSet::RingSplits: {
     candidates = all;
-    for (Schedule schedule : all)
+    auto ring = [](Schedule base, int64_t warps, int64_t parts, int64_t keys) {
+      base.load = LoadPath::Ring;
+      base.weigher = base.persistent = false;
+      base.rounded = keys == 48;
+      base.pingpong = warps == 12;
+      base.warps = warps;
+      base.valueParts = parts;
+      base.rows = 16 * warps / parts;
+      base.keys = keys;
+      base.peel = keys != 16;
+      return base;
+    };
+    for (const Schedule &base : all) {
       for (auto [warps, parts, keys, splits, cluster] :
            {std::tuple(4, 1, 16, 7, 1), {8, 1, 64, 3, 1}, {8, 2, 32, 2, 2}, {8, 2, 64, 40, 4}, {12, 1, 32, 5, 1},
             {8, 1, 48, 8, 4}, {4, 1, 64, 16, 8}}) {
-        schedule.load = LoadPath::Ring;
-        schedule.weigher = schedule.persistent = false;
-        schedule.rounded = keys == 48;
-        schedule.pingpong = warps == 12;
-        schedule.warps = warps;
-        schedule.valueParts = parts;
-        schedule.rows = 16 * warps / parts;
-        schedule.keys = keys;
+        Schedule schedule = ring(base, warps, parts, keys);
         schedule.stages = keys == 64 ? 2 : 3;
         schedule.splits = splits;
         schedule.cluster = cluster;
         schedule.splitTiles = problem.ragged && keys == 16 ? 2 : 1;
         schedule.overlap = keys != 32 || !problem.hasProbe();
-        schedule.peel = keys != 16;
         candidates.push_back(schedule);
       }
-    for (Schedule schedule : all)
       for (auto [warps, parts, keys, least] :
            {std::tuple(8, 1, 64, 1), {4, 1, 16, 3}, {8, 2, 32, 1}, {8, 1, 48, 2}, {12, 1, 32, 1}}) {
-        schedule.load = LoadPath::Ring;
+        Schedule schedule = ring(base, warps, parts, keys);
         schedule.persistent = schedule.streamK = true;
-        schedule.weigher = false;
-        schedule.rounded = keys == 48;
-        schedule.pingpong = warps == 12;
-        schedule.warps = warps;
-        schedule.valueParts = parts;
-        schedule.rows = 16 * warps / parts;
-        schedule.keys = keys;
         schedule.stages = 2;
         schedule.splits = schedule.cluster = 1;
         schedule.splitTiles = least;
-        schedule.peel = keys != 16;
         candidates.push_back(schedule);
       }
+    }
     break;
+  }
   case ScheduleSet::Sampled:
     candidates = all;
     llvm::append_range(candidates, sampled(problem, target, seed, samples));

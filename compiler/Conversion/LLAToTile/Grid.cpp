@@ -16,7 +16,6 @@
 
 #include "compiler/Conversion/LLAToTile/Grid.h"
 #include "mlir/IR/Matchers.h"
-#include <optional>
 
 using namespace mlir;
 using namespace lla;

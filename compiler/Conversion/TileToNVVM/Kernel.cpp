@@ -40,25 +40,18 @@ struct ArgumentPattern : LanePattern<tile::ArgumentOp> {
   }
 };
 
-struct AwaitLaunchPattern : LanePattern<tile::AwaitLaunchOp> {
-  using LanePattern::LanePattern;
-  LogicalResult matchAndRewrite(tile::AwaitLaunchOp op, Adaptor adaptor,
-                                ConversionPatternRewriter &rewriter) const override {
+/// An op that gives its operand as an instruction does.
+template <typename Op, Value (*instruction)(ImplicitLocOpBuilder &, Value)> struct PassingPattern : LanePattern<Op> {
+  using LanePattern<Op>::LanePattern;
+  using Adaptor = typename LanePattern<Op>::Adaptor;
+  LogicalResult matchAndRewrite(Op op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    rewriter.replaceOp(op, ptx::awaitLaunch(b, adaptor.getValue().front()));
+    rewriter.replaceOp(op, instruction(b, adaptor.getValue().front()));
     return success();
   }
 };
-
-struct UniformPattern : LanePattern<tile::UniformOp> {
-  using LanePattern::LanePattern;
-  LogicalResult matchAndRewrite(tile::UniformOp op, Adaptor adaptor,
-                                ConversionPatternRewriter &rewriter) const override {
-    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    rewriter.replaceOp(op, ptx::uniform(b, adaptor.getValue().front()));
-    return success();
-  }
-};
+using AwaitLaunchPattern = PassingPattern<tile::AwaitLaunchOp, ptx::awaitLaunch>;
+using UniformPattern = PassingPattern<tile::UniformOp, ptx::uniform>;
 
 struct OpaquePattern : LanePattern<tile::OpaqueOp> {
   using LanePattern::LanePattern;
