@@ -76,19 +76,16 @@ Schedule manyRowsOnCuda(const Problem &problem, const Target &target) {
   return schedule;
 }
 
-/// Of more row tiles than multiprocessors each takes several, where a second slot of rows fits beside two of keys: the
-/// next tile's copies hide behind the last one's products.
-Schedule byTurns(const Problem &problem, const Target &target, const Schedule &schedule) {
+/// Each multiprocessor takes several row tiles, where a second slot of rows fits beside two of keys: the next tile's
+/// copies hide behind the last one's products.
+std::optional<Schedule> byTurns(const Problem &problem, const Target &target, const Schedule &schedule) {
   Schedule turns = schedule;
   turns.persistent = true;
   // What page tables and further outputs need beside the loop over row tiles spills.
-  bool fits = !problem.pageSize && !problem.state;
-  if (!fits || resources(problem, turns, target).tiles <= target.multiprocessors)
-    return schedule;
-  for (; turns.stages >= 2; --turns.stages)
+  for (; turns.stages >= 2 && !problem.pageSize && !problem.state; --turns.stages)
     if (!llvm::errorToBool(checkFeasible(problem, turns, target)))
       return turns;
-  return schedule;
+  return std::nullopt;
 }
 
 /// Two warpgroups of 64 rows, or of the same ones and a third that weighs where the value columns of one are too many for
@@ -126,8 +123,10 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
     if (keys <= most && !llvm::errorToBool(checkFeasible(problem, larger, target)))
       schedule.keys = keys;
   }
-  Schedule split = withSplits(problem, target, schedule);
-  return split.splits > 1 ? split : byTurns(problem, target, schedule);
+  std::optional<Schedule> turns = byTurns(problem, target, schedule);
+  Schedule level = levelled(problem, target, schedule, turns);
+  bool isWhole = level == schedule && resources(problem, schedule, target).tiles > target.multiprocessors;
+  return isWhole && turns ? *turns : level;
 }
 
 /// One element a thread where there are few rows, which are a chain of latencies; else four, which fill the loads.

@@ -9,6 +9,7 @@
 #define LLA_DIALECT_SPEC_DEFAULTSCHEDULE_H
 
 #include "dialect/Spec/Schedule.h"
+#include <optional>
 
 namespace lla::defaults {
 
@@ -20,6 +21,9 @@ Schedule decode(const Problem &problem, const Target &target);
 
 /// `schedule`, of many rows (load = ring), or it with the keys of each row tile split, where that is faster.
 Schedule withSplits(const Problem &problem, const Target &target, const Schedule &schedule);
+/// Likewise; or `turns`, if any, with the last turn's row tiles divided.
+Schedule levelled(const Problem &problem, const Target &target, const Schedule &schedule,
+                  const std::optional<Schedule> &turns);
 
 /// The table's candidates of one field, ascending.
 const std::vector<int64_t> &candidates(llvm::StringRef name);

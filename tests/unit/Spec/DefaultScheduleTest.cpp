@@ -221,7 +221,6 @@ TEST(DefaultSchedule, RowTilesThatLeaveAGpuIdleHaveTheirKeysSplit) {
   check(chunk(512, 32768, 8), "128 rows 8 warps 4 splits 1 cluster");
   check(chunk(128, 32768, 8), "128 rows 8 warps 12 splits 4 cluster"); // Clusters do not fill the GPU, nor need to.
   check(chunk(64, 4096, 8), "64 rows 4 warps 8 splits 8 cluster");     // Fewer rows to merge.
-  check(chunk(640, 32768, 32), "128 rows 8 warps 4 splits 1 cluster"); // 160 row tiles: two waves, the last of 28.
   check(chunk(512, 32768, 32), "128 rows 8 warps 1 splits 1 cluster");
   check(chunk(8192, 8192, 16), "128 rows 8 warps 1 splits 1 cluster");
   check(chunk(256, 16384, 8, 256), "64 rows 8 warps 4 splits 1 cluster"); // No weigher: its states would not merge.
@@ -242,6 +241,31 @@ TEST(DefaultSchedule, RowTilesThatLeaveAGpuIdleHaveTheirKeysSplit) {
   serving.pageSize = 64;
   EXPECT_EQ(defaultOn("sm_90a", serving).splitTiles, 4) << "short sequences take fewer splits";
   EXPECT_GT(defaultOn("sm_90a", serving).splits, 1);
+}
+
+TEST(DefaultSchedule, ALastTurnOfFewRowTilesIsDivided) {
+  auto divided = [](int64_t rows, int64_t context, int64_t heads, int64_t headDim = 128) {
+    Problem problem = problemOf(Mode::Prefill, 1, heads, context, headDim);
+    problem.queryLength = rows;
+    problem.causal = rows < context;
+    Schedule schedule = defaultOn("sm_90a", problem);
+    EXPECT_LE(schedule.streamK, schedule.persistent && schedule.splits == 1) << toJson(problem);
+    return schedule.streamK ? schedule.splitTiles : 0;
+  };
+  EXPECT_EQ(divided(2048, 2048, 10), 8); // 160 row tiles: a turn, and 28 of another.
+  EXPECT_EQ(divided(7680, 7680, 16), 4); // 36 are left.
+  EXPECT_EQ(divided(8192, 8192, 16), 0); // 100 are: what is to gain is less than what merges cost.
+  EXPECT_EQ(divided(7680, 7680, 33), 0); // None is.
+  EXPECT_EQ(divided(640, 32768, 32), 4); // Behind a cache all rows see about as many keys,
+  EXPECT_EQ(divided(1600, 8192, 13), 4); // whose one turn is not full here.
+  EXPECT_EQ(divided(512, 32768, 8), 0); // Of 32 row tiles splits make 128 alike.
+  EXPECT_EQ(divided(2048, 2048, 10, 192), 0); // Its weigher does not merge.
+  Problem causal = problemOf(Mode::Prefill, 1, 10, 2048, 128);
+  causal.causal = true;
+  EXPECT_FALSE(defaultOn("sm_90a", causal).streamK) << "the last row tiles are the shortest";
+  causal.causal = false;
+  causal.state = true;
+  EXPECT_FALSE(defaultOn("sm_90a", causal).streamK) << "what it needs beside the loop over row tiles spills";
 }
 
 TEST(DefaultSchedule, RaggedBatchesTakeMoreAndSmallerParts) {
