@@ -88,13 +88,34 @@ std::optional<Schedule> byTurns(const Problem &problem, const Target &target, co
   return std::nullopt;
 }
 
-/// Two warpgroups of 64 rows, or of the same ones and a third that weighs where the value columns of one are too many for
-/// a thread; as many keys per tile as registers hold without spills in the loop.
+/// Keys of a tile, at most, that registers hold without spills in the loop beside the accumulators of 64 rows.
+int64_t mostKeys(const Problem &problem, const Schedule &schedule) {
+  // The masks of a window's edge, or of a start within a page, need registers that wider tiles have used up.
+  bool masksBegin = problem.window || (problem.ragged && problem.pageSize);
+  bool hasWideSums = problem.hasProbe() && !schedule.weigher; // O1 and O2 in one thread.
+  if (hasWideSums && problem.headDim > 144)
+    return problem.headDim <= 160 && !masksBegin ? 48 : 32;
+  if (hasWideSums && problem.headDim > 128)
+    return problem.window || problem.ragged ? 48 : 64;
+  if (masksBegin)
+    return 64;
+  if (problem.hasProbe() && problem.headDim > 64)
+    return problem.headDim <= 96 ? 96 : 64;
+  if (problem.headDim > 128) // Of 168 to 192 dims the next row tile fits beside no more.
+    return problem.headDim > 160 && problem.headDim <= 192 ? 80 : 96;
+  // Tiles as long as the rows' have one masked tile at the causal edge, and where they spill some hundred bytes around
+  // the loops, that costs less.
+  bool asRows = problem.causal || (schedule.rounded && !problem.hasProbe());
+  return asRows ? schedule.rows : 112;
+}
+
+/// Two warpgroups of 64 rows; or of the same ones and a third that weighs where O1 and O2 of all columns leave a thread
+/// no room for scores.
 Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   Schedule schedule;
   schedule.load = LoadPath::Ring;
   // One warpgroup weighs what two could only weigh twice.
-  schedule.weigher = problem.headDim > 128;
+  schedule.weigher = problem.hasProbe() && problem.headDim > 176;
   schedule.warps = schedule.weigher ? 12 : 8;
   schedule.valueParts = schedule.weigher ? 2 : 1;
   schedule.rows = 128 / schedule.valueParts;
@@ -106,27 +127,27 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   bool isTight = problem.dtype == ElementType::F16 && problem.hasProbe();
   // With a window of 1024 keys it took 2 % longer than without.
   schedule.rounded = problem.headDim <= 64 && !problem.state && !isTight && !problem.window;
-  schedule.stages = problem.headDim > 192 ? 2 : schedule.rounded ? 4 : 3;
-  // The masks of a window's edge, or of a start within a page, need registers that wider tiles have used up.
-  bool masksBegin = problem.window || (problem.ragged && problem.pageSize);
-  bool isWide = problem.headDim > 64 && problem.hasProbe();
-  // Tiles as long as the rows' have one masked tile at the causal edge, and where they spill some hundred bytes around
-  // the loops, that costs less. Wide heads leave fewer registers.
-  bool asRows = problem.causal || (schedule.rounded && !problem.hasProbe());
-  int64_t widest = asRows ? schedule.rows : 112;
-  if (isWide)
-    widest = problem.headDim <= 96 ? 96 : 64;
-  int64_t most = keysThatMatter(problem, masksBegin ? 64 : widest);
-  for (int64_t keys : candidates("keys")) {
+  // Of wide tiles two slots of more keys are faster than three of fewer.
+  bool isWide = problem.headDim > 128;
+  int64_t mostStages = schedule.rounded ? 4 : 3, most = keysThatMatter(problem, mostKeys(problem, schedule));
+  auto consider = [&](int64_t keys, int64_t stages) {
     Schedule larger = schedule;
     larger.keys = keys;
-    if (keys <= most && !llvm::errorToBool(checkFeasible(problem, larger, target)))
-      schedule.keys = keys;
-  }
+    larger.stages = stages;
+    if (!llvm::errorToBool(checkFeasible(problem, larger, target)))
+      schedule = larger;
+  };
+  schedule.stages = isWide ? 2 : mostStages;
+  for (int64_t keys : candidates("keys"))
+    if (keys <= most)
+      consider(keys, schedule.stages);
+  consider(schedule.keys, mostStages);
   std::optional<Schedule> turns = byTurns(problem, target, schedule);
   Schedule level = levelled(problem, target, schedule, turns);
+  // The next row tile leaves wide sums room for fewer keys only.
+  bool hasRoom = !isWide || !problem.hasProbe() || schedule.weigher;
   bool isWhole = level == schedule && resources(problem, schedule, target).tiles > target.multiprocessors;
-  return isWhole && turns ? *turns : level;
+  return isWhole && turns && hasRoom ? *turns : level;
 }
 
 /// One element a thread where there are few rows, which are a chain of latencies; else four, which fill the loads.

@@ -157,11 +157,6 @@ llvm::Error checkRegisterLoads(const Problem &problem, const Schedule &schedule,
 }
 
 llvm::Error checkRing(const Problem &problem, const Schedule &schedule, const Target &) {
-  if (valuePartColumns(problem, schedule) > 128) // O1 and O2 of more do not fit beside the scores.
-    return fieldError("head_dim",
-                      fmt::format("at most {} with load=ring and {} value parts", 128 * schedule.valueParts,
-                                  schedule.valueParts),
-                      std::to_string(problem.headDim));
   if (schedule.warps != 4 && schedule.warps != 8 && schedule.warps != 12)
     return fieldError("warps", "4, 8 or 12 with load=ring (warpgroups)", std::to_string(schedule.warps));
   int64_t warpgroups = valueWarpgroups(schedule);

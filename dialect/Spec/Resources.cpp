@@ -121,7 +121,7 @@ int64_t registersOfRing(const Problem &problem, const Schedule &schedule) {
 /// in which weights, and sums, are handed over.
 int64_t sharedBytesOfRing(const Problem &problem, const Schedule &schedule) {
   constexpr int64_t elementSize = 2, barrierSize = 8, alignment = 1024;
-  int64_t keyDim = roundUp(paddedKeyDim(problem, schedule), panelColumns);
+  int64_t keyDim = roundUp(paddedKeyDim(problem, schedule), keyPanelColumns(problem, schedule));
   int64_t valueDim = roundUp(paddedValueDim(problem, schedule), valuePanelColumns(problem, schedule));
   int64_t queries = rowSlots(schedule) * strands(problem) * schedule.rows * keyDim * elementSize;
   int64_t slots = schedule.stages * schedule.keys * (keyDim + valueDim) * elementSize;
@@ -253,13 +253,22 @@ RoleRegisters roleRegisters(int64_t warps, bool hasWeigher) {
   return warps > 8 ? RoleRegisters{32, 0, 160} : RoleRegisters{24, 0, 240};
 }
 
+/// True if rows may be in panels of 32 columns: where they are copied one by one, each begins at a multiple of 128 bytes.
+static bool mayBeNarrow(const Problem &problem) { return !problem.ragged && !problem.pageSize; }
+
+/// True if narrow panels save room of `columns`, and there is too little.
+static bool saveRoom(int64_t columns) {
+  return columns > 2 * panelColumns && roundUp(columns, narrowColumns) < roundUp(columns, panelColumns);
+}
+
+int64_t keyPanelColumns(const Problem &problem, const Schedule &schedule) {
+  return mayBeNarrow(problem) && saveRoom(paddedKeyDim(problem, schedule)) ? narrowColumns : panelColumns;
+}
+
 int64_t valuePanelColumns(const Problem &problem, const Schedule &schedule) {
-  constexpr int64_t narrow = 32;
-  // Where rows are copied one by one, each begins at a multiple of 128 bytes.
-  if (problem.ragged || problem.pageSize)
-    return panelColumns;
   auto columns = [&](int64_t panel) { return valuePartsOf(problem, schedule, panel).columns; };
-  return columns(narrow) < columns(panelColumns) ? narrow : panelColumns;
+  bool isShorter = columns(narrowColumns) < columns(panelColumns) || saveRoom(paddedValueDim(problem, schedule));
+  return mayBeNarrow(problem) && isShorter ? narrowColumns : panelColumns;
 }
 
 int64_t valuePartColumns(const Problem &problem, const Schedule &schedule) {

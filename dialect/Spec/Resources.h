@@ -52,8 +52,10 @@ RoleRegisters roleRegisters(int64_t warps, bool hasWeigher);
 /// Registers of a thread that `schedule` may use: what the file holds for its CTAs, and what an instruction can name.
 int64_t registerLimit(const Schedule &schedule, const Target &target);
 /// Columns that stand side by side in shared memory (load = ring); the last panel of a tile may have fewer.
-constexpr int64_t panelColumns = 64;
-/// Likewise of values: 32 where parts of them are narrower so, and all rows of a tile are copied at once.
+constexpr int64_t panelColumns = 64, narrowColumns = 32;
+/// Which of both q, r and k are in, or v: narrow ones where those of more than 128 columns, or of v's parts, are fewer so,
+/// and all rows of a tile are copied at once.
+int64_t keyPanelColumns(const Problem &problem, const Schedule &schedule);
 int64_t valuePanelColumns(const Problem &problem, const Schedule &schedule);
 /// headDim rounded up to what the products need (ring: 16 for K, 8 for V, or 64 where ones stand behind it; registers:
 /// 32 for K, 64 for V; host: 1).

@@ -269,7 +269,6 @@ def Tile_DotOp : Tile_Op<"dot", [MemoryEffects<[MemRead]>, AttrSizedOperandSegme
     (C3) operands have one element type, but keys and values may be of f8E4M3FN, which 16 bits hold exactly; the
          result is f32, in layout columns after values, dense after dense, else accumulator.
     (C4) ones only behind the 64 columns of a shared b, read transposed, with an operand a.
-    (C5) panels narrower than 64 columns only of a shared b without transpose_b.
   }];
   let arguments = (ins AnyTypeOf<[Tile_FragType, Tile_SharedType]>:$a, AnyTypeOf<[Tile_FragType, Tile_SharedType]>:$b,
                        Optional<Tile_SharedType>:$ones, Optional<Tile_FragType>:$accumulator, UnitAttr:$transpose_b);

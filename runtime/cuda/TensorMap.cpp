@@ -79,7 +79,7 @@ tensorMapSources(const Problem &problem, const Schedule &schedule, const KernelA
                   rowStride,
                   headStride,
                   batchStride,
-                  panelColumns,
+                  keyPanelColumns(problem, schedule),
                   schedule.rows,
                   packsGroup(problem, schedule) ? problem.group() : 1};
   };
@@ -88,7 +88,7 @@ tensorMapSources(const Problem &problem, const Schedule &schedule, const KernelA
   int64_t keyRows = isPaged ? problem.pageSize : problem.packedKeys ? a.key_rows : a.context;
   auto keys = [&](int64_t boxRows) {
     return std::array{Source{"k", a.k, keyBatch, keyRows, problem.kvHeads, a.k_row_stride, a.k_head_stride,
-                             a.k_batch_stride, panelColumns, boxRows},
+                             a.k_batch_stride, keyPanelColumns(problem, schedule), boxRows},
                       Source{"v", a.v, keyBatch, keyRows, problem.kvHeads, a.v_row_stride, a.v_head_stride,
                              a.v_batch_stride, valuePanelColumns(problem, schedule), boxRows}};
   };

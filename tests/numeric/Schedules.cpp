@@ -132,12 +132,15 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
   case ScheduleSet::ValueParts:
     candidates = all;
     for (Schedule schedule : all)
-      for (auto [weigher, keys, stages] : {std::tuple(false, 64, 2), {true, 64, 2}, {true, 16, 4}}) {
+      for (auto [weigher, parts, keys, stages] :
+           {std::tuple(false, 2, 64, 2), {true, 2, 64, 2}, {true, 2, 16, 4}, {false, 1, 16, 3}, {false, 1, 32, 3},
+            {false, 1, 48, 2}, {false, 1, 64, 2}, {false, 1, 80, 2}, {false, 1, 96, 2}}) {
         schedule.weigher = weigher;
-        schedule.rounded = schedule.pingpong = false;
-        schedule.valueParts = 2;
+        schedule.rounded = false;
+        schedule.pingpong = keys == 48;
+        schedule.valueParts = parts;
         schedule.warps = 8 + 4 * weigher;
-        schedule.rows = 64;
+        schedule.rows = 128 / parts;
         schedule.keys = keys;
         schedule.stages = stages;
         candidates.push_back(schedule);

@@ -20,7 +20,7 @@ public:
   using Placement::Placement;
 
   void loadRows() override {
-    auto type = shared(plan.schedule.rows, paddedKeyDim(plan.problem, plan.schedule));
+    tile::SharedType type = sharedKeys(plan.schedule.rows);
     auto copy = [&](tile::Tensor tensor) -> Value {
       return tile::CopyOp::create(b, type, view(tensor), grid.rowBegin, Value(), Value(), /*box_rows=*/0);
     };
@@ -39,7 +39,7 @@ public:
     auto copy = [&](Value view, tile::SharedType type) -> Value {
       return tile::CopyOp::create(b, type, view, key, firstCopied, endCopied, boxRows);
     };
-    k = copy(keys, shared(plan.schedule.keys, paddedKeyDim(plan.problem, plan.schedule)));
+    k = copy(keys, sharedKeys(plan.schedule.keys));
     v = copy(values, sharedValues(paddedValueDim(plan.problem, plan.schedule)));
   }
 
@@ -168,6 +168,10 @@ private:
   }
   tile::SharedType shared(int64_t rows, int64_t columns, int64_t panel = panelColumns) {
     return tile::SharedType::get(b.getContext(), rows, columns, plan.elementType, panel);
+  }
+  /// Of k, or of q or r beside it.
+  tile::SharedType sharedKeys(int64_t rows) {
+    return shared(rows, paddedKeyDim(plan.problem, plan.schedule), keyPanelColumns(plan.problem, plan.schedule));
   }
   tile::SharedType sharedValues(int64_t columns) {
     return shared(plan.schedule.keys, columns, valuePanelColumns(plan.problem, plan.schedule));

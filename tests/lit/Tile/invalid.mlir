@@ -385,24 +385,6 @@ func.func @C2_dot_values_warpgroup(%a: !tile.shared<128 x 64 x bf16>, %b: !tile.
 
 // -----
 
-func.func @C5_dot_narrow_keys(%a: !tile.shared<64 x 64 x bf16>, %b: !tile.shared<64 x 64 x bf16, panels = 32>) {
-  // expected-error @+1 {{C5: expected panels of 64 columns, got '!tile.shared<64 x 64 x bf16>' times '!tile.shared<64 x 64 x bf16, panels = 32>'}}
-  %0 = tile.dot %a, %b transposed : !tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16, panels = 32>
-    -> <16 x 64 x f32, accumulator>
-  return
-}
-
-// -----
-
-func.func @C5_dot_narrow_weights(%a: !tile.shared<64 x 64 x bf16, panels = 32>, %b: !tile.shared<64 x 64 x bf16>) {
-  // expected-error @+1 {{C5: expected panels of 64 columns, got '!tile.shared<64 x 64 x bf16, panels = 32>' times}}
-  %0 = tile.dot %a, %b : !tile.shared<64 x 64 x bf16, panels = 32>, !tile.shared<64 x 64 x bf16>
-    -> <16 x 64 x f32, accumulator>
-  return
-}
-
-// -----
-
 func.func @C4_dot_ones_of_shared(%a: !tile.shared<64 x 64 x bf16>, %b: !tile.shared<64 x 64 x bf16>,
                                  %ones: !tile.shared<16 x 64 x bf16>) {
   // expected-error @+1 {{C4: expected 16 rows of ones}}

@@ -197,12 +197,38 @@ TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
   EXPECT_EQ(defaultOn("sm_90a", narrow).keys, 128) << "one masked tile for each of rows";
   for (auto [headDim, keys] : {std::pair<int64_t, int64_t>(72, 96), {96, 96}, {104, 64}, {128, 64}})
     EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, headDim)).keys, keys) << headDim;
-  EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 192)).valueParts, 2);
-  EXPECT_TRUE(defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 192)).weigher);
   EXPECT_EQ(defaultOn("sm_90", problemOf(Mode::Prefill, 1, 16, 8192, 128)).load, LoadPath::Registers);
   Problem half = problemOf(Mode::Prefill, 1, 16, 8192, 128);
   half.dtype = ElementType::F16;
   EXPECT_EQ(defaultOn("sm_90a", half).lazy, 0);
+}
+
+TEST(DefaultSchedule, WideHeadsTakeFewerKeysThenAWeigher) {
+  auto of = [](Probe probe, int64_t headDim) {
+    Problem problem = problemOf(Mode::Prefill, 1, 16, 8192, headDim);
+    problem.probe = probe;
+    problem.causal = true;
+    Schedule schedule = defaultOn("sm_90a", problem);
+    return fmt::format("{} rows {} keys {} stages{}{}", schedule.rows, schedule.keys, schedule.stages,
+                       schedule.persistent ? " persistent" : "", schedule.weigher ? " weigher" : "");
+  };
+  for (int64_t headDim : {136, 144}) // Registers hold O1 and O2, but shared memory no second tile of rows.
+    EXPECT_EQ(of(Probe::Given, headDim), "128 rows 64 keys 3 stages") << headDim;
+  for (int64_t headDim : {152, 160})
+    EXPECT_EQ(of(Probe::Given, headDim), "128 rows 48 keys 3 stages") << headDim;
+  for (int64_t headDim : {168, 176})
+    EXPECT_EQ(of(Probe::Given, headDim), "128 rows 32 keys 3 stages") << headDim;
+  for (int64_t headDim : {184, 192})
+    EXPECT_EQ(of(Probe::Given, headDim), "64 rows 64 keys 2 stages persistent weigher") << headDim;
+  EXPECT_EQ(of(Probe::Given, 256), "64 rows 64 keys 2 stages weigher");
+  EXPECT_EQ(of(Probe::None, 160), "128 rows 96 keys 2 stages persistent");
+  EXPECT_EQ(of(Probe::None, 192), "128 rows 80 keys 2 stages persistent");
+  EXPECT_EQ(of(Probe::None, 224), "128 rows 96 keys 2 stages");
+  EXPECT_EQ(of(Probe::None, 256), "128 rows 80 keys 2 stages");
+  Problem window = problemOf(Mode::Prefill, 1, 16, 8192, 144);
+  window.causal = true;
+  window.window = 1024;
+  EXPECT_EQ(defaultOn("sm_90a", window).keys, 48) << "masks of a window's edge spill beside 64";
 }
 
 TEST(DefaultSchedule, RowTilesThatLeaveAGpuIdleHaveTheirKeysSplit) {

@@ -207,9 +207,9 @@ TEST(Resources, PartsOfValueColumnsBeginWithAPanel) {
   Schedule schedule = scheduleOf("load=ring value_parts=2");
   struct {
     int64_t dims, panel, columns, stride;
-  } const expected[] = {{72, 32, 40, 32},  {96, 64, 64, 64},  {128, 64, 64, 64},  {136, 64, 72, 64},
-                        {160, 64, 96, 64}, {168, 32, 96, 96}, {192, 32, 96, 96},  {200, 32, 104, 96},
-                        {216, 32, 120, 96}, {224, 64, 128, 128}, {256, 64, 128, 128}};
+  } const expected[] = {{72, 32, 40, 32},  {96, 64, 64, 64},  {128, 64, 64, 64},  {136, 32, 72, 64},
+                        {160, 32, 96, 64}, {168, 32, 96, 96}, {192, 32, 96, 96},  {200, 32, 104, 96},
+                        {216, 32, 120, 96}, {224, 32, 128, 96}, {256, 64, 128, 128}};
   for (auto [dims, panel, columns, stride] : expected) {
     EXPECT_EQ(valuePanelColumns(problemOf(Mode::Prefill, dims), schedule), panel) << dims;
     EXPECT_EQ(valuePartColumns(problemOf(Mode::Prefill, dims), schedule), columns) << dims;
@@ -228,7 +228,20 @@ TEST(Resources, RowsThatAreCopiedOneByOneAreInWidePanels) {
     EXPECT_EQ(valuePanelColumns(problem, schedule), 64);
     EXPECT_EQ(valuePartColumns(problem, schedule), 128);
     EXPECT_EQ(valuePartStride(problem, schedule), 64);
+    problem.headDim = 160;
+    EXPECT_EQ(keyPanelColumns(problem, schedule), 64);
+    problem.headDim = 192;
   }
+}
+
+TEST(Resources, ColumnsThatFillNoWidePanelAreInNarrowOnes) {
+  Schedule schedule = scheduleOf("load=ring rows=128 keys=48 warps=8 stages=2");
+  for (auto [dims, panel] : {std::pair(16, 64), {96, 64}, {128, 64}, {136, 32}, {160, 32}, {168, 64}, {192, 64}, {200, 32},
+                             {224, 32}, {240, 64}})
+    EXPECT_EQ(keyPanelColumns(problemOf(Mode::Prefill, dims), schedule), panel) << dims;
+  // 160 columns, not 192: of q and r, and of two slots of k and v; then 1 KiB to align them, and barriers.
+  EXPECT_EQ(resources(problemOf(Mode::Prefill, 144), schedule, llvm::cantFail(namedTarget("sm_90a"))).sharedBytes,
+            (2 * 128 + 2 * 2 * 48) * 160 * 2 + 1024 + 6 * 8);
 }
 
 TEST(Resources, HugeWorkspacesSaturateAndAreRefused) {
@@ -320,9 +333,15 @@ TEST(Feasibility, ClustersShareBlocksOfColumnsWhetherRoundedOrNot) {
   }
 }
 
-TEST(Feasibility, RingDividesValueColumnsBeyond128) {
-  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 136), ringSchedule, "sm_90a"),
-            "head_dim: expected at most 128 with load=ring and 1 value parts, got 136");
+TEST(Feasibility, RegistersBoundTheValueColumnsOfOneWarpgroup) {
+  const char *few = "load=ring rows=128 keys=48 warps=8 stages=2";
+  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 160), few, "sm_90a"), "");
+  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 184), few, "sm_90a"),
+            "registers per thread: expected at most 264 (1 CTAs of 384 threads on sm_90a), got 274");
+  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 256, Probe::None), few, "sm_90a"), "");
+}
+
+TEST(Feasibility, RingDividesValueColumns) {
   EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 136), "load=ring rows=64 keys=64 warps=8 value_parts=2", "sm_90a"),
             "");
   EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 256), "load=ring rows=128 keys=64 warps=8 value_parts=2", "sm_90a"),
