@@ -88,7 +88,7 @@ std::optional<Schedule> byTurns(const Problem &problem, const Target &target, co
   return std::nullopt;
 }
 
-/// Keys of a tile, at most, that registers hold without spills in the loop beside the accumulators of 64 rows.
+/// Keys of a tile, at most, that registers hold beside the accumulators of 64 rows, with no or few spills in the loop.
 int64_t mostKeys(const Problem &problem, const Schedule &schedule) {
   // The masks of a window's edge, or of a start within a page, need registers that wider tiles have used up.
   bool masksBegin = problem.window || (problem.ragged && problem.pageSize);

@@ -3,8 +3,8 @@
 // Many rows (load = ring), but fewer row tiles than multiprocessors, or a last wave of
 // few: a chunk of a prefill over a long cache, few heads, one sequence. Their keys are
 // split where the estimate below says that it saves a tenth. Its unit is what 128 rows
-// take for 64 keys; constants are read off an H100 (8 heads, D = 128 and 256, 32 to 512
-// rows over 4096 to 32768 keys). Of seven such shapes it finds the fastest or one that
+// take for 64 keys; constants are read off an H100 (8 heads, D = 128, and 256 in two parts,
+// 32 to 512 rows over 4096 to 32768 keys). Of seven such shapes it finds the fastest or one that
 // takes up to 13 % longer:
 //
 //     fold     key tiles of a split, by waves; or all work evenly, where row tiles differ (causal)

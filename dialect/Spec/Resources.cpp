@@ -253,22 +253,25 @@ RoleRegisters roleRegisters(int64_t warps, bool hasWeigher) {
   return warps > 8 ? RoleRegisters{32, 0, 160} : RoleRegisters{24, 0, 240};
 }
 
-/// True if rows may be in panels of 32 columns: where they are copied one by one, each begins at a multiple of 128 bytes.
+/// True if rows may be in panels of 32 columns: copied one by one, each begins at a multiple of 128 bytes.
 static bool mayBeNarrow(const Problem &problem) { return !problem.ragged && !problem.pageSize; }
 
-/// True if narrow panels save room of `columns`, and there is too little.
-static bool saveRoom(int64_t columns) {
-  return columns > 2 * panelColumns && roundUp(columns, narrowColumns) < roundUp(columns, panelColumns);
+/// True if narrow panels save room, and `columns` are so many that there is too little. Of heads that begin within a
+/// sector of 32 bytes a narrow row is three sectors instead of two.
+static bool saveRoom(const Problem &problem, int64_t columns) {
+  return problem.headDim % 16 == 0 && columns > 2 * panelColumns &&
+         roundUp(columns, narrowColumns) < roundUp(columns, panelColumns);
 }
 
 int64_t keyPanelColumns(const Problem &problem, const Schedule &schedule) {
-  return mayBeNarrow(problem) && saveRoom(paddedKeyDim(problem, schedule)) ? narrowColumns : panelColumns;
+  return mayBeNarrow(problem) && saveRoom(problem, paddedKeyDim(problem, schedule)) ? narrowColumns : panelColumns;
 }
 
 int64_t valuePanelColumns(const Problem &problem, const Schedule &schedule) {
   auto columns = [&](int64_t panel) { return valuePartsOf(problem, schedule, panel).columns; };
-  bool isShorter = columns(narrowColumns) < columns(panelColumns) || saveRoom(paddedValueDim(problem, schedule));
-  return mayBeNarrow(problem) && isShorter ? narrowColumns : panelColumns;
+  bool isShorter = columns(narrowColumns) < columns(panelColumns);
+  bool isNarrow = isShorter || saveRoom(problem, paddedValueDim(problem, schedule));
+  return mayBeNarrow(problem) && isNarrow ? narrowColumns : panelColumns;
 }
 
 int64_t valuePartColumns(const Problem &problem, const Schedule &schedule) {

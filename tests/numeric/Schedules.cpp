@@ -148,10 +148,10 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
     break;
   case ScheduleSet::RingSplits: {
     candidates = all;
-    auto ring = [](Schedule base, int64_t warps, int64_t parts, int64_t keys) {
+    auto ring = [&](Schedule base, int64_t warps, int64_t parts, int64_t keys) {
       base.load = LoadPath::Ring;
       base.weigher = base.persistent = false;
-      base.rounded = keys == 48;
+      base.rounded = keys == 48 && problem.headDim <= 64;
       base.pingpong = warps == 12;
       base.warps = warps;
       base.valueParts = parts;

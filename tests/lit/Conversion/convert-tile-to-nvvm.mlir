@@ -461,6 +461,38 @@ tile.kernel @narrow_panels attributes {warps = 8, producer_warps = 4} {
 
 // -----
 
+!ring = !tile.ring<1 x [!tile.shared<64 x 144 x bf16, panels = 32>, !tile.shared<48 x 144 x bf16, panels = 32>]>
+!rows = !tile.shared<64 x 144 x bf16, panels = 32>
+!keys = !tile.shared<48 x 144 x bf16, panels = 32>
+!scores = !tile.frag<16 x 48 x f32, accumulator>
+
+// Rows and keys of 144 columns, the last panel half full: 8 rows to the next 512 bytes, swizzle mode 2; two steps of 16
+// columns a panel, 4096 and 3072 bytes to the next.
+// CHECK-LABEL: llvm.func @narrow_rows_and_keys
+tile.kernel @narrow_rows_and_keys attributes {warps = 4, producer_warps = 4} {
+  %ring = tile.ring {offset = 0, barrier_offset = 35840} : !ring
+  %n = tile.argument "context" : i32
+  %q = tile.view q[%n, %n] : <144 x bf16>
+  %k = tile.view k[%n, %n] : <144 x bf16>
+  tile.roles producer {
+    // Whole panels count, five of each.
+    // CHECK: nvvm.mbarrier.arrive.expect_tx %{{.*}}, %c35840
+    // CHECK-COUNT-10: nvvm.cp.async.bulk.tensor.shared.cluster.global
+    // CHECK-NOT: nvvm.cp.async.bulk
+    tile.ring_fill %ring[%n] from %q, %k at %n, %n : !ring, !tile.view<144 x bf16>, !tile.view<144 x bf16>
+  } consumer {
+    %t:2 = tile.ring_acquire %ring[%n] : !ring -> !rows, !keys
+    // CHECK: arith.constant -9223371899415822336 : i64
+    // CHECK: arith.constant -9223371899415822336 : i64
+    // CHECK: m64n48k16{{.*}}add.s64 da, $24, 2;{{.*}}db, $25, 2;{{.*}}da, $24, 256;{{.*}}db, $25, 192;{{.*}}da, $24, 1024;{{.*}}db, $25, 768;
+    %s = tile.dot %t#0, %t#1 transposed : !rows, !keys -> !scores
+    %done = tile.wait 0 of %s : (!scores) -> !scores
+    tile.ring_release %ring[%n] : !ring
+  } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// -----
+
 !ring = !tile.ring<2 x [!tile.shared<64 x 64 x bf16>]>
 !values = !tile.shared<64 x 64 x bf16>
 !weights = !tile.frag<16 x 64 x bf16, operand>
