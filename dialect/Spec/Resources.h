@@ -53,8 +53,8 @@ RoleRegisters roleRegisters(int64_t warps, bool hasWeigher);
 int64_t registerLimit(const Schedule &schedule, const Target &target);
 /// Columns that stand side by side in shared memory (load = ring); the last panel of a tile may have fewer.
 constexpr int64_t panelColumns = 64, narrowColumns = 32;
-/// Columns of a panel of q, r and k; and of v: narrow ones where those of more than 128 columns, or v's parts, have fewer
-/// columns so, and all rows of a tile are copied at once.
+/// Columns of a panel of q, r and k; and of v: narrow ones where those of more than 128 columns, or v's parts, have
+/// fewer columns so, and all rows of a tile are copied at once.
 int64_t keyPanelColumns(const Problem &problem, const Schedule &schedule);
 int64_t valuePanelColumns(const Problem &problem, const Schedule &schedule);
 /// headDim rounded up to what the products need (ring: 16 for K, 8 for V, or 64 where ones stand behind it; registers:
