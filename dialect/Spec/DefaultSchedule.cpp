@@ -144,7 +144,8 @@ Schedule manyRowsOnWarpgroups(const Problem &problem, const Target &target) {
   consider(schedule.keys, mostStages);
   std::optional<Schedule> turns = byTurns(problem, target, schedule);
   Schedule level = levelled(problem, target, schedule, turns);
-  // The next row tile leaves wide sums room for fewer keys only.
+  // The next row tile leaves wide sums room for fewer keys only, or fewer slots of them: of whole row tiles that is no
+  // gain. A last turn that is divided saves more (D = 160: 8 to 15 %).
   bool hasRoom = !isWide || !problem.hasProbe() || schedule.weigher;
   bool isWhole = level == schedule && resources(problem, schedule, target).tiles > target.multiprocessors;
   return isWhole && turns && hasRoom ? *turns : level;

@@ -37,6 +37,13 @@ Schedule withSplits(const Problem &problem, const Target &target, Schedule base,
   return base;
 }
 
+/// `base`, whose row tiles are nobody else's: as a weigher needs it.
+Schedule whole(Schedule base) {
+  base.splits = base.cluster = base.splitTiles = 1;
+  base.streamK = false;
+  return base;
+}
+
 std::vector<Schedule> sampled(const Problem &problem, const Target &target, uint64_t seed, int64_t samples) {
   std::map<LoadPath, std::vector<Schedule>> families;
   SearchSpace space = SearchSpace::enumerate(problem, target);
@@ -117,6 +124,7 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
     candidates = all; // The host has no others.
     for (Schedule schedule : all)
       for (auto [parts, keys, stages] : {std::tuple(1, 16, 5), {1, 64, 3}, {2, 32, 6}, {2, 48, 2}, {2, 64, 2}}) {
+        schedule = whole(schedule);
         schedule.weigher = true;
         schedule.rounded = schedule.pingpong = false;
         schedule.valueParts = parts;
@@ -135,6 +143,7 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
       for (auto [weigher, parts, keys, stages] :
            {std::tuple(false, 2, 64, 2), {true, 2, 64, 2}, {true, 2, 16, 4}, {false, 1, 16, 3}, {false, 1, 32, 3},
             {false, 1, 48, 2}, {false, 1, 64, 2}, {false, 1, 80, 2}, {false, 1, 96, 2}}) {
+        schedule = whole(schedule);
         schedule.weigher = weigher;
         schedule.rounded = false;
         schedule.pingpong = keys == 48;
