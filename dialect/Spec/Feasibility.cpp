@@ -252,6 +252,20 @@ int64_t toleratedRegisters(const Schedule &schedule, const Target &target) {
   return schedule.load == LoadPath::Ring ? limit * 11 / 10 : limit * 5 / 4;
 }
 
+/// The assembler fits each product with values into the registers that a CTA is launched with, whatever its roles have
+/// later: the sums, and 30 more, as its refusals say.
+llvm::Error checkProducts(const Problem &problem, const Schedule &schedule, const Target &target) {
+  if (schedule.load != LoadPath::Ring || problem.isMerge())
+    return llvm::Error::success();
+  constexpr int64_t further = 30, unit = 8;
+  int64_t threads = resources(problem, schedule, target).threads;
+  int64_t launched = target.registersPerMultiprocessor / threads / unit * unit;
+  int64_t most = 2 * (launched - further), columns = valuePartColumns(problem, schedule);
+  return expectAtMost("value columns of a warpgroup", columns, most,
+                      fmt::format("a product within the {} registers with which {} threads are launched", launched,
+                                  threads));
+}
+
 llvm::Error checkBudgets(const Problem &problem, const Schedule &schedule, const Target &target) {
   Resources costs = resources(problem, schedule, target);
   constexpr int64_t most = std::numeric_limits<int64_t>::max();
@@ -284,7 +298,8 @@ int64_t registerLimit(const Schedule &schedule, const Target &target) {
 }
 
 llvm::Error checkFeasible(const Problem &problem, const Schedule &schedule, const Target &target) {
-  return runAll({checkRanges, checkTarget, checkNumericFields, checkLoadPath, checkBudgets}, problem, schedule, target);
+  const Check checks[] = {checkRanges, checkTarget, checkNumericFields, checkLoadPath, checkProducts, checkBudgets};
+  return runAll(checks, problem, schedule, target);
 }
 
 } // namespace lla

@@ -341,6 +341,14 @@ TEST(Feasibility, RegistersBoundTheValueColumnsOfOneWarpgroup) {
   EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 256, Probe::None), few, "sm_90a"), "");
 }
 
+TEST(Feasibility, LaunchedRegistersBoundTheColumnsOfOneProduct) {
+  const char *three = "load=ring rows=192 keys=16 warps=12 stages=2";
+  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 192, Probe::None), three, "sm_90a"), "");
+  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 200, Probe::None), three, "sm_90a"),
+            "value columns of a warpgroup: expected at most 196 (a product within the 128 registers with which 512 "
+            "threads are launched), got 200");
+}
+
 TEST(Feasibility, RingDividesValueColumns) {
   EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 136), "load=ring rows=64 keys=64 warps=8 value_parts=2", "sm_90a"),
             "");
