@@ -460,7 +460,9 @@ LogicalResult divide(KernelOp kernel, RolesOp roles) {
   whole->erase();
 
   countReaders(kernel, roles, warpgroupWarps, consumerWarps);
-  RoleRegisters registers = roleRegisters(static_cast<int64_t>(kernel.getWarps()), /*hasWeigher=*/true);
+  bool holdsRows =
+      roles.getWeigher().walk([](CollectOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  RoleRegisters registers = roleRegisters(static_cast<int64_t>(kernel.getWarps()), /*hasWeigher=*/true, holdsRows);
   roles.setProducerRegisters(registers.producer);
   roles.setWeigherRegisters(registers.weigher);
   roles.setConsumerRegisters(registers.consumer);

@@ -9,7 +9,7 @@
 //     for %i { ring_fill %ring[%i] from K, V; %k, %v = ring_acquire %ring[%i]; ...; ring_release %ring[%i] }
 //
 // In a loop over row tiles the rows have two slots, filled in turn and released behind
-// the last key loop; the key tiles of all row tiles are numbered through.
+// the last key loop (one where they are collected into registers); the key tiles of all row tiles are numbered through.
 //
 // Registers (stages = 2): a load moves one iteration ahead, right behind the last
 // reader of the tile it replaces.
@@ -143,7 +143,10 @@ static void makeRings(KernelOp kernel) {
   behind.setInsertionPointAfter(loops.back());
   ringOfKeys(kernel, loops, filled);
   Value next = arith::AddIOp::create(behind, filled, loops.back().getUpperBound());
-  Value once = createRing(kernel, rows, 2);
+  auto isCollected = [](CopyOp copy) {
+    return !copy->use_empty() && llvm::all_of(copy->getUsers(), llvm::IsaPred<CollectOp>);
+  };
+  Value once = createRing(kernel, rows, llvm::all_of(rows, isCollected) ? 1 : 2);
   fillAndAcquire(rows, once, turns.getInductionVar());
   RingReleaseOp::create(behind, once, turns.getInductionVar());
   turns = carry(turns, {none}, {next});

@@ -86,7 +86,8 @@ static void cloneFills(OpBuilder &b, Block &block, Region &scope, IRMapping &map
 static void specialize(KernelOp kernel) {
   Block &body = kernel.getBody().front();
   auto firstFill = llvm::find_if(body, fills);
-  RoleRegisters registers = roleRegisters(static_cast<int64_t>(kernel.getWarps()), /*hasWeigher=*/false);
+  RoleRegisters registers = roleRegisters(static_cast<int64_t>(kernel.getWarps()), /*hasWeigher=*/false,
+                                          /*holdsRows=*/false);
   Block *rest = body.splitBlock(firstFill);
   auto b = ImplicitLocOpBuilder::atBlockEnd(kernel.getLoc(), &body);
   auto roles = RolesOp::create(b, registers.producer, /*weigher_registers=*/IntegerAttr(), registers.consumer);

@@ -191,22 +191,27 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   return schedule;
 }
 
-/// One warpgroup's 64 rows (two with half of the value columns each) and a ring: blocks of mma.sync would read K and
-/// V once for each 8 rows. Only where row tiles fill the multiprocessors evenly, or splits do of more than half a tile
-/// of rows.
+/// One warpgroup's 64 rows (two with half of the value columns each where one has no room for O1 and O2) and a ring:
+/// blocks of mma.sync would read K and V once for each 8 rows. Only where row tiles fill the multiprocessors evenly, or
+/// splits do of more than half a tile of rows.
 std::optional<Schedule> rowsOfOneWarpgroup(const Problem &problem, const Target &target) {
-  if (!target.hasWarpgroupMma() || problem.ragged || packedRows(problem) <= rowsPerBlock(problem))
+  // A block of 16 rows that are wide leaves registers for few loads in flight (D = 160 to 256: 5 to 31 % slower).
+  int64_t oneBlock = problem.headDim > 128 ? 8 : rowsPerBlock(problem);
+  if (!target.hasWarpgroupMma() || problem.ragged || packedRows(problem) <= oneBlock)
     return std::nullopt;
   Schedule schedule;
   schedule.load = LoadPath::Ring;
-  schedule.rows = schedule.keys = 64;
-  schedule.valueParts = problem.headDim > 128 ? 2 : 1;
+  schedule.rows = 64;
+  schedule.valueParts = fitsOneWarpgroup(problem) ? 1 : 2;
   schedule.warps = 4 * schedule.valueParts;
+  bool isTight = problem.headDim > 128 && schedule.valueParts == 1;
+  schedule.keys = isTight ? candidateBelow("keys", std::min<int64_t>(mostKeys(problem, schedule), 64)) : 64;
   schedule.lazy = laziness(problem);
   schedule.peel = schedule.dependent = true;
   if (!packsGroup(problem, schedule))
     return std::nullopt;
-  schedule.stages = problem.headDim > 128 ? 2 : 3; // Enough in flight; more slots were slower.
+  // Enough in flight; more slots were slower.
+  schedule.stages = schedule.valueParts > 1 ? 2 : schedule.keys < 48 ? 4 : 3;
   bool fills = waveEfficiency(resources(problem, schedule, target).tiles, target.multiprocessors) >= 0.75;
   if (!fills && 2 * packedRows(problem) > schedule.rows)
     schedule = withSplits(problem, target, schedule);

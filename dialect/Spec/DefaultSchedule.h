@@ -34,6 +34,11 @@ int64_t candidateBelow(llvm::StringRef name, int64_t value);
 int64_t packedRows(const Problem &problem);
 /// Rescaling rarely is exact, but lets p grow to 2^8: too much for p*t in fp16.
 int64_t laziness(const Problem &problem);
+/// Whether a warpgroup has registers for O1 and O2 of all value columns, and for scores of a few keys beside them.
+bool fitsOneWarpgroup(const Problem &problem);
+/// Keys of a tile, at most, that registers hold beside the accumulators of 64 rows, with no or few spills in the loop
+/// (load = ring).
+int64_t mostKeys(const Problem &problem, const Schedule &schedule);
 /// Sequences of a ragged batch end apart: parts small enough that whoever is done early finds others to fold, and
 /// short sequences in as few of them. One sequence alone is as long as it is.
 void levelLengths(const Problem &problem, int64_t tiles, int64_t tasks, int64_t leastKeys, Schedule &schedule);

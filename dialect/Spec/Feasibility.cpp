@@ -117,6 +117,8 @@ llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule,
   if (schedule.weigher && (schedule.pingpong || schedule.rounded))
     return fieldError("weigher", "false with pingpong or rounded (who forms weights then multiplies values, too)",
                       "true");
+  if (schedule.heldRows && !schedule.weigher)
+    return fieldError("held_rows", "false (a weigher holds rows in registers)", "true");
   if (schedule.rounded && (schedule.load != LoadPath::Ring || paddedValueDim(problem, schedule) > panelColumns))
     return fieldError("rounded", fmt::format("false (ones stand beside values of load=ring and head_dim <= {})",
                                              panelColumns), "true");
@@ -292,7 +294,7 @@ llvm::Error checkBudgets(const Problem &problem, const Schedule &schedule, const
 int64_t registerLimit(const Schedule &schedule, const Target &target) {
   constexpr int64_t nameable = 255, unit = 8;
   if (schedule.load == LoadPath::Ring)
-    return schedule.warps > 4 ? roleRegisters(schedule.warps, schedule.weigher).consumer : nameable;
+    return schedule.warps > 4 ? roleRegisters(schedule.warps, schedule.weigher, schedule.heldRows).consumer : nameable;
   int64_t threads = std::max<int64_t>(32 * schedule.warps * schedule.ctas, 32);
   return std::min(nameable, target.registersPerMultiprocessor / threads / unit * unit);
 }

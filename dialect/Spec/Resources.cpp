@@ -105,7 +105,7 @@ int64_t accumulatedColumns(const Problem &problem, const Schedule &schedule) {
 
 /// A warpgroup has 64 rows and one part of the value columns: its threads hold that of O1 and O2, S and T, and the
 /// packed operand of one value product (the other takes the registers of the scores it came from). With a weigher, no
-/// thread holds both O1 and O2, and S and T.
+/// thread holds both O1 and O2, and S and T; what rows it may hold are at most those that leave the others so much.
 int64_t registersOfRing(const Problem &problem, const Schedule &schedule) {
   constexpr int64_t bookkeeping = 30;
   int64_t output = accumulatedColumns(problem, schedule) / 2;
@@ -247,9 +247,11 @@ int64_t keysOfRowTile(const Problem &problem, const Schedule &schedule) {
   return problem.window ? std::min(span, problem.window + schedule.rows - 1) : span;
 }
 
-RoleRegisters roleRegisters(int64_t warps, bool hasWeigher) {
+RoleRegisters roleRegisters(int64_t warps, bool hasWeigher, bool holdsRows) {
+  if (hasWeigher && warps > 8)
+    return holdsRows ? RoleRegisters{24, 232, 128} : RoleRegisters{24, 152, 168};
   if (hasWeigher)
-    return warps > 8 ? RoleRegisters{24, 152, 168} : RoleRegisters{24, 240, 240};
+    return {24, 240, 240};
   return warps > 8 ? RoleRegisters{32, 0, 160} : RoleRegisters{24, 0, 240};
 }
 
@@ -291,7 +293,7 @@ int64_t keysPerLookup(const Problem &problem, const Schedule &schedule) {
 
 int64_t valueWarpgroups(const Schedule &schedule) { return schedule.warps / warpgroupWarps - schedule.weigher; }
 
-int64_t rowSlots(const Schedule &schedule) { return schedule.persistent ? 2 : 1; }
+int64_t rowSlots(const Schedule &schedule) { return schedule.persistent && !schedule.heldRows ? 2 : 1; }
 
 int64_t rowsPerKeyCopy(const Problem &problem, const Schedule &schedule) {
   return problem.pageSize ? keysPerLookup(problem, schedule) : schedule.keys;

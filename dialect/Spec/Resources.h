@@ -48,7 +48,7 @@ int64_t keysOfRowTile(const Problem &problem, const Schedule &schedule);
 struct RoleRegisters {
   int64_t producer, weigher, consumer;
 };
-RoleRegisters roleRegisters(int64_t warps, bool hasWeigher);
+RoleRegisters roleRegisters(int64_t warps, bool hasWeigher, bool holdsRows);
 /// Registers of a thread that `schedule` may use: what the file holds for its CTAs, and what an instruction can name.
 int64_t registerLimit(const Schedule &schedule, const Target &target);
 /// Columns that stand side by side in shared memory (load = ring); the last panel of a tile may have fewer.
@@ -74,7 +74,8 @@ int64_t keysPerLookup(const Problem &problem, const Schedule &schedule);
 constexpr int64_t weightSlots = 2;
 /// Warpgroups that multiply values with weights: all that compute, but a weigher.
 int64_t valueWarpgroups(const Schedule &schedule);
-/// Slots of query and probe rows with load = ring: a second one where the next row tile's are copied ahead.
+/// Slots of query and probe rows with load = ring: a second one where the next row tile's are copied ahead, unless the
+/// last one's are in registers by then.
 int64_t rowSlots(const Schedule &schedule);
 /// Rows of the boxes in which load = ring copies a tile of keys.
 int64_t rowsPerKeyCopy(const Problem &problem, const Schedule &schedule);

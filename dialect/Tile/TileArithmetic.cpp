@@ -53,7 +53,7 @@ static bool isMachineProduct(Type a, Type b, bool transposed) {
   if (la == Layout::Rows)
     return lb == Layout::Keys && transposed;
   if (la == Layout::Operand)
-    return (lb == Layout::Values || !lb) && !transposed;
+    return !lb || (lb == Layout::Values && !transposed);
   if (la == Layout::Dense)
     return lb == Layout::Dense;
   return !la && !lb;

@@ -214,14 +214,15 @@ LogicalResult RingClaimOp::verify() {
   return success();
 }
 
-/// True if the weigher's warps, of 16 rows each, leave `value` in `tile`.
-static bool fillsTile(Type value, Type tile) {
+/// True if `value` is the rows of one of the weigher's warps, 16, of `tile`.
+static bool isOfTile(Type value, Type tile) {
   auto frag = dyn_cast<FragType>(value);
   auto shared = dyn_cast<SharedType>(tile);
   return frag && shared && frag.getLayout() == Layout::Operand && frag.getRows() == 16 && shared.getRows() == 64 &&
-         shared.hasWidePanels() && frag.getColumns() == shared.getColumns() &&
-         frag.getElementType() == shared.getElementType();
+         frag.getColumns() == shared.getColumns() && frag.getElementType() == shared.getElementType();
 }
+
+static bool fillsTile(Type value, Type tile) { return isOfTile(value, tile) && cast<SharedType>(tile).hasWidePanels(); }
 
 int64_t lla::tile::noteBytes(Type value) {
   if (value.isInteger(1))
@@ -243,6 +244,13 @@ LogicalResult DepositOp::verify() {
   if (!fillsTile(getValue().getType(), getTile().getType())) // C1
     return emitOpError() << "C1: expected an operand for a shared tile of 64 rows, got " << getValue().getType()
                          << " for " << getTile().getType();
+  return success();
+}
+
+LogicalResult CollectOp::verify() {
+  if (!isOfTile(getResult().getType(), getTile().getType())) // C1
+    return emitOpError() << "C1: expected an operand of a shared tile of 64 rows, got " << getResult().getType()
+                         << " of " << getTile().getType();
   return success();
 }
 

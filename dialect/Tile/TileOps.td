@@ -258,7 +258,7 @@ def Tile_DotOp : Tile_Op<"dot", [MemoryEffects<[MemRead]>, AttrSizedOperandSegme
     | frag rows       | frag keys    | mma.sync, contraction in 8-element chunks |
     | frag operand    | frag values  | mma.sync, result in layout columns        |
     | shared          | shared       | wgmma, transpose_b or b read transposed   |
-    | frag operand    | shared       | wgmma, b read transposed                  |
+    | frag operand    | shared       | wgmma, transpose_b or b read transposed   |
     | frag dense      | frag dense   | host vectors                              |
 
     With wgmma the result is in flight until a `tile.wait`. With `ones` it has eight

@@ -129,6 +129,15 @@ def Tile_DepositOp : Tile_Op<"deposit", [MemoryEffects<[MemWrite]>]> {
   let hasVerifier = 1;
 }
 
+def Tile_CollectOp : Tile_Op<"collect", [MemoryEffects<[MemRead]>]> {
+  let summary = "weigher: this warp's rows of a shared tile, in registers";
+  let description = [{ (C1) an operand fragment, of the columns and elements of a tile of 64 rows. }];
+  let arguments = (ins Tile_SharedType:$tile);
+  let results = (outs Tile_FragType:$result);
+  let assemblyFormat = "$tile attr-dict `:` type($tile) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Tile_NoteOp : Tile_Op<"note", [MemoryEffects<[MemWrite]>]> {
   let summary = "weigher: a value of each of its warps' rows, or a flag, among a slot's notes";
   let description = [{ (C1) f32 in layout row, of 16 rows, or i1; `at` its bytes, within the ring's, 16 by 16. }];

@@ -9,8 +9,8 @@
 namespace lla::numeric {
 namespace {
 
-/// Problems whose default schedules reach each kernel family: few and many rows, with and without a merge. Large
-/// enough that a GPU is full; the host takes a quarter of the lengths.
+/// Problems whose default schedules reach each kernel family: few and many rows, with and without a merge, with a
+/// weigher. Large enough that a GPU is full; the host takes a quarter of the lengths.
 std::vector<Problem> families(int64_t lengthDivisor) {
   Problem decode;
   decode.batch = 2;
@@ -47,8 +47,13 @@ std::vector<Problem> families(int64_t lengthDivisor) {
   Problem packed = causal;
   packed.batch = 3;
   packed.packedQueries = packed.packedKeys = true;
-  std::vector<Problem> problems = {decode, softmax, chunk,        causal, full,
-                                   window, ragged,  paged, pagedPrefill, packed};
+  Problem wide = causal;
+  wide.batch = 2;
+  wide.queryHeads = wide.kvHeads = 8;
+  wide.headDim = 192;
+  wide.state = false;
+  std::vector<Problem> problems = {decode, softmax, chunk, causal,       full,  window,
+                                   ragged, paged,   wide,  pagedPrefill, packed};
   for (Problem &problem : problems)
     llvm::cantFail(normalize(problem));
   return problems;
@@ -106,7 +111,7 @@ void checkRepetition(Workplace &place) {
     if (problem.mode == Mode::Decode)
       for (ScheduleSet set : {ScheduleSet::RandomSplits, ScheduleSet::Clusters})
         llvm::append_range(schedules, schedulesOf(problem, set, target, place.settings.seed, 0));
-    else
+    else if (problem.headDim <= 128) // A weigher's keys are not split.
       llvm::append_range(schedules, schedulesOf(problem, ScheduleSet::RingSplits, target, place.settings.seed, 0));
     for (const Schedule &schedule : schedules) {
       if (place.isLost)

@@ -123,9 +123,14 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
   case ScheduleSet::Weigher:
     candidates = all; // The host has no others.
     for (Schedule schedule : all)
-      for (auto [parts, keys, stages] : {std::tuple(1, 16, 5), {1, 64, 3}, {2, 32, 6}, {2, 48, 2}, {2, 64, 2}}) {
+      for (auto [parts, keys, stages, held] : {std::tuple(1, 16, 5, false), {1, 64, 3, false}, {2, 32, 6, false},
+                                               {2, 48, 2, false}, {2, 64, 2, false}, {1, 32, 3, true},
+                                               {2, 48, 3, true}, {2, 64, 2, true}}) {
         schedule = whole(schedule);
         schedule.weigher = true;
+        schedule.heldRows = held;
+        if (held)
+          schedule.persistent = keys != 48 && !problem.ragged;
         schedule.rounded = schedule.pingpong = false;
         schedule.valueParts = parts;
         schedule.warps = 4 * (1 + parts);
@@ -145,6 +150,7 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
             {false, 1, 48, 2}, {false, 1, 64, 2}, {false, 1, 80, 2}, {false, 1, 96, 2}}) {
         schedule = whole(schedule);
         schedule.weigher = weigher;
+        schedule.heldRows = false;
         schedule.rounded = false;
         schedule.pingpong = keys == 48;
         schedule.valueParts = parts;
@@ -159,7 +165,7 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
     candidates = all;
     auto ring = [&](Schedule base, int64_t warps, int64_t parts, int64_t keys) {
       base.load = LoadPath::Ring;
-      base.weigher = base.persistent = false;
+      base.weigher = base.heldRows = base.persistent = false;
       base.rounded = keys == 48 && problem.headDim <= 64;
       base.pingpong = warps == 12;
       base.warps = warps;

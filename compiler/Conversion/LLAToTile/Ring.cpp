@@ -27,6 +27,8 @@ public:
     q = copy(tile::Tensor::Q);
     if (plan.hasProbe())
       r = copy(tile::Tensor::R);
+    if (plan.schedule.heldRows)
+      holdRows(type);
     keys = view(tile::Tensor::K);
     values = view(tile::Tensor::V);
     if (sumsInValues())
@@ -165,6 +167,12 @@ private:
     Value isZero = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, first, i.constant(0));
     firstCopied = arith::SelectOp::create(b, isZero, i.constant(-plan.schedule.keys), first);
     endCopied = grid.keyEnd;
+  }
+  void holdRows(tile::SharedType tile) {
+    auto type = tile::FragType::get(b.getContext(), 16, tile.getColumns(), plan.elementType, tile::Layout::Operand, 0);
+    for (Value *rows : {&q, &r})
+      if (*rows)
+        *rows = tile::CollectOp::create(b, type, *rows);
   }
   tile::SharedType shared(int64_t rows, int64_t columns, int64_t panel = panelColumns) {
     return tile::SharedType::get(b.getContext(), rows, columns, plan.elementType, panel);

@@ -136,6 +136,11 @@ static Values sharedTimesShared(Lane &lane, tile::SharedType aType, tile::Shared
                           descriptor(lane, bType, bTile, unusedLeading), stepOffsets(aType), stepOffsets(bType));
 }
 
+static Values operandTimesKeys(Lane &lane, tile::SharedType bType, ValueRange a, Value bTile) {
+  return ptx::wgmmaRegistersKeys(lane.b, bType.getElementType(), bType.getRows(), a,
+                                 descriptor(lane, bType, bTile, lane.i32(descriptorUnit)), stepOffsets(bType));
+}
+
 /// Offsets, in units of 16 bytes, of the steps of 16 rows of a tile that is read transposed.
 static SmallVector<int64_t> rowStepOffsets(tile::SharedType type) {
   SmallVector<int64_t> offsets;
@@ -192,7 +197,9 @@ struct DotPattern : LanePattern<tile::DotOp> {
       result = sharedTimesValues(lane, aShared, bShared, a.front(), second.front(), accumulator);
     else if (aShared && !op.getAccumulator())
       result = sharedTimesShared(lane, aShared, bShared, a.front(), second.front());
-    else if (aFrag && bShared)
+    else if (aFrag && bShared && op.getTransposeB() && !op.getAccumulator())
+      result = operandTimesKeys(lane, bShared, a, second.front());
+    else if (aFrag && bShared && !op.getTransposeB())
       result = operandTimesShared(lane, bShared, a, second.front(), onlyValue(adaptor.getOnes()), accumulator);
     else if (aFrag && bFrag.getLayout() == tile::Layout::Values)
       result = operandTimesValues(lane, aFrag, bFrag, a, second, accumulator);

@@ -148,6 +148,12 @@ void ptx::storeMatrices(ImplicitLocOpBuilder &b, Value address, ValueRange matri
            LLVM::LLVMVoidType::get(b.getContext()), 0);
 }
 
+// PTX ISA 9.7.14.15, ldmatrix.
+Values ptx::loadMatrices(ImplicitLocOpBuilder &b, Value address) {
+  return assemble(b, "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {$0, $1, $2, $3}, [$4];", "=r,=r,=r,=r,r,~{memory}",
+                  address, b.getI32Type(), 4);
+}
+
 static llvm::StringRef mmaType(Type element) { return element.isBF16() ? "bf16" : "f16"; }
 
 // PTX ISA 9.7.15.5, wgmma.mma_async; immediates: scale-d, imm-scale-a, imm-scale-b, imm-trans-a, imm-trans-b.
@@ -163,6 +169,22 @@ Values ptx::wgmmaShared(ImplicitLocOpBuilder &b, Type element, int64_t n, Value 
                 .str();
   code += "wgmma.commit_group.sync.aligned;\n}";
   return assemble(b, code, repeat("=&f", count) + ",l,l", {a, bDescriptor}, b.getF32Type(), count);
+}
+
+Values ptx::wgmmaRegistersKeys(ImplicitLocOpBuilder &b, Type element, int64_t n, ValueRange a, Value bDescriptor,
+                               ArrayRef<int64_t> bOffsets) {
+  unsigned count = n / 2, descriptor = count + a.size();
+  std::string code = "{\n.reg .b64 db;\nwgmma.fence.sync.aligned;\n";
+  for (auto [step, offset] : llvm::enumerate(bOffsets))
+    code += llvm::formatv("add.s64 db, ${0}, {1};\n"
+                          "wgmma.mma_async.sync.aligned.m64n{2}k16.f32.{3}.{3} {{{4}}, {{{5}}, db, {6}, 1, 1, 0;\n",
+                          descriptor, offset, n, mmaType(element), numbers(0, count), numbers(count + 4 * step, 4),
+                          step == 0 ? 0 : 1)
+                .str();
+  code += "wgmma.commit_group.sync.aligned;\n}";
+  Values operands(a);
+  operands.push_back(bDescriptor);
+  return assemble(b, code, repeat("=&f", count) + "," + repeat("r", a.size()) + ",l", operands, b.getF32Type(), count);
 }
 
 Values ptx::wgmmaRegisters(ImplicitLocOpBuilder &b, Type element, int64_t n, ValueRange a, Value bDescriptor,

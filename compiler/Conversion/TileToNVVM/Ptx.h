@@ -64,10 +64,16 @@ Value barrierAny(ImplicitLocOpBuilder &b, Value barrier, Value predicate);
 /// matrix i's. (stmatrix)
 void storeMatrices(ImplicitLocOpBuilder &b, Value address, ValueRange matrices);
 
+/// Such matrices from shared memory, four i32. (ldmatrix)
+Values loadMatrices(ImplicitLocOpBuilder &b, Value address);
+
 /// D = A B over `aOffsets.size()` steps of 16, both from shared memory (descriptors plus offsets in units
 /// of 16 bytes), in flight on return. m64nNk16, fp32 accumulators. (wgmma.mma_async, fence, commit_group)
 Values wgmmaShared(ImplicitLocOpBuilder &b, mlir::Type element, int64_t n, Value a, Value bDescriptor,
                    llvm::ArrayRef<int64_t> aOffsets, llvm::ArrayRef<int64_t> bOffsets);
+/// D = A B likewise, with A in registers (four i32 a step).
+Values wgmmaRegistersKeys(ImplicitLocOpBuilder &b, mlir::Type element, int64_t n, ValueRange a, Value bDescriptor,
+                          llvm::ArrayRef<int64_t> bOffsets);
 /// D += A B with A in registers (four i32 a step) and B column-major in shared memory.
 Values wgmmaRegisters(ImplicitLocOpBuilder &b, mlir::Type element, int64_t n, ValueRange a, Value bDescriptor,
                       llvm::ArrayRef<int64_t> bOffsets, ValueRange accumulators);

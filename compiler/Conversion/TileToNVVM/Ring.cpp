@@ -324,25 +324,50 @@ struct RingCommitPattern : LanePattern<tile::RingCommitOp> {
 static Value rowOfWarp(Lane &lane) { return lane.mul(lane.rem(lane.warp(), 4), 16); }
 
 /// An operand's registers are four matrices of 8 x 8 for each step of 16 columns: rows 0 to 7, then 8 to 15, of the
-/// first 8 columns, then of the others. A lane tells where one row of one of them goes.
+/// first 8 columns, then of the others. A lane tells where one row of one of them is, in this warp's rows of a tile.
+static SmallVector<Value> addressesOfSteps(Lane &lane, tile::SharedType type, Value tile) {
+  constexpr int64_t chunkBytes = 16, stepChunks = 2, stepColumns = 16;
+  int64_t stepsOfPanel = type.getPanelColumns() / stepColumns;
+  Value rowInStep = lane.rem(lane.lane(), 16), half = lane.div(lane.lane(), 16);
+  Value row = lane.add(rowOfWarp(lane), rowInStep);
+  // By a row's number among 8, where it has 128 bytes; of 64 by that of two rows among 4.
+  Value swizzle = type.hasWidePanels() ? lane.rem(lane.lane(), 8) : lane.rem(lane.div(lane.lane(), 2), 4);
+  Value start = lane.add(tile, lane.mul(row, type.getRowBytes()));
+  SmallVector<Value> addresses;
+  for (int64_t step = 0; step < type.getColumns() / stepColumns; ++step) {
+    int64_t panel = step / stepsOfPanel, chunk = step % stepsOfPanel * stepChunks;
+    Value place = arith::XOrIOp::create(lane.b, lane.add(half, chunk), swizzle);
+    addresses.push_back(lane.add(lane.add(start, panel * type.getPanelBytes()), lane.mul(place, chunkBytes)));
+  }
+  return addresses;
+}
+
 struct DepositPattern : LanePattern<tile::DepositOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::DepositOp op, Adaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
-    constexpr int64_t chunkBytes = 16, stepChunks = 2;
-    tile::SharedType type = op.getTile().getType();
-    Value rowInStep = lane.rem(lane.lane(), 16), half = lane.div(lane.lane(), 16);
-    Value row = lane.add(rowOfWarp(lane), rowInStep), swizzle = lane.rem(lane.lane(), 8);
-    Value start = lane.add(adaptor.getTile().front(), lane.mul(row, type.getRowBytes()));
-    for (int64_t step = 0; step < type.getColumns() / 16; ++step) {
-      int64_t panel = step / 4, chunk = step % 4 * stepChunks;
-      Value place = arith::XOrIOp::create(b, lane.add(half, chunk), swizzle);
-      Value address = lane.add(lane.add(start, panel * type.getPanelBytes()), lane.mul(place, chunkBytes));
+    auto addresses = addressesOfSteps(lane, op.getTile().getType(), adaptor.getTile().front());
+    for (auto [step, address] : llvm::enumerate(addresses))
       ptx::storeMatrices(b, address, adaptor.getValue().slice(4 * step, 4));
-    }
     rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+/// Behind it the warp's lanes have read their rows: one of them may release the slot for all.
+struct CollectPattern : LanePattern<tile::CollectOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::CollectOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    Values registers;
+    for (Value address : addressesOfSteps(lane, op.getTile().getType(), adaptor.getTile().front()))
+      registers.append(ptx::loadMatrices(b, address));
+    NVVM::SyncWarpOp::create(b, lane.i32(-1));
+    rewriter.replaceOpWithMultiple(op, {registers});
     return success();
   }
 };
@@ -482,6 +507,6 @@ struct PassTurnPattern : LanePattern<tile::PassTurnOp> {
 
 void lla::populateRingPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
   patterns.add<RingPattern, OnesPattern, RingFillPattern, RingLandedPattern, RingAcquirePattern, RingReleasePattern,
-               RingClaimPattern, RingCommitPattern, DepositPattern, NotePattern, ReadNotePattern, RolesPattern,
-               AwaitTurnPattern, PassTurnPattern>(converter, patterns.getContext(), facts);
+               RingClaimPattern, RingCommitPattern, DepositPattern, CollectPattern, NotePattern, ReadNotePattern,
+               RolesPattern, AwaitTurnPattern, PassTurnPattern>(converter, patterns.getContext(), facts);
 }

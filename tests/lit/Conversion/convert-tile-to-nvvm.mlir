@@ -415,6 +415,43 @@ tile.kernel @wgmma attributes {warps = 4, producer_warps = 4} {
 
 // -----
 
+!rows = !tile.shared<64 x 96 x bf16, panels = 32>
+!keys = !tile.shared<48 x 96 x bf16, panels = 32>
+!once = !tile.ring<1 x [!rows]>
+!ring = !tile.ring<2 x [!keys]>
+!operand = !tile.frag<16 x 96 x bf16, operand>
+
+// Rows in registers: a warp's 16 of 64, four matrices for each step of 16 columns, and all lanes have read them before
+// one releases the slot. Rows of 64 bytes: what is exclusive-or'ed to a chunk's number is half the row's, of 4.
+// CHECK-LABEL: llvm.func @held_rows
+tile.kernel @held_rows attributes {warps = 8, producer_warps = 4} {
+  %once = tile.ring {offset = 0, barrier_offset = 30720} : !once
+  %ring = tile.ring {offset = 12288, barrier_offset = 30736} : !ring
+  %n = tile.argument "context" : i32
+  %k = tile.view k[%n, %n] : <96 x bf16>
+  tile.roles producer {
+    tile.ring_fill %ring[%n] from %k at %n : !ring, !tile.view<96 x bf16>
+  } consumer {
+    %t = tile.ring_acquire %once[%n] : !once -> !rows
+    // CHECK: %[[PAIR:.*]] = arith.divui %{{.*}}, %c2_i32 : i32
+    // CHECK: %[[SWIZZLE:.*]] = arith.remui %[[PAIR]], %c4
+    // CHECK: arith.xori %{{.*}}, %[[SWIZZLE]]
+    // CHECK-COUNT-6: llvm.inline_asm has_side_effects asm_dialect = att "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {$0, $1, $2, $3}, [$4];"
+    // CHECK-NOT: ldmatrix
+    // CHECK: nvvm.bar.warp.sync
+    %q = tile.collect %t : !rows -> !operand
+    %keys = tile.ring_acquire %ring[%n] : !ring -> !keys
+    // 24 accumulators, then 24 registers of rows, then the descriptor; the first step ignores the accumulator, and the
+    // keys are read as they are. A panel is 3072 bytes, a step half of it.
+    // CHECK: add.s64 db, $48, 0;{{.*}}wgmma.mma_async.sync.aligned.m64n48k16.f32.bf16.bf16 {{{.*}}}, {$24, $25, $26, $27}, db, 0, 1, 1, 0;{{.*}}add.s64 db, $48, 2;{{.*}}{$28, $29, $30, $31}, db, 1, 1, 1, 0;{{.*}}add.s64 db, $48, 192;
+    // CHECK-SAME: "=&f,{{.*}}=&f,r,{{.*}}r,l"
+    %s = tile.dot %q, %keys transposed : !operand, !keys -> <16 x 48 x f32, accumulator>
+    %done = tile.wait 0 of %s : (!tile.frag<16 x 48 x f32, accumulator>) -> !tile.frag<16 x 48 x f32, accumulator>
+  } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// -----
+
 !ring = !tile.ring<2 x [!tile.shared<64 x 192 x bf16, panels = 32>]>
 !values = !tile.shared<64 x 192 x bf16, panels = 32>
 !products = !tile.frag<16 x 96 x f32, accumulator>

@@ -1286,6 +1286,22 @@ func.func @C1_deposit_columns(%p: !tile.frag<16 x 48 x bf16, operand>, %tile: !t
 
 // -----
 
+func.func @C1_collect_rows(%tile: !tile.shared<128 x 64 x bf16>) {
+  // expected-error @+1 {{C1: expected an operand of a shared tile of 64 rows, got '!tile.frag<16 x 64 x bf16, operand>' of '!tile.shared<128 x 64 x bf16>'}}
+  %0 = tile.collect %tile : <128 x 64 x bf16> -> <16 x 64 x bf16, operand>
+  return
+}
+
+// -----
+
+func.func @C1_collect_layout(%tile: !tile.shared<64 x 64 x bf16>) {
+  // expected-error @+1 {{C1: expected an operand of a shared tile of 64 rows, got '!tile.frag<16 x 64 x bf16, rows>'}}
+  %0 = tile.collect %tile : <64 x 64 x bf16> -> <16 x 64 x bf16, rows>
+  return
+}
+
+// -----
+
 func.func @C1_deposit_layout(%q: !tile.frag<16 x 64 x bf16, rows>, %tile: !tile.shared<64 x 64 x bf16>) {
   // expected-error @+1 {{C1: expected an operand for a shared tile of 64 rows, got '!tile.frag<16 x 64 x bf16, rows>'}}
   tile.deposit %q in %tile : <16 x 64 x bf16, rows>, <64 x 64 x bf16>

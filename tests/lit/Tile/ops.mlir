@@ -272,6 +272,12 @@ tile.kernel @weigher attributes {warps = 8, producer_warps = 4} {
   // CHECK: tile.dot %[[TILE]], %[[V]] plus %[[O]] : !tile.shared<64 x 48 x bf16>, !tile.shared<48 x 64 x bf16>, !tile.frag<16 x 64 x f32, accumulator> -> <16 x 64 x f32, accumulator>
   %more = tile.dot %tile, %v plus %o
     : !tile.shared<64 x 48 x bf16>, !tile.shared<48 x 64 x bf16>, !accumulator -> <16 x 64 x f32, accumulator>
+  %rows = tile.copy %k[%x] : <64 x bf16> -> <64 x 64 x bf16>
+  // CHECK: %[[ROWS:.*]] = tile.collect %{{.*}} : <64 x 64 x bf16> -> <16 x 64 x bf16, operand>
+  %held = tile.collect %rows : <64 x 64 x bf16> -> <16 x 64 x bf16, operand>
+  // CHECK: tile.dot %[[ROWS]], %[[V]] transposed : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<48 x 64 x bf16> -> <16 x 48 x f32, accumulator>
+  %st = tile.dot %held, %v transposed
+    : !tile.frag<16 x 64 x bf16, operand>, !tile.shared<48 x 64 x bf16> -> <16 x 48 x f32, accumulator>
   // CHECK: %[[WEIGHTS:.*]] = tile.ring {fillers = 128 : i64, readers = 4 : i64} : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
   %weights = tile.ring {fillers = 128, readers = 4} : <2 x [!tile.shared<64 x 48 x bf16>], notes = 272>
   // CHECK: %[[NOTES:.*]] = tile.ring {fillers = 128 : i64} : <1 x [], notes = 256>

@@ -309,6 +309,71 @@ tile.kernel @row_tiles attributes {warps = 12, producer_warps = 4} {
   } attributes {producer_registers = 32, consumer_registers = 160}
 }
 
+!one = !tile.ring<1 x [!rows]>
+!held = !tile.frag<16 x 64 x bf16, operand>
+
+// A weigher that holds its rows gives their slot back when it has them, and has the registers that they take.
+// CHECK-LABEL: tile.kernel @held_rows
+// CHECK: %[[ROWS:.*]] = tile.ring {readers = 4 : i64} : <1 x
+// CHECK: } weigher {
+// CHECK: %[[SLOT:.*]] = tile.ring_acquire %[[ROWS]][%[[TILE:.*]]]
+// CHECK-NEXT: %[[Q:.*]] = tile.collect %[[SLOT]]
+// CHECK-NEXT: tile.ring_release %[[ROWS]][%[[TILE]]]
+// CHECK-NEXT: scf.for
+// CHECK: tile.dot %[[Q]], %{{.*}} transposed
+// CHECK: } consumer {
+// CHECK-NOT: tile.collect
+// CHECK: } attributes {consumer_registers = 128 : i64, producer_registers = 24 : i64, weigher_registers = 232 : i64}
+tile.kernel @held_rows attributes {warps = 12, producer_warps = 4} {
+  %ring_of_rows = tile.ring : !one
+  %ring_of_keys = tile.ring : !ring
+  %ring_of_values = tile.ring : !ring
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %tiles = tile.argument "row_tiles" : i32
+  %q = tile.view q[%c0, %c0] : <64 x bf16>
+  %o = tile.view o[%c0, %c0] : <64 x bf16>
+  tile.roles producer {
+    tile.ring_fill %ring_of_rows[%c0] from %q at %c0 : !one, !tile.view<64 x bf16>
+  } consumer {
+    %one = tile.fill 1.0 : <16 x 1 x f32, row>
+    %none = tile.fill 0.0 : <16 x 64 x f32, accumulator>
+    %all = scf.for %tile = %c0 to %tiles step %c1 iter_args(%filled = %c0) -> (i32) : i32 {
+      %end = arith.muli %tile, %tile : i32
+      %slot = tile.ring_acquire %ring_of_rows[%tile] : !one -> !rows
+      %rows = tile.collect %slot : !rows -> !held
+      %sums:2 = scf.for %i = %c0 to %end step %c1 iter_args(%d = %one, %o1 = %none) -> (!row, !values) : i32 {
+        %n = arith.addi %filled, %i : i32
+        %keys = tile.ring_acquire %ring_of_keys[%n] : !ring -> !tile
+        %values = tile.ring_acquire %ring_of_values[%n] : !ring -> !tile
+        %s = tile.dot %rows, %keys transposed : !held, !tile -> <16 x 48 x f32, accumulator>
+        %p = tile.map(%s : !scores) -> !scores {
+        ^bb0(%x: f32):
+          %e = math.exp2 %x : f32
+          tile.yield %e : f32
+        }
+        %sum = tile.row_reduce sum %p : <16 x 48 x f32, accumulator> -> <16 x 1 x f32, row>
+        %p16 = tile.convert %p : <16 x 48 x f32, accumulator> -> <16 x 48 x bf16, operand>
+        %ps = tile.hand_over %p16 : !operand -> !weights
+        %o1n = tile.dot %ps, %values plus %o1 : !weights, !tile, !values -> <16 x 64 x f32, accumulator>
+        tile.ring_release %ring_of_keys[%n] : !ring
+        tile.ring_release %ring_of_values[%n] : !ring
+        scf.yield %sum, %o1n : !row, !values
+      }
+      %next = arith.addi %filled, %end : i32
+      tile.ring_release %ring_of_rows[%tile] : !one
+      %d1 = tile.hand_over %sums#0 : !row -> !row
+      %mean = tile.map(%sums#1, %d1 : !values, !row) -> !values {
+      ^bb0(%x: f32, %y: f32):
+        %z = arith.divf %x, %y : f32
+        tile.yield %z : f32
+      }
+      tile.store %mean, %o[%tile] until %tiles : <16 x 64 x f32, accumulator>, <64 x bf16>
+      scf.yield %next : i32
+    }
+  } attributes {producer_registers = 32, consumer_registers = 160}
+}
+
 // A number that a flag has moved is the weigher's still, and so is its store; consumers read the flag, and release its
 // slot though they do nothing with it.
 // CHECK-LABEL: tile.kernel @flagged

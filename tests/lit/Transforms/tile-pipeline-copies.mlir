@@ -93,6 +93,33 @@ tile.kernel @row_tiles attributes {warps = 4, producer_warps = 4, stages = 3} {
   }
 }
 
+// Rows that are collected into registers have one slot: it is free when the next ones come.
+// CHECK-LABEL: tile.kernel @collected_rows
+// CHECK-NEXT: %[[ROWS:.*]] = tile.ring : <1 x [!tile.shared<64 x 64 x bf16>, !tile.shared<64 x 64 x bf16>]>
+tile.kernel @collected_rows attributes {warps = 4, producer_warps = 4, stages = 3} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %tiles = tile.argument "row_tiles" : i32
+  %q = tile.view q[%c0, %c0] : <64 x bf16>
+  %r = tile.view r[%c0, %c0] : <64 x bf16>
+  %k = tile.view k[%c0, %c0] : <64 x bf16>
+  scf.for %tile = %c0 to %tiles step %c1 : i32 {
+    // CHECK: %[[T:.*]]:2 = tile.ring_acquire %[[ROWS]][%[[TILE:.*]]]
+    %rows = tile.copy %q[%tile] : <64 x bf16> -> <64 x 64 x bf16>
+    %probes = tile.copy %r[%tile] : <64 x bf16> -> <64 x 64 x bf16>
+    // CHECK-NEXT: tile.collect %[[T]]#0
+    // CHECK-NEXT: tile.collect %[[T]]#1
+    %a = tile.collect %rows : <64 x 64 x bf16> -> <16 x 64 x bf16, operand>
+    %b = tile.collect %probes : <64 x 64 x bf16> -> <16 x 64 x bf16, operand>
+    scf.for %n = %c0 to %tiles step %c1 : i32 {
+      %keys = tile.copy %k[%n] : <64 x bf16> -> <64 x 64 x bf16>
+      %s = tile.dot %a, %keys transposed : !tile.frag<16 x 64 x bf16, operand>, !tile -> <16 x 64 x f32, accumulator>
+      %t = tile.dot %b, %keys transposed : !tile.frag<16 x 64 x bf16, operand>, !tile -> <16 x 64 x f32, accumulator>
+    }
+    // CHECK: tile.ring_release %[[ROWS]][%[[TILE]]]
+  }
+}
+
 // Loads into registers move one iteration ahead: the first before the loop, the next right behind the last reader.
 // CHECK-LABEL: tile.kernel @registers
 tile.kernel @registers attributes {warps = 4, stages = 2} {

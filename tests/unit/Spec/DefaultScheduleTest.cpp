@@ -181,11 +181,30 @@ TEST(DefaultSchedule, RowsOfManyHeadsShareAWarpgroup) {
   EXPECT_EQ(defaultOn("sm_80", decode(32, 16, 1)).load, LoadPath::Registers);
 }
 
+TEST(DefaultSchedule, WideRowsOfOneWarpgroupAreDividedOnlyWhereRegistersAskForIt) {
+  auto of = [](Probe probe, int64_t headDim) {
+    Problem problem = problemOf(Mode::Decode, 32, 128, 4096, headDim);
+    problem.kvHeads = 8;
+    problem.probe = probe;
+    Schedule schedule = defaultOn("sm_90a", problem);
+    return fmt::format("{} warps {} parts {} keys {} stages", schedule.warps, schedule.valueParts, schedule.keys,
+                       schedule.stages);
+  };
+  EXPECT_EQ(of(Probe::Given, 128), "4 warps 1 parts 64 keys 3 stages");
+  EXPECT_EQ(of(Probe::Given, 144), "4 warps 1 parts 64 keys 3 stages");
+  EXPECT_EQ(of(Probe::Given, 160), "4 warps 1 parts 48 keys 3 stages");
+  EXPECT_EQ(of(Probe::Given, 176), "4 warps 1 parts 32 keys 4 stages");
+  EXPECT_EQ(of(Probe::Given, 184), "8 warps 2 parts 64 keys 2 stages");
+  EXPECT_EQ(of(Probe::None, 256), "4 warps 1 parts 64 keys 3 stages");
+  EXPECT_EQ(of(Probe::None, 128), "2 warps 1 parts 16 keys 2 stages") << "a block holds 16 rows";
+}
+
 TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
   Schedule wide = defaultOn("sm_90a", problemOf(Mode::Prefill, 1, 16, 8192, 128));
   EXPECT_EQ(toText(wide), "load=ring rows=128 keys=64 warps=8 value_parts=1 stages=3 splits=1 cluster=1 ctas=1 "
                           "lazy=8 overlap=true peel=true dependent=true split_tiles=1 persistent=true "
-                          "stream_k=false pingpong=false rounded=false weigher=false static_sizes=false");
+                          "stream_k=false pingpong=false rounded=false weigher=false held_rows=false "
+                          "static_sizes=false");
   Problem narrow = problemOf(Mode::Prefill, 1, 16, 8192, 64);
   EXPECT_EQ(defaultOn("sm_90a", narrow).keys, 128) << "one masked tile for each of rows";
   EXPECT_TRUE(defaultOn("sm_90a", narrow).pingpong) << "the weights take as long as the products";
@@ -209,8 +228,9 @@ TEST(DefaultSchedule, WideHeadsTakeFewerKeysThenAWeigher) {
     problem.probe = probe;
     problem.causal = true;
     Schedule schedule = defaultOn("sm_90a", problem);
-    return fmt::format("{} rows {} keys {} stages{}{}", schedule.rows, schedule.keys, schedule.stages,
-                       schedule.persistent ? " persistent" : "", schedule.weigher ? " weigher" : "");
+    return fmt::format("{} rows {} keys {} stages{}{}{}", schedule.rows, schedule.keys, schedule.stages,
+                       schedule.persistent ? " persistent" : "", schedule.weigher ? " weigher" : "",
+                       schedule.heldRows ? " held" : "");
   };
   // Registers hold O1 and O2, but shared memory no second tile of rows.
   EXPECT_EQ(of(Probe::Given, 136), "128 rows 64 keys 2 stages");
@@ -220,7 +240,7 @@ TEST(DefaultSchedule, WideHeadsTakeFewerKeysThenAWeigher) {
   for (int64_t headDim : {168, 176})
     EXPECT_EQ(of(Probe::Given, headDim), "128 rows 32 keys 3 stages") << headDim;
   for (int64_t headDim : {184, 192})
-    EXPECT_EQ(of(Probe::Given, headDim), "64 rows 64 keys 2 stages persistent weigher") << headDim;
+    EXPECT_EQ(of(Probe::Given, headDim), "64 rows 64 keys 2 stages persistent weigher held") << headDim;
   EXPECT_EQ(of(Probe::Given, 256), "64 rows 64 keys 2 stages weigher");
   EXPECT_EQ(of(Probe::None, 160), "128 rows 96 keys 2 stages persistent");
   EXPECT_EQ(of(Probe::None, 192), "128 rows 80 keys 2 stages persistent");

@@ -440,6 +440,30 @@ TEST(Feasibility, AWeigherComesOnTopOfTheValueParts) {
             "weigher: expected false (weights are handed over with load=ring), got true");
 }
 
+/// The weigher's rows take registers of those that multiply.
+TEST(Feasibility, AWeigherHoldsRowsOfNoWiderHeads) {
+  auto fault = [](int64_t headDim, Probe probe = Probe::Given) {
+    const char *held = "load=ring rows=64 keys=64 warps=12 value_parts=2 weigher=true held_rows=true";
+    return infeasibility(problemOf(Mode::Prefill, headDim, probe), held, "sm_90a");
+  };
+  EXPECT_EQ(fault(192), "");
+  EXPECT_EQ(fault(256), "registers per thread: expected at most 140 (1 CTAs of 512 threads on sm_90a), got 158");
+  EXPECT_EQ(fault(256, Probe::None), "");
+  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 128), "load=ring rows=128 keys=64 warps=8 held_rows=true", "sm_90a"),
+            "held_rows: expected false (a weigher holds rows in registers), got true");
+}
+
+TEST(Resources, HeldRowsNeedNoSecondSlot) {
+  Problem problem = problemOf(Mode::Prefill, 192);
+  Target target = llvm::cantFail(namedTarget("sm_90a"));
+  auto bytes = [&](const std::string &more) {
+    std::string weigher = "load=ring rows=64 keys=64 warps=12 value_parts=2 weigher=true persistent=true ";
+    return resources(problem, scheduleOf((weigher + more).c_str()), target).sharedBytes;
+  };
+  constexpr int64_t barriers = 2 * 8;
+  EXPECT_EQ(bytes("held_rows=false") - bytes("held_rows=true"), 2 * 64 * 192 * 2 + barriers);
+}
+
 /// Two slots of a tile of p and one of u, with their notes and barriers; K and V have barriers of their own.
 TEST(Resources, AWeigherHandsOverThroughSharedMemory) {
   Problem problem = problemOf(Mode::Prefill, 256);
@@ -478,6 +502,7 @@ Schedule plausibleSchedule(RandomProblem &random, LoadPath load, const Problem &
   if (load == LoadPath::Ring) {
     schedule.warps = 4 * random.between(1, 3);
     schedule.weigher &= schedule.warps > 4;
+    schedule.heldRows &= schedule.weigher;
     int64_t multiplying = valueWarpgroups(schedule);
     schedule.valueParts = schedule.weigher ? multiplying : multiplying == 2 ? schedule.valueParts : 1;
     schedule.rows = 64 * multiplying / schedule.valueParts;
@@ -489,7 +514,7 @@ Schedule plausibleSchedule(RandomProblem &random, LoadPath load, const Problem &
     return schedule;
   }
   schedule.overlap = true;
-  schedule.weigher = false;
+  schedule.weigher = schedule.heldRows = false;
   schedule.valueParts = 1;
   if (load == LoadPath::Scratch) {
     schedule.warps = schedule.stages = schedule.cluster = schedule.ctas = 1;
