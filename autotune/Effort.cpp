@@ -21,7 +21,7 @@ EffortPreset presetOf(Effort effort) {
     preset.finalists = 0;
     break;
   case Effort::Quick:
-    preset.limits = {/*trials=*/96, /*seconds=*/8.0, /*stagnation=*/48};
+    preset.limits = {/*trials=*/96, /*seconds=*/8.0, /*stagnation=*/48}; // A process takes two more.
     preset.race.mostRounds = 64;
     break;
   case Effort::Full:

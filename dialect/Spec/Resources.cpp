@@ -105,7 +105,8 @@ int64_t accumulatedColumns(const Problem &problem, const Schedule &schedule) {
 
 /// A warpgroup has 64 rows and one part of the value columns: its threads hold that of O1 and O2, S and T, and the
 /// packed operand of one value product (the other takes the registers of the scores it came from). With a weigher, no
-/// thread holds both O1 and O2, and S and T; what rows it may hold are at most those that leave the others so much.
+/// thread holds both O1 and O2, and S and T; rows that it holds are not counted: where the others' registers hold their
+/// parts of O1 and O2, its own hold those.
 int64_t registersOfRing(const Problem &problem, const Schedule &schedule) {
   constexpr int64_t bookkeeping = 30;
   int64_t output = accumulatedColumns(problem, schedule) / 2;

@@ -111,7 +111,7 @@ void checkRepetition(Workplace &place) {
     if (problem.mode == Mode::Decode)
       for (ScheduleSet set : {ScheduleSet::RandomSplits, ScheduleSet::Clusters})
         llvm::append_range(schedules, schedulesOf(problem, set, target, place.settings.seed, 0));
-    else if (problem.headDim <= 128) // A weigher's keys are not split.
+    else if (problem.headDim <= 128) // Wider ones are for the weigher that is their default.
       llvm::append_range(schedules, schedulesOf(problem, ScheduleSet::RingSplits, target, place.settings.seed, 0));
     for (const Schedule &schedule : schedules) {
       if (place.isLost)
