@@ -23,14 +23,15 @@ namespace lla {
 namespace {
 
 /// Fields that never make a schedule feasible by leaving this value; in the order in which they are set: what makes
-/// another's values feasible (persistent, stream_k and split_tiles) before it.
+/// another's values feasible (held_rows, persistent, stream_k and split_tiles) before it.
 struct MonotoneField {
   const char *name;
   int64_t gentlest;
 };
 constexpr MonotoneField monotoneFields[] = {{"overlap", 1}, {"peel", 0}, {"lazy", 0}, {"ctas", 1}, {"splits", 1},
-                                            {"cluster", 1}, {"dependent", 0}, {"persistent", 0}, {"stream_k", 0},
-                                            {"split_tiles", 1}, {"pingpong", 0}, {"rounded", 0}, {"static_sizes", 0}};
+                                            {"cluster", 1}, {"dependent", 0}, {"held_rows", 0}, {"persistent", 0},
+                                            {"stream_k", 0}, {"split_tiles", 1}, {"pingpong", 0}, {"rounded", 0},
+                                            {"static_sizes", 0}};
 
 /// Feasible, but a part of the machine would have nothing to do.
 llvm::Error checkWorthwhile(const Problem &problem, const Schedule &schedule, const Target &target) {

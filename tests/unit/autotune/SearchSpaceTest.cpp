@@ -183,6 +183,33 @@ TEST(SearchSpace, NeighboursReachEverything) {
   EXPECT_EQ(seen.size(), space.size());
 }
 
+/// Which leave persistent CTAs shared memory for a third slot of keys.
+TEST(SearchSpace, HeldRowsAreThereWhereverTheyAreFeasible) {
+  Problem problem = prefillProblem(true, 192);
+  Target gpu = target("sm_90a");
+  std::vector<ScheduleField> table = reducedTable({{"load", {1}},
+                                                   {"rows", {64, 128}},
+                                                   {"keys", {48, 64}},
+                                                   {"warps", {8, 12}},
+                                                   {"value_parts", {1, 2}},
+                                                   {"stages", {2, 3}},
+                                                   {"persistent", {0, 1}},
+                                                   {"weigher", {0, 1}},
+                                                   {"held_rows", {0, 1}}},
+                                                  Schedule{});
+  std::vector<Schedule> expected;
+  for (const Schedule &schedule : productOf(table))
+    if (isFeasible(problem, schedule, gpu))
+      expected.push_back(schedule);
+  llvm::sort(expected);
+  EXPECT_EQ(SearchSpace::enumerate(problem, gpu, table).schedules().vec(), expected);
+  auto areHeldOnly = [&](Schedule schedule) {
+    schedule.heldRows = !schedule.heldRows;
+    return !schedule.heldRows && schedule.persistent && !llvm::is_contained(expected, schedule);
+  };
+  EXPECT_TRUE(llvm::any_of(expected, areHeldOnly));
+}
+
 TEST(SearchSpace, ARingsRowsAndWarpsMoveTogether) {
   Problem problem = prefillProblem(true, 64);
   Target gpu = target("sm_90a");
