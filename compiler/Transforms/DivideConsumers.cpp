@@ -460,8 +460,7 @@ LogicalResult divide(KernelOp kernel, RolesOp roles) {
   whole->erase();
 
   countReaders(kernel, roles, warpgroupWarps, consumerWarps);
-  bool holdsRows =
-      roles.getWeigher().walk([](CollectOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  bool holdsRows = roles.getWeigher().walk([](CollectOp) { return WalkResult::interrupt(); }).wasInterrupted();
   RoleRegisters registers = roleRegisters(static_cast<int64_t>(kernel.getWarps()), /*hasWeigher=*/true, holdsRows);
   roles.setProducerRegisters(registers.producer);
   roles.setWeigherRegisters(registers.weigher);

@@ -259,11 +259,8 @@ int64_t toleratedRegisters(const Schedule &schedule, const Target &target) {
 
 /// The assembler fits each product with values into the registers that a CTA is launched with, whatever its roles have
 /// later: the sums, and 30 more, as its refusals say.
-llvm::Error checkProducts(const Problem &problem, const Schedule &schedule, const Target &target) {
-  if (schedule.load != LoadPath::Ring)
-    return llvm::Error::success();
+llvm::Error checkProducts(const Problem &problem, const Schedule &schedule, const Target &target, int64_t threads) {
   constexpr int64_t further = 30, unit = 8;
-  int64_t threads = resources(problem, schedule, target).threads;
   int64_t launched = target.registersPerMultiprocessor / threads / unit * unit;
   int64_t most = 2 * (launched - further), columns = valuePartColumns(problem, schedule);
   return expectAtMost("value columns of a warpgroup", columns, most,
@@ -289,6 +286,9 @@ llvm::Error checkBudgets(const Problem &problem, const Schedule &schedule, const
           expectAtMost("shared bytes per multiprocessor", schedule.ctas * (costs.sharedBytes + reservedBytes),
                        target.sharedBytesPerMultiprocessor, where))
     return error;
+  if (schedule.load == LoadPath::Ring)
+    if (llvm::Error error = checkProducts(problem, schedule, target, costs.threads))
+      return error;
   return expectAtMost("registers per thread", costs.registersPerThread, toleratedRegisters(schedule, target), where);
 }
 
@@ -303,8 +303,7 @@ int64_t registerLimit(const Schedule &schedule, const Target &target) {
 }
 
 llvm::Error checkFeasible(const Problem &problem, const Schedule &schedule, const Target &target) {
-  const Check checks[] = {checkRanges, checkTarget, checkNumericFields, checkLoadPath, checkProducts, checkBudgets};
-  return runAll(checks, problem, schedule, target);
+  return runAll({checkRanges, checkTarget, checkNumericFields, checkLoadPath, checkBudgets}, problem, schedule, target);
 }
 
 } // namespace lla
