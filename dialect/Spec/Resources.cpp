@@ -27,6 +27,9 @@ int64_t ceilDivide(int64_t value, int64_t divisor) {
   return value / divisor + (value % divisor != 0);
 }
 
+/// The first power of two that is at least `value`.
+int64_t powerOfTwoFrom(int64_t value) { return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(value))); }
+
 /// The operator keeps each of its accumulators once, or twice with a probe (O1 and O2, S and T, P and P*t).
 int64_t strands(const Problem &problem) { return problem.hasProbe() ? 2 : 1; }
 
@@ -213,8 +216,16 @@ bool packsGroup(const Problem &problem, const Schedule &schedule) {
   if (schedule.load != LoadPath::Ring)
     return true;
   constexpr int64_t warpgroupRows = 64;
-  int64_t group = problem.group();
-  return warpgroupRows % group == 0 && (problem.window == 0 || schedule.rows >= schedule.keys * group);
+  int64_t rows = powerOfTwoFrom(problem.group());
+  bool mayIdle = problem.mode == Mode::Decode;
+  return rows <= warpgroupRows && (rows == problem.group() || mayIdle) &&
+         (problem.window == 0 || schedule.rows >= schedule.keys * rows);
+}
+
+int64_t rowsPerQuery(const Problem &problem, const Schedule &schedule) {
+  if (!packsGroup(problem, schedule))
+    return 1;
+  return schedule.load == LoadPath::Ring ? powerOfTwoFrom(problem.group()) : problem.group();
 }
 
 int64_t rowsPerBlock(const Problem &problem) { return problem.hasProbe() ? 8 : 16; }
@@ -335,7 +346,7 @@ int64_t counterBytes(const Resources &resources) {
 
 Resources resources(const Problem &problem, const Schedule &schedule, const Target &target) {
   Resources costs;
-  costs.rowsPerHead = problem.queryLength * (packsGroup(problem, schedule) ? problem.group() : 1);
+  costs.rowsPerHead = problem.queryLength * rowsPerQuery(problem, schedule);
   costs.rowTiles = ceilDivide(costs.rowsPerHead, schedule.rows);
   costs.tiles = tilesOf(problem, schedule, costs.rowTiles);
   costs.grid = gridOf(schedule, target, costs.tiles);

@@ -22,7 +22,7 @@ struct Resources {
   int64_t threads = 0;           ///< Per CTA, producer included; 1 on the host.
   int64_t registersPerThread = 0;///< Estimate of what a computing thread needs live.
   int64_t sharedBytes = 0;       ///< Dynamic shared memory of one CTA; scratch bytes of one task on the host.
-  int64_t rowsPerHead = 0;       ///< Packed rows that one grid row of tiles covers (see `packsGroup`).
+  int64_t rowsPerHead = 0;       ///< Packed rows that one grid row of tiles covers (see `rowsPerQuery`).
   int64_t rowTiles = 0;          ///< Tiles of `schedule.rows` that cover them.
   int64_t tiles = 0;             ///< Row tiles of all (sequence, head)s.
   int64_t keyWarps = 1;          ///< Warps of a CTA that share a row tile and divide its keys.
@@ -33,9 +33,12 @@ struct Resources {
 };
 
 /// True if the GQA group's heads are rows of one tile, false if each query head has its own tiles. With load = ring
-/// they are where a tile of 64 rows has whole query rows; with a window, only if these are as many as the keys of a
-/// tile (a copy cannot stop short of keys that no row sees).
+/// they are where a tile of 64 rows has whole query rows, none of them idle or in a decode, which waits for bytes; with
+/// a window, only if these are as many as the keys of a tile (a copy cannot stop short of keys that no row sees).
 bool packsGroup(const Problem &problem, const Schedule &schedule);
+/// Rows of a tile that a query row has: one for each head of a packed group, and (load = ring) idle ones up to a power
+/// of two, which are read as zeros and not stored.
+int64_t rowsPerQuery(const Problem &problem, const Schedule &schedule);
 /// Row of a block: rows that one m16 accumulator block holds: 8 query rows over
 /// 8 probe rows, or 16 query rows without a probe.
 int64_t rowsPerBlock(const Problem &problem);

@@ -67,6 +67,9 @@ LogicalResult PageOp::verify() {
 LogicalResult ViewOp::verify() {
   if (getGroup() < 1) // C1
     return emitOpError() << "C1: expected group >= 1, got " << getGroup();
+  if (getQueryRows() && getQueryRows() < getGroup()) // C1
+    return emitOpError() << "C1: expected query_rows that are 0 or at least group = " << getGroup() << ", got "
+                         << getQueryRows();
   bool isPart = llvm::is_contained({Tensor::PartO, Tensor::PartLse, Tensor::PartTbar, Tensor::PartVbar}, getTensor());
   if (bool(getShard()) != isPart) // C2
     return emitOpError() << "C2: expected " << (isPart ? "a" : "no") << " shard of " << stringifyTensor(getTensor());
@@ -74,6 +77,9 @@ LogicalResult ViewOp::verify() {
   if (getType().isPaged() && !(ofKeys && getGroup() == 1)) // C3
     return emitOpError() << "C3: expected pages of k or v only, with group 1, got " << stringifyTensor(getTensor())
                          << " and group " << getGroup();
+  auto kernel = (*this)->getParentOfType<KernelOp>();
+  if (getQueryRows() && kernel && kernel.getProducerWarps() == 0) // C4
+    return emitOpError() << "C4: expected no query_rows in a kernel without producers, got " << getQueryRows();
   return success();
 }
 

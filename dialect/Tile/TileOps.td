@@ -131,18 +131,25 @@ def Tile_ViewOp : Tile_Op<"view", [Pure]> {
   let summary = "the rows of one head of one sequence of a launch tensor";
   let description = [{
     With `group = G` the rows of G consecutive heads, from `head` on, interleave: view
-    row rho is row rho / G of head `head + rho mod G`. Partial results have a shard, too.
+    row rho is row rho / N of head `head + rho mod N`, where N is `query_rows`, or G if
+    that is 0. Rows of which rho mod N >= G are of no head: a copy reads zeros, a store
+    leaves them out. Partial results have a shard, too.
 
     Row rho of a paged view, with pages of S rows, is row rho mod S of page
     page_table[batch, rho / S] of the launch; a number of no page is that of the last.
 
-    (C1) group >= 1.
+    (C1) group >= 1; query_rows is 0 or at least that.
     (C2) a shard is given exactly for part_o, part_lse, part_tbar and part_vbar.
     (C3) a paged view is of k or v, with group 1.
+    (C4) query_rows only in a kernel with producers: copies and stores know of them, loads do not.
   }];
   let arguments = (ins Tile_Tensor:$tensor, I32:$batch, I32:$head, Optional<I32>:$shard,
-                       DefaultValuedAttr<I64Attr, "1">:$group);
+                       DefaultValuedAttr<I64Attr, "1">:$group, DefaultValuedAttr<I64Attr, "0">:$query_rows);
   let results = (outs Tile_ViewType:$result);
+  let extraClassDeclaration = [{
+    /// Rows that each query row has.
+    int64_t rowsPerQuery() { return getQueryRows() ? getQueryRows() : getGroup(); }
+  }];
   let assemblyFormat = "$tensor `[` $batch `,` $head `]` (`shard` $shard^)? attr-dict `:` type($result)";
   let hasVerifier = 1;
 }

@@ -50,8 +50,8 @@ llvm::Expected<TensorMapGeometry> tensorMapGeometry(const Problem &problem, cons
   };
   llvm::SmallVector<Dimension, 4> dimensions;
   if (source.group > 1)
-    dimensions.push_back({"head stride in bytes", source.group, source.headStride, source.group});
-  dimensions.push_back({"row stride in bytes", source.rows, source.rowStride, source.tileRows / source.group});
+    dimensions.push_back({"head stride in bytes", source.group, source.headStride, source.queryRows});
+  dimensions.push_back({"row stride in bytes", source.rows, source.rowStride, source.tileRows / source.queryRows});
   dimensions.push_back({"head stride in bytes", source.heads / source.group, source.headStride * source.group, 1});
   dimensions.push_back({"batch stride in bytes", source.batch, source.batchStride, 1});
   for (const Dimension &dimension : dimensions) {
@@ -81,7 +81,8 @@ tensorMapSources(const Problem &problem, const Schedule &schedule, const KernelA
                   batchStride,
                   keyPanelColumns(problem, schedule),
                   schedule.rows,
-                  packsGroup(problem, schedule) ? problem.group() : 1};
+                  packsGroup(problem, schedule) ? problem.group() : 1,
+                  rowsPerQuery(problem, schedule)};
   };
   bool isPaged = problem.pageSize != 0;
   int64_t keyBatch = isPaged ? a.pages : problem.packedKeys ? 1 : a.batch;

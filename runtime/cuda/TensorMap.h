@@ -25,7 +25,8 @@ struct TensorMapSource {
   int64_t rowStride, headStride, batchStride;
   int64_t boxColumns; ///< Of a panel.
   int64_t tileRows;
-  int64_t group = 1; ///< Heads whose rows interleave in a tile.
+  int64_t group = 1;     ///< Heads whose rows interleave in a tile,
+  int64_t queryRows = 1; ///< and rows of each query row in it: behind the group's, zeros.
 };
 
 /// One map, as cuTensorMapEncodeTiled takes it: dimensions are (dim, row, head, sequence or page), or of interleaved

@@ -43,11 +43,11 @@ Value I32::argument(llvm::StringRef name) const {
 static void emitRanges(const I32 &i, const KernelPlan &plan, GridPosition &grid) {
   const Problem &problem = plan.problem;
   int64_t keys = plan.schedule.keys;
-  Value zero = i.constant(0), group = i.constant(plan.packedGroup());
+  Value zero = i.constant(0), rowsOfQuery = i.constant(plan.queryRows());
   Value lastRow = i.sub(i.min(i.add(grid.rowBegin, i.constant(plan.schedule.rows)), grid.rowEnd), i.constant(1));
   // First key the first row no longer sees, first key the last row no longer sees.
-  Value firstEnd = i.add(i.div(grid.rowBegin, group), grid.diagonal);
-  Value lastEnd = i.add(i.div(lastRow, group), grid.diagonal);
+  Value firstEnd = i.add(i.div(grid.rowBegin, rowsOfQuery), grid.diagonal);
+  Value lastEnd = i.add(i.div(lastRow, rowsOfQuery), grid.diagonal);
   Value window = i.constant(problem.window);
 
   grid.keyBegin = problem.window ? i.max(grid.start, i.sub(firstEnd, window)) : grid.start;
@@ -331,9 +331,9 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
     grid.diagonal = diagonal(rowsEnd);
   }
   grid.rowBegin = i.mul(rowTile, i.constant(plan.schedule.rows));
-  grid.rowEnd = i.mul(rowsEnd, i.constant(plan.packedGroup()));
+  grid.rowEnd = i.mul(rowsEnd, i.constant(plan.queryRows()));
   if (firstRow) {
-    grid.rowBegin = i.add(i.mul(firstRow, i.constant(plan.packedGroup())), grid.rowBegin);
+    grid.rowBegin = i.add(i.mul(firstRow, i.constant(plan.queryRows())), grid.rowBegin);
     Value isBehind = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, grid.rowBegin, grid.rowEnd);
     tile::LeaveOp::create(b, isBehind);
   }
@@ -378,7 +378,7 @@ TileLoop lla::tileLoop(ImplicitLocOpBuilder &b, const GridPosition &grid, KeyRan
 Value lla::emitSeesTile(ImplicitLocOpBuilder &b, const KernelPlan &plan, const GridPosition &grid, Value first,
                         Value last, Value key) {
   I32 i{b};
-  auto endOf = [&](Value row) -> Value { return i.add(i.div(row, i.constant(plan.packedGroup())), grid.diagonal); };
+  auto endOf = [&](Value row) -> Value { return i.add(i.div(row, i.constant(plan.queryRows())), grid.diagonal); };
   Value sees = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, key, endOf(last));
   if (!plan.problem.window)
     return sees;
@@ -396,7 +396,7 @@ Value lla::emitVisible(ImplicitLocOpBuilder &b, const KernelPlan &plan, const Gr
   if (!plan.problem.causal) {
     visible = compare(arith::CmpIPredicate::slt, key, grid.context);
   } else {
-    Value end = i.add(i.div(row, i.constant(plan.packedGroup())), grid.diagonal);
+    Value end = i.add(i.div(row, i.constant(plan.queryRows())), grid.diagonal);
     visible = compare(arith::CmpIPredicate::slt, key, i.min(grid.context, end));
     if (plan.problem.window) {
       Value begin = i.sub(end, i.constant(plan.problem.window));

@@ -19,6 +19,8 @@ struct KernelPlan {
 
   /// Heads whose rows interleave in one tile.
   int64_t packedGroup() const { return packsGroup(problem, schedule) ? problem.group() : 1; }
+  /// Rows of a query row in it.
+  int64_t queryRows() const { return rowsPerQuery(problem, schedule); }
   bool hasProbe() const { return packing != Packing::None; }
 };
 
@@ -52,9 +54,9 @@ struct RowTile {
 };
 
 /// Where this CTA's row tile and this warp's rows are, and what they may see (all i32).
-/// Packed row rho is query row rho / packedGroup; it sees key j iff
-///     j < min(context, rho / packedGroup + diagonal)     diagonal = context - query_length + 1
-/// and, with a window W, j >= rho / packedGroup + diagonal - W. Of a ragged problem, context is the sequence's length,
+/// Packed row rho is query row rho / queryRows; it sees key j iff
+///     j < min(context, rho / queryRows + diagonal)     diagonal = context - query_length + 1
+/// and, with a window W, j >= rho / queryRows + diagonal - W. Of a ragged problem, context is the sequence's length,
 /// and j >= start. Rows and keys of packed tensors are counted through all sequences: those before this one are in rho
 /// and rowEnd, in j, context and start, and in diagonal, so that the formulas stay as they are.
 struct GridPosition {

@@ -77,6 +77,14 @@ static void emitUnlessAlone(OnlineStep &step, Placement &place, const OnlineStat
   b.setInsertionPointToStart(branch.elseBlock());
 }
 
+/// A warp that merges by itself and has no rows, as three of four do in a decode of 16, is done.
+static void emitUnlessIdle(Placement &place) {
+  ImplicitLocOpBuilder &b = place.b;
+  Value hasRows = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, place.rowBase(), place.grid.rowEnd);
+  auto branch = scf::IfOp::create(b, hasRows, /*withElseRegion=*/false);
+  b.setInsertionPointToStart(branch.thenBlock());
+}
+
 /// Everything the kernel is made of, from the function's attributes and its packing.
 static FailureOr<KernelPlan> makePlan(func::FuncOp function) {
   auto problem = function->getAttrOfType<ProblemAttr>(kProblemAttr);
@@ -166,6 +174,8 @@ static void emitAttention(ImplicitLocOpBuilder &b, func::FuncOp function, const 
       completeSums();
       if (merge.getAxis() == SplitAxis::Grid && mayBeAlone(plan.problem, plan.schedule))
         emitUnlessAlone(step, *place, state);
+      if (merge.getAxis() == SplitAxis::Grid && plan.schedule.load == LoadPath::Ring)
+        emitUnlessIdle(*place);
       place->merge(state, merge.getAxis());
     } else if (isa<OnlineFinalizeOp>(op)) {
       completeSums();

@@ -56,8 +56,11 @@ Value Placement::view(tile::Tensor tensor) {
   // Packed sequences are a batch of one.
   bool isPacked = ofKeys ? plan.problem.packedKeys : plan.problem.packedQueries;
   Value batch = isPacked ? I32{b}.constant(0) : grid.batch;
-  return tile::ViewOp::create(b, type, tensor, batch, ofKeys ? grid.kvHead : grid.queryHead,
-                              /*shard=*/Value(), ofKeys ? 1 : plan.packedGroup());
+  if (ofKeys)
+    return tile::ViewOp::create(b, type, tensor, batch, grid.kvHead, /*shard=*/Value());
+  int64_t group = plan.packedGroup(), rows = plan.queryRows();
+  return tile::ViewOp::create(b, type, tensor, batch, grid.queryHead, /*shard=*/Value(), group,
+                              rows == group ? 0 : rows);
 }
 
 /// o2 - shift o1 by element.

@@ -226,7 +226,7 @@ private:
         }
         blocks.push_back(lane.transposeInRow(words));
       }
-      lane.when(lane.less(row, limit), [&] {
+      lane.when(lane.isOfHead(view, row, limit), [&] {
         for (auto [group, words] : llvm::enumerate(blocks)) {
           int64_t first = 8 * lanesOfRow * group;
           Value column = lane.add(lane.mul(lane.c(), 8), first);
@@ -251,7 +251,7 @@ private:
     int64_t halves = type.getRows() / 8, run = wide ? 8 : 2, blocks = wide ? 8 : 1;
     for (int64_t half = 0; half < halves; ++half) {
       Value row = lane.add(lane.add(rowBase, lane.g()), 8 * half);
-      lane.when(lane.less(row, limit), [&] {
+      lane.when(lane.isOfHead(view, row, limit), [&] {
         for (int64_t block = 0; block < type.getColumns() / 8; block += blocks)
           for (int64_t e = 0; e < (wide ? 2 : 1); ++e) {
             Values elements;
@@ -294,7 +294,7 @@ private:
                         Value limit) {
     for (auto [half, value] : llvm::enumerate(values)) {
       Value row = lane.add(lane.add(rowBase, lane.g()), 8 * half);
-      lane.when(lane.both(lane.equal(lane.c(), 0), lane.less(row, limit)), [&, value = value] {
+      lane.when(lane.both(lane.equal(lane.c(), 0), lane.isOfHead(view, row, limit)), [&, value = value] {
         Value pointer = lane.element(view, row, lane.i32(0), bytesOf(element));
         LLVM::StoreOp::create(lane.b, narrow(lane, value, element), pointer, /*alignment=*/bytesOf(element));
       });

@@ -136,6 +136,7 @@ struct ViewPattern : LanePattern<tile::ViewOp> {
     view.batch = adaptor.getBatch().front();
     view.head = adaptor.getHead().front();
     view.group = lane.i32(op.getGroup());
+    view.queryRows = lane.i32(op.rowsPerQuery());
     Type global = LLVM::LLVMPointerType::get(b.getContext(), 1);
     Value batch = lane.extend(view.batch), batchStride = lane.field(name + "_batch_stride");
     Value elements;

@@ -15,11 +15,18 @@ using namespace lla;
 SmallVector<Type> ViewValues::types(MLIRContext *context) {
   Builder b(context);
   Type global = LLVM::LLVMPointerType::get(context, 1), map = LLVM::LLVMPointerType::get(context);
-  return {global,         b.getI64Type(), b.getI64Type(), b.getI32Type(), b.getI32Type(),
-          b.getI32Type(), map,            map,            global,         b.getI64Type()};
+  Type i32 = b.getI32Type(), i64 = b.getI64Type();
+  return {global, i64, i64, i32, i32, i32, i32, map, map, global, i64};
 }
 
-ViewValues ViewValues::of(ValueRange v) { return {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9]}; }
+ViewValues ViewValues::of(ValueRange v) { return {v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10]}; }
+
+int64_t ViewValues::constant(Value value) {
+  llvm::APInt constant;
+  [[maybe_unused]] bool isConstant = matchPattern(value, m_ConstantInt(&constant));
+  assert(isConstant && "a view's op gives it");
+  return constant.getSExtValue();
+}
 
 Value Lane::i32(int64_t value) { return arith::ConstantIntOp::create(b, value, 32); }
 Value Lane::i64(int64_t value) { return arith::ConstantIntOp::create(b, value, 64); }
@@ -108,15 +115,21 @@ Value Lane::offset(Value pointer, Value bytes) {
 }
 
 Value Lane::element(const ViewValues &view, Value row, Value column, int64_t elementBytes) {
-  llvm::APInt group;
+  int64_t rows = ViewValues::constant(view.queryRows);
   Value elements;
-  if (matchPattern(view.group, m_ConstantInt(&group)) && group == 1) {
+  if (rows == 1) {
     elements = mul(extend(row), view.rowStride);
   } else {
-    Value of = arith::DivUIOp::create(b, row, view.group), head = arith::RemUIOp::create(b, row, view.group);
+    Value of = div(row, rows), head = rem(row, rows);
     elements = add(mul(extend(of), view.rowStride), mul(extend(head), view.headStride));
   }
   return offset(view.base, mul(add(elements, extend(column)), elementBytes));
+}
+
+Value Lane::isOfHead(const ViewValues &view, Value row, Value limit) {
+  int64_t heads = ViewValues::constant(view.group), rows = ViewValues::constant(view.queryRows);
+  Value inside = less(row, limit);
+  return heads == rows ? inside : both(inside, less(rem(row, rows), i32(heads)));
 }
 
 Value Lane::page(const ViewValues &view, int64_t pageSize, Value row, Value inside) {

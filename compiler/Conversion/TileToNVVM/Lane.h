@@ -39,15 +39,18 @@ struct KernelFacts {
 struct ViewValues {
   Value base;                  ///< First element of (batch, row 0, head), ptr<1>.
   Value rowStride, headStride; ///< Elements, i64.
-  Value group, batch, head;    ///< i32; group is a constant.
+  Value group, queryRows;      ///< i32 constants: heads that interleave, and rows of each query row.
+  Value batch, head;           ///< i32.
   Value map, rowMap;           ///< Tensor maps, or null pointers.
   Value table;                 ///< Page number of row 0, ptr<1>; null unless paged.
   Value pageStride;            ///< Elements, i64; 0 unless paged. `base` is then that of page 0.
 
   static llvm::SmallVector<mlir::Type> types(mlir::MLIRContext *context);
   static ViewValues of(ValueRange values);
+  /// What a constant among them is.
+  static int64_t constant(Value value);
   Values flatten() const {
-    return {base, rowStride, headStride, group, batch, head, map, rowMap, table, pageStride};
+    return {base, rowStride, headStride, group, queryRows, batch, head, map, rowMap, table, pageStride};
   }
 };
 
@@ -104,6 +107,8 @@ public:
   /// Pointer to (row, column) of a view with `elementBytes`.
   Value element(const ViewValues &view, Value row, Value column, int64_t elementBytes);
   Value offset(Value pointer, Value bytes);
+  /// True if `row` is below `limit`, and a head's.
+  Value isOfHead(const ViewValues &view, Value row, Value limit);
   /// The page of a row, 0 where `inside` is false: not looked up then. A number of no page gives the pool's last.
   Value page(const ViewValues &view, int64_t pageSize, Value row, Value inside);
   /// The view with its base moved so that its row 0 is `row` of the paged view, and what follows in that row's page.

@@ -17,7 +17,6 @@
 
 #include "compiler/Conversion/TileToNVVM/Lane.h"
 #include "compiler/Conversion/TileToNVVM/Ptx.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace lla;
@@ -130,11 +129,10 @@ struct TileCopy {
 /// Where a map has row `row`: (dim, row, head, sequence or page), or of interleaved heads (dim, head of the group, row,
 /// group, sequence); a tile of these begins with a whole query row.
 static Values coordinatesOf(Lane &lane, const ViewValues &view, Value column, Value row, Value outer) {
-  llvm::APInt group;
-  if (!matchPattern(view.group, m_ConstantInt(&group)) || group == 1)
+  int64_t group = ViewValues::constant(view.group);
+  if (group == 1)
     return {column, row, view.head, outer};
-  int64_t heads = group.getSExtValue();
-  return {column, lane.i32(0), lane.div(row, heads), lane.div(view.head, heads), outer};
+  return {column, lane.i32(0), lane.div(row, ViewValues::constant(view.queryRows)), lane.div(view.head, group), outer};
 }
 
 /// Copies rows `row ...`, as many as the map's box has, to the tile's row (in each panel) at `bytes`.

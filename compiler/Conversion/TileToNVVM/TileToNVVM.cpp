@@ -7,7 +7,7 @@
 //     !tile.frag<16x80xbf16, operand>      20 x i32 (pairs; f8E4M3FN: fours)
 //     !tile.shared<...>                    i32 (address in shared memory)
 //     !tile.ring<...>                      i32, i32 (slots, barriers)
-//     !tile.view<...>                      base, strides, group, batch, head, maps, pages
+//     !tile.view<...>                      base, strides, group and its rows, batch, head, maps, pages
 //
 // The entry takes the launch record by value and, where rings copy, the tensor maps
 // of q, [r,] k, v, then of single rows of k, v where copies of them have bounds: grid

@@ -668,6 +668,9 @@ func.func @ring_splits(%q: !queries, %k: !queries, %v: !queries, %scale: f32) ->
 // CHECK: %[[STATE:.*]]:3 = scf.for %{{.*}} = %{{.*}} to %[[COUNT]] step
 // CHECK: %[[D1:.*]] = tile.row_reduce sum %[[STATE]]#1
 // CHECK-NEXT: %[[OWN:.*]]:3, %{{.*}} = tile.merge over cluster %[[STATE]]#0, %[[D1]], %[[STATE]]#2 {{.*}} -> !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 1 x f32, row>, !tile.frag<16 x 16 x f32, accumulator>
+// A warp whose rows are behind the last has nothing to merge.
+// CHECK: %[[HAS_ROWS:.*]] = arith.cmpi slt
+// CHECK: scf.if %[[HAS_ROWS]]
 // CHECK-NEXT: %[[ALL:.*]]:3, %[[LAST:.*]] = tile.merge over grid %[[OWN]]#0, %[[OWN]]#1, %[[OWN]]#2
 // CHECK: scf.if %[[LAST]]
 // Each CTA of a cluster stores the columns that it has merged.

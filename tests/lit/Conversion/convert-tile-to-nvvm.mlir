@@ -792,6 +792,39 @@ tile.kernel @packed_rows attributes {warps = 4, producer_warps = 4, shared_limit
 
 // -----
 
+// Three heads, of which a query row has four rows: the map's box does, and the fourth is not stored.
+
+!once = !tile.ring<1 x [!tile.shared<64 x 64 x bf16>]>
+!view = !tile.view<64 x bf16>
+
+// CHECK-LABEL: llvm.func @padded_rows
+tile.kernel @padded_rows attributes {warps = 4, producer_warps = 4, shared_limit = 16384 : i64} {
+  %once = tile.ring {offset = 0, barrier_offset = 8192} : !once
+  %c0 = arith.constant 0 : i32
+  %head = tile.argument "kv_heads" : i32
+  %row = tile.argument "context" : i32
+  %end = tile.argument "query_length" : i32
+  %q = tile.view q[%c0, %head] {group = 3, query_rows = 4} : <64 x bf16>
+  %lse = tile.view lse[%c0, %head] {group = 3, query_rows = 4} : <1 x f32>
+  tile.roles producer {
+    // CHECK-DAG: arith.divui %{{.*}}, %c4
+    // CHECK-DAG: arith.divui %{{.*}}, %c3
+    // CHECK: nvvm.cp.async.bulk.tensor
+    tile.ring_fill %once[%c0] from %q at %row : !once, !view
+  } consumer {
+    %t = tile.ring_acquire %once[%c0] : !once -> !tile.shared<64 x 64 x bf16>
+    tile.ring_release %once[%c0] : !once
+    %one = tile.fill 1.0 : <8 x 1 x f32, row>
+    // CHECK: %[[BELOW:.*]] = arith.cmpi slt
+    // CHECK: %[[HEAD:.*]] = arith.remui %{{.*}}, %c4
+    // CHECK: %[[EXISTS:.*]] = arith.cmpi slt, %[[HEAD]], %c3
+    // CHECK: arith.andi %[[BELOW]], %[[EXISTS]]
+    tile.store %one, %lse[%row] until %end : <8 x 1 x f32, row>, <1 x f32>
+  } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// -----
+
 //===----------------------------------------------------------------------===//
 // Merges
 //===----------------------------------------------------------------------===//

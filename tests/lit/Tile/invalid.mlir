@@ -57,6 +57,22 @@ func.func @C1_view_group(%i: i32) {
 
 // -----
 
+func.func @C1_view_query_rows(%i: i32) {
+  // expected-error @+1 {{C1: expected query_rows that are 0 or at least group = 3, got 2}}
+  %0 = tile.view q[%i, %i] {group = 3, query_rows = 2} : <64 x bf16>
+  return
+}
+
+// -----
+
+tile.kernel @C4_view_query_rows attributes {warps = 4 : i64} {
+  %i = tile.index grid_x
+  // expected-error @+1 {{C4: expected no query_rows in a kernel without producers, got 4}}
+  %0 = tile.view q[%i, %i] {group = 3, query_rows = 4} : <64 x bf16>
+}
+
+// -----
+
 func.func @C2_view_of_no_shard(%i: i32) {
   // expected-error @+1 {{C2: expected a shard of part_lse}}
   %0 = tile.view part_lse[%i, %i] : <1 x f32>

@@ -27,12 +27,25 @@ func.func @separate_ring(%s: !lla.state<64, probe>, %q: !queries, %r: !queries, 
   return %0 : !lla.state<64, probe>
 }
 
-// A group that does not divide 64 rows, or a window of fewer rows than keys: each head has its own tiles.
+// Of a decode any group's heads: three have four rows.
+// CHECK-LABEL: func.func @ring_of_three_heads
+// CHECK: lla.pack_rows %{{.*}}, %{{.*}} -> <bf16, dim = 64, group = 3, separate>
+func.func @ring_of_three_heads(%s: !lla.state<64, probe>, %q: tensor<?x?x6x64xbf16>, %r: tensor<?x?x6x64xbf16>, %k: !keys,
+    %v: !keys, %scale: f32) -> !lla.state<64, probe>
+    attributes {lla.problem = #lla.problem<query_heads = 6, kv_heads = 2, context = 64, head_dim = 64>,
+                lla.schedule = #lla.schedule<load = ring, rows = 64, keys = 64>} {
+  %0 = lla.online_update %s queries %q probe %r keys %k values %v scale %scale range whole
+    : <64, probe> queries tensor<?x?x6x64xbf16> probe tensor<?x?x6x64xbf16> keys !keys values !keys
+    -> !lla.state<64, probe>
+  return %0 : !lla.state<64, probe>
+}
+
+// A prefill's group that would leave rows idle, or a window of fewer rows than keys: each head has its own tiles.
 // CHECK-LABEL: func.func @ring_of_one_head
 // CHECK: lla.pack_rows %{{.*}}, %{{.*}} -> <bf16, dim = 64, group = 1, separate>
 func.func @ring_of_one_head(%s: !lla.state<64, probe>, %q: tensor<?x?x6x64xbf16>, %r: tensor<?x?x6x64xbf16>, %k: !keys,
     %v: !keys, %scale: f32) -> !lla.state<64, probe>
-    attributes {lla.problem = #lla.problem<query_heads = 6, kv_heads = 2, context = 64, head_dim = 64>,
+    attributes {lla.problem = #lla.problem<mode = prefill, query_heads = 6, kv_heads = 2, context = 64, head_dim = 64>,
                 lla.schedule = #lla.schedule<load = ring, rows = 64, keys = 64>} {
   %0 = lla.online_update %s queries %q probe %r keys %k values %v scale %scale range whole
     : <64, probe> queries tensor<?x?x6x64xbf16> probe tensor<?x?x6x64xbf16> keys !keys values !keys

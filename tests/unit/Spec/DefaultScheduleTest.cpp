@@ -177,7 +177,9 @@ TEST(DefaultSchedule, RowsOfManyHeadsShareAWarpgroup) {
   EXPECT_EQ(defaultOn("sm_90a", decode(32, 1, 16)).load, LoadPath::Ring);
   EXPECT_EQ(defaultOn("sm_90a", decode(32, 8, 1)).load, LoadPath::Registers) << "one block holds them";
   EXPECT_EQ(defaultOn("sm_90a", decode(4, 16, 1)).load, LoadPath::Registers) << "32 row tiles need splits";
-  EXPECT_EQ(defaultOn("sm_90a", decode(32, 12, 1)).load, LoadPath::Registers) << "12 heads are no part of 64 rows";
+  for (int64_t group : {9, 12, 24, 48, 64})
+    EXPECT_EQ(defaultOn("sm_90a", decode(32, group, 1)).load, LoadPath::Ring) << group;
+  EXPECT_EQ(defaultOn("sm_90a", decode(32, 65, 1)).load, LoadPath::Registers) << "more heads than rows";
   EXPECT_EQ(defaultOn("sm_80", decode(32, 16, 1)).load, LoadPath::Registers);
 }
 

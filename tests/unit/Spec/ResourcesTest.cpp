@@ -148,6 +148,13 @@ TEST(Resources, ARingPacksGroupsThatDivideAWarpgroup) {
     problem.queryHeads = problem.kvHeads * group;
     EXPECT_EQ(packsGroup(problem, schedule), packs) << group;
   }
+  problem.mode = Mode::Decode; // Waits for bytes: idle rows cost nothing.
+  for (auto [group, rows] : {std::pair(1, 1), {3, 4}, {4, 4}, {12, 16}, {33, 64}, {64, 64}, {65, 1}}) {
+    problem.queryHeads = problem.kvHeads * group;
+    EXPECT_EQ(rowsPerQuery(problem, schedule), rows) << group;
+    EXPECT_EQ(packsGroup(problem, schedule), group <= 64) << group;
+  }
+  problem.mode = Mode::Prefill;
   problem.queryHeads = 2 * problem.kvHeads;
   problem.window = 1024;
   EXPECT_FALSE(packsGroup(problem, schedule)) << "64 query rows for 80 keys";

@@ -123,6 +123,21 @@ TEST(TensorMap, RowsOfAGroupInterleave) {
   EXPECT_EQ((*maps)[2].rank, 4u);
 }
 
+TEST(TensorMap, RowsBehindAGroupAreZeros) {
+  Problem problem = prefill(Layout::BSHD);
+  problem.mode = Mode::Decode;
+  problem.queryHeads = 6;
+  auto maps = tensorMapGeometry(problem, ring(), argumentsOf(problem));
+  ASSERT_TRUE(bool(maps)) << llvm::toString(maps.takeError());
+  const TensorMapGeometry &q = (*maps)[0];
+  EXPECT_EQ(q.rank, 5u); // Three heads, in boxes of four.
+  const cuuint64_t sizes[] = {128, 3, 512, 2, 2}, strides[] = {256, 6 * 256, 3 * 256, 512 * 6 * 256};
+  EXPECT_TRUE(std::equal(sizes, sizes + 5, q.sizes));
+  EXPECT_TRUE(std::equal(strides, strides + 4, q.strideBytes));
+  const cuuint32_t box[] = {64, 4, 32, 1, 1};
+  EXPECT_TRUE(std::equal(box, box + 5, q.box));
+}
+
 TEST(TensorMap, WhatIsNeverSteppedOverMayHaveAnyStride) {
   Problem problem = prefill(Layout::BSHD);
   problem.queryLength = problem.batch = 1;
