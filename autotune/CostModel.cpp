@@ -110,7 +110,9 @@ double mergeTime(const Problem &problem, const Schedule &schedule, const Ceiling
                  const Resources &costs) {
   double time = costs.keyWarps > 1 ? 0.15 * std::log2(static_cast<double>(costs.keyWarps)) : 0;
   double states = static_cast<double>(schedule.splits);
-  if (schedule.streamK) // Each CTA begins, or goes on with, some row tile of the last turn.
+  if (schedule.streamK && problem.ragged) // Each CTA leaves its first and its last row tile's.
+    states = 3;
+  else if (schedule.streamK) // Each CTA begins, or goes on with, some row tile of the last turn.
     states = 1 + sharersOfLastTurn(problem, schedule, costs) /
                      static_cast<double>(std::max<int64_t>(costs.tiles % costs.grid.x, 1));
   if (states == 1)

@@ -45,7 +45,7 @@ llvm::Error checkWorthwhile(const Problem &problem, const Schedule &schedule, co
   if (sharers > 1 && sharers > tiles)
     return fieldError("idle splits or warps", fmt::format("at most {} (key tiles that are visible)", tiles),
                       fmt::format("{} splits x {} warps", schedule.splits, costs.keyWarps));
-  if (schedule.streamK && costs.tiles % target.multiprocessors == 0)
+  if (schedule.streamK && !problem.ragged && costs.tiles % target.multiprocessors == 0)
     return fieldError("idle stream_k", fmt::format("row tiles for a last turn on {} multiprocessors",
                                                    target.multiprocessors), std::to_string(costs.tiles));
   if (schedule.load == LoadPath::Ring && schedule.splits > 1) {

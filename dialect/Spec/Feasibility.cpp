@@ -104,8 +104,10 @@ llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule,
   if (schedule.splitTiles != 1 && !(problem.ragged && schedule.splits > 1) && !schedule.streamK)
     return fieldError("split_tiles", "1 where it has no effect (only ragged lengths with several splits, or stream_k)",
                       std::to_string(schedule.splitTiles));
-  if (schedule.persistent && (schedule.load != LoadPath::Ring || problem.ragged))
-    return fieldError("persistent", "false (row tiles are shared out with load=ring, and as if all were of one length)",
+  bool hasLengths = problem.ragged && !schedule.streamK; // Row tiles by turns are as if all were of one length.
+  if (schedule.persistent && (schedule.load != LoadPath::Ring || hasLengths || problem.packedQueries))
+    return fieldError("persistent", "false (row tiles are shared out with load=ring, of ragged lengths with stream_k, "
+                                    "of packed queries not at all)",
                       "true");
   if (schedule.streamK && (!schedule.persistent || problem.window || schedule.weigher))
     return fieldError("stream_k", "false (only persistent CTAs divide a last turn, without a window or a weigher)",
@@ -275,6 +277,11 @@ llvm::Error checkBudgets(const Problem &problem, const Schedule &schedule, const
     return error;
   if (target.isHost())
     return llvm::Error::success();
+  constexpr int64_t mostUnits = int64_t(1) << 29; // Each of which may count for three (Grid.cpp, Levelled).
+  int64_t keyTiles = problem.context / std::max<int64_t>(schedule.keys, 1) + 1;
+  if (schedule.streamK && problem.ragged)
+    if (llvm::Error error = expectAtMost("key tiles of all row tiles", costs.tiles * keyTiles, mostUnits, "stream_k"))
+      return error;
   std::string where = fmt::format("{} CTAs of {} threads on {}", schedule.ctas, costs.threads, target.arch);
   if (llvm::Error error = expectAtMost("threads per CTA", costs.threads, 1024, target.arch))
     return error;

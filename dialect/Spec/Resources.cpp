@@ -193,7 +193,7 @@ Grid gridOf(const Schedule &schedule, const Target &target, int64_t tiles) {
 }
 
 /// States that are kept for each x of the grid: of each split or cluster, or of the two row tiles that a CTA has a part
-/// of.
+/// of, the first and the last.
 int64_t statesOf(const Schedule &schedule) {
   if (schedule.streamK)
     return 2;

@@ -52,6 +52,18 @@ LogicalResult LookupOp::verify() {
   return success();
 }
 
+LogicalResult SeekOp::verify() {
+  Block &body = getBody().front();
+  auto isI32 = [](Type type) { return type.isInteger(32); };
+  auto yield = dyn_cast<YieldOp>(body.getTerminator());
+  if (body.getNumArguments() != 1 || !isI32(body.getArgument(0).getType()) || !yield || // C1
+      yield.getValues().size() != 1 || !isI32(yield.getValues().front().getType()))
+    return emitOpError() << "C1: expected a region from i32 to i32";
+  if ((*this)->getParentOfType<RolesOp>()) // C2
+    return emitOpError() << "C2: expected not to be among the roles' ops";
+  return success();
+}
+
 LogicalResult ScaleOp::verify() {
   if (getTensor() != Tensor::K && getTensor() != Tensor::V) // C1
     return emitOpError() << "C1: expected k or v, got " << stringifyTensor(getTensor());

@@ -94,6 +94,25 @@ def Tile_LookupOp : Tile_Op<"lookup", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Tile_SeekOp : Tile_Op<"seek", [RecursiveMemoryEffects, SingleBlock]> {
+  let summary = "which of consecutive ranges holds a number";
+  let description = [{
+    The region says how long range i is, for each i in [0, count), none of them below 0;
+    the first begins at 0, each other one where the one before it ends. `index` is that of
+    the range that holds `value`, which begins at `begin`; both are 0 if none does. `total`
+    is where the last one ends. All lanes of a warp take part, each with a share of the
+    ranges, and have the same results.
+
+    (C1) the region has one argument, i32, and yields one i32.
+    (C2) not among the roles' ops: a producer is one lane.
+  }];
+  let arguments = (ins I32:$value, I32:$count);
+  let regions = (region SizedRegion<1>:$body);
+  let results = (outs I32:$index, I32:$begin, I32:$total);
+  let assemblyFormat = "$value `of` $count attr-dict-with-keyword $body";
+  let hasVerifier = 1;
+}
+
 def Tile_ScaleOp : Tile_Op<"scale", [Pure]> {
   let summary = "what the elements of a KV head's keys, or values, are multiplied by; 1 where the launch has no scales";
   let description = [{
@@ -357,8 +376,8 @@ def Tile_MapOp : Tile_Op<"map", [RecursiveMemoryEffects, SingleBlock, AttrSizedO
                              "::lla::tile::ElementBody":$body)>];
 }
 
-def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["MapOp"]>]> {
-  let summary = "the results of one element";
+def Tile_YieldOp : Tile_Op<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["MapOp", "SeekOp"]>]> {
+  let summary = "the results of one element, or range";
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "$values attr-dict `:` type($values)";
 }

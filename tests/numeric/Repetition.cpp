@@ -9,8 +9,8 @@
 namespace lla::numeric {
 namespace {
 
-/// Problems whose default schedules reach each kernel family: few and many rows, with and without a merge, with a
-/// weigher. Large enough that a GPU is full; the host takes a quarter of the lengths.
+/// Problems whose default schedules reach each kernel family: few and many rows, with and without a merge, levelled,
+/// with a weigher. Large enough that a GPU is full; the host takes a quarter of the lengths.
 std::vector<Problem> families(int64_t lengthDivisor) {
   Problem decode;
   decode.batch = 2;
@@ -38,6 +38,8 @@ std::vector<Problem> families(int64_t lengthDivisor) {
   Problem ragged = decode;
   ragged.batch = 7;
   ragged.ragged = true;
+  Problem levelled = ragged; // Enough rows that CTAs divide the lengths among them.
+  levelled.queryHeads = 28 * levelled.kvHeads;
   Problem paged = ragged;
   paged.pageSize = 48;
   Problem pagedPrefill = causal;
@@ -52,8 +54,8 @@ std::vector<Problem> families(int64_t lengthDivisor) {
   wide.queryHeads = wide.kvHeads = 8;
   wide.headDim = 192;
   wide.state = false;
-  std::vector<Problem> problems = {decode, softmax, chunk, causal,       full,  window,
-                                   ragged, paged,   wide,  pagedPrefill, packed};
+  std::vector<Problem> problems = {decode, softmax,  chunk, causal, full,         window,
+                                   ragged, levelled, paged, wide,   pagedPrefill, packed};
   for (Problem &problem : problems)
     llvm::cantFail(normalize(problem));
   return problems;

@@ -22,6 +22,8 @@ struct KernelPlan {
   /// Rows of a query row in it.
   int64_t queryRows() const { return rowsPerQuery(problem, schedule); }
   bool hasProbe() const { return packing != Packing::None; }
+  /// One query's rows are one row tile whatever sizes a call tells: single_query and the group are in the kernel's key.
+  bool hasOneRowTile() const { return problem.queryLength == 1 && resources.rowTiles == 1; }
 };
 
 /// An f32.
@@ -46,11 +48,23 @@ struct I32 {
   mlir::Value argument(llvm::StringRef name) const;
 };
 
+/// What a CTA has where all have as much to do (stream_k and lengths that differ): of row tiles one behind the other, by
+/// sequence, head and row, parts of a first and a last one, and all between (all i32).
+struct Share {
+  mlir::Value units;          ///< Of all row tiles.
+  mlir::Value rowTile, count; ///< The first one, in that order, and how many there are.
+  mlir::Value skipped;        ///< Key tiles of the first one that are before its part of it.
+  mlir::Value end;            ///< Where its part of the last one ends, in key tiles.
+  /// Of the first one, if any of it is skipped, and the last one: which unit they begin with, and their key tiles.
+  mlir::Value firstUnit, firstTiles, lastUnit, lastTiles;
+};
+
 /// A row tile that a CTA takes, and which of its keys (all i32).
 struct RowTile {
   mlir::Value number;
   /// With stream_k, else null: key tiles [firstKeys, endKeys), as far as there are such; and the turn.
   mlir::Value firstKeys, endKeys, turn;
+  Share share; ///< Of a ragged problem, else nulls.
 };
 
 /// Where this CTA's row tile and this warp's rows are, and what they may see (all i32).
@@ -64,7 +78,7 @@ struct GridPosition {
   mlir::Value rowBegin, rowEnd;      ///< Packed rows of the CTA's tile; rowEnd is behind all of the head's.
   mlir::Value warp, split;
   mlir::Value splits;                ///< Parts of this row tile's keys: the grid's, or fewer of a short sequence's.
-  mlir::Value turn;                  ///< RowTile's.
+  RowTile tile;
   mlir::Value context, diagonal, start;
   mlir::Value capacity;              ///< Keys that a page table has numbers for.
   /// Visible keys of the whole tile, and tile counts: [0, firstFull) window edge,

@@ -81,6 +81,62 @@ struct LookupPattern : LanePattern<tile::LookupOp> {
   }
 };
 
+/// Ranges are taken 32 at a time, one by each lane.
+struct SeekPattern : LanePattern<tile::SeekOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::SeekOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
+    constexpr int64_t lanes = 32;
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    Value value = adaptor.getValue().front(), count = adaptor.getCount().front(), zero = lane.i32(0);
+    auto loop = scf::ForOp::create(b, zero, count, lane.i32(lanes), ValueRange{zero, zero, zero});
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(loop.getBody());
+      Value first = loop.getInductionVar(), index = loop.getRegionIterArg(0), found = loop.getRegionIterArg(1);
+      Value total = loop.getRegionIterArg(2), own = lane.add(first, lane.lane());
+      Value length = lengthOf(lane, op, own, count), sum = sumOfLowerLanes(lane, length);
+      Value begin = lane.add(total, arith::SubIOp::create(b, sum, length)), all = lane.i32(-1);
+      Value holds = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, arith::SubIOp::create(b, value, begin), length);
+      Value holders = NVVM::VoteSyncOp::create(b, b.getI32Type(), all, holds, NVVM::VoteSyncKind::ballot);
+      Value isHere = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, holders, zero);
+      Value holder = LLVM::CountTrailingZerosOp::create(b, b.getI32Type(), holders, /*is_zero_poison=*/false);
+      auto choose = [&](Value here, Value before) -> Value {
+        return arith::SelectOp::create(b, isHere, here, before);
+      };
+      scf::YieldOp::create(b, ValueRange{choose(lane.add(first, holder), index),
+                                         choose(lane.ofLane(begin, lane.rem(holder, lanes)), found),
+                                         lane.add(total, lane.ofLane(sum, lane.i32(lanes - 1)))});
+    }
+    rewriter.replaceOp(op, loop.getResults());
+    return success();
+  }
+
+private:
+  /// How long range `i` is, 0 where there is none.
+  static Value lengthOf(Lane &lane, tile::SeekOp op, Value i, Value count) {
+    ImplicitLocOpBuilder &b = lane.b;
+    Block &body = op.getBody().front();
+    IRMapping mapping;
+    mapping.map(body.getArgument(0), arith::MinSIOp::create(b, i, lane.add(count, -1)).getResult());
+    for (Operation &inner : body.without_terminator())
+      b.clone(inner, mapping);
+    Value length = mapping.lookupOrDefault(cast<tile::YieldOp>(body.getTerminator()).getValues().front());
+    return arith::SelectOp::create(b, lane.less(i, count), length, lane.i32(0));
+  }
+  /// Of all lanes up to this one.
+  static Value sumOfLowerLanes(Lane &lane, Value x) {
+    ImplicitLocOpBuilder &b = lane.b;
+    for (int64_t distance : {1, 2, 4, 8, 16}) {
+      Value below = NVVM::ShflOp::create(b, b.getI32Type(), lane.i32(-1), x, lane.i32(distance), lane.i32(0),
+                                         NVVM::ShflKind::up, UnitAttr());
+      Value isThere = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, lane.lane(), lane.i32(distance));
+      x = lane.add(x, arith::SelectOp::create(b, isThere, below, lane.i32(0)));
+    }
+    return x;
+  }
+};
+
 struct ScalePattern : LanePattern<tile::ScaleOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::ScaleOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
@@ -171,5 +227,5 @@ struct ViewPattern : LanePattern<tile::ViewOp> {
 
 void lla::populateKernelPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
   patterns.add<IndexPattern, ArgumentPattern, AwaitLaunchPattern, UniformPattern, OpaquePattern, LookupPattern,
-               ScalePattern, PagePattern, LeavePattern, ViewPattern>(converter, patterns.getContext(), facts);
+               SeekPattern, ScalePattern, PagePattern, LeavePattern, ViewPattern>(converter, patterns.getContext(), facts);
 }

@@ -54,7 +54,7 @@ Value Lane::g() { return arith::ShRUIOp::create(b, lane(), i32(2)); }
 Value Lane::c() { return arith::AndIOp::create(b, lane(), i32(3)); }
 Value Lane::warp() {
   Value own = arith::ShRUIOp::create(b, thread(), i32(5));
-  return NVVM::ShflOp::create(b, b.getI32Type(), i32(-1), own, i32(0), i32(31), NVVM::ShflKind::idx, UnitAttr());
+  return ofLane(own, i32(0));
 }
 Value Lane::warpgroup() {
   return arith::ShRUIOp::create(b, add(warp(), -facts.producerWarps), i32(2));
@@ -219,6 +219,10 @@ Value Lane::permute(Value first, Value second, int64_t selector) {
 
 Value Lane::exchange(Value x, int64_t mask) {
   return NVVM::ShflOp::create(b, x.getType(), i32(-1), x, i32(mask), i32(31), NVVM::ShflKind::bfly, UnitAttr());
+}
+
+Value Lane::ofLane(Value x, Value other) {
+  return NVVM::ShflOp::create(b, x.getType(), i32(-1), x, other, i32(31), NVVM::ShflKind::idx, UnitAttr());
 }
 
 Values Lane::transposeInRow(Values words) {

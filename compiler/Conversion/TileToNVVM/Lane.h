@@ -125,6 +125,8 @@ public:
 
   /// x of the lane whose number differs by `mask`.
   Value exchange(Value x, int64_t mask);
+  /// x of lane `other`.
+  Value ofLane(Value x, Value other);
   /// Of four words of each of the four lanes of a row, word i of lane j becomes word j of lane i.
   Values transposeInRow(Values words);
   /// `values` of one type side by side at `pointer`, 16 bytes at most, in one access.

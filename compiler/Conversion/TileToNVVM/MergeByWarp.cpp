@@ -163,8 +163,7 @@ Value arrive(Lane &lane, Value counter, Value arrivals) {
     b.setInsertionPointToStart(first.elseBlock());
     scf::YieldOp::create(b, lane.i32(0));
   }
-  Value before = NVVM::ShflOp::create(b, b.getI32Type(), all, first.getResult(0), lane.i32(0), lane.i32(31),
-                                      NVVM::ShflKind::idx, UnitAttr());
+  Value before = lane.ofLane(first.getResult(0), lane.i32(0));
   NVVM::SyncWarpOp::create(b, all);
   return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, before, final);
 }

@@ -183,6 +183,28 @@ TEST(DefaultSchedule, RowsOfManyHeadsShareAWarpgroup) {
   EXPECT_EQ(defaultOn("sm_80", decode(32, 16, 1)).load, LoadPath::Registers);
 }
 
+TEST(DefaultSchedule, RowsOfManyHeadsAndLengthsAreDividedEvenly) {
+  auto of = [](int64_t batch, int64_t group, int64_t context, int64_t headDim = 128, int64_t window = 0) {
+    Problem problem = problemOf(Mode::Decode, batch, 8 * group, context, headDim);
+    problem.kvHeads = 8;
+    problem.ragged = true;
+    problem.window = window;
+    problem.causal = window != 0;
+    llvm::cantFail(normalize(problem));
+    Schedule schedule = defaultOn("sm_90a", problem);
+    return fmt::format("{} {} keys {} stages{}", name(schedule.load).str(), schedule.keys, schedule.stages,
+                       schedule.streamK ? " levelled" : "");
+  };
+  EXPECT_EQ(of(32, 16, 4096), "ring 64 keys 3 stages levelled");
+  EXPECT_EQ(of(32, 12, 4096), "ring 64 keys 3 stages levelled");
+  EXPECT_EQ(of(32, 8, 4096), "registers 16 keys 2 stages") << "one block holds them";
+  EXPECT_EQ(of(8, 12, 1024), "registers 16 keys 2 stages") << "merges take longer than to read twice";
+  EXPECT_EQ(of(8, 64, 1024), "ring 64 keys 3 stages levelled") << "but not than eight times";
+  EXPECT_EQ(of(1, 64, 8192), "registers 16 keys 2 stages") << "one sequence is split in clusters";
+  EXPECT_EQ(of(32, 16, 4096, 128, 1024), "registers 16 keys 2 stages") << "a window is not divided";
+  EXPECT_EQ(of(32, 16, 4096, 256), "ring 32 keys 2 stages levelled") << "there is room for the next rows";
+}
+
 TEST(DefaultSchedule, WideRowsOfOneWarpgroupAreDividedOnlyWhereRegistersAskForIt) {
   auto of = [](Probe probe, int64_t headDim) {
     Problem problem = problemOf(Mode::Decode, 32, 128, 4096, headDim);

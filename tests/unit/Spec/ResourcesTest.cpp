@@ -83,10 +83,17 @@ TEST(Resources, RowTilesOfPersistentCtas) {
   problem.batch = problem.queryHeads = problem.kvHeads = 2;
   EXPECT_EQ(resources(problem, scheduleOf(text), target).grid.x, 2 * 2 * 16);
   EXPECT_EQ(infeasibility(problemOf(Mode::Decode, 64), "persistent=true", "sm_90a"),
-            "persistent: expected false (row tiles are shared out with load=ring, and as if all were of one length), "
-            "got true");
+            "persistent: expected false (row tiles are shared out with load=ring, of ragged lengths with stream_k, "
+            "of packed queries not at all), got true");
   problem.ragged = true;
   EXPECT_NE(infeasibility(problem, text, "sm_90a").find("persistent: expected false"), std::string::npos);
+  std::string levelled = std::string(text) + " stream_k=true split_tiles=8";
+  EXPECT_EQ(infeasibility(problem, levelled.c_str(), "sm_90a"), "");
+  problem.batch = 1 << 20;
+  EXPECT_NE(infeasibility(problem, levelled.c_str(), "sm_90a").find("key tiles of all row tiles"), std::string::npos);
+  problem.batch = 2;
+  problem.packedQueries = true;
+  EXPECT_NE(infeasibility(problem, levelled.c_str(), "sm_90a").find("persistent: expected false"), std::string::npos);
 }
 
 TEST(Resources, ALastTurnIsDividedAmongAllMultiprocessors) {
