@@ -1096,3 +1096,59 @@ func.func @bytes(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32, 
 // CHECK: tile.merge over grid
 // CHECK: arith.mulf %{{.*}}, %[[VALUES]]
 // CHECK: tile.store
+
+// -----
+
+//===----------------------------------------------------------------------===//
+// Lengths of many sequences, divided evenly
+//===----------------------------------------------------------------------===//
+
+#decode = #lla.problem<batch = 9, query_heads = 24, kv_heads = 2, context = 4096, head_dim = 64, ragged = true>
+#levelled = #lla.schedule<load = ring, rows = 64, keys = 48, warps = 4, stages = 3, persistent = true, stream_k = true, split_tiles = 8>
+!rows = !lla.rows<bf16, dim = 64, group = 12, separate>
+!queries = tensor<?x?x24x64xbf16>
+!keys = tensor<?x?x2x64xbf16>
+
+func.func @levelled(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %scale: f32, %lengths: tensor<?xi32>,
+    %starts: tensor<?xi32>) -> !queries
+    attributes {lla.problem = #decode, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #levelled} {
+  %0 = lla.online_init : <64, probe>
+  %1 = lla.pack_rows %q, %r : !queries, !queries -> <bf16, dim = 64, group = 12, separate>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale lengths %lengths starts %starts range whole
+    : <64, probe> rows !rows keys !keys values !keys -> <64, probe, unmerged = [grid]>
+  %3 = lla.online_merge %2 over grid : <64, probe, unmerged = [grid]> -> <64, probe>
+  %4 = lla.online_finalize %3 : <64, probe> -> !queries
+  return %4 : !queries
+}
+
+// CHECK-LABEL: tile.kernel @levelled
+// CHECK-DAG: %[[BATCH:.*]] = tile.argument "batch"
+// CHECK-DAG: %[[CTA:.*]] = tile.index grid_x
+// How much there is: of each sequence its key tiles, one at least, and two more, for each of its row tiles.
+// CHECK: %{{.*}}, %{{.*}}, %[[UNITS:.*]] = tile.seek %{{.*}} of %[[BATCH]] {
+// CHECK-NEXT: ^bb0(%[[SEQUENCE:.*]]: i32):
+// CHECK: tile.lookup "lengths"[%[[SEQUENCE]]]
+// CHECK: tile.lookup "starts"[%[[SEQUENCE]]]
+// CHECK: %[[TILES:.*]] = arith.maxsi %{{.*}}, %c1
+// CHECK: %[[OWN:.*]] = arith.addi %[[TILES]], %c2
+// CHECK: %[[ALL:.*]] = arith.muli %[[OWN]], %
+// CHECK-NEXT: tile.yield %[[ALL]] : i32
+// Where this CTA's part begins, and ends.
+// CHECK: tile.seek %{{.*}} of %[[BATCH]] {
+// CHECK: tile.seek %{{.*}} of %[[BATCH]] {
+// CHECK: %[[COUNT:.*]] = tile.uniform
+// CHECK: scf.for %[[TURN:.*]] = %{{.*}} to %{{.*}} step
+// The first row tile's own keys begin behind those of another CTA, the last one's end before those of another.
+// CHECK-DAG: %[[ISFIRST:.*]] = arith.cmpi eq, %[[TURN]], %c0
+// CHECK-DAG: arith.select %[[ISFIRST]], %{{.*}}, %c0
+// CHECK-DAG: arith.select %{{.*}}, %{{.*}}, %c2147483647
+// Of a group's twelve heads a query row has sixteen rows.
+// CHECK: tile.view q[{{.*}}] {group = 12 : i64, query_rows = 16 : i64} : <64 x bf16>
+// CHECK: %[[OTHERS:.*]] = arith.ori
+// CHECK: %[[ALONE:.*]] = arith.xori %[[OTHERS]], %true
+// CHECK: scf.if %[[ALONE]] {
+// CHECK: tile.store
+// CHECK: } else {
+// CHECK: %[[STATE:.*]] = arith.muli %[[OWNER:.*]], %c2
+// CHECK: %[[PLACE:.*]] = arith.subi %[[CTA]], %[[OWNER]]
+// CHECK: tile.merge over grid

@@ -792,6 +792,41 @@ tile.kernel @packed_rows attributes {warps = 4, producer_warps = 4, shared_limit
 
 // -----
 
+// Consecutive ranges, 32 at a time: each lane has one, which begins where the sum of the lower lanes' ends.
+
+// CHECK-LABEL: llvm.func @seek
+tile.kernel @seek attributes {warps = 4} {
+  // CHECK: %[[VALUE:.*]] = nvvm.read.ptx.sreg.ctaid.x
+  %value = tile.index grid_x
+  %count = tile.argument "batch" : i32
+  // CHECK: %[[FOUND:.*]]:3 = scf.for %[[FIRST:.*]] = %{{.*}} to %[[COUNT:.*]] step %c32{{.*}} iter_args(%[[INDEX:.*]] = %{{.*}}, %[[BEGIN:.*]] = %{{.*}}, %[[TOTAL:.*]] = %
+  // CHECK: %[[OWN:.*]] = arith.addi %[[FIRST]], %
+  // Beyond the last range it is not looked up, and has no length.
+  // CHECK: %[[LAST:.*]] = arith.addi %[[COUNT]], %c-1
+  // CHECK: %[[I:.*]] = arith.minsi %[[OWN]], %
+  // CHECK: arith.extsi %[[I]]
+  // CHECK: arith.cmpi slt, %[[OWN]], %[[COUNT]]
+  // CHECK: %[[LENGTH:.*]] = arith.select
+  // CHECK-COUNT-5: nvvm.shfl.sync up
+  // CHECK: %[[SUM:.*]] = arith.addi
+  // CHECK: %[[BEFORE:.*]] = arith.subi %[[SUM]], %[[LENGTH]]
+  // CHECK: %[[AT:.*]] = arith.addi %[[TOTAL]], %[[BEFORE]]
+  // CHECK: %[[WITHIN:.*]] = arith.subi %[[VALUE]], %[[AT]]
+  // CHECK: %[[HOLDS:.*]] = arith.cmpi ult, %[[WITHIN]], %[[LENGTH]]
+  // CHECK: %[[HOLDERS:.*]] = nvvm.vote.sync ballot %{{.*}}, %[[HOLDS]]
+  // CHECK: llvm.intr.cttz
+  // CHECK: nvvm.shfl.sync idx %{{.*}}, %[[AT]]
+  // CHECK: nvvm.shfl.sync idx %{{.*}}, %[[SUM]]
+  // CHECK: scf.yield
+  %index, %begin, %total = tile.seek %value of %count {
+  ^bb0(%i: i32):
+    %length = tile.lookup "lengths"[%i] otherwise %i
+    tile.yield %length : i32
+  }
+}
+
+// -----
+
 // Three heads, of which a query row has four rows: the map's box does, and the fourth is not stored.
 
 !once = !tile.ring<1 x [!tile.shared<64 x 64 x bf16>]>

@@ -193,6 +193,32 @@ func.func @C1_lookup(%i: i32) {
 
 // -----
 
+func.func @C1_seek(%i: i32) {
+  // expected-error @+1 {{C1: expected a region from i32 to i32}}
+  %0:3 = tile.seek %i of %i {
+  ^bb0(%n: i32, %m: i32):
+    tile.yield %n : i32
+  }
+  return
+}
+
+// -----
+
+tile.kernel @C2_seek attributes {warps = 4, producer_warps = 4} {
+  tile.roles producer {
+    %x = tile.index grid_x
+  } consumer {
+    %i = tile.index grid_x
+    // expected-error @+1 {{C2: expected not to be among the roles' ops}}
+    %0:3 = tile.seek %i of %i {
+    ^bb0(%n: i32):
+      tile.yield %n : i32
+    }
+  } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// -----
+
 func.func @C1_scale(%i: i32) {
   // expected-error @+1 {{C1: expected k or v, got q}}
   %0 = tile.scale q[%i]

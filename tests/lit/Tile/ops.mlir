@@ -154,7 +154,16 @@ tile.kernel @serving attributes {warps = 4} {
   %scaleOfValues = tile.scale v[%x]
   // CHECK: tile.lookup "cu_seqlens_k"[%{{.*}}] otherwise %{{.*}}
   %placeOfKeys = tile.lookup "cu_seqlens_k"[%x] otherwise %x
-  %surplus = arith.cmpi sge, %x, %length : i32
+  // CHECK: %{{.*}}, %[[BEGIN:.*]], %{{.*}} = tile.seek %{{.*}} of %{{.*}} {
+  // CHECK-NEXT: ^bb0(%[[I:.*]]: i32):
+  // CHECK-NEXT: %[[OWN:.*]] = tile.lookup "lengths"[%[[I]]] otherwise %{{.*}}
+  // CHECK-NEXT: tile.yield %[[OWN]] : i32
+  %index, %begin, %total = tile.seek %start of %most {
+  ^bb0(%i: i32):
+    %own = tile.lookup "lengths"[%i] otherwise %most
+    tile.yield %own : i32
+  }
+  %surplus = arith.cmpi sge, %begin, %length : i32
   // CHECK: tile.leave %{{.*}}
   tile.leave %surplus
   // CHECK: %[[K:.*]] = tile.view k[%{{.*}}, %{{.*}}] : <64 x bf16, pages = 24>

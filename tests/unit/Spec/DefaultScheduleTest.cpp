@@ -177,6 +177,9 @@ TEST(DefaultSchedule, RowsOfManyHeadsShareAWarpgroup) {
   EXPECT_EQ(defaultOn("sm_90a", decode(32, 1, 16)).load, LoadPath::Ring);
   EXPECT_EQ(defaultOn("sm_90a", decode(32, 8, 1)).load, LoadPath::Registers) << "one block holds them";
   EXPECT_EQ(defaultOn("sm_90a", decode(4, 16, 1)).load, LoadPath::Registers) << "32 row tiles need splits";
+  EXPECT_EQ(defaultOn("sm_90a", decode(4, 24, 1)).splits, 4) << "which are worth it where keys are read three times";
+  EXPECT_EQ(defaultOn("sm_90a", decode(8, 16, 1)).splits, 2) << "or are many";
+  EXPECT_TRUE(defaultOn("sm_90a", decode(20, 16, 1)).streamK) << "160 row tiles: one turn, and one that is divided";
   for (int64_t group : {9, 12, 24, 48, 64})
     EXPECT_EQ(defaultOn("sm_90a", decode(32, group, 1)).load, LoadPath::Ring) << group;
   EXPECT_EQ(defaultOn("sm_90a", decode(32, 65, 1)).load, LoadPath::Registers) << "more heads than rows";
@@ -304,8 +307,8 @@ TEST(DefaultSchedule, RowTilesThatLeaveAGpuIdleHaveTheirKeysSplit) {
     full.window = keys;
     EXPECT_EQ(defaultOn("sm_90a", full).splits, 1) << "a row tile sees the window's keys, not all: " << toJson(full);
   }
-  Problem few = chunk(32, 32768, 8);
-  EXPECT_EQ(defaultOn("sm_90a", few).load, LoadPath::Registers) << "half of a tile's rows would be idle";
+  EXPECT_EQ(defaultOn("sm_90a", chunk(32, 4096, 8)).load, LoadPath::Registers) << "half of a tile's rows would be idle";
+  EXPECT_EQ(defaultOn("sm_90a", chunk(32, 32768, 8)).load, LoadPath::Ring) << "but so many keys are read four times";
   Problem serving = chunk(512, 16384, 8);
   serving.batch = 2;
   serving.ragged = true;
