@@ -181,8 +181,9 @@ Prediction predict(const Problem &problem, const Schedule &schedule, const Targe
   double ctas = static_cast<double>(costs.tiles) * static_cast<double>(costs.grid.y);
   double waves = schedule.streamK ? ctas / slots : std::ceil(ctas / slots);
   result.waves = static_cast<int64_t>(std::min(std::ceil(waves), 1e18));
-  // A grid smaller than the slots loses only the multiprocessors that get no CTA at all.
-  double spread = std::min(ctas, multiprocessors) / multiprocessors;
+  // A grid smaller than the slots loses only the multiprocessors that get no CTA at all; row tiles may be divided.
+  double working = schedule.streamK ? static_cast<double>(costs.grid.x) : ctas;
+  double spread = std::min(working, multiprocessors) / multiprocessors;
   result.fill = schedule.streamK ? 1 : waves > 1 ? ctas / (waves * slots) : spread;
 
   double pairs = shape.tasks * shape.keyTiles * static_cast<double>(schedule.keys * schedule.rows);
@@ -197,7 +198,7 @@ Prediction predict(const Problem &problem, const Schedule &schedule, const Targe
       std::max(rates.tileLatency, (rates.tileLatency + rates.loadLatency) / static_cast<double>(schedule.stages));
 
   result.launch = ceilings.launchMicroseconds;
-  result.memory = memoryTime(problem, schedule, ceilings, rates, std::min(ctas, slots), spread, costs);
+  result.memory = memoryTime(problem, schedule, ceilings, rates, std::min(working, slots), spread, costs);
   result.products = flops / productRate * microsecondsPerSecond;
   result.elementwise = elementwiseCycles(problem, schedule, rates, pairs) / cycleRate * microsecondsPerSecond;
   result.chain = shape.longestTiles * tileSeconds * waves * microsecondsPerSecond;

@@ -97,6 +97,8 @@ public:
         order.push_back(&field);
     binding = order.size();
     llvm::append_range(order, monotone);
+    auto isStreamK = [](const ScheduleField *field) { return llvm::StringRef(field->name) == "stream_k"; };
+    streamK = static_cast<size_t>(llvm::find_if(order, isStreamK) - order.begin());
   }
 
   void run() {
@@ -139,7 +141,9 @@ private:
   }
 
   /// Checks the node's gentlest completion; a leaf also has to be worthwhile.
-  bool passes(const Schedule &schedule, size_t depth) {
+  bool passes(Schedule schedule, size_t depth) {
+    if (space.what.ragged && depth <= streamK) // The only way to be persistent.
+      schedule.streamK = schedule.persistent;
     llvm::Error error = checkFeasible(space.what, schedule, space.where);
     if (!error)
       error = checkWorthwhile(space.what, schedule, space.where);
@@ -159,6 +163,7 @@ private:
   std::vector<const ScheduleField *> order; ///< Binding fields, then monotone ones.
   std::vector<int64_t> gentlest;            ///< Of the monotone fields in `order`.
   size_t binding = 0;                       ///< How many of `order` bind one another.
+  size_t streamK = 0;                       ///< Where stream_k is among them.
   std::map<std::string, Rejection> rejections;
 };
 

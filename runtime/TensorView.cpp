@@ -8,6 +8,7 @@
 #include "runtime/RuntimeError.h"
 #include "llvm/ADT/STLExtras.h"
 #include <algorithm>
+#include <bit>
 #include <fmt/format.h>
 #include <limits>
 #include <numeric>
@@ -330,7 +331,9 @@ llvm::Error readQueries(const Problem &planned, const AttentionTensors &tensors,
   actual.queryLength = tensors.q.sizes[1];
   if (!planned.packedQueries)
     return checkShape(q, planned, planned.dtype, planned.queryLength, planned.queryHeads);
-  if (llvm::Error error = checkPacked(q, planned, planned.dtype, planned.queryHeads, planned.group()))
+  // Of a group's heads a tile may have as many rows as a power of two (`rowsPerQuery`).
+  int64_t together = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(planned.group())));
+  if (llvm::Error error = checkPacked(q, planned, planned.dtype, planned.queryHeads, together))
     return error;
   llvm::Expected<int64_t> batch = packedBatch(planned, tensors);
   if (!batch)

@@ -200,22 +200,23 @@ double elementsReadAgain(const Problem &problem) {
 }
 
 /// `schedule`, of one warpgroup's rows, whose CTAs divide all lengths evenly; with fewer keys where room is needed for
-/// the next rows. It takes 15 to 20 us besides what its bytes take, mostly to merge: not where others read little
-/// again. Read off an H200 (12 to 64 rows of 128 dims, 1 to 128 sequences of up to 512 to 32768 keys): 15 % to 6.5
-/// times faster; as few key tiles as 4 or as many as 16 make no difference.
+/// the next rows. It takes 15 to 20 us besides what its bytes take, to find parts and to merge: not where others read
+/// little again. Read off an H200 (12 to 64 rows of 128 dims, 1 to 128 sequences of up to 512 to 32768 keys): 15 % to
+/// 6.5 times faster; as few key tiles as 4 or as many as 16 make no difference.
 std::optional<Schedule> rowsOfManyLengths(const Problem &problem, const Target &target, Schedule schedule) {
-  constexpr int64_t leastTiles = 8, leastKeys = 16;
+  constexpr int64_t leastTiles = 8;
   constexpr double worthMerges = 30 << 20;
   bool isOne = problem.batch == 1; // Which clusters split well.
   if (problem.window || elementsReadAgain(problem) < worthMerges * (isOne ? 2 : 1))
     return std::nullopt;
   schedule.persistent = schedule.streamK = true;
   schedule.splitTiles = leastTiles;
-  auto isFeasible = [&] { return !llvm::errorToBool(checkFeasible(problem, schedule, target)); };
-  for (; schedule.keys >= leastKeys; schedule.keys /= 2)
-    for (int64_t stages : {schedule.stages, int64_t(2)}) {
+  int64_t fewest = candidates("keys").front();
+  for (const int64_t most = schedule.stages; schedule.keys >= fewest; schedule.keys /= 2)
+    for (int64_t stages : {most, int64_t(2)}) {
+      schedule.keys = candidateBelow("keys", schedule.keys);
       schedule.stages = stages;
-      if (isFeasible())
+      if (!llvm::errorToBool(checkFeasible(problem, schedule, target)))
         return schedule;
     }
   return std::nullopt;

@@ -104,13 +104,14 @@ llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule,
   if (schedule.splitTiles != 1 && !(problem.ragged && schedule.splits > 1) && !schedule.streamK)
     return fieldError("split_tiles", "1 where it has no effect (only ragged lengths with several splits, or stream_k)",
                       std::to_string(schedule.splitTiles));
-  bool hasLengths = problem.ragged && !schedule.streamK; // Row tiles by turns are as if all were of one length.
+  // Row tiles by turns are as if all were of one length; of packed queries some leave the CTA (Grid.cpp).
+  bool hasLengths = problem.ragged && !schedule.streamK;
   if (schedule.persistent && (schedule.load != LoadPath::Ring || hasLengths || problem.packedQueries))
     return fieldError("persistent", "false (row tiles are shared out with load=ring, of ragged lengths with stream_k, "
                                     "of packed queries not at all)",
                       "true");
   if (schedule.streamK && (!schedule.persistent || problem.window || schedule.weigher))
-    return fieldError("stream_k", "false (only persistent CTAs divide a last turn, without a window or a weigher)",
+    return fieldError("stream_k", "false (only persistent CTAs divide row tiles, without a window or a weigher)",
                       "true");
   if (schedule.pingpong && (schedule.load != LoadPath::Ring || schedule.warps < 8))
     return fieldError("pingpong", "false (warpgroups take turns with load=ring and 8 warps or more)", "true");
@@ -270,6 +271,9 @@ llvm::Error checkProducts(const Problem &problem, const Schedule &schedule, cons
                                   threads));
 }
 
+/// Packed rows are counted in 32 bits, up to the end of the last tile.
+constexpr int64_t maximumRows = std::numeric_limits<int32_t>::max() - 4096;
+
 llvm::Error checkBudgets(const Problem &problem, const Schedule &schedule, const Target &target) {
   Resources costs = resources(problem, schedule, target);
   constexpr int64_t most = std::numeric_limits<int64_t>::max();
@@ -277,6 +281,8 @@ llvm::Error checkBudgets(const Problem &problem, const Schedule &schedule, const
     return error;
   if (target.isHost())
     return llvm::Error::success();
+  if (llvm::Error error = expectAtMost("packed rows of a head", costs.rowsPerHead, maximumRows, "32 bits"))
+    return error;
   constexpr int64_t mostUnits = int64_t(1) << 29; // Each of which may count for three (Grid.cpp, Levelled).
   int64_t keyTiles = problem.context / std::max<int64_t>(schedule.keys, 1) + 1;
   if (schedule.streamK && problem.ragged)

@@ -308,7 +308,11 @@ int64_t valueWarpgroups(const Schedule &schedule) { return schedule.warps / warp
 int64_t rowSlots(const Schedule &schedule) { return schedule.persistent && !schedule.heldRows ? 2 : 1; }
 
 int64_t rowsPerKeyCopy(const Problem &problem, const Schedule &schedule) {
-  return problem.pageSize ? keysPerLookup(problem, schedule) : schedule.keys;
+  if (!problem.pageSize)
+    return schedule.keys;
+  constexpr int64_t few = 16; // A sequence's first and last box go row by row: much of what a short one waits for.
+  int64_t together = keysPerLookup(problem, schedule);
+  return problem.mode == Mode::Decode ? std::gcd(together, few) : together;
 }
 
 int64_t partialRowFloats(const Problem &problem) {

@@ -10,6 +10,7 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/OpImplementation.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace lla::tile;
@@ -59,8 +60,8 @@ LogicalResult SeekOp::verify() {
   if (body.getNumArguments() != 1 || !isI32(body.getArgument(0).getType()) || !yield || // C1
       yield.getValues().size() != 1 || !isI32(yield.getValues().front().getType()))
     return emitOpError() << "C1: expected a region from i32 to i32";
-  if ((*this)->getParentOfType<RolesOp>()) // C2
-    return emitOpError() << "C2: expected not to be among the roles' ops";
+  if ((*this)->getParentOfType<RolesOp>() || (*this)->getParentOfType<SeekOp>()) // C2
+    return emitOpError() << "C2: expected not to be among the roles' ops, nor in another seek";
   return success();
 }
 
@@ -79,9 +80,10 @@ LogicalResult PageOp::verify() {
 LogicalResult ViewOp::verify() {
   if (getGroup() < 1) // C1
     return emitOpError() << "C1: expected group >= 1, got " << getGroup();
-  if (getQueryRows() && getQueryRows() < getGroup()) // C1
-    return emitOpError() << "C1: expected query_rows that are 0 or at least group = " << getGroup() << ", got "
-                         << getQueryRows();
+  int64_t group = static_cast<int64_t>(getGroup()), rows = static_cast<int64_t>(getQueryRows());
+  if (rows != 0 && (group == 1 || rows < group || !llvm::isPowerOf2_64(static_cast<uint64_t>(rows)))) // C1
+    return emitOpError() << "C1: expected query_rows that are 0 or, of a group > 1, a power of two of at least "
+                         << group << ", got " << rows;
   bool isPart = llvm::is_contained({Tensor::PartO, Tensor::PartLse, Tensor::PartTbar, Tensor::PartVbar}, getTensor());
   if (bool(getShard()) != isPart) // C2
     return emitOpError() << "C2: expected " << (isPart ? "a" : "no") << " shard of " << stringifyTensor(getTensor());
@@ -90,8 +92,8 @@ LogicalResult ViewOp::verify() {
     return emitOpError() << "C3: expected pages of k or v only, with group 1, got " << stringifyTensor(getTensor())
                          << " and group " << getGroup();
   auto kernel = (*this)->getParentOfType<KernelOp>();
-  if (getQueryRows() && kernel && kernel.getProducerWarps() == 0) // C4
-    return emitOpError() << "C4: expected no query_rows in a kernel without producers, got " << getQueryRows();
+  if (rows && (ofKeys || (kernel && kernel.getProducerWarps() == 0))) // C4
+    return emitOpError() << "C4: expected no query_rows of keys or in a kernel without producers, got " << rows;
   return success();
 }
 

@@ -104,7 +104,7 @@ def Tile_SeekOp : Tile_Op<"seek", [RecursiveMemoryEffects, SingleBlock]> {
     ranges, and have the same results.
 
     (C1) the region has one argument, i32, and yields one i32.
-    (C2) not among the roles' ops: a producer is one lane.
+    (C2) not among the roles' ops, as a producer is one lane, nor in another seek.
   }];
   let arguments = (ins I32:$value, I32:$count);
   let regions = (region SizedRegion<1>:$body);
@@ -157,10 +157,10 @@ def Tile_ViewOp : Tile_Op<"view", [Pure]> {
     Row rho of a paged view, with pages of S rows, is row rho mod S of page
     page_table[batch, rho / S] of the launch; a number of no page is that of the last.
 
-    (C1) group >= 1; query_rows is 0 or at least that.
+    (C1) group >= 1; query_rows is 0 or, with a group > 1, a power of two of at least that: tiles have whole query rows.
     (C2) a shard is given exactly for part_o, part_lse, part_tbar and part_vbar.
     (C3) a paged view is of k or v, with group 1.
-    (C4) query_rows only in a kernel with producers: copies and stores know of them, loads do not.
+    (C4) query_rows not of k and v, and only in a kernel with producers: copies and stores know of them, loads do not.
   }];
   let arguments = (ins Tile_Tensor:$tensor, I32:$batch, I32:$head, Optional<I32>:$shard,
                        DefaultValuedAttr<I64Attr, "1">:$group, DefaultValuedAttr<I64Attr, "0">:$query_rows);

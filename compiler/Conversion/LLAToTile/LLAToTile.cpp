@@ -65,7 +65,7 @@ static void storeStatistics(OnlineStep &step, Placement &place, const OnlineStat
   place.store(statistics.vbar, tile::Tensor::Vbar);
 }
 
-/// The only CTA (or cluster of them) of a short sequence, or of a row tile of an earlier turn, has the whole state, and
+/// The only CTA (or cluster of them) of a short sequence, or of a row tile that is not divided, has the whole state, and
 /// is done; what is emitted from here on is for the others.
 static void emitUnlessAlone(OnlineStep &step, Placement &place, const OnlineState &state) {
   ImplicitLocOpBuilder &b = place.b;

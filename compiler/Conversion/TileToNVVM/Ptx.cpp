@@ -62,18 +62,18 @@ static Values loadWhere(ImplicitLocOpBuilder &b, Value predicate, const std::str
   return assemble(b, code, constraints, {pointer, flag}, type, count);
 }
 
-// PTX ISA 9.7.9.9, ld.global.nc.
+// PTX ISA 9.7.9.8, ld. Not ld.global.nc, which the assembler moves above griddepcontrol.wait.
 Values ptx::loadReadOnly(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
-  return loadWhere(b, predicate, "ld.global.nc.L1::no_allocate.v4.b32", pointer, b.getI32Type(), 4);
+  return loadWhere(b, predicate, "ld.global.L1::no_allocate.v4.b32", pointer, b.getI32Type(), 4);
 }
 Values ptx::loadReadOnly2(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
-  return loadWhere(b, predicate, "ld.global.nc.L1::no_allocate.v2.b32", pointer, b.getI32Type(), 2);
+  return loadWhere(b, predicate, "ld.global.L1::no_allocate.v2.b32", pointer, b.getI32Type(), 2);
 }
 Value ptx::loadReadOnly1(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
-  return loadWhere(b, predicate, "ld.global.nc.f32", pointer, b.getF32Type(), 1)[0];
+  return loadWhere(b, predicate, "ld.global.f32", pointer, b.getF32Type(), 1)[0];
 }
 Value ptx::lookUp(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
-  return loadWhere(b, predicate, "ld.global.nc.b32", pointer, b.getI32Type(), 1)[0];
+  return loadWhere(b, predicate, "ld.global.b32", pointer, b.getI32Type(), 1)[0];
 }
 
 // PTX ISA 9.7.9.8, ld. Memory counts as written, as griddepcontrol.wait has it.

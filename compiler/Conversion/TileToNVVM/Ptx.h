@@ -18,7 +18,8 @@ using mlir::ValueRange;
 using Values = llvm::SmallVector<Value>;
 
 /// 16 bytes of global memory that nothing writes during the kernel, past L1; four i32, 0 where
-/// `predicate` is false. (ld.global.nc)
+/// `predicate` is false. (ld.global: the assembler moves ld.global.nc above awaitLaunch, whatever its address follows
+/// from.)
 Values loadReadOnly(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 
 /// Likewise 8 bytes; two i32.
@@ -32,7 +33,7 @@ Value loadReadOnly1(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 Value loadAfterAwait(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 
 /// 4 bytes of global memory that nothing writes during the kernel and that others read again; 0 where `predicate` is
-/// false. (ld.global.nc)
+/// false. (ld.global)
 Value lookUp(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 
 /// 1, 2 or 4 f32 from L2: another CTA wrote them in this launch. (ld.global.cg)

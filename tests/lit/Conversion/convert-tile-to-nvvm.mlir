@@ -32,7 +32,7 @@ tile.kernel @entry attributes {warps = 2, ctas = 2} {
   // CHECK: llvm.inttoptr %{{.*}} : i64 to !llvm.ptr<1>
   %k = tile.view k[%x, %y] : <64 x bf16>
   // 8 keys of 64 columns: two chunks of 16 bytes a lane, four registers each.
-  // CHECK-COUNT-2: llvm.inline_asm has_side_effects {{.*}}ld.global.nc.L1::no_allocate.v4.b32
+  // CHECK-COUNT-2: llvm.inline_asm has_side_effects {{.*}}ld.global.L1::no_allocate.v4.b32
   // CHECK-NOT: llvm.inline_asm
   %keys = tile.load %k[%warp] until %end : <64 x bf16> -> <8 x 64 x bf16, keys>
   // CHECK: llvm.return
@@ -209,8 +209,8 @@ tile.kernel @mma attributes {warps = 1} {
   %end = tile.argument "context" : i32
   %q = tile.view q[%end, %end] : <64 x bf16>
   // 16 rows of 64 columns: two rows a lane, two chunks a row.
-  // CHECK-COUNT-4: ld.global.nc
-  // CHECK-NOT: ld.global.nc
+  // CHECK-COUNT-4: ld.global
+  // CHECK-NOT: ld.global
   // CHECK: %[[MARK:.*]] = llvm.mlir.constant(1 : i32)
   %rows = tile.load %q[%end] until %end : <64 x bf16> -> <16 x 64 x bf16, rows>
   %mark = llvm.mlir.constant(1 : i32) : i32
@@ -248,9 +248,9 @@ tile.kernel @mma attributes {warps = 1} {
 
 // Keys of bytes: a chunk of 8 columns is 8 bytes, and the product widens them; values are paired before.
 // CHECK-LABEL: llvm.func @bytes(
-// CHECK-COUNT-8: ld.global.nc.L1::no_allocate.v4.b32
+// CHECK-COUNT-8: ld.global.L1::no_allocate.v4.b32
 // CHECK-NOT: v4.b32
-// CHECK-COUNT-4: ld.global.nc.L1::no_allocate.v2.b32
+// CHECK-COUNT-4: ld.global.L1::no_allocate.v2.b32
 // CHECK-NOT: v2.b32
 // CHECK: llvm.call_intrinsic "llvm.nvvm.e4m3x2.to.f16x2.rn"(%{{.*}}) : (i16) -> vector<2xf16>
 // CHECK-COUNT-2: llvm.fpext %{{.*}} : f16 to f32
@@ -260,7 +260,7 @@ tile.kernel @mma attributes {warps = 1} {
 // CHECK-NOT: e4m3x2
 // CHECK-NOT: nvvm.mma.sync
 // CHECK: %[[MARK:.*]] = llvm.mlir.constant(1 : i32)
-// CHECK-COUNT-4: ld.global.nc.L1::no_allocate.v2.b32
+// CHECK-COUNT-4: ld.global.L1::no_allocate.v2.b32
 // CHECK: %[[LOW:.*]] = arith.constant 20800 : i32
 // CHECK: llvm.call_intrinsic "llvm.nvvm.prmt"(%{{.*}}, %{{.*}}, %[[LOW]])
 // CHECK-COUNT-16: llvm.nvvm.e4m3x2.to.f16x2.rn
@@ -669,7 +669,7 @@ tile.kernel @serving attributes {warps = 1} {
   // CHECK: %[[ARRAY:.*]] = llvm.load %{{.*}} invariant : !llvm.ptr -> i64
   // CHECK: %[[THERE:.*]] = arith.cmpi ne, %[[ARRAY]], %c0
   // CHECK: %[[READ:.*]] = arith.extui %[[THERE]]
-  // CHECK: %[[VALUE:.*]] = llvm.inline_asm {{.*}}@p ld.global.nc.b32 {{.*}}, %[[READ]] :
+  // CHECK: %[[VALUE:.*]] = llvm.inline_asm {{.*}}@p ld.global.b32 {{.*}}, %[[READ]] :
   // CHECK: %[[LENGTH:.*]] = arith.select %[[THERE]], %[[VALUE]], %[[CONTEXT]]
   %length = tile.lookup "lengths"[%x] otherwise %context
   // CHECK: %[[SURPLUS:.*]] = arith.cmpi sge, %{{.*}}, %[[LENGTH]]
@@ -686,7 +686,7 @@ tile.kernel @serving attributes {warps = 1} {
   // CHECK: arith.divui %[[ROW]], %c24
   // CHECK: llvm.getelementptr %[[TABLE]]
   // CHECK: %[[LOOK:.*]] = arith.extui %[[INSIDE]]
-  // CHECK: %[[GIVEN:.*]] = llvm.inline_asm {{.*}}@p ld.global.nc.b32 {{.*}}, %[[LOOK]] :
+  // CHECK: %[[GIVEN:.*]] = llvm.inline_asm {{.*}}@p ld.global.b32 {{.*}}, %[[LOOK]] :
   // A number of no page, negative or not, is that of the last.
   // CHECK: %[[PAGES:.*]] = llvm.load %{{.*}} invariant : !llvm.ptr -> i32
   // CHECK: %[[LAST:.*]] = arith.addi %[[PAGES]], %c-1
@@ -699,8 +699,8 @@ tile.kernel @serving attributes {warps = 1} {
   // CHECK: llvm.getelementptr %[[POOL]]
   // Keys before `from` or at `until` are not read: one comparison without a sign.
   // CHECK: arith.cmpi ult
-  // CHECK-COUNT-2: ld.global.nc.L1::no_allocate.v4.b32
-  // CHECK-NOT: ld.global.nc
+  // CHECK-COUNT-2: ld.global.L1::no_allocate.v4.b32
+  // CHECK-NOT: ld.global
   // CHECK: llvm.return
   // CHECK: ^[[DONE]]:
   // CHECK-NEXT: llvm.return
@@ -716,8 +716,8 @@ tile.kernel @row_by_row attributes {warps = 1} {
   %end = tile.argument "context" : i32
   %k = tile.view k[%y, %y] : <64 x bf16, pages = 9>
   // CHECK: arith.divui %{{.*}}, %c9
-  // CHECK-COUNT-2: ld.global.nc.b32
-  // CHECK-NOT: ld.global.nc.b32
+  // CHECK-COUNT-2: ld.global.b32
+  // CHECK-NOT: ld.global.b32
   %keys = tile.load %k[%y] until %end : <64 x bf16, pages = 9> -> <16 x 64 x bf16, keys>
 }
 
@@ -747,7 +747,7 @@ tile.kernel @paged_ring attributes {warps = 4, producer_warps = 4} {
     // Outside, nothing is looked up.
     // CHECK: %[[LOOKS:.*]] = arith.xori %[[OUTSIDE]]
     // CHECK: %[[LOOK:.*]] = arith.extui %[[LOOKS]]
-    // CHECK: %[[GIVEN:.*]] = llvm.inline_asm {{.*}}@p ld.global.nc.b32 {{.*}}, %[[LOOK]] :
+    // CHECK: %[[GIVEN:.*]] = llvm.inline_asm {{.*}}@p ld.global.b32 {{.*}}, %[[LOOK]] :
     // CHECK: %[[PAGE:.*]] = arith.minui %[[GIVEN]],
     // CHECK: %[[STEP:.*]] = arith.select %[[AT_ONCE]], %c16{{.*}}, %c1
     // CHECK: scf.for %{{.*}} step %[[STEP]]
@@ -1035,12 +1035,12 @@ tile.kernel @parts attributes {warps = 4} {
   %lse = tile.view part_lse[%x, %x] shard %shard : <1 x f32>
   // 2 x 64 elements for 128 threads; what is beyond the limit is not touched.
   // CHECK: %[[COLUMN:.*]] = arith.remui %{{.*}}, %c64_i32
-  // CHECK: llvm.inline_asm has_side_effects {{.*}}@p ld.global.nc.f32
+  // CHECK: llvm.inline_asm has_side_effects {{.*}}@p ld.global.f32
   // CHECK-NOT: llvm.inline_asm
   // CHECK: arith.remui
   %values = tile.load %o[%x] until %end : <64 x f32> -> <2 x 64 x f32, flat, threads = 128>
   // One column is every thread's.
-  // CHECK: llvm.inline_asm has_side_effects {{.*}}@p ld.global.nc.f32
+  // CHECK: llvm.inline_asm has_side_effects {{.*}}@p ld.global.f32
   // CHECK-NOT: llvm.inline_asm
   // CHECK: llvm.return
   %each = tile.load %lse[%x] until %end : <1 x f32> -> <2 x 64 x f32, flat, threads = 128>

@@ -58,8 +58,32 @@ func.func @C1_view_group(%i: i32) {
 // -----
 
 func.func @C1_view_query_rows(%i: i32) {
-  // expected-error @+1 {{C1: expected query_rows that are 0 or at least group = 3, got 2}}
+  // expected-error @+1 {{C1: expected query_rows that are 0 or, of a group > 1, a power of two of at least 3, got 2}}
   %0 = tile.view q[%i, %i] {group = 3, query_rows = 2} : <64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C1_view_query_rows_signed(%i: i32) {
+  // expected-error @+1 {{C1: expected query_rows that are 0 or, of a group > 1, a power of two of at least 3, got -4}}
+  %0 = tile.view q[%i, %i] {group = 3, query_rows = -4} : <64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C1_view_query_rows_of_one(%i: i32) {
+  // expected-error @+1 {{C1: expected query_rows that are 0 or, of a group > 1, a power of two of at least 1, got 2}}
+  %0 = tile.view q[%i, %i] {group = 1, query_rows = 2} : <64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C4_view_query_rows_of_keys(%i: i32) {
+  // expected-error @+1 {{C4: expected no query_rows of keys or in a kernel without producers, got 4}}
+  %0 = tile.view k[%i, %i] {group = 3, query_rows = 4} : <64 x bf16>
   return
 }
 
@@ -67,7 +91,7 @@ func.func @C1_view_query_rows(%i: i32) {
 
 tile.kernel @C4_view_query_rows attributes {warps = 4 : i64} {
   %i = tile.index grid_x
-  // expected-error @+1 {{C4: expected no query_rows in a kernel without producers, got 4}}
+  // expected-error @+1 {{C4: expected no query_rows of keys or in a kernel without producers, got 4}}
   %0 = tile.view q[%i, %i] {group = 3, query_rows = 4} : <64 x bf16>
 }
 
@@ -209,12 +233,27 @@ tile.kernel @C2_seek attributes {warps = 4, producer_warps = 4} {
     %x = tile.index grid_x
   } consumer {
     %i = tile.index grid_x
-    // expected-error @+1 {{C2: expected not to be among the roles' ops}}
+    // expected-error @+1 {{C2: expected not to be among the roles' ops, nor in another seek}}
     %0:3 = tile.seek %i of %i {
     ^bb0(%n: i32):
       tile.yield %n : i32
     }
   } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// -----
+
+func.func @C2_seek_in_seek(%i: i32) {
+  %0:3 = tile.seek %i of %i {
+  ^bb0(%n: i32):
+    // expected-error @+1 {{C2: expected not to be among the roles' ops, nor in another seek}}
+    %1:3 = tile.seek %n of %i {
+    ^bb1(%m: i32):
+      tile.yield %m : i32
+    }
+    tile.yield %1#0 : i32
+  }
+  return
 }
 
 // -----

@@ -267,6 +267,8 @@ TEST(Resources, KeysOfOneLookupLieInOnePage) {
   problem.pageSize = 64;
   EXPECT_EQ(rowsPerKeyCopy(problem, ring), 16);
   ring.keys = 64;
+  EXPECT_EQ(rowsPerKeyCopy(problem, ring), 16) << "of a decode, whose few tiles have edges";
+  problem.mode = Mode::Prefill;
   EXPECT_EQ(rowsPerKeyCopy(problem, ring), 64);
 }
 

@@ -183,6 +183,20 @@ TEST(SearchSpace, NeighboursReachEverything) {
   EXPECT_EQ(seen.size(), space.size());
 }
 
+TEST(SearchSpace, RaggedLengthsMayBeDividedEvenly) {
+  Problem problem = decodeProblem(32, 4096);
+  problem.queryHeads = 16 * problem.kvHeads;
+  problem.ragged = true;
+  Target gpu = target("sm_90a");
+  SearchSpace space = SearchSpace::enumerate(problem, gpu);
+  Schedule byDefault = defaultSchedule(problem, gpu);
+  EXPECT_TRUE(byDefault.streamK);
+  EXPECT_TRUE(space.contains(byDefault));
+  EXPECT_FALSE(space.neighbours(byDefault).empty());
+  for (const Schedule &schedule : space.schedules())
+    ASSERT_EQ(schedule.streamK, schedule.persistent) << toText(schedule);
+}
+
 /// Which leave persistent CTAs shared memory for a third slot of keys.
 TEST(SearchSpace, HeldRowsAreThereWhereverTheyAreFeasible) {
   Problem problem = prefillProblem(true, 192);
