@@ -283,7 +283,7 @@ llvm::Error checkBudgets(const Problem &problem, const Schedule &schedule, const
     return llvm::Error::success();
   if (llvm::Error error = expectAtMost("packed rows of a head", costs.rowsPerHead, maximumRows, "32 bits"))
     return error;
-  constexpr int64_t mostUnits = int64_t(1) << 29; // Each of which may count for three (Grid.cpp, Levelled).
+  constexpr int64_t mostUnits = int64_t(1) << 29; // Each of which may count for three (RowTiles.cpp, Levelled).
   int64_t keyTiles = problem.context / std::max<int64_t>(schedule.keys, 1) + 1;
   if (schedule.streamK && problem.ragged)
     if (llvm::Error error = expectAtMost("key tiles of all row tiles", costs.tiles * keyTiles, mostUnits, "stream_k"))
