@@ -52,6 +52,7 @@ void lla::buildTileStage(OpPassManager &pm) {
   OpPassManager &kernel = pm.nest<tile::KernelOp>();
   kernel.addPass(createTileFixSizes());
   kernel.addPass(createTilePipelineCopies());
+  kernel.addPass(createTilePrefetchLoads());
   kernel.addPass(createTileSpecializeRoles());
   kernel.addPass(createTileDivideConsumers());
   kernel.addPass(createTileAdvanceScores());

@@ -129,6 +129,17 @@ def TilePipelineCopies : Pass<"tile-pipeline-copies", "::lla::tile::KernelOp"> {
   let dependentDialects = ["::lla::tile::TileDialect", "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect"];
 }
 
+def TilePrefetchLoads : Pass<"tile-prefetch-loads", "::lla::tile::KernelOp"> {
+  let summary = "what the first loads read is on its way while earlier launches still run";
+  let description = [{
+    Rows that loads of keys and values behind `tile.await_launch` read first are prefetched
+    before it, where finding them takes no read of memory.
+
+    Doctest: tests/lit/Transforms/tile-prefetch-loads.mlir
+  }];
+  let dependentDialects = ["::lla::tile::TileDialect", "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect"];
+}
+
 def TileSpecializeRoles : Pass<"tile-specialize-roles", "::lla::tile::KernelOp"> {
   let summary = "a producer that only fills rings, consumers that only compute";
   let description = [{

@@ -151,6 +151,13 @@ LogicalResult CopyOp::verify() {
   return success();
 }
 
+LogicalResult PrefetchOp::verify() {
+  if (static_cast<int64_t>(getRows()) < 1 || getView().getType().isPaged()) // C1
+    return emitOpError() << "C1: expected rows of a view without pages, got " << static_cast<int64_t>(getRows())
+                         << " of " << getView().getType();
+  return success();
+}
+
 LogicalResult ColumnsOp::verify() {
   SharedType from = getTile().getType(), to = getResult().getType();
   if (from.getRows() != to.getRows() || from.getElementType() != to.getElementType() ||

@@ -206,6 +206,19 @@ def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>, AttrSizedOperandSeg
   let hasVerifier = 1;
 }
 
+def Tile_PrefetchOp : Tile_Op<"prefetch", []> {
+  let summary = "rows of global memory on their way to the cache that all multiprocessors share";
+  let description = [{
+    Of the `rows` view rows from `row` on those below `limit`. Each warp does it for itself. Nothing is read: what a
+    load finds is what it would have found, also where others write these rows in between.
+
+    (C1) rows >= 1, and the view is not paged.
+  }];
+  let arguments = (ins Tile_ViewType:$view, I32:$row, I32:$limit, I64Attr:$rows);
+  let assemblyFormat = "$rows `of` $view `[` $row `]` `until` $limit attr-dict `:` type($view)";
+  let hasVerifier = 1;
+}
+
 def Tile_CopyOp : Tile_Op<"copy", [MemoryEffects<[MemRead]>, AttrSizedOperandSegments]> {
   let summary = "rows of global memory into shared memory";
   let description = [{

@@ -182,6 +182,33 @@ private:
   }
 };
 
+/// A line of L2 each lane.
+struct PrefetchPattern : LanePattern<tile::PrefetchOp> {
+  using LanePattern::LanePattern;
+
+  LogicalResult matchAndRewrite(tile::PrefetchOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    constexpr int64_t lineBytes = 128, lanes = 32;
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    ViewValues view = ViewValues::of(adaptor.getView());
+    tile::ViewType type = op.getView().getType();
+    int64_t bytes = type.getElementType().getIntOrFloatBitWidth() / 8;
+    int64_t linesOfRow = llvm::divideCeil(type.getColumns() * bytes, lineBytes), lines = op.getRows() * linesOfRow;
+    for (int64_t first = 0; first < lines; first += lanes) {
+      Value line = lane.add(lane.lane(), first);
+      Value row = lane.add(adaptor.getRow().front(), lane.div(line, linesOfRow));
+      Value column = lane.mul(lane.rem(line, linesOfRow), lineBytes / bytes);
+      Value inside = lane.less(row, adaptor.getLimit().front());
+      if (first + lanes > lines)
+        inside = lane.both(inside, lane.less(line, lane.i32(lines)));
+      ptx::prefetch(b, lane.element(view, row, column, bytes), inside);
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 struct StorePattern : LanePattern<tile::StoreOp> {
   using LanePattern::LanePattern;
 
@@ -320,5 +347,5 @@ private:
 } // namespace
 
 void lla::populateCopyPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
-  patterns.add<LoadPattern, StorePattern>(converter, patterns.getContext(), facts);
+  patterns.add<LoadPattern, PrefetchPattern, StorePattern>(converter, patterns.getContext(), facts);
 }

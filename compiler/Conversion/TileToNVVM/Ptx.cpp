@@ -81,6 +81,13 @@ Value ptx::loadAfterAwait(ImplicitLocOpBuilder &b, Value pointer, Value predicat
   return loadWhere(b, predicate, "ld.global.f32", pointer, b.getF32Type(), 1, ",~{memory}")[0];
 }
 
+// PTX ISA 9.7.9.15, prefetch.
+void ptx::prefetch(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
+  Value flag = arith::ExtUIOp::create(b, b.getI32Type(), predicate);
+  assemble(b, "{\n.reg .pred p;\nsetp.ne.b32 p, $1, 0;\n@p prefetch.global.L2 [$0];\n}", "l,r", {pointer, flag},
+           LLVM::LLVMVoidType::get(b.getContext()), 0);
+}
+
 // PTX ISA 9.7.9.8, ld with cache operator cg.
 Values ptx::loadShared(ImplicitLocOpBuilder &b, Value pointer, unsigned count) {
   std::string vector = count == 1 ? "" : ".v" + std::to_string(count);

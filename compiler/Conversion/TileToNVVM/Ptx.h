@@ -36,6 +36,9 @@ Value loadAfterAwait(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 /// false. (ld.global)
 Value lookUp(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 
+/// The line of L2 that `pointer` is in is on its way there, where `predicate` holds. (prefetch.global.L2)
+void prefetch(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
+
 /// 1, 2 or 4 f32 from L2: another CTA wrote them in this launch. (ld.global.cg)
 Values loadShared(ImplicitLocOpBuilder &b, Value pointer, unsigned count);
 

@@ -205,6 +205,22 @@ func.func @C6_load_rows_from(%v: !tile.view<64 x bf16>, %i: i32) {
 
 // -----
 
+func.func @C1_prefetch_nothing(%v: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C1: expected rows of a view without pages, got 0 of '!tile.view<64 x bf16>'}}
+  tile.prefetch 0 of %v[%i] until %i : <64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C1_prefetch_pages(%v: !tile.view<64 x bf16, pages = 8>, %i: i32) {
+  // expected-error @+1 {{C1: expected rows of a view without pages, got 16 of '!tile.view<64 x bf16, pages = 8>'}}
+  tile.prefetch 16 of %v[%i] until %i : <64 x bf16, pages = 8>
+  return
+}
+
+// -----
+
 //===----------------------------------------------------------------------===//
 // tile.lookup, tile.page, tile.view, tile.copy
 //===----------------------------------------------------------------------===//
