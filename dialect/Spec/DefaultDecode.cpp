@@ -192,34 +192,14 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   return schedule;
 }
 
-/// Elements of K and V that blocks of rows would read again, each for itself; of a ragged batch on average.
-double elementsReadAgain(const Problem &problem) {
-  int64_t again = (packedRows(problem) - 1) / rowsPerBlock(problem), keyHeads = problem.batch * problem.kvHeads;
-  double elements = 2.0 * static_cast<double>(keyHeads) * static_cast<double>(problem.visibleSpan() * problem.headDim);
-  return static_cast<double>(again) * elements * (problem.ragged ? 0.5 : 1);
-}
-
-/// `schedule`, of one warpgroup's rows, whose CTAs divide all lengths evenly; with fewer keys where room is needed for
-/// the next rows. It takes 15 to 20 us besides what its bytes take, to find parts and to merge: not where others read
-/// little again. Read off an H200 (12 to 64 rows of 128 dims, 1 to 128 sequences of up to 512 to 32768 keys): 15 % to
-/// 6.5 times faster; as few key tiles as 4 or as many as 16 make no difference.
-std::optional<Schedule> rowsOfManyLengths(const Problem &problem, const Target &target, Schedule schedule) {
-  constexpr int64_t leastTiles = 8;
+/// `schedule`, of one warpgroup's rows, whose CTAs divide all lengths evenly. It takes 15 to 20 us besides what its
+/// bytes take, to find parts and to merge: not where others read little again. Read off an H200 (12 to 64 rows of 128
+/// dims, 1 to 128 sequences of up to 512 to 32768 keys): 15 % to 6.5 times faster.
+std::optional<Schedule> rowsOfManyLengths(const Problem &problem, const Target &target, const Schedule &schedule) {
   constexpr double worthMerges = 30 << 20;
   bool isOne = problem.batch == 1; // Which clusters split well.
-  if (problem.window || elementsReadAgain(problem) < worthMerges * (isOne ? 2 : 1))
-    return std::nullopt;
-  schedule.persistent = schedule.streamK = true;
-  schedule.splitTiles = leastTiles;
-  int64_t fewest = candidates("keys").front();
-  for (const int64_t most = schedule.stages; schedule.keys >= fewest; schedule.keys /= 2)
-    for (int64_t stages : {most, int64_t(2)}) {
-      schedule.keys = candidateBelow("keys", schedule.keys);
-      schedule.stages = stages;
-      if (!llvm::errorToBool(checkFeasible(problem, schedule, target)))
-        return schedule;
-    }
-  return std::nullopt;
+  bool isWorthIt = elementsReadAgain(problem) >= worthMerges * (isOne ? 2 : 1);
+  return isWorthIt ? dividedEvenly(problem, target, schedule) : std::nullopt;
 }
 
 /// One warpgroup's 64 rows (two with half of the value columns each where one has no room for O1 and O2) and a ring:
@@ -263,7 +243,7 @@ std::optional<Schedule> rowsOfOneWarpgroup(const Problem &problem, const Target 
 } // namespace
 
 Schedule decode(const Problem &problem, const Target &target) {
-  std::optional<Schedule> wide = packedRows(problem) <= fewRows ? rowsOfOneWarpgroup(problem, target) : std::nullopt;
+  std::optional<Schedule> wide = hasFewRows(problem) ? rowsOfOneWarpgroup(problem, target) : std::nullopt;
   return wide ? *wide : fewRowsOnCuda(problem, target);
 }
 

@@ -13,10 +13,12 @@
 
 namespace lla::defaults {
 
-/// Packed rows that are few: on a GPU a prefill of so many is scheduled as a decode, on the host no tile has more.
+/// Packed rows that are few: they fit one warpgroup's tile; on the host no tile has more.
 constexpr int64_t fewRows = 64;
+/// True if the packed rows are few, with those that pad a group's.
+bool hasFewRows(const Problem &problem);
 
-/// Of a decode, and of a prefill of few rows, on a GPU.
+/// Of few rows on a GPU; of a decode's many, where many rows' schedules do not fit.
 Schedule decode(const Problem &problem, const Target &target);
 
 /// `schedule`, of many rows (load = ring), or it with the keys of each row tile split, where that is faster.
@@ -24,6 +26,15 @@ Schedule withSplits(const Problem &problem, const Target &target, const Schedule
 /// Likewise; or `turns`, if any, with the last turn's row tiles divided.
 Schedule levelled(const Problem &problem, const Target &target, const Schedule &schedule,
                   const std::optional<Schedule> &turns);
+
+/// `schedule`, of rows that share K and V (load = ring) and lengths that differ, with persistent CTAs that divide all
+/// of them evenly; with fewer keys where room is needed for the next rows. Null if that does not fit.
+std::optional<Schedule> dividedEvenly(const Problem &problem, const Target &target, Schedule schedule);
+
+/// Elements of K and V, of a ragged batch on average.
+double keyElements(const Problem &problem);
+/// Likewise those that blocks of rows (load = registers) read again, each for itself.
+double elementsReadAgain(const Problem &problem);
 
 /// The table's candidates of one field, ascending.
 const std::vector<int64_t> &candidates(llvm::StringRef name);

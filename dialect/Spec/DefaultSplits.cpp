@@ -116,6 +116,32 @@ void considerTurns(const Problem &problem, const Target &target, Schedule turns,
 
 } // namespace
 
+double keyElements(const Problem &problem) {
+  double keys = static_cast<double>(problem.batch * problem.kvHeads) * static_cast<double>(problem.visibleSpan());
+  return keys * static_cast<double>(2 * problem.headDim) * (problem.ragged ? 0.5 : 1);
+}
+
+double elementsReadAgain(const Problem &problem) {
+  return static_cast<double>((packedRows(problem) - 1) / rowsPerBlock(problem)) * keyElements(problem);
+}
+
+std::optional<Schedule> dividedEvenly(const Problem &problem, const Target &target, Schedule schedule) {
+  constexpr int64_t leastTiles = 8; // As few as 4 or as many as 16 make no difference.
+  if (problem.window)
+    return std::nullopt;
+  schedule.persistent = schedule.streamK = true;
+  schedule.splitTiles = leastTiles;
+  int64_t fewest = candidates("keys").front();
+  for (const int64_t most = schedule.stages; schedule.keys >= fewest; schedule.keys /= 2)
+    for (int64_t stages : {most, int64_t(2)}) {
+      schedule.keys = candidateBelow("keys", schedule.keys);
+      schedule.stages = stages;
+      if (!llvm::errorToBool(checkFeasible(problem, schedule, target)))
+        return schedule;
+    }
+  return std::nullopt;
+}
+
 Schedule withSplits(const Problem &problem, const Target &target, const Schedule &schedule) {
   constexpr double isWorthIt = 0.9;
   Schedule best = schedule, wide = schedule;

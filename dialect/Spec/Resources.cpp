@@ -217,9 +217,9 @@ bool packsGroup(const Problem &problem, const Schedule &schedule) {
     return true;
   constexpr int64_t warpgroupRows = 64;
   int64_t rows = powerOfTwoFrom(problem.group());
-  bool mayIdle = problem.mode == Mode::Decode;
+  bool mayIdle = problem.mode == Mode::Decode, stopsShort = problem.ragged || problem.pageSize;
   return rows <= warpgroupRows && (rows == problem.group() || mayIdle) &&
-         (problem.window == 0 || schedule.rows >= schedule.keys * rows);
+         (problem.window == 0 || stopsShort || schedule.rows >= schedule.keys * rows);
 }
 
 int64_t rowsPerQuery(const Problem &problem, const Schedule &schedule) {

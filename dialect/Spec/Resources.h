@@ -34,7 +34,8 @@ struct Resources {
 
 /// True if the GQA group's heads are rows of one tile, false if each query head has its own tiles. With load = ring
 /// they are where a tile of 64 rows has whole query rows, none of them idle or in a decode, which waits for bytes; with
-/// a window, only if these are as many as the keys of a tile (a copy cannot stop short of keys that no row sees).
+/// a window, only if these are as many as the keys of a tile, or keys are copied row by row at their ends (ragged, or
+/// pages): other copies cannot stop short of keys that no row sees.
 bool packsGroup(const Problem &problem, const Schedule &schedule);
 /// Rows of a tile that a query row has: one for each head of a packed group, and (load = ring) idle ones up to a power
 /// of two, which are read as zeros and not stored.

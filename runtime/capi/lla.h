@@ -134,8 +134,8 @@ LLA_API lla_status lla_set_log_callback(lla_log_level level, lla_log_callback ca
 /*===--- problems ---------------------------------------------------------===*/
 
 typedef enum lla_mode {
-  LLA_MODE_DECODE = 0,
-  LLA_MODE_PREFILL = 1,
+  LLA_MODE_DECODE = 0,  /* few query rows of each sequence, whose time is that of reading k and v */
+  LLA_MODE_PREFILL = 1, /* many */
   LLA_MODE_MERGE = 2 /* joins results of disjoint shards of the keys */
 } lla_mode;
 

@@ -96,6 +96,11 @@ std::string nameOf(lla_data_type type) {
   return "DLPack's type code " + std::to_string(type.code) + " of " + std::to_string(type.bits) + " bits" + lanes;
 }
 
+lla_mode attentionMode(int64_t queryLength) {
+  constexpr int64_t mostOfDecode = 16; // One, and as many as are guessed ahead.
+  return queryLength <= mostOfDecode ? LLA_MODE_DECODE : LLA_MODE_PREFILL;
+}
+
 std::string attentionProblem(const lla_tensors &tensors, bool isBhsd, Longest longest, lla_problem &problem) {
   int32_t queryRank = tensors.cu_seqlens_q ? 3 : 4, keyRank = tensors.cu_seqlens_k ? 3 : 4;
   for (auto [name, tensor, rank] : {std::tuple("q", tensors.q, queryRank),
@@ -119,7 +124,7 @@ std::string attentionProblem(const lla_tensors &tensors, bool isBhsd, Longest lo
   problem.layout = isBhsd ? LLA_LAYOUT_BHSD : LLA_LAYOUT_BSHD;
   problem.batch = queries.batch;
   problem.query_length = std::max<int64_t>(queries.length, 1);
-  problem.mode = problem.query_length == 1 ? LLA_MODE_DECODE : LLA_MODE_PREFILL;
+  problem.mode = attentionMode(problem.query_length);
   problem.query_heads = queries.heads;
   problem.head_dim = queries.dim;
   problem.kv_heads = keys.heads;

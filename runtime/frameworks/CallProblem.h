@@ -57,6 +57,9 @@ constexpr const Argument &argumentAt(size_t i) {
 /// A type as messages name it: "fp64", "int8", "bool".
 std::string nameOf(lla_data_type type);
 
+/// A call of up to 16 query rows of each sequence is a decode step.
+lla_mode attentionMode(int64_t queryLength);
+
 /// Rows and keys that a packed sequence has at most; 0: as many as there are of all.
 struct Longest {
   int64_t queries = 0, keys = 0;

@@ -148,9 +148,7 @@ bool readProblems(PyObject *list, std::vector<lla_problem> &problems) {
     if (lla_status status = lla_problem_parse(json, &problem))
       return raise(status, ("problems[" + std::to_string(i) + "]: " + lla_last_error()).c_str()) != nullptr;
     // As calls have it: no default, and the type of the output said.
-    problem.mode = problem.mode == LLA_MODE_MERGE ? LLA_MODE_MERGE
-                   : problem.query_length == 1    ? LLA_MODE_DECODE
-                                                  : LLA_MODE_PREFILL;
+    problem.mode = problem.mode == LLA_MODE_MERGE ? LLA_MODE_MERGE : attentionMode(problem.query_length);
     if (problem.output_dtype == LLA_DTYPE_DEFAULT)
       problem.output_dtype = problem.dtype;
     problems.push_back(problem);

@@ -508,6 +508,20 @@ for _ in range(3):
                 seen = [json.loads(line) for line in file]
         self.assertEqual([(each["problem"]["head_dim"], each["problem"]["query_heads"]) for each in seen], [(16, 2)])
 
+    def test_a_few_rows_are_a_decode(self):
+        code = """import numpy as np, lla
+for rows in (1, 16, 17):
+    q = np.ones((1, rows, 1, 16), np.float32)
+    lla.attention(q, q, q, q)
+"""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "seen.jsonl")
+            subprocess.run([sys.executable, "-c", code], env={**os.environ, "LLA_CAPTURE": path}, check=True)
+            with open(path) as file:
+                seen = [json.loads(line)["problem"] for line in file]
+        self.assertEqual({(each["query_length"], each["mode"]) for each in seen},
+                         {(1, "decode"), (16, "decode"), (32, "prefill")})
+
 
 class Import(unittest.TestCase):
     def test_needs_no_framework(self):

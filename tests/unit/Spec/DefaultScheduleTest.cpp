@@ -186,6 +186,42 @@ TEST(DefaultSchedule, RowsOfManyHeadsShareAWarpgroup) {
   EXPECT_EQ(defaultOn("sm_80", decode(32, 16, 1)).load, LoadPath::Registers);
 }
 
+TEST(DefaultSchedule, RowsOfMoreThanAWarpgroupShareTwo) {
+  auto decode = [](int64_t group, int64_t queryLength, int64_t window = 0) {
+    Problem problem = problemOf(Mode::Decode, 32, 8 * group, 4096, 128);
+    problem.kvHeads = 8;
+    problem.queryLength = queryLength;
+    problem.window = window;
+    llvm::cantFail(normalize(problem));
+    return problem;
+  };
+  for (auto [group, queryLength] : {std::pair(8, 16), {16, 8}, {8, 9}, {12, 8}, {12, 5}, {64, 2}, {8, 64}})
+    EXPECT_EQ(defaultOn("sm_90a", decode(group, queryLength)).rows, 128) << group << " x " << queryLength;
+  EXPECT_EQ(defaultOn("sm_90a", decode(12, 4)).rows, 64);
+  EXPECT_EQ(defaultOn("sm_90a", decode(8, 16, 1024)).load, LoadPath::Registers) << "a head's rows alone are 16 of 64";
+  Problem ragged = decode(8, 16, 1024);
+  ragged.ragged = true;
+  EXPECT_EQ(defaultOn("sm_90a", ragged).rows, 128) << "copies stop short of keys that no row sees";
+  EXPECT_EQ(defaultOn("sm_80", decode(8, 16)).load, LoadPath::Registers);
+  Problem bytes = decode(8, 16);
+  bytes.kvDtype = ElementType::F8E4M3;
+  llvm::cantFail(normalize(bytes));
+  EXPECT_EQ(defaultOn("sm_90a", bytes).load, LoadPath::Registers) << "a ring has no keys of a byte";
+  auto isDivided = [&](int64_t queryLength, int64_t context) {
+    Problem problem = decode(8, queryLength);
+    problem.ragged = true;
+    problem.context = context;
+    return defaultOn("sm_90a", problem).streamK;
+  };
+  EXPECT_TRUE(isDivided(16, 4096));
+  EXPECT_FALSE(isDivided(16, 1024)) << "merges take longer than a level end saves";
+  EXPECT_FALSE(isDivided(32, 4096)) << "twice as many row tiles are level enough";
+  Problem few = decode(8, 16);
+  few.batch = 1;
+  few.context = 512;
+  EXPECT_EQ(defaultOn("sm_90a", few).load, LoadPath::Registers) << "little is read again";
+}
+
 TEST(DefaultSchedule, RowsOfManyHeadsAndLengthsAreDividedEvenly) {
   auto of = [](int64_t batch, int64_t group, int64_t context, int64_t headDim = 128, int64_t window = 0) {
     Problem problem = problemOf(Mode::Decode, batch, 8 * group, context, headDim);

@@ -165,6 +165,9 @@ TEST(Resources, ARingPacksGroupsThatDivideAWarpgroup) {
   problem.queryHeads = 2 * problem.kvHeads;
   problem.window = 1024;
   EXPECT_FALSE(packsGroup(problem, schedule)) << "64 query rows for 80 keys";
+  problem.ragged = true;
+  EXPECT_TRUE(packsGroup(problem, schedule)) << "row by row, copies stop where a tile's rows see no more";
+  problem.ragged = false;
   schedule.keys = 64;
   EXPECT_TRUE(packsGroup(problem, schedule));
 }
