@@ -133,7 +133,7 @@ def TilePrefetchLoads : Pass<"tile-prefetch-loads", "::lla::tile::KernelOp"> {
   let summary = "what the first loads read is on its way while earlier launches still run";
   let description = [{
     Rows that loads of keys and values behind `tile.await_launch` read first are prefetched
-    before it, where finding them takes no read of memory.
+    before it, by lengths and pages as they are by then.
 
     Doctest: tests/lit/Transforms/tile-prefetch-loads.mlir
   }];

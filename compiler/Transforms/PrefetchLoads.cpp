@@ -7,9 +7,11 @@
 //       ==>
 //     %w = view k[%b, %h];  for %x = %row, %row + 16 %n ... { prefetch 16 of %w[%x] };  %s = await_launch %b;  ...
 //
-// The loads that a loop begins with are of its first tiles; the next ones are a step
-// behind each other. Only where finding the rows reads no memory (lengths, page
-// tables), which would be read too early.
+// The loads that a loop begins with, before it or in its first iteration, are of its
+// first tiles; the next ones are a step behind each other. Where finding the rows takes
+// lengths or pages, these are looked up early: whatever is there, rows are within the
+// tensors and pages within the pool, and nothing but the prefetch follows from it. That
+// takes a while, so only the CTAs do it that start when the launch does.
 //
 // Precondition:  loads have moved ahead (tile-pipeline-copies).
 //
@@ -31,14 +33,10 @@ using namespace mlir;
 using namespace lla;
 using namespace lla::tile;
 
-/// Tiles of a warp, at most. Read off an H200 (1 and 32 sequences of 8 heads): where K and V are more than L2 holds, 2
-/// make 512 to 16384 keys 5 to 12 % faster, the third 16384 keys of one sequence 3 % more.
-constexpr int64_t prefetchedTiles = 3;
-
-/// True if `op` gives the same whatever is in memory.
-static bool readsNothing(Operation *op) {
-  return isPure(op) && op->getNumRegions() == 0 && !isa<LookupOp, PageOp, ScaleOp>(op);
-}
+/// Tiles of a warp, at most. Read off an H200 (1 to 128 sequences of 8 heads): where K and V are more than L2 holds, 2
+/// make 512 to 16384 keys 5 to 12 % faster, the third 16384 keys of one sequence 3 % more. Of rows that are looked up 2
+/// make 1024 to 4096 keys 1 to 9 % faster, 1 two thirds of that; one sequence, and 512 keys, are 3 % slower.
+constexpr int64_t prefetchedTiles = 3, lookedUpTiles = 2;
 
 namespace {
 /// Makes values from behind `await` there before it.
@@ -48,15 +46,17 @@ public:
     mapping.map(await.getResult(), await.getValue());
   }
 
-  /// Null if it takes a read of memory.
+  /// Null if it is none of integers, views and look-ups.
   Value operator()(Value value) {
     Operation *op = value.getDefiningOp();
-    bool isBehind = op && op->getBlock() == await->getBlock() && await->isBeforeInBlock(op);
-    if (!isBehind || mapping.contains(value))
+    if (mapping.contains(value) || !isBehind(op))
       return mapping.lookupOrDefault(value);
-    if (!readsNothing(op) || !llvm::all_of(op->getOperands(), [&](Value operand) { return (*this)(operand); }))
+    bool isSimple = isMemoryEffectFree(op) && op->getNumRegions() == 0 && !isa<PageOp, ScaleOp>(op);
+    if (!isSimple || !llvm::all_of(op->getOperands(), [&](Value operand) { return (*this)(operand); }))
       return {};
     Operation *copy = b.clone(*op, mapping);
+    if (auto lookup = dyn_cast<LookupOp>(copy))
+      lookup.setEarly(true);
     auto isAlike = [&](Operation *other) {
       return OperationEquivalence::isEquivalentTo(copy, other, OperationEquivalence::IgnoreLocations);
     };
@@ -69,62 +69,110 @@ public:
     return mapping.lookup(value);
   }
 
+  /// Values of `loop` are those of its first iteration; false if its bounds are none of these.
+  bool enter(scf::ForOp loop) {
+    Value begin = (*this)(loop.getLowerBound());
+    if (begin)
+      mapping.map(loop.getInductionVar(), begin);
+    return begin != nullptr;
+  }
+
   ImplicitLocOpBuilder b; ///< Before `await`.
 
 private:
+  /// In the same block, or in a loop there.
+  bool isBehind(Operation *op) {
+    Operation *ancestor = op ? await->getBlock()->findAncestorOpInBlock(*op) : nullptr;
+    return ancestor && await->isBeforeInBlock(ancestor);
+  }
+
   AwaitLaunchOp await;
   IRMapping mapping;
   SmallVector<Operation *> copies; ///< No two of them alike.
 };
 } // namespace
 
-/// Prefetches the first tiles of keys and values, which `loop` begins with. They are as long, and side by side.
-static void prefetch(Hoist &hoist, ArrayRef<LoadOp> loads, scf::ForOp loop) {
+/// Prefetches the first tiles of keys and values, `loads` of which `loop` begins with. They are as long, and side by
+/// side.
+static void prefetch(Hoist &hoist, ArrayRef<LoadOp> loads, scf::ForOp loop, int64_t tiles) {
   ImplicitLocOpBuilder &b = hoist.b;
   LoadOp first = loads.front();
   int64_t rows = first.getResult().getType().getRows();
+  if (!hoist.enter(loop))
+    return;
   Value row = hoist(first.getRow()), limit = hoist(first.getLimit()), step = hoist(loop.getStep());
   if (!row || !limit || !step)
     return;
   SmallVector<Value> views;
   for (LoadOp load : loads)
     if (Value view = hoist(load.getView());
-        view && load.getResult().getType().getRows() == rows && hoist(load.getRow()) == row)
+        view && load.getResult().getType().getRows() == rows && hoist(load.getRow()) == row &&
+        load.getView().getType() == first.getView().getType())
       views.push_back(view);
   if (views.empty())
     return;
   Value distance = arith::MulIOp::create(b, step, arith::ConstantIntOp::create(b, rows, 32));
-  Value all = arith::MulIOp::create(b, distance, arith::ConstantIntOp::create(b, prefetchedTiles, 32));
+  Value all = arith::MulIOp::create(b, distance, arith::ConstantIntOp::create(b, tiles, 32));
   Value end = arith::MinSIOp::create(b, limit, arith::AddIOp::create(b, row, all));
-  auto tiles = scf::ForOp::create(b, row, end, distance);
+  auto ahead = scf::ForOp::create(b, row, end, distance);
   OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(tiles.getBody());
-  for (Value view : views)
-    PrefetchOp::create(b, view, tiles.getInductionVar(), limit, rows);
+  b.setInsertionPointToStart(ahead.getBody());
+  PrefetchOp::create(b, views, ahead.getInductionVar(), limit, rows);
 }
 
-/// A tile of keys or values that is found without a page table.
-static bool isOfKeys(LoadOp load) {
-  tile::Layout layout = load.getResult().getType().getLayout();
-  return (layout == tile::Layout::Keys || layout == tile::Layout::Values) && !load.getView().getType().isPaged();
+/// The loads of keys and values that `loop` begins with: before it, or (stages = 1) in its first iteration.
+static SmallVector<LoadOp> firstLoads(scf::ForOp loop) {
+  SmallVector<LoadOp> loads;
+  auto take = [&](Operation *op) {
+    auto load = dyn_cast_or_null<LoadOp>(op);
+    tile::Layout layout = load ? load.getResult().getType().getLayout() : tile::Layout::Rows;
+    if (layout == tile::Layout::Keys || layout == tile::Layout::Values)
+      loads.push_back(load);
+  };
+  for (Value carried : loop.getInits())
+    take(carried.getDefiningOp());
+  if (loads.empty())
+    for (Operation &op : *loop.getBody())
+      take(&op);
+  return loads;
+}
+
+/// True (i1) in CTAs that find a place when the launch starts; false if there is no telling.
+static Value emitStartsFirst(ImplicitLocOpBuilder &b, KernelOp kernel) {
+  constexpr int64_t registersOfThread = 256, lanes = 32; // As many as there may be.
+  auto target = kernel->getAttrOfType<TargetAttr>(kTargetAttr);
+  int64_t registers = target ? target.getValue().registersPerMultiprocessor : 0, places = 0;
+  if (registers)
+    places = target.getValue().multiprocessors * (registers / (registersOfThread * lanes * kernel.getWarps()));
+  auto index = [&](Axis axis) -> Value { return IndexOp::create(b, b.getI32Type(), axis); };
+  Value before = arith::MulIOp::create(b, index(Axis::GridY), index(Axis::GridWidth));
+  Value number = arith::AddIOp::create(b, before, index(Axis::GridX));
+  Value limit = arith::ConstantIntOp::create(b, places, 32);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, number, limit);
 }
 
 namespace {
 struct PrefetchLoads : lla::impl::TilePrefetchLoadsBase<PrefetchLoads> {
   void runOnOperation() override {
-    Block &body = getOperation().getBody().front();
+    KernelOp kernel = getOperation();
+    Block &body = kernel.getBody().front();
     auto awaits = body.getOps<AwaitLaunchOp>();
-    if (awaits.empty())
+    SmallVector<scf::ForOp> loops;
+    bool looksUp = !body.getOps<LookupOp>().empty();
+    for (auto loop : body.getOps<scf::ForOp>())
+      if (SmallVector<LoadOp> loads = firstLoads(loop); !loads.empty()) {
+        loops.push_back(loop);
+        looksUp |= llvm::any_of(loads, [](LoadOp load) { return load.getView().getType().isPaged(); });
+      }
+    if (awaits.empty() || loops.empty())
       return;
     Hoist hoist(*awaits.begin());
-    for (auto loop : body.getOps<scf::ForOp>()) {
-      SmallVector<LoadOp> loads;
-      for (Value carried : loop.getInits())
-        if (auto load = carried.getDefiningOp<LoadOp>(); load && isOfKeys(load))
-          loads.push_back(load);
-      if (!loads.empty())
-        prefetch(hoist, loads, loop);
+    if (looksUp) {
+      auto first = scf::IfOp::create(hoist.b, emitStartsFirst(hoist.b, kernel), /*withElseRegion=*/false);
+      hoist.b.setInsertionPointToStart(first.thenBlock());
     }
+    for (scf::ForOp loop : loops)
+      prefetch(hoist, firstLoads(loop), loop, looksUp ? lookedUpTiles : prefetchedTiles);
   }
 };
 } // namespace

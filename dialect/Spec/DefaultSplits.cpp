@@ -131,12 +131,12 @@ std::optional<Schedule> dividedEvenly(const Problem &problem, const Target &targ
     return std::nullopt;
   schedule.persistent = schedule.streamK = true;
   schedule.splitTiles = leastTiles;
-  int64_t fewest = candidates("keys").front();
-  for (const int64_t most = schedule.stages; schedule.keys >= fewest; schedule.keys /= 2)
-    for (int64_t stages : {most, int64_t(2)}) {
-      schedule.keys = candidateBelow("keys", schedule.keys);
+  const int64_t mostKeys = schedule.keys, mostStages = schedule.stages;
+  for (int64_t keys : llvm::reverse(candidates("keys")))
+    for (int64_t stages : {mostStages, int64_t(2)}) {
+      schedule.keys = keys;
       schedule.stages = stages;
-      if (!llvm::errorToBool(checkFeasible(problem, schedule, target)))
+      if (keys <= mostKeys && !llvm::errorToBool(checkFeasible(problem, schedule, target)))
         return schedule;
     }
   return std::nullopt;

@@ -152,9 +152,9 @@ LogicalResult CopyOp::verify() {
 }
 
 LogicalResult PrefetchOp::verify() {
-  if (static_cast<int64_t>(getRows()) < 1 || getView().getType().isPaged()) // C1
-    return emitOpError() << "C1: expected rows of a view without pages, got " << static_cast<int64_t>(getRows())
-                         << " of " << getView().getType();
+  if (static_cast<int64_t>(getRows()) < 1 || getViews().empty() || !llvm::all_equal(getViews().getTypes())) // C1
+    return emitOpError() << "C1: expected rows of views of one type, got " << static_cast<int64_t>(getRows()) << " of "
+                         << getViews().getTypes();
   return success();
 }
 

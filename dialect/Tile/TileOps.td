@@ -84,13 +84,14 @@ def Tile_OpaqueOp : Tile_Op<"opaque", []> {
 def Tile_LookupOp : Tile_Op<"lookup", [Pure]> {
   let summary = "an element of an i32 array of the launch, or a value where the launch has none";
   let description = [{
-    Pure: nothing writes the array during the kernel.
+    Pure: nothing writes the array during the kernel. `early` is for a prefetch, before earlier launches have ended:
+    the element may be what it was before them.
 
     (C1) `array` is lengths, starts, cu_seqlens_q or cu_seqlens_k, a pointer of KernelArguments.def.
   }];
-  let arguments = (ins StrAttr:$array, I32:$index, I32:$otherwise);
+  let arguments = (ins StrAttr:$array, I32:$index, I32:$otherwise, UnitAttr:$early);
   let results = (outs I32:$result);
-  let assemblyFormat = "$array `[` $index `]` `otherwise` $otherwise attr-dict";
+  let assemblyFormat = "$array `[` $index `]` `otherwise` $otherwise (`early` $early^)? attr-dict";
   let hasVerifier = 1;
 }
 
@@ -209,13 +210,14 @@ def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>, AttrSizedOperandSeg
 def Tile_PrefetchOp : Tile_Op<"prefetch", []> {
   let summary = "rows of global memory on their way to the cache that all multiprocessors share";
   let description = [{
-    Of the `rows` view rows from `row` on those below `limit`. Each warp does it for itself. Nothing is read: what a
-    load finds is what it would have found, also where others write these rows in between.
+    Of each view's `rows` rows from `row` on those below `limit`. Each warp does it for itself. Nothing is read: what a
+    load finds is what it would have found, also where others write these rows in between. Pages of paged views, which
+    are the same ones, are looked up early (`tile.lookup`).
 
-    (C1) rows >= 1, and the view is not paged.
+    (C1) rows >= 1, and one view or several of one type
   }];
-  let arguments = (ins Tile_ViewType:$view, I32:$row, I32:$limit, I64Attr:$rows);
-  let assemblyFormat = "$rows `of` $view `[` $row `]` `until` $limit attr-dict `:` type($view)";
+  let arguments = (ins Variadic<Tile_ViewType>:$views, I32:$row, I32:$limit, I64Attr:$rows);
+  let assemblyFormat = "$rows `of` $views `[` $row `]` `until` $limit attr-dict `:` type($views)";
   let hasVerifier = 1;
 }
 

@@ -191,18 +191,27 @@ struct PrefetchPattern : LanePattern<tile::PrefetchOp> {
     constexpr int64_t lineBytes = 128, lanes = 32;
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
-    ViewValues view = ViewValues::of(adaptor.getView());
-    tile::ViewType type = op.getView().getType();
+    auto type = cast<tile::ViewType>(op.getViews().front().getType());
     int64_t bytes = type.getElementType().getIntOrFloatBitWidth() / 8;
     int64_t linesOfRow = llvm::divideCeil(type.getColumns() * bytes, lineBytes), lines = op.getRows() * linesOfRow;
     for (int64_t first = 0; first < lines; first += lanes) {
       Value line = lane.add(lane.lane(), first);
       Value row = lane.add(adaptor.getRow().front(), lane.div(line, linesOfRow));
       Value column = lane.mul(lane.rem(line, linesOfRow), lineBytes / bytes);
-      Value inside = lane.less(row, adaptor.getLimit().front());
+      Value inside = lane.less(row, adaptor.getLimit().front()), page;
       if (first + lanes > lines)
         inside = lane.both(inside, lane.less(line, lane.i32(lines)));
-      ptx::prefetch(b, lane.element(view, row, column, bytes), inside);
+      for (ValueRange values : adaptor.getViews()) {
+        ViewValues view = ViewValues::of(values);
+        Value rowOfView = row;
+        if (type.isPaged()) {
+          int64_t size = type.getPageSize();
+          page = page ? page : lane.page(view, size, row, inside, /*early=*/true);
+          view = lane.onPage(view, size, page, row, bytes);
+          rowOfView = lane.i32(0);
+        }
+        ptx::prefetch(b, lane.element(view, rowOfView, column, bytes), inside);
+      }
     }
     rewriter.eraseOp(op);
     return success();

@@ -75,7 +75,7 @@ struct LookupPattern : LanePattern<tile::LookupOp> {
     Value given = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, array, lane.i64(0));
     Value address = lane.add(array, lane.mul(lane.extend(adaptor.getIndex().front()), 4));
     Value pointer = LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 1), address);
-    Value element = ptx::lookUp(b, pointer, given);
+    Value element = op.getEarly() ? ptx::lookUpEarly(b, pointer, given) : ptx::lookUp(b, pointer, given);
     rewriter.replaceOp(op, arith::SelectOp::create(b, given, element, adaptor.getOtherwise().front()));
     return success();
   }

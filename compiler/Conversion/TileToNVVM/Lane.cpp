@@ -132,8 +132,9 @@ Value Lane::isOfHead(const ViewValues &view, Value row, Value limit) {
   return heads == rows ? inside : both(inside, less(rem(row, rows), i32(heads)));
 }
 
-Value Lane::page(const ViewValues &view, int64_t pageSize, Value row, Value inside) {
-  Value given = ptx::lookUp(b, offset(view.table, mul(extend(div(row, pageSize)), 4)), inside);
+Value Lane::page(const ViewValues &view, int64_t pageSize, Value row, Value inside, bool early) {
+  Value entry = offset(view.table, mul(extend(div(row, pageSize)), 4));
+  Value given = early ? ptx::lookUpEarly(b, entry, inside) : ptx::lookUp(b, entry, inside);
   // Unsigned, so that numbers below 0 are out of range too. A pool without pages has no rows that are looked up.
   return arith::MinUIOp::create(b, given, add(field("pages"), -1));
 }

@@ -110,7 +110,8 @@ public:
   /// True if `row` is below `limit`, and a head's.
   Value isOfHead(const ViewValues &view, Value row, Value limit);
   /// The page of a row, 0 where `inside` is false: not looked up then. A number of no page gives the pool's last.
-  Value page(const ViewValues &view, int64_t pageSize, Value row, Value inside);
+  /// `early`: for a prefetch, before earlier launches have ended.
+  Value page(const ViewValues &view, int64_t pageSize, Value row, Value inside, bool early = false);
   /// The view with its base moved so that its row 0 is `row` of the paged view, and what follows in that row's page.
   ViewValues onPage(const ViewValues &view, int64_t pageSize, Value page, Value row, int64_t elementBytes);
 

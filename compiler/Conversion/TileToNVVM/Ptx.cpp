@@ -76,6 +76,10 @@ Value ptx::lookUp(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
   return loadWhere(b, predicate, "ld.global.b32", pointer, b.getI32Type(), 1)[0];
 }
 
+Value ptx::lookUpEarly(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
+  return loadWhere(b, predicate, "ld.relaxed.gpu.global.b32", pointer, b.getI32Type(), 1)[0];
+}
+
 // PTX ISA 9.7.9.8, ld. Memory counts as written, as griddepcontrol.wait has it.
 Value ptx::loadAfterAwait(ImplicitLocOpBuilder &b, Value pointer, Value predicate) {
   return loadWhere(b, predicate, "ld.global.f32", pointer, b.getF32Type(), 1, ",~{memory}")[0];

@@ -36,6 +36,9 @@ Value loadAfterAwait(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 /// false. (ld.global)
 Value lookUp(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 
+/// Likewise what is there now, while earlier launches may write it; nothing of it stays in L1. (ld.relaxed.gpu)
+Value lookUpEarly(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
+
 /// The line of L2 that `pointer` is in is on its way there, where `predicate` holds. (prefetch.global.L2)
 void prefetch(ImplicitLocOpBuilder &b, Value pointer, Value predicate);
 

@@ -245,8 +245,8 @@ def attention(q: Tensor, r: Optional[Tensor], k: Tensor, v: Tensor, *, causal: b
     """Local linear attention of queries `q` and probes `r` over keys `k` and values `v`; without r softmax attention.
 
     q, r: [batch, rows, heads, dim]; k, v: [batch, keys, kv_heads, dim] of the same type (fp32, bf16, fp16), with heads
-    a multiple of kv_heads and dim a multiple of 8 in 16..256. Layout "bhsd" has heads before rows. Up to 16
-    rows are a decode step. Any strides but of dim, which is 1; on a GPU addresses and strides are multiples of 16 bytes.
+    a multiple of kv_heads and dim a multiple of 8 in 16..256. Layout "bhsd" has heads before rows. Up to 16 rows are a
+    decode step. Any strides but of dim, which is 1; on a GPU addresses and strides are multiples of 16 bytes.
 
     causal: row i sees keys j <= keys - rows + i. window: each row sees its last `window` keys, its own included (0:
     all); implies causal. scale: of <q, k>, by default 1/sqrt(dim); <r, k> is never scaled.

@@ -1045,3 +1045,45 @@ tile.kernel @parts attributes {warps = 4} {
   // CHECK: llvm.return
   %each = tile.load %lse[%x] until %end : <1 x f32> -> <2 x 64 x f32, flat, threads = 128>
 }
+
+// -----
+
+// A line of 128 bytes each lane: 8 rows of 144 bytes are 16 of them, and the other lanes leave out theirs.
+// CHECK-LABEL: llvm.func @prefetch
+tile.kernel @prefetch attributes {warps = 1} {
+  %c0 = arith.constant 0 : i32
+  %end = tile.argument "context" : i32
+  %k = tile.view k[%c0, %c0] : <72 x bf16>
+  // CHECK: %[[LINE:.*]] = arith.andi %{{.*}}, %c31
+  // CHECK: %[[ROW:.*]] = arith.divui %[[LINE]], %c2
+  // CHECK: arith.addi %{{.*}}, %[[ROW]]
+  // CHECK: %[[SECOND:.*]] = arith.remui %[[LINE]], %c2
+  // CHECK: %[[COLUMN:.*]] = arith.muli %[[SECOND]], %c64
+  // CHECK: %[[HOLDS:.*]] = arith.cmpi slt
+  // CHECK: %[[IS_LINE:.*]] = arith.cmpi slt, %[[LINE]], %c16
+  // CHECK: %[[INSIDE:.*]] = arith.andi %[[HOLDS]], %[[IS_LINE]] : i1
+  // CHECK: arith.extsi %[[COLUMN]]
+  // CHECK: %[[FLAG:.*]] = arith.extui %[[INSIDE]]
+  // CHECK: llvm.inline_asm has_side_effects {{.*}}@p prefetch.global.L2 [$0]{{.*}} %{{.*}}, %[[FLAG]]
+  // CHECK-NOT: prefetch.global
+  tile.prefetch 8 of %k[%c0] until %end : !tile.view<72 x bf16>
+}
+
+// -----
+
+// Of pages the lane's row is looked up once for both views, past L1; 32 rows of a line each.
+// CHECK-LABEL: llvm.func @prefetch_pages
+tile.kernel @prefetch_pages attributes {warps = 1} {
+  %c0 = arith.constant 0 : i32
+  %end = tile.argument "context" : i32
+  %k = tile.view k[%c0, %c0] : <128 x f8E4M3FN, pages = 24>
+  %v = tile.view v[%c0, %c0] : <128 x f8E4M3FN, pages = 24>
+  // CHECK: arith.divui %{{.*}}, %c24
+  // CHECK: ld.relaxed.gpu.global.b32
+  // CHECK: arith.minui
+  // CHECK-NOT: ld.relaxed
+  // CHECK-COUNT-2: prefetch.global.L2
+  // CHECK-NOT: prefetch.global
+  tile.prefetch 32 of %k, %v[%c0] until %end
+    : !tile.view<128 x f8E4M3FN, pages = 24>, !tile.view<128 x f8E4M3FN, pages = 24>
+}

@@ -206,16 +206,16 @@ func.func @C6_load_rows_from(%v: !tile.view<64 x bf16>, %i: i32) {
 // -----
 
 func.func @C1_prefetch_nothing(%v: !tile.view<64 x bf16>, %i: i32) {
-  // expected-error @+1 {{C1: expected rows of a view without pages, got 0 of '!tile.view<64 x bf16>'}}
-  tile.prefetch 0 of %v[%i] until %i : <64 x bf16>
+  // expected-error @+1 {{C1: expected rows of views of one type, got 0 of '!tile.view<64 x bf16>'}}
+  tile.prefetch 0 of %v[%i] until %i : !tile.view<64 x bf16>
   return
 }
 
 // -----
 
-func.func @C1_prefetch_pages(%v: !tile.view<64 x bf16, pages = 8>, %i: i32) {
-  // expected-error @+1 {{C1: expected rows of a view without pages, got 16 of '!tile.view<64 x bf16, pages = 8>'}}
-  tile.prefetch 16 of %v[%i] until %i : <64 x bf16, pages = 8>
+func.func @C1_prefetch_types(%v: !tile.view<64 x bf16>, %w: !tile.view<64 x bf16, pages = 8>, %i: i32) {
+  // expected-error @+1 {{C1: expected rows of views of one type, got 16 of '!tile.view<64 x bf16>', '!tile.view<64 x bf16, pages = 8>'}}
+  tile.prefetch 16 of %v, %w[%i] until %i : !tile.view<64 x bf16>, !tile.view<64 x bf16, pages = 8>
   return
 }
 

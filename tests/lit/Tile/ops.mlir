@@ -110,8 +110,8 @@ tile.kernel @registers attributes {warps = 4, stages = 2, shared_limit = 4096} {
   %c:3, %all = tile.merge over cluster %w#0, %w#1, %w#2 {columns = 64, key_warps = 4, rows = 8}
     : <8 x 64 x f32, flat, threads = 128>, <8 x 64 x f32, flat, threads = 128>, <8 x 64 x f32, flat, threads = 128>
     -> !pair, !pair, !pair
-  // CHECK: tile.prefetch 16 of %[[K]][%[[Y]]] until %[[END]] : <64 x bf16>
-  tile.prefetch 16 of %k[%y] until %end : <64 x bf16>
+  // CHECK: tile.prefetch 16 of %[[K]], %{{.*}}[%[[Y]]] until %[[END]] : !tile.view<64 x bf16>, !tile.view<64 x bf16>
+  tile.prefetch 16 of %k, %v[%y] until %end : !tile.view<64 x bf16>, !tile.view<64 x bf16>
   // CHECK: tile.await_launch %{{.*}}
   %there = tile.await_launch %x
   // CHECK: tile.opaque %{{.*}}

@@ -22,8 +22,7 @@ tile.kernel @keys attributes {warps = 4, stages = 2} {
   // CHECK: %[[BEHIND:.*]] = arith.addi %[[KEY]], %[[ALL]]
   // CHECK: %[[LAST:.*]] = arith.minsi %[[END]], %[[BEHIND]]
   // CHECK-NEXT: scf.for %[[N:.*]] = %[[KEY]] to %[[LAST]] step %[[DISTANCE]]
-  // CHECK-NEXT: tile.prefetch 16 of %[[K]][%[[N]]] until %[[END]] : <64 x bf16>
-  // CHECK-NEXT: tile.prefetch 16 of %[[V]][%[[N]]] until %[[END]] : <64 x bf16>
+  // CHECK-NEXT: tile.prefetch 16 of %[[K]], %[[V]][%[[N]]] until %[[END]]
   // CHECK-NEXT: }
   // CHECK: tile.await_launch %[[X]]
   %there = tile.await_launch %x
@@ -45,20 +44,31 @@ tile.kernel @keys attributes {warps = 4, stages = 2} {
   }
 }
 
-// How long a sequence is and which pages it has may be written by who is waited for: not looked up before.
+// How long a sequence is may be written by who is waited for: it is looked up early for the prefetch, by those CTAs that
+// start with the launch (132 multiprocessors' registers are those of 264), and again behind the wait. Pages likewise.
 // CHECK-LABEL: tile.kernel @lengths
-// CHECK-NOT: tile.prefetch
-tile.kernel @lengths attributes {warps = 4, stages = 2} {
+tile.kernel @lengths attributes {warps = 4, stages = 2, lla.target = #lla.target<arch = "sm_90a">} {
   %c0 = arith.constant 0 : i32
   %c1 = arith.constant 1 : i32
+  // CHECK: %[[MOST:.*]] = tile.argument "context"
   %end = tile.argument "context" : i32
+  // CHECK: %[[B:.*]] = tile.index grid_x
   %x = tile.index grid_x
+  // CHECK: %[[PLACES:.*]] = arith.constant 264
+  // CHECK: %[[FIRST:.*]] = arith.cmpi slt, %{{.*}}, %[[PLACES]]
+  // CHECK: scf.if %[[FIRST]] {
+  // CHECK: %[[LENGTH:.*]] = tile.lookup "lengths"[%[[B]]] otherwise %[[MOST]] early
+  // CHECK: scf.for %[[N:.*]] = %c0
+  // CHECK-NEXT: tile.prefetch 16 of %{{.*}}, %{{.*}}[%[[N]]] until %[[LENGTH]]
+  // CHECK: %[[B2:.*]] = tile.await_launch %[[B]]
+  // CHECK: tile.lookup "lengths"[%[[B2]]] otherwise %[[MOST]]{{$}}
   %there = tile.await_launch %x
   %length = tile.lookup "lengths"[%there] otherwise %end
-  %k = tile.view k[%there, %c0] : <64 x bf16>
-  %pool = tile.view v[%there, %c0] : <64 x bf16, pages = 32>
-  %keys = tile.load %k[%c0] until %length : <64 x bf16> -> <16 x 64 x bf16, keys>
-  %values = tile.load %pool[%c0] until %end : <64 x bf16, pages = 32> -> <16 x 64 x bf16, values>
+  %k = tile.view k[%there, %c0] : <64 x bf16, pages = 32>
+  %v = tile.view v[%there, %c0] : <64 x bf16, pages = 32>
+  %page = tile.page %k[%c0] until %length : <64 x bf16, pages = 32>
+  %keys = tile.load %k[%c0] pages %page until %length : <64 x bf16, pages = 32> -> <16 x 64 x bf16, keys>
+  %values = tile.load %v[%c0] pages %page until %length : <64 x bf16, pages = 32> -> <16 x 64 x bf16, values>
   scf.for %n = %c0 to %length step %c1 iter_args(%a = %keys, %b = %values)
     -> (!tile.frag<16 x 64 x bf16, keys>, !tile.frag<16 x 64 x bf16, values>) : i32 {
     scf.yield %a, %b : !tile.frag<16 x 64 x bf16, keys>, !tile.frag<16 x 64 x bf16, values>

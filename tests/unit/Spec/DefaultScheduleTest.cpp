@@ -216,6 +216,19 @@ TEST(DefaultSchedule, RowsOfMoreThanAWarpgroupShareTwo) {
   EXPECT_TRUE(isDivided(16, 4096));
   EXPECT_FALSE(isDivided(16, 1024)) << "merges take longer than a level end saves";
   EXPECT_FALSE(isDivided(32, 4096)) << "twice as many row tiles are level enough";
+  for (Mode mode : {Mode::Decode, Mode::Prefill}) {
+    Problem wide = decode(8, 16);
+    wide.mode = mode;
+    wide.ragged = true;
+    wide.headDim = 144;
+    EXPECT_EQ(defaultOn("sm_90a", wide).keys, 48) << "the next rows would leave room for 16";
+  }
+  Problem odd = decode(8, 16);
+  odd.ragged = true;
+  odd.pageSize = 12;
+  EXPECT_EQ(defaultOn("sm_90a", odd).rows, 32) << "four warps share what is looked up";
+  odd.batch = 2;
+  EXPECT_EQ(defaultOn("sm_90a", odd).rows, 8) << "but two sequences want splits";
   Problem few = decode(8, 16);
   few.batch = 1;
   few.context = 512;
@@ -241,7 +254,7 @@ TEST(DefaultSchedule, RowsOfManyHeadsAndLengthsAreDividedEvenly) {
   EXPECT_EQ(of(8, 64, 1024), "ring 64 keys 3 stages levelled") << "but not than eight times";
   EXPECT_EQ(of(1, 64, 8192), "registers 16 keys 2 stages") << "one sequence is split in clusters";
   EXPECT_EQ(of(32, 16, 4096, 128, 1024), "registers 16 keys 2 stages") << "a window is not divided";
-  EXPECT_EQ(of(32, 16, 4096, 256), "ring 32 keys 2 stages levelled") << "there is room for the next rows";
+  EXPECT_EQ(of(32, 16, 4096, 256), "ring 48 keys 2 stages levelled") << "there is room for the next rows";
 }
 
 TEST(DefaultSchedule, WideRowsOfOneWarpgroupAreDividedOnlyWhereRegistersAskForIt) {
