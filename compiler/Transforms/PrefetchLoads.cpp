@@ -49,8 +49,10 @@ public:
   /// Null if it is none of integers, views and look-ups.
   Value operator()(Value value) {
     Operation *op = value.getDefiningOp();
-    if (mapping.contains(value) || !isBehind(op))
+    if (mapping.contains(value) || (op && !isBehind(op)))
       return mapping.lookupOrDefault(value);
+    if (!op) // Carried by a loop.
+      return {};
     bool isSimple = isMemoryEffectFree(op) && op->getNumRegions() == 0 && !isa<PageOp, ScaleOp>(op);
     if (!isSimple || !llvm::all_of(op->getOperands(), [&](Value operand) { return (*this)(operand); }))
       return {};
@@ -82,7 +84,7 @@ public:
 private:
   /// In the same block, or in a loop there.
   bool isBehind(Operation *op) {
-    Operation *ancestor = op ? await->getBlock()->findAncestorOpInBlock(*op) : nullptr;
+    Operation *ancestor = await->getBlock()->findAncestorOpInBlock(*op);
     return ancestor && await->isBeforeInBlock(ancestor);
   }
 
@@ -143,7 +145,8 @@ static Value emitStartsFirst(ImplicitLocOpBuilder &b, KernelOp kernel) {
   auto target = kernel->getAttrOfType<TargetAttr>(kTargetAttr);
   int64_t registers = target ? target.getValue().registersPerMultiprocessor : 0, places = 0;
   if (registers)
-    places = target.getValue().multiprocessors * (registers / (registersOfThread * lanes * kernel.getWarps()));
+    places = target.getValue().multiprocessors *
+             std::max<int64_t>(registers / (registersOfThread * lanes * kernel.getWarps()), 1);
   auto index = [&](Axis axis) -> Value { return IndexOp::create(b, b.getI32Type(), axis); };
   Value before = arith::MulIOp::create(b, index(Axis::GridY), index(Axis::GridWidth));
   Value number = arith::AddIOp::create(b, before, index(Axis::GridX));

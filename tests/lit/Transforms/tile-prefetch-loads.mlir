@@ -88,3 +88,29 @@ tile.kernel @alone attributes {warps = 4, stages = 2} {
     scf.yield %keys : !tile.frag<16 x 64 x bf16, keys>
   }
 }
+
+// With one stage the loads stand in the loop: its first iteration's are where it begins. What a loop carries is not known
+// before it.
+// CHECK-LABEL: tile.kernel @one_stage
+tile.kernel @one_stage attributes {warps = 4, stages = 1} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c16 = arith.constant 16 : i32
+  %end = tile.argument "context" : i32
+  // CHECK: %[[X:.*]] = tile.index grid_x
+  %x = tile.index grid_x
+  // CHECK: %[[KEY:.*]] = arith.muli %[[X]], %c16
+  // CHECK: scf.for %[[N:.*]] = %[[KEY]] to
+  // CHECK-NEXT: tile.prefetch 16 of %{{[^,]*}}[%[[N]]] until
+  // CHECK: tile.await_launch
+  // CHECK-NOT: tile.prefetch
+  %there = tile.await_launch %x
+  %k = tile.view k[%there, %c0] : <64 x bf16>
+  %v = tile.view v[%there, %c0] : <64 x bf16>
+  scf.for %n = %there to %end step %c1 iter_args(%row = %c0) -> (i32) : i32 {
+    %key = arith.muli %n, %c16 : i32
+    %keys = tile.load %k[%key] until %end : <64 x bf16> -> <16 x 64 x bf16, keys>
+    %values = tile.load %v[%row] until %end : <64 x bf16> -> <16 x 64 x bf16, values>
+    scf.yield %key : i32
+  }
+}
