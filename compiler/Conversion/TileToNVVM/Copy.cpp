@@ -201,6 +201,8 @@ struct PrefetchPattern : LanePattern<tile::PrefetchOp> {
       Value inside = lane.less(row, adaptor.getLimit().front()), page;
       if (first + lanes > lines)
         inside = lane.both(inside, lane.less(line, lane.i32(lines)));
+      if (type.isPaged()) // Lengths of before may be longer than a pool without pages.
+        inside = lane.both(inside, lane.less(lane.i32(0), lane.field("pages")));
       for (ValueRange values : adaptor.getViews()) {
         ViewValues view = ViewValues::of(values);
         Value rowOfView = row;

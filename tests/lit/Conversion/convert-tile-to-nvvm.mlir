@@ -1071,15 +1071,18 @@ tile.kernel @prefetch attributes {warps = 1} {
 
 // -----
 
-// Of pages the lane's row is looked up once for both views, past L1; 32 rows of a line each.
+// Of pages the lane's row is looked up once for both views, past L1, if the pool has any; 32 rows of a line each.
 // CHECK-LABEL: llvm.func @prefetch_pages
 tile.kernel @prefetch_pages attributes {warps = 1} {
   %c0 = arith.constant 0 : i32
   %end = tile.argument "context" : i32
   %k = tile.view k[%c0, %c0] : <128 x f8E4M3FN, pages = 24>
   %v = tile.view v[%c0, %c0] : <128 x f8E4M3FN, pages = 24>
+  // CHECK: %[[HAS_PAGES:.*]] = arith.cmpi slt, %c0{{.*}}, %{{.*}} : i32
+  // CHECK-NEXT: %[[INSIDE:.*]] = arith.andi %{{.*}}, %[[HAS_PAGES]] : i1
   // CHECK: arith.divui %{{.*}}, %c24
-  // CHECK: ld.relaxed.gpu.global.b32
+  // CHECK: %[[FLAG:.*]] = arith.extui %[[INSIDE]]
+  // CHECK: ld.relaxed.gpu.global.b32{{.*}}, %[[FLAG]]
   // CHECK: arith.minui
   // CHECK-NOT: ld.relaxed
   // CHECK-COUNT-2: prefetch.global.L2
