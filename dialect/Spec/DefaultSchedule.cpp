@@ -37,6 +37,15 @@ int64_t candidateBelow(llvm::StringRef name, int64_t value) {
 
 int64_t packedRows(const Problem &problem) { return problem.queryLength * problem.group(); }
 
+double keyElements(const Problem &problem) {
+  double keys = static_cast<double>(problem.batch * problem.kvHeads) * static_cast<double>(problem.visibleSpan());
+  return keys * static_cast<double>(2 * problem.headDim) * (problem.ragged ? 0.5 : 1);
+}
+
+double elementsReadAgain(const Problem &problem) {
+  return static_cast<double>((packedRows(problem) - 1) / rowsPerBlock(problem)) * keyElements(problem);
+}
+
 bool hasFewRows(const Problem &problem) {
   Schedule ring;
   ring.load = LoadPath::Ring;
@@ -124,7 +133,7 @@ std::optional<Schedule> byTurns(const Problem &problem, const Target &target, co
 }
 
 /// `schedule`, one row tile of each KV head, whose CTAs divide all lengths evenly. Read off an H200 (128 rows of 128
-/// dims): of 128 Mi elements of K and V and more 7 to 25 % faster, of 32 Mi a fifth slower; of two row tiles no faster.
+/// dims): of 128 Mi elements of K and V and more 7 to 25 % faster, of 32 Mi 26 % slower; of two row tiles no faster.
 /// Not where the next row tile leaves room for half as many keys, as beside wide sums.
 std::optional<Schedule> tileOfManyLengths(const Problem &problem, const Target &target, const Schedule &schedule) {
   constexpr double worthMerges = 64 << 20;

@@ -116,15 +116,6 @@ void considerTurns(const Problem &problem, const Target &target, Schedule turns,
 
 } // namespace
 
-double keyElements(const Problem &problem) {
-  double keys = static_cast<double>(problem.batch * problem.kvHeads) * static_cast<double>(problem.visibleSpan());
-  return keys * static_cast<double>(2 * problem.headDim) * (problem.ragged ? 0.5 : 1);
-}
-
-double elementsReadAgain(const Problem &problem) {
-  return static_cast<double>((packedRows(problem) - 1) / rowsPerBlock(problem)) * keyElements(problem);
-}
-
 std::optional<Schedule> dividedEvenly(const Problem &problem, const Target &target, Schedule schedule) {
   constexpr int64_t leastTiles = 8; // As few as 4 or as many as 16 make no difference.
   if (problem.window)

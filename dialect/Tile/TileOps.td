@@ -52,7 +52,7 @@ def Tile_AwaitLaunchOp : Tile_Op<"await_launch", []> {
   let description = [{
     Programmatic dependent launch: what stands above may run while the launch before
     this one still does. The result stands for the operand; addresses are computed from
-    it, so no read of what others write can be moved above.
+    it, so no read of what others write can be moved above, but for a prefetch's (`early`).
   }];
   let arguments = (ins I32:$value);
   let results = (outs I32:$result);

@@ -459,6 +459,11 @@ TEST(DefaultSchedule, HostDecodeSplitsOverThreads) {
   EXPECT_EQ(prefill.rows, 64);
   EXPECT_EQ(prefill.keys, 64);
   EXPECT_TRUE(prefill.peel);
+  problem.causal = true;
+  problem.queryLength = 16;
+  EXPECT_TRUE(defaultSchedule(problem, hostTarget(64)).peel) << "several rows of a decode see different keys, too";
+  problem.queryLength = 1;
+  EXPECT_FALSE(defaultSchedule(problem, hostTarget(64)).peel);
 }
 
 } // namespace
