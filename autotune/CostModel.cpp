@@ -84,7 +84,7 @@ double memoryTime(const Problem &problem, const Schedule &schedule, const Ceilin
 double widenedElements(const Problem &problem, const Schedule &schedule, double pairs) {
   if (!problem.hasKeyScales())
     return 0;
-  int64_t rows = schedule.load == LoadPath::Registers ? rowsPerBlock(problem) : schedule.rows;
+  int64_t rows = schedule.load == LoadPath::Registers ? rowsPerBlock(problem, schedule) : schedule.rows;
   return pairs / static_cast<double>(rows) *
          static_cast<double>(paddedKeyDim(problem, schedule) + paddedValueDim(problem, schedule));
 }
@@ -156,12 +156,7 @@ int64_t residentCtas(const Problem &problem, const Schedule &schedule, const Tar
   if (target.isHost())
     return 1;
   Resources costs = resources(problem, schedule, target);
-  constexpr int64_t reservedBytes = 1024, mostThreads = 2048, registerUnit = 8;
-  int64_t byShared = target.sharedBytesPerMultiprocessor / (costs.sharedBytes + reservedBytes);
-  int64_t registers = std::min(costs.registersPerThread, registerLimit(schedule, target));
-  registers = ceilDivide(std::max(registers, registerUnit), registerUnit) * registerUnit;
-  int64_t byRegisters = target.registersPerMultiprocessor / (registers * costs.threads);
-  return std::max<int64_t>(std::min({byShared, byRegisters, mostThreads / costs.threads}), 1);
+  return ctasThatFit(costs, schedule, launchedSharedBytes(costs, schedule, costs.grid, target), target);
 }
 
 const char *Prediction::bound() const {

@@ -22,8 +22,8 @@ constexpr double mostCounted = 0.1;
 /// Distances are at least this (squared): a record that is very near does not silence the others.
 constexpr double nearest = 0.05;
 
-/// Schedules that differ in nothing but splits, and how these cluster: in clusters of so many, or all in one, which
-/// needs no merge over the grid.
+/// Schedules that differ in nothing but splits, how these cluster (in clusters of so many, or all in one, which needs
+/// no merge over the grid), and how many find room at a time, which follows from their number.
 struct Family {
   Schedule code; ///< With one split.
   int64_t cluster = 1;
@@ -37,6 +37,7 @@ struct Family {
 
   static Schedule codeOf(Schedule schedule) {
     schedule.splits = schedule.cluster = 1;
+    schedule.spread = false;
     if (!schedule.streamK)
       schedule.splitTiles = 1;
     return schedule;
@@ -88,7 +89,8 @@ double tilesOf(const Problem &problem, const Schedule &schedule, const Target &t
 }
 
 /// Row tiles that multiprocessors hold at a time.
-double slotsOf(const Problem &problem, const Schedule &schedule, const Target &target) {
+double slotsOf(const Problem &problem, Schedule schedule, const Target &target) {
+  schedule.spread = false;
   return static_cast<double>(target.multiprocessors * residentCtas(problem, schedule, target));
 }
 
@@ -166,6 +168,7 @@ std::vector<Schedule> variants(const Family &family, const Problem &problem, con
       schedule.cluster = family.clustersAll ? splits : family.cluster;
       if (!schedule.streamK)
         schedule.splitTiles = problem.ragged && splits > 1 ? splitTiles : 1;
+      schedule.spread = !problem.ragged && mattersToSpread(problem, schedule, target);
       int64_t sharers = splits * resources(problem, schedule, target).keyWarps;
       bool hasKeys = splits == 1 || (sharers - 1) * schedule.keys < span;
       if (hasKeys && !llvm::errorToBool(checkFeasible(problem, schedule, target)))

@@ -18,10 +18,9 @@ static llvm::StringRef ptxFeature(llvm::StringRef arch, const llvm::Module &modu
   return llvm::StringSwitch<llvm::StringRef>(arch)
       .Case("sm_90a", "+ptx86") // Bulk tensor copies to a CTA's own shared memory.
       .Case("sm_90", "+ptx81") // st.async between the CTAs of a cluster.
-      .Case("sm_89", "+ptx78")
       .Case("sm_100", "+ptx86")
       .Case("sm_120", "+ptx87")
-      .Default("+ptx74"); // ld with L1::no_allocate.
+      .Default("+ptx78"); // movmatrix.
 }
 
 static std::unique_ptr<llvm::TargetMachine> createMachine(const Target &target, const llvm::Module &module) {

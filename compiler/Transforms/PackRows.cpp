@@ -8,8 +8,9 @@
 //     update %s rows %rows ...
 //
 // stacked   (load = registers): 8 query rows over their 8 probe rows make one
-//           m16 block: s and t of a (row, key) land in the same lane, and one
-//           product of [p; p t] with V gives O1 and O2.
+//           m16 block (swapped: 4 that alternate with 4 one of n8): s and t of a
+//           (row, key) land in the same lane, and one product of [p; p t] with V
+//           gives O1 and O2.
 // separate  (ring, scratch): a query tile and a probe tile.
 // none      without a probe: all rows are query rows.
 //

@@ -107,9 +107,10 @@ int64_t splitsThatLevel(const Problem &problem, int64_t tiles, const Target &tar
       splits = candidate;
   if (splits <= 2 && waveEfficiency(2 * tiles, target.multiprocessors) >= 0.9)
     return splits; // One pair a row tile has no merge over the grid.
-  // A group's heads and a hundred parts are more to merge, and a narrow head has less elsewhere: they want twice as
-  // many keys.
-  bool mergesMore = problem.group() > 1 || splits > 64 || (problem.headDim <= 64 && problem.visibleSpan() <= shortSpan);
+  // A group's heads and a hundred parts are more to merge, a narrow head has less elsewhere, and up to 16 merge at once
+  // in a cluster: they want twice as many keys.
+  bool mergesMore = problem.group() > 1 || splits > 64 || splits <= 16 ||
+                    (problem.headDim <= 64 && problem.visibleSpan() <= shortSpan);
   int64_t elements = problem.visibleSpan() / splits * 2 * problem.headDim;
   bool isWorthIt = elements >= leastElements * (mergesMore ? 2 : 1);
   return isWorthIt && waveEfficiency(splits * tiles, target.multiprocessors) >= 0.9 ? splits : 1;
@@ -137,6 +138,8 @@ void splitInClusters(const Problem &problem, int64_t tiles, const Target &target
   } else {
     double wanted = splitsAt2048Keys * std::sqrt(static_cast<double>(visible) / 2048);
     int64_t most = std::max<int64_t>(static_cast<int64_t>(wanted), visible >= 256 ? 8 : 1);
+    if (isWhole && !isNarrow && tiles < fewTiles / 2 && visible >= 1024) // A tile a warp.
+      most = std::max(most, widest);
     int64_t widestAlone = candidateBelow("splits", tiles < fewTiles ? most : std::min(most, widest));
     while (2 * schedule.splits <= widestAlone &&
            2 * schedule.splits * tiles <= places(isNarrow ? 3 : 2, 2 * schedule.splits))
@@ -163,7 +166,9 @@ void splitInClusters(const Problem &problem, int64_t tiles, const Target &target
 Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   Schedule schedule;
   schedule.load = LoadPath::Registers;
-  schedule.rows = rowsPerBlock(problem);
+  schedule.swapped = true;
+  schedule.swapped = packedRows(problem) <= rowsPerBlock(problem, schedule);
+  schedule.rows = rowsPerBlock(problem, schedule);
   schedule.keys = 16;
   schedule.lazy = laziness(problem);
   int64_t slots = 2 * target.multiprocessors;
@@ -189,6 +194,8 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   fitRegisterLoads(problem, target, schedule);
   if (problem.hasKeyScales())
     widenTiles(problem, target, schedule);
+  // Lengths that differ are levelled by places that are left.
+  schedule.spread = !problem.ragged && mattersToSpread(problem, schedule, target);
   return schedule;
 }
 
@@ -210,7 +217,7 @@ std::optional<Schedule> rowsOfOneWarpgroup(const Problem &problem, const Target 
   constexpr double worthMerges = 60 << 20;
   // A block of 16 rows that are wide leaves registers for few loads in flight: of 160, 192 and 256 dims it was 9, 5 and
   // 45 % slower.
-  int64_t oneBlock = problem.headDim > 128 ? 8 : rowsPerBlock(problem);
+  int64_t oneBlock = problem.headDim > 128 ? 8 : rowsPerBlock(problem, Schedule());
   if (!target.hasWarpgroupMma() || packedRows(problem) <= oneBlock)
     return std::nullopt;
   Schedule schedule;

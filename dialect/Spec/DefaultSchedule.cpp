@@ -43,7 +43,7 @@ double keyElements(const Problem &problem) {
 }
 
 double elementsReadAgain(const Problem &problem) {
-  return static_cast<double>((packedRows(problem) - 1) / rowsPerBlock(problem)) * keyElements(problem);
+  return static_cast<double>((packedRows(problem) - 1) / rowsPerBlock(problem, Schedule())) * keyElements(problem);
 }
 
 bool hasFewRows(const Problem &problem) {
@@ -106,7 +106,7 @@ Schedule manyRowsOnCuda(const Problem &problem, const Target &target) {
   Schedule schedule;
   schedule.load = LoadPath::Registers;
   schedule.warps = 4;
-  schedule.rows = rowsPerBlock(problem) * schedule.warps;
+  schedule.rows = rowsPerBlock(problem, schedule) * schedule.warps;
   schedule.keys = 16;
   schedule.lazy = laziness(problem);
   schedule.peel = problem.causal;

@@ -120,6 +120,10 @@ llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule,
   if (schedule.weigher && (schedule.pingpong || schedule.rounded))
     return fieldError("weigher", "false with pingpong or rounded (who forms weights then multiplies values, too)",
                       "true");
+  if (schedule.swapped && (schedule.load != LoadPath::Registers || problem.isMerge()))
+    return fieldError("swapped", "false (operands of mma.sync change places, with load=registers)", "true");
+  if (schedule.spread && (schedule.load != LoadPath::Registers || problem.isMerge()))
+    return fieldError("spread", "false (CTAs with load=registers find room for more than their share)", "true");
   if (schedule.heldRows && !schedule.weigher)
     return fieldError("held_rows", "false (a weigher holds rows in registers)", "true");
   if (schedule.rounded && (schedule.load != LoadPath::Ring || paddedValueDim(problem, schedule) > panelColumns))
@@ -143,7 +147,7 @@ llvm::Error checkCluster(const Schedule &schedule) {
 }
 
 llvm::Error checkRegisterLoads(const Problem &problem, const Schedule &schedule, const Target &) {
-  int64_t block = rowsPerBlock(problem);
+  int64_t block = rowsPerBlock(problem, schedule);
   if (llvm::Error error = expectMultiple("rows", schedule.rows, block, "rows of one warp's block"))
     return error;
   int64_t rowWarps = schedule.rows / block;

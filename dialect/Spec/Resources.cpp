@@ -18,6 +18,7 @@ namespace {
 constexpr int64_t warpLanes = 32;
 constexpr int64_t warpgroupWarps = 4;
 constexpr int64_t floatBytes = 4;
+constexpr int64_t reservedBytes = 1024; // Shared memory of each CTA, by the system.
 
 int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -49,11 +50,12 @@ constexpr int64_t scratchSlack = 4096;
 
 //===--- load = registers ---------------------------------------------------===//
 
-/// Rows of a block are query rows over probe rows, 16 in all, whatever the group; lanes share them evenly.
+/// Rows of a block are query rows and probe rows, 16 or 8 in all, whatever the group; lanes share them evenly.
 /// 32-bit registers of one thread: O, the Q operand, K and V tiles as they are in memory (only the larger at a
 /// time without prefetch), the scores, and addresses, row state and loop counters.
 int64_t registersOfRegisterLoads(const Problem &problem, const Schedule &schedule) {
-  constexpr int64_t blockRows = 16, bookkeeping = 40;
+  constexpr int64_t bookkeeping = 40;
+  int64_t blockRows = rowsPerBlock(problem, schedule) * strands(problem);
   int64_t keyDim = paddedKeyDim(problem, schedule), valueDim = paddedValueDim(problem, schedule);
   int64_t output = blockRows * valueDim / warpLanes;
   int64_t query = blockRows * keyDim / warpLanes / 2;
@@ -67,7 +69,7 @@ int64_t registersOfRegisterLoads(const Problem &problem, const Schedule &schedul
 
 /// Warps that fold different keys of one row tile.
 int64_t keyWarpsOfRegisterLoads(const Problem &problem, const Schedule &schedule) {
-  int64_t rowWarps = std::max<int64_t>(schedule.rows / rowsPerBlock(problem), 1);
+  int64_t rowWarps = std::max<int64_t>(schedule.rows / rowsPerBlock(problem, schedule), 1);
   return std::max<int64_t>(schedule.warps / rowWarps, 1);
 }
 
@@ -76,7 +78,7 @@ int64_t keyWarpsOfRegisterLoads(const Problem &problem, const Schedule &schedule
 int64_t sharedBytesOfRegisterLoads(const Problem &problem, const Schedule &schedule, int64_t keyWarps) {
   if (keyWarps == 1 && schedule.splits == 1)
     return 0;
-  int64_t state = liveRows(problem) * partialRowFloats(problem) * floatBytes;
+  int64_t state = liveRows(problem, schedule) * partialRowFloats(problem) * floatBytes;
   constexpr int64_t arrivalBytes = 16;
   return schedule.warps * state + (schedule.splits > 1 ? arrivalBytes : 0);
 }
@@ -176,7 +178,7 @@ int64_t clusterBytesOf(const Problem &problem, const Schedule &schedule) {
     return 0;
   constexpr int64_t statistics = 4, lineBytes = 16, barrierBytes = 16;
   int64_t values = roundUp(clusterShare(problem, schedule) * strands(problem) * floatBytes, lineBytes);
-  return schedule.cluster * (liveRows(problem) * statistics * floatBytes + values) + barrierBytes;
+  return schedule.cluster * (liveRows(problem, schedule) * statistics * floatBytes + values) + barrierBytes;
 }
 
 /// Row tiles of all heads and sequences.
@@ -228,10 +230,12 @@ int64_t rowsPerQuery(const Problem &problem, const Schedule &schedule) {
   return schedule.load == LoadPath::Ring ? powerOfTwoFrom(problem.group()) : problem.group();
 }
 
-int64_t rowsPerBlock(const Problem &problem) { return problem.hasProbe() ? 8 : 16; }
+int64_t rowsPerBlock(const Problem &problem, const Schedule &schedule) {
+  return (schedule.swapped ? 8 : 16) / strands(problem);
+}
 
-int64_t liveRows(const Problem &problem) {
-  int64_t block = rowsPerBlock(problem);
+int64_t liveRows(const Problem &problem, const Schedule &schedule) {
+  int64_t block = rowsPerBlock(problem, schedule);
   return problem.queryLength == 1 ? std::min(block, problem.group()) : block;
 }
 
@@ -340,12 +344,55 @@ int64_t gridSplits(const Schedule &schedule) { return ceilDivide(schedule.splits
 
 int64_t clusterShare(const Problem &problem, const Schedule &schedule) {
   constexpr int64_t run = 2; // Neighbours that a thread adds together.
-  return run * ceilDivide(liveRows(problem) * problem.headDim, run * schedule.cluster);
+  return run * ceilDivide(liveRows(problem, schedule) * problem.headDim, run * schedule.cluster);
 }
 
 int64_t counterBytes(const Resources &resources) {
   constexpr int64_t counterSize = 4, padding = 256;
   return roundUp(resources.grid.x * resources.arrivals * counterSize, padding);
+}
+
+int64_t ctasThatFit(const Resources &costs, const Schedule &schedule, int64_t sharedBytes, const Target &target) {
+  constexpr int64_t mostThreads = 2048, registerUnit = 8;
+  int64_t byShared = target.sharedBytesPerMultiprocessor / (sharedBytes + reservedBytes);
+  int64_t registers = std::min(costs.registersPerThread, registerLimit(schedule, target));
+  registers = roundUp(std::max(registers, registerUnit), registerUnit);
+  int64_t byRegisters = target.registersPerMultiprocessor / (registers * costs.threads);
+  return std::max<int64_t>(std::min({byShared, byRegisters, mostThreads / costs.threads}), 1);
+}
+
+/// The least shared memory of which there is not enough for one CTA more than `places`.
+static int64_t bytesThatFill(int64_t places, const Resources &costs, const Target &target) {
+  constexpr int64_t unit = 1024;
+  int64_t bytes = target.sharedBytesPerMultiprocessor / (places + 1) / unit * unit + unit - reservedBytes;
+  return std::max(costs.sharedBytes, std::min(bytes, target.sharedBytesPerBlock));
+}
+
+int64_t launchedSharedBytes(const Resources &costs, const Schedule &schedule, Grid grid, const Target &target) {
+  if (!schedule.spread)
+    return costs.sharedBytes;
+  // Clusters of more than two CTAs find no room on a quarter of the places that single ones fill, those of 16, which
+  // need a whole partition, on half of them.
+  int64_t reachedQuarters = schedule.cluster > 8 ? 2 : schedule.cluster > 2 ? 3 : 4;
+  int64_t reached = target.multiprocessors * reachedQuarters / 4;
+  constexpr int64_t fewWaves = 2; // Of more, whose ends lie apart, none waits for another's.
+  int64_t ctas = grid.x * grid.y, fit = ctasThatFit(costs, schedule, costs.sharedBytes, target);
+  int64_t waves = ceilDivide(ctas, reached * fit), places = ceilDivide(ctas, waves * reached);
+  if (waves > fewWaves || places >= fit)
+    return costs.sharedBytes;
+  return bytesThatFill(places, costs, target);
+}
+
+bool mattersToSpread(const Problem &problem, Schedule schedule, const Target &target) {
+  if (schedule.load != LoadPath::Registers || problem.isMerge())
+    return false;
+  schedule.spread = true;
+  Resources costs = resources(problem, schedule, target);
+  return launchedSharedBytes(costs, schedule, costs.grid, target) > costs.sharedBytes;
+}
+
+int64_t mostSharedBytes(const Resources &costs, const Schedule &schedule, const Target &target) {
+  return schedule.spread ? bytesThatFill(1, costs, target) : costs.sharedBytes;
 }
 
 Resources resources(const Problem &problem, const Schedule &schedule, const Target &target) {

@@ -32,6 +32,18 @@ struct Resources {
   Grid grid;
 };
 
+/// CTAs of `sharedBytes` that one multiprocessor holds at once: shared memory, registers (their estimate), threads.
+int64_t ctasThatFit(const Resources &costs, const Schedule &schedule, int64_t sharedBytes, const Target &target);
+/// Dynamic shared memory that a launch of `grid` asks for: what the code uses (`costs.sharedBytes`); of a `spread`
+/// schedule so much that a multiprocessor has room for no more than its share of the CTAs. The system would give
+/// some multiprocessors more than others, which then do nothing at the end; most of all where the CTAs of the launch
+/// before (`dependent`) still hold places.
+int64_t launchedSharedBytes(const Resources &costs, const Schedule &schedule, Grid grid, const Target &target);
+/// True if `spread` changes what launches of the problem ask for.
+bool mattersToSpread(const Problem &problem, Schedule schedule, const Target &target);
+/// The most that any launch asks for.
+int64_t mostSharedBytes(const Resources &costs, const Schedule &schedule, const Target &target);
+
 /// True if the GQA group's heads are rows of one tile, false if each query head has its own tiles. With load = ring
 /// they are where a tile of 64 rows has whole query rows, none of them idle or in a decode, which waits for bytes; with
 /// a window, only if these are as many as the keys of a tile, or keys are copied row by row at their ends (ragged, or
@@ -40,12 +52,11 @@ bool packsGroup(const Problem &problem, const Schedule &schedule);
 /// Rows of a tile that a query row has: one for each head of a packed group, and (load = ring) idle ones up to a power
 /// of two, which are read as zeros and not stored.
 int64_t rowsPerQuery(const Problem &problem, const Schedule &schedule);
-/// Row of a block: rows that one m16 accumulator block holds: 8 query rows over
-/// 8 probe rows, or 16 query rows without a probe.
-int64_t rowsPerBlock(const Problem &problem);
+/// Query rows of a warp's block of mma.sync, which has 16 rows, swapped 8: half of them, with a probe, are its.
+int64_t rowsPerBlock(const Problem &problem, const Schedule &schedule);
 /// Rows of a block that a merge exchanges: the group's in decode with one query, else all (the query
 /// length is a run-time argument and must not shape the code).
-int64_t liveRows(const Problem &problem);
+int64_t liveRows(const Problem &problem, const Schedule &schedule);
 /// Keys that the rows of one tile see at most: of a window fewer than all rows do.
 int64_t keysOfRowTile(const Problem &problem, const Schedule &schedule);
 /// Registers of a thread of each role with load = ring, where `warps` compute: multiples of 8 that 64 K allow.

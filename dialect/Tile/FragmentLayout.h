@@ -22,6 +22,17 @@
 //
 // Keys and values of bytes have four elements in a register in place of two.
 //
+// Swapped fragments are of products whose operands have changed places (keys are the rows of the first, queries the
+// columns of the second): of R = 4 or 8 rows a lane has the R/4 consecutive ones from (R/4) c on. Of two that are stacked
+// rows alternate: a query row and its probe row are neighbours. With e in [0, R/4):
+//
+//   accumulator   8-key block n, e:  row (R/4) c + e, column 8n + g
+//   columns       64-column step j, x in 0..7, e:  row (R/4) c + e, column 64j + 8g + x
+//   row           e: row (R/4) c + e, the same in the eight lanes of a row
+//   partial_row   e: an eighth of that row's value in each of its lanes
+//   operand       8-key block n: a pair, keys 8n + 2c and one more of row g (8 rows)
+//   rows          32-column step j: four pairs: 8 neighbouring columns 32j + 8c of row g (8 rows)
+//
 // `rows` and `keys` permute the contraction index alike, `values` and `columns` the
 // output columns: so a lane reads 16 contiguous bytes and nothing is shuffled.
 //
@@ -42,12 +53,30 @@ int64_t flatRun(FragType type);
 /// Elements of a flat tile of `elements` that each of `ctas` CTAs owns at most: whole runs.
 int64_t flatShare(int64_t elements, int64_t ctas);
 
-/// Where element i of a lane stands: row = row + (usesG ? g : 0), column = column + cFactor * c.
-struct ElementPosition {
-  int64_t row, column, cFactor;
+/// offset + ofG g + ofC c.
+struct LanePosition {
+  int64_t offset = 0, ofG = 0, ofC = 0;
+  /// The greatest of all lanes.
+  int64_t last() const { return offset + 7 * ofG + 3 * ofC; }
 };
-/// accumulator, columns, row, partial_row (row includes g implicitly).
+/// Where element i of a lane stands: of layout accumulator, columns, row or partial_row.
+struct ElementPosition {
+  LanePosition row, column;
+};
 ElementPosition elementPosition(FragType type, int64_t index);
+
+/// Rows of which a lane has elements, where the one with an index in row fragments is, and lanes that share a row.
+int64_t rowsPerLane(FragType type);
+LanePosition rowPosition(FragType type, int64_t index);
+int64_t lanesPerRow(FragType type);
+
+/// Neighbouring columns of one row in a lane: 8 of layout columns, 2 in an accumulator that is not swapped.
+struct ColumnRun {
+  LanePosition first;
+  llvm::SmallVector<int64_t, 8> registers;
+};
+/// Those of the row with an index in row fragments.
+llvm::SmallVector<ColumnRun> columnRuns(FragType type, int64_t row);
 
 /// Index in a row fragment of the row that element `index` of `type` lies in.
 int64_t rowIndex(FragType type, int64_t index);

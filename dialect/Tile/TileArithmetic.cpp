@@ -30,6 +30,11 @@ static std::pair<int64_t, int64_t> shape(Type type) {
   return {shared.getRows(), shared.getColumns()};
 }
 
+static bool isSwapped(Type type) {
+  auto frag = dyn_cast<FragType>(type);
+  return frag && frag.getSwapped();
+}
+
 static Type elementType(Type type) {
   auto frag = dyn_cast<FragType>(type);
   return frag ? frag.getElementType() : cast<SharedType>(type).getElementType();
@@ -80,8 +85,9 @@ LogicalResult DotOp::verify() {
   bColumns += getOnes() ? 8 : 0;
   bool fitsWarpgroups = getTransposeB() ? aRows % 64 == 0 : aRows == 64;
   bool rowsAgree = isa<SharedType>(a) ? result.getRows() == 16 && fitsWarpgroups : result.getRows() == aRows;
+  bool swapped = isSwapped(a), sameKind = result.getSwapped() == swapped && (!swapped || isa<FragType>(b));
   bool wholeSteps = !isa<SharedType>(a) || aColumns % 16 == 0;
-  if (aColumns != bRows || !rowsAgree || !wholeSteps || result.getColumns() != bColumns ||
+  if (aColumns != bRows || !rowsAgree || !sameKind || !wholeSteps || result.getColumns() != bColumns ||
       (getAccumulator() && getAccumulator().getType() != result)) // C2
     return emitOpError() << "C2: shapes disagree: " << a << " times " << b << " gives " << result;
   bool elementsAgree = elementType(a) == elementType(b) || isOfBytes(b);
@@ -110,13 +116,14 @@ LogicalResult WaitOp::verify() {
 
 static bool isSameShape(FragType x, FragType y) {
   return x.getRows() == y.getRows() && x.getColumns() == y.getColumns() && x.getLayout() == y.getLayout() &&
-         x.getThreads() == y.getThreads();
+         x.getThreads() == y.getThreads() && x.getSwapped() == y.getSwapped();
 }
 
 /// True if `row` has one element for each row of `type`, where its elements are.
 static bool isRowOf(FragType row, FragType type) {
   Layout layout = type.getLayout() == Layout::Dense ? Layout::Dense : Layout::Row;
-  return row.getRows() == type.getRows() && row.getColumns() == 1 && row.getLayout() == layout;
+  return row.getRows() == type.getRows() && row.getColumns() == 1 && row.getLayout() == layout &&
+         row.getSwapped() == type.getSwapped();
 }
 
 static SmallVector<Type> elementTypes(TypeRange types) {
@@ -170,7 +177,7 @@ static bool hasLaneRows(Layout layout) {
 LogicalResult RowReduceOp::verify() {
   FragType value = getValue().getType(), result = getResult().getType();
   bool isOperandSum = value.getLayout() == Layout::Operand && getKind() == Reduction::Sum &&
-                      result.getLayout() == Layout::PartialRow;
+                      result.getLayout() == Layout::PartialRow && !value.getSwapped();
   bool isFloats = value.getElementType().isF32() &&
                   (hasLaneRows(value.getLayout()) || value.getLayout() == Layout::Dense);
   if (!isFloats && !isOperandSum) // C1
@@ -181,14 +188,14 @@ LogicalResult RowReduceOp::verify() {
                         ? result.getLayout() == Layout::Dense
                         : result.getLayout() == Layout::Row || result.getLayout() == Layout::PartialRow;
   if (!layoutFits || result.getRows() != value.getRows() || result.getColumns() != 1 ||
-      !result.getElementType().isF32()) // C2
+      !result.getElementType().isF32() || result.getSwapped() != value.getSwapped()) // C2
     return emitOpError() << "C2: expected an f32 row fragment of " << value.getRows() << " rows, got " << result;
   return success();
 }
 
 LogicalResult LastColumnOp::verify() {
   FragType value = getValue().getType(), result = getResult().getType();
-  if (!value.getElementType().isF32() || value.getLayout() != Layout::Accumulator) // C1
+  if (!value.getElementType().isF32() || value.getLayout() != Layout::Accumulator || value.getSwapped()) // C1
     return emitOpError() << "C1: expected f32 in layout accumulator, got " << value;
   if (!result.getElementType().isF32() || !isRowOf(result, value)) // C2
     return emitOpError() << "C2: expected an f32 row fragment of " << value.getRows() << " rows, got " << result;
@@ -214,13 +221,12 @@ static LogicalResult verifyLaneRows(Operation *op, FragType type) {
   return op->emitOpError() << "C2: expected layout accumulator, columns, row or partial_row, got " << type;
 }
 
-static FragType withRows(FragType type, int64_t rows) {
-  return FragType::get(type.getContext(), rows, type.getColumns(), type.getElementType(), type.getLayout(),
-                       type.getThreads());
-}
+/// Rows of what is stacked: of one machine product.
+static int64_t stackedRows(FragType type) { return type.getSwapped() ? 8 : 16; }
 
 void SplitOp::build(OpBuilder &builder, OperationState &state, Value value) {
-  FragType half = withRows(cast<FragType>(value.getType()), 8);
+  auto type = cast<FragType>(value.getType());
+  FragType half = type.withRows(type.getRows() / 2);
   build(builder, state, half, half, value);
 }
 
@@ -228,32 +234,38 @@ LogicalResult SplitOp::verify() {
   FragType type = getValue().getType();
   if (failed(verifyLaneRows(*this, type)))
     return failure();
-  if (type.getRows() != 16 || getUpper().getType() != withRows(type, 8) ||
-      getLower().getType() != withRows(type, 8)) // C1
-    return emitOpError() << "C1: expected two halves of 16 rows, got " << type << " into " << getUpper().getType();
+  int64_t rows = stackedRows(type);
+  if (type.getRows() != rows || getUpper().getType() != type.withRows(rows / 2) ||
+      getLower().getType() != getUpper().getType()) // C1
+    return emitOpError() << "C1: expected two halves of " << rows << " rows, got " << type << " into "
+                         << getUpper().getType();
   return success();
 }
 
 void StackOp::build(OpBuilder &builder, OperationState &state, Value upper, Value lower) {
-  build(builder, state, withRows(cast<FragType>(upper.getType()), 16), upper, lower);
+  auto type = cast<FragType>(upper.getType());
+  build(builder, state, type.withRows(2 * type.getRows()), upper, lower);
 }
 
 LogicalResult StackOp::verify() {
   FragType type = getUpper().getType();
   if (failed(verifyLaneRows(*this, type)))
     return failure();
-  if (type.getRows() != 8 || getResult().getType() != withRows(type, 16)) // C1
-    return emitOpError() << "C1: expected 8 rows over 8, got " << type << " into " << getResult().getType();
+  int64_t half = stackedRows(type) / 2;
+  if (type.getRows() != half || getResult().getType() != type.withRows(2 * half)) // C1
+    return emitOpError() << "C1: expected " << half << " rows over " << half << ", got " << type << " into "
+                         << getResult().getType();
   return success();
 }
 
 LogicalResult ConvertOp::verify() {
   FragType from = getValue().getType(), to = getResult().getType();
-  if (from.getLayout() != Layout::Accumulator || !from.getElementType().isF32() || from.getRows() != 16 ||
-      to.getLayout() != Layout::Operand || to.getElementType().getIntOrFloatBitWidth() != 16 ||
-      from.getRows() != to.getRows() || from.getColumns() != to.getColumns()) // C1
-    return emitOpError() << "C1: expected a 16-row f32 accumulator into a 16-bit operand of its shape, got " << from
-                         << " into " << to;
+  if (from.getLayout() != Layout::Accumulator || !from.getElementType().isF32() ||
+      from.getRows() != stackedRows(from) || to.getLayout() != Layout::Operand ||
+      to.getElementType().getIntOrFloatBitWidth() != 16 || from.getRows() != to.getRows() ||
+      from.getColumns() != to.getColumns() || from.getSwapped() != to.getSwapped()) // C1
+    return emitOpError() << "C1: expected an f32 accumulator of a product's rows into a 16-bit operand of its shape, got "
+                         << from << " into " << to;
   return success();
 }
 
@@ -268,7 +280,7 @@ static bool operandsFit(MergeOp op) {
       return false;
   int64_t rows = op.getRows(), columns = op.getColumns(), keyWarps = op.getKeyWarps();
   bool statisticsFit = o1.getLayout() == Layout::Flat ? m == o1 : isRowOf(m, o1) && m.getElementType().isF32();
-  if (o1.getLayout() == Layout::Accumulator && o1.getRows() != 16)
+  if (o1.getLayout() == Layout::Accumulator && (o1.getRows() != 16 || o1.getSwapped()))
     return false;
   return statisticsFit && (!op.getO2() || op.getO2().getType() == o1) && rows >= 1 && rows <= o1.getRows() &&
          columns >= 1 && columns <= o1.getColumns() && (op.getScope() != Scope::Warps || columns % 8 == 0) &&

@@ -22,6 +22,23 @@ static void printTiles(AsmPrinter &printer, ArrayRef<Type> tiles) {
   printer << ']';
 }
 
+/// [`, threads =` threads] [`, swapped`]
+static ParseResult parseSpread(AsmParser &parser, int64_t &threads, bool &swapped) {
+  threads = 0, swapped = false;
+  while (succeeded(parser.parseOptionalComma()))
+    if (succeeded(parser.parseOptionalKeyword("swapped")))
+      swapped = true;
+    else if (parser.parseKeyword("threads") || parser.parseEqual() || parser.parseInteger(threads))
+      return failure();
+  return success();
+}
+static void printSpread(AsmPrinter &printer, int64_t threads, bool swapped) {
+  if (threads)
+    printer << ", threads = " << threads;
+  if (swapped)
+    printer << ", swapped";
+}
+
 #define GET_TYPEDEF_CLASSES
 #include "dialect/Tile/TileTypes.cpp.inc"
 
@@ -36,11 +53,18 @@ void TileDialect::initialize() {
       >();
 }
 
+/// Layouts of q (and r), of what products with it give, and of weights.
+static bool hasRowsOfQueries(Layout layout) {
+  return llvm::is_contained({Layout::Accumulator, Layout::Columns, Layout::Row, Layout::PartialRow, Layout::Operand,
+                             Layout::Rows},
+                            layout);
+}
+
 static bool isNarrow(Type type) { return type.isBF16() || type.isF16(); }
 static bool isByte(Type type) { return isa<Float8E4M3FNType>(type); }
 
 LogicalResult FragType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t rows, int64_t columns,
-                               Type elementType, Layout layout, int64_t threads) {
+                               Type elementType, Layout layout, int64_t threads, bool swapped) {
   constexpr int64_t most = 1024;
   if (rows < 1 || columns < 1 || rows > most || columns > most)
     return emitError() << "expected sizes in 1.." << most << ", got " << rows << " x " << columns;
@@ -58,6 +82,9 @@ LogicalResult FragType::verify(llvm::function_ref<InFlightDiagnostic()> emitErro
                        << stringifyLayout(layout) << ", got " << elementType;
   if ((layout == Layout::Flat) != (threads > 0))
     return emitError() << "expected threads exactly with layout flat";
+  if (swapped && !hasRowsOfQueries(layout))
+    return emitError() << "expected swapped only of what has rows of queries in lanes, got layout "
+                       << stringifyLayout(layout);
   auto expectMultiple = [&](int64_t rowUnit, int64_t columnUnit, int64_t mostRows = 16,
                             int64_t mostColumns = most) -> LogicalResult {
     if (rows % rowUnit == 0 && columns % columnUnit == 0 && rows <= mostRows && columns <= mostColumns)
@@ -66,18 +93,19 @@ LogicalResult FragType::verify(llvm::function_ref<InFlightDiagnostic()> emitErro
                        << " x " << mostColumns << ", for layout " << stringifyLayout(layout) << ", got " << rows
                        << " x " << columns;
   };
+  int64_t blockRows = swapped ? 8 : 16; // Of one machine product; half as many where a probe's are beside.
   switch (layout) {
   case Layout::Accumulator:
-    return expectMultiple(8, 8);
+    return expectMultiple(blockRows / 2, swapped ? 16 : 8, blockRows);
   case Layout::Columns:
-    return expectMultiple(8, 64);
+    return expectMultiple(blockRows / 2, 64, blockRows);
   case Layout::Row:
   case Layout::PartialRow:
-    return expectMultiple(8, 1, 16, 1);
+    return expectMultiple(blockRows / 2, 1, blockRows, 1);
   case Layout::Operand:
-    return expectMultiple(16, 16);
+    return expectMultiple(blockRows, 16, blockRows);
   case Layout::Rows:
-    return expectMultiple(16, 32);
+    return expectMultiple(blockRows, 32, blockRows);
   case Layout::Keys:
     return expectMultiple(8, 32, most);
   case Layout::Values:

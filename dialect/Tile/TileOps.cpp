@@ -179,6 +179,8 @@ LogicalResult StoreOp::verify() {
   int64_t columns = getValue().getType().getColumns(), viewColumns = getView().getType().getColumns();
   if (getColumn() && layout != Layout::Accumulator && layout != Layout::Columns) // C2
     return emitOpError() << "C2: expected layout accumulator or columns with a column, got " << stringifyLayout(layout);
+  if (layout == Layout::Accumulator && getValue().getType().getSwapped()) // C1
+    return emitOpError() << "C1: expected no swapped accumulator, got " << getValue().getType();
   bool isDense = layout == Layout::Dense;
   if (!getColumn() && (columns < viewColumns || (isDense && columns != viewColumns))) // C2
     return emitOpError() << "C2: expected " << (isDense ? "" : "at least ") << viewColumns << " columns, got "

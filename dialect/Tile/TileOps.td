@@ -183,7 +183,7 @@ def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>, AttrSizedOperandSeg
   let description = [{
     Reads view rows `row ...` below `limit`; rows at or beyond it, or before `from`, are
     not touched and read as 0. With a second view the fragment's 16 rows are 8 of the
-    first over the same 8 of the second. `transposed` (dense only) swaps rows and columns.
+    first over the same 8 of the second; swapped, 4 of the first alternate with the same 4 of the second. `transposed` (dense only) swaps rows and columns.
     A flat fragment has a copy of a view's only column in each of its own.
 
     `pages` says which pages of a paged view the rows are in, each for as many of them;
@@ -264,7 +264,7 @@ def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
     With `column` the fragment's first column is that one of the view. A column of the
     fragment beyond the view's is padding, or (of a flat fragment) a copy, and is not written.
 
-    (C1) the layout is accumulator, columns, row, flat or dense.
+    (C1) the layout is accumulator (not swapped), columns, row, flat or dense.
     (C2) a dense fragment has the view's columns, any other at least as many, unless there is a `column`, which only
          accumulator and columns fragments may have.
   }];
@@ -302,11 +302,15 @@ def Tile_DotOp : Tile_Op<"dot", [MemoryEffects<[MemRead]>, AttrSizedOperandSegme
     | frag operand    | shared       | wgmma, transpose_b or b read transposed   |
     | frag dense      | frag dense   | host vectors                              |
 
+    With mma.sync the operands change places where a (and the result) is swapped: the product is b aT, of 16 keys and 8
+    rows, or bT aT, of 16 columns and 8 rows; a fragment of few rows is then half as large, and products are half as many.
+
     With wgmma the result is in flight until a `tile.wait`. With `ones` it has eight
     columns more, each of which is the sums of a's rows: those that ones behind b's give.
 
     (C1) the operand kinds are a row of the table; transpose_b as it says.
-    (C2) shapes agree; the accumulator has the result's type; shared operands have a multiple of 16 to contract.
+    (C2) shapes agree; the accumulator has the result's type; shared operands have a multiple of 16 to contract; a and
+         the result are both swapped, or neither is.
     (C3) operands have one element type, but keys and values may be of f8E4M3FN, which 16 bits hold exactly; the
          result is f32, in layout columns after values, dense after dense, else accumulator.
     (C4) ones only behind the 64 columns of a shared b, read transposed, with an operand a.
@@ -442,9 +446,9 @@ def Tile_AnyOp : Tile_Op<"any", []> {
 }
 
 def Tile_SplitOp : Tile_Op<"split", [Pure]> {
-  let summary = "upper and lower 8 rows of a 16-row fragment";
+  let summary = "upper and lower 8 rows of a 16-row fragment; even and odd rows of a swapped one of 8";
   let description = [{
-    (C1) the results have half the operand's 16 rows.
+    (C1) the results have half the operand's 16 rows, swapped 8.
     (C2) the layout is accumulator, columns, row or partial_row.
   }];
   let arguments = (ins Tile_FragType:$value);
@@ -455,9 +459,9 @@ def Tile_SplitOp : Tile_Op<"split", [Pure]> {
 }
 
 def Tile_StackOp : Tile_Op<"stack", [Pure, SameTypeOperands]> {
-  let summary = "a 16-row fragment from two of 8 rows";
+  let summary = "a 16-row fragment from two of 8 rows; a swapped one of 8 from two of 4, whose rows alternate";
   let description = [{
-    (C1) the operands have 8 rows, the result 16.
+    (C1) the operands have 8 rows, the result 16; swapped, 4 and 8.
     (C2) the layout is accumulator, columns, row or partial_row.
   }];
   let arguments = (ins Tile_FragType:$upper, Tile_FragType:$lower);
@@ -468,8 +472,8 @@ def Tile_StackOp : Tile_Op<"stack", [Pure, SameTypeOperands]> {
 }
 
 def Tile_ConvertOp : Tile_Op<"convert", [Pure]> {
-  let summary = "an fp32 accumulator rounded to 16 bits, as the first operand of a product";
-  let description = [{ (C1) from 16 rows, accumulator, f32 to the same shape, operand, bf16 or f16. }];
+  let summary = "an fp32 accumulator rounded to 16 bits, as the first operand of a product (swapped: the second)";
+  let description = [{ (C1) from 16 rows (swapped: 8), accumulator, f32 to the same shape, operand, bf16 or f16. }];
   let arguments = (ins Tile_FragType:$value);
   let results = (outs Tile_FragType:$result);
   let assemblyFormat = "$value attr-dict `:` type($value) `->` type($result)";

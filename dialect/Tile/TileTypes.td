@@ -58,15 +58,27 @@ def Tile_FragType : Tile_Type<"Frag", "frag"> {
   let summary = "a tile in the registers of one warp";
   let description = [{
     `!tile.frag<16 x 80 x f32, accumulator>`. `flat` fragments are spread over all
-    `threads` of a CTA, or of a cluster; `dense` ones belong to a host task.
+    `threads` of a CTA, or of a cluster; `dense` ones belong to a host task. `swapped` ones,
+    `!tile.frag<4 x 16 x f32, accumulator, swapped>`, are of products whose operands have changed places
+    (`tile.dot`); of two that are stacked, rows alternate.
   }];
   let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType, "::lla::tile::Layout":$layout,
-                        DefaultValuedParameter<"int64_t", "0">:$threads);
-  let assemblyFormat = "`<` $rows `x` $columns `x` $elementType `,` $layout (`,` `threads` `=` $threads^)? `>`";
+                        DefaultValuedParameter<"int64_t", "0">:$threads,
+                        DefaultValuedParameter<"bool", "false">:$swapped);
+  let assemblyFormat = "`<` $rows `x` $columns `x` $elementType `,` $layout custom<Spread>($threads, $swapped) `>`";
   let genVerifyDecl = 1;
+  let skipDefaultBuilders = 1;
+  let builders = [TypeBuilder<(ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType,
+                                   "::lla::tile::Layout":$layout, CArg<"int64_t", "0">:$threads,
+                                   CArg<"bool", "false">:$swapped),
+                              "return $_get($_ctxt, rows, columns, elementType, layout, threads, swapped);">];
   let extraClassDeclaration = [{
     /// Keys or values of eight bits.
     bool isOfBytes() const { return ::llvm::isa<::mlir::Float8E4M3FNType>(getElementType()); }
+    /// The same with other rows.
+    FragType withRows(int64_t rows) const {
+      return get(getContext(), rows, getColumns(), getElementType(), getLayout(), getThreads(), getSwapped());
+    }
   }];
 }
 

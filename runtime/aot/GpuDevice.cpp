@@ -50,7 +50,8 @@ public:
     if (!module)
       return module.takeError();
     llvm::Expected<CUfunction> entry =
-        (*module)->kernel(textAt(kernel.symbol), costs.threads, costs.sharedBytes, kernel.schedule.cluster);
+        (*module)->kernel(textAt(kernel.symbol), costs.threads, mostSharedBytes(costs, kernel.schedule, target),
+                          kernel.schedule.cluster);
     if (!entry)
       return entry.takeError();
     return std::make_unique<GpuCode>(device, std::move(*module), *entry, planned, kernel.schedule, costs);

@@ -52,7 +52,7 @@ llvm::Error launchKernel(const Device &device, CUfunction entry, const Problem &
   config.gridDimY = static_cast<unsigned>(launch.grid.y);
   config.gridDimZ = config.blockDimY = config.blockDimZ = 1;
   config.blockDimX = static_cast<unsigned>(costs.threads);
-  config.sharedMemBytes = static_cast<unsigned>(costs.sharedBytes);
+  config.sharedMemBytes = static_cast<unsigned>(launchedSharedBytes(costs, schedule, launch.grid, device.target()));
   config.hStream = stream;
   config.attrs = &dependent;
   config.numAttrs = schedule.dependent ? 1 : 0;

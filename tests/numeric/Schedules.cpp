@@ -29,7 +29,7 @@ std::vector<Schedule> defaults(const Problem &problem, const Target &target) {
 Schedule withSplits(const Problem &problem, const Target &target, Schedule base, int64_t splits) {
   if (!target.isHost()) {
     base.load = LoadPath::Registers;
-    base.rows = rowsPerBlock(problem); // Rows of one warp's block are the only ones that a merge takes.
+    base.rows = rowsPerBlock(problem, base); // Rows of one warp's block are the only ones that a merge takes.
   }
   base.splits = splits;
   // The largest number has the smallest parts: as many of them work as can.
@@ -40,7 +40,7 @@ Schedule withSplits(const Problem &problem, const Target &target, Schedule base,
 /// `base`, whose row tiles are nobody else's: as a weigher needs it.
 Schedule whole(Schedule base) {
   base.splits = base.cluster = base.splitTiles = 1;
-  base.streamK = false;
+  base.streamK = base.swapped = base.spread = false;
   return base;
 }
 
@@ -165,6 +165,7 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
     candidates = all;
     auto ring = [&](Schedule base, int64_t warps, int64_t parts, int64_t keys) {
       base.load = LoadPath::Ring;
+      base.swapped = base.spread = false;
       base.weigher = base.heldRows = base.persistent = false;
       base.rounded = keys == 48 && problem.headDim <= 64;
       base.pingpong = warps == 12;
@@ -199,6 +200,33 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
     }
     break;
   }
+  case ScheduleSet::Swapped:
+    candidates = all;
+    for (Schedule schedule : all) {
+      schedule.load = target.isHost() ? schedule.load : LoadPath::Registers;
+      if (schedule.load != LoadPath::Registers)
+        continue;
+      schedule = whole(schedule);
+      schedule.valueParts = 1, schedule.weigher = schedule.heldRows = schedule.persistent = schedule.rounded = false;
+      schedule.overlap = true;
+      for (auto [swapped, blocks, keys, warps, splits, cluster, stages] :
+           {std::tuple(true, 1, 16, 1, 1, 1, 2), {true, 1, 16, 4, 1, 1, 2}, {true, 2, 32, 2, 1, 1, 2},
+            {true, 4, 16, 4, 1, 1, 1}, {true, 1, 48, 2, 3, 1, 1}, {true, 1, 16, 8, 16, 8, 2}, {true, 1, 32, 2, 8, 4, 2},
+            {false, 1, 16, 4, 1, 1, 2}, {false, 1, 16, 2, 5, 1, 2}}) {
+        schedule.swapped = swapped;
+        schedule.rows = blocks * rowsPerBlock(problem, schedule);
+        schedule.keys = keys;
+        schedule.warps = warps;
+        schedule.splits = splits;
+        schedule.cluster = target.hasClusters() ? cluster : 1;
+        schedule.stages = stages;
+        schedule.peel = keys == 32;
+        schedule.spread = keys == 32;
+        schedule.pingpong = false;
+        candidates.push_back(schedule);
+      }
+    }
+    break;
   case ScheduleSet::Sampled:
     candidates = all;
     llvm::append_range(candidates, sampled(problem, target, seed, samples));

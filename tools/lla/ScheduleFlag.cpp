@@ -25,7 +25,12 @@ void ScheduleFlag::addTo(CLI::App &command) {
 }
 
 llvm::Expected<ScheduleAnswer> ScheduleFlag::given(const Problem &problem, const Target &target) const {
-  llvm::Expected<Schedule> schedule = parseScheduleText(text, defaultSchedule(problem, target));
+  Schedule base = defaultSchedule(problem, target);
+  llvm::Expected<Schedule> schedule = parseScheduleText(text, base);
+  if (schedule && schedule->load != base.load) { // What goes with loads into registers does not follow to a ring.
+    base.swapped = base.spread = false;
+    schedule = parseScheduleText(text, base);
+  }
   if (!schedule)
     return failure(FailureKind::Usage, "schedule: " + llvm::toString(schedule.takeError()));
   if (llvm::Error error = checkFeasible(problem, *schedule, target))

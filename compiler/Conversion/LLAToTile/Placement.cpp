@@ -1,6 +1,7 @@
 //===- Placement.cpp - what all load paths share --------------------------===//
 
 #include "compiler/Conversion/LLAToTile/Placement.h"
+#include "dialect/Tile/FragmentLayout.h"
 
 using namespace mlir;
 using namespace lla;
@@ -29,18 +30,19 @@ OnlineState OnlineState::with(ValueRange flat) const {
 tile::FragType Placement::rowType(Type elementType) {
   tile::FragType score = scoreType();
   tile::Layout layout = score.getLayout() == tile::Layout::Dense ? tile::Layout::Dense : tile::Layout::Row;
-  return tile::FragType::get(b.getContext(), score.getRows(), 1, elementType ? elementType : b.getF32Type(), layout, 0);
+  return tile::FragType::get(b.getContext(), score.getRows(), 1, elementType ? elementType : b.getF32Type(), layout, 0,
+                             score.getSwapped());
 }
 
 tile::FragType Placement::sumType(Type elementType) {
   tile::FragType row = rowType();
   tile::Layout layout = row.getLayout() == tile::Layout::Dense ? tile::Layout::Dense : tile::Layout::PartialRow;
-  return tile::FragType::get(b.getContext(), row.getRows(), 1, elementType ? elementType : b.getF32Type(), layout, 0);
+  return tile::FragType::get(b.getContext(), row.getRows(), 1, elementType ? elementType : b.getF32Type(), layout, 0,
+                             row.getSwapped());
 }
 
 int64_t Placement::keysOfSum() {
-  constexpr int64_t lanesOfRow = 4;
-  return sumType() == rowType() ? plan.schedule.keys : plan.schedule.keys / lanesOfRow;
+  return sumType() == rowType() ? plan.schedule.keys : plan.schedule.keys / tile::lanesPerRow(sumType());
 }
 
 Value Placement::view(tile::Tensor tensor) {

@@ -5,6 +5,11 @@
 // With a probe the block is 8 query rows over their 8 probe rows. Warps that share
 // a block divide its key tiles; their states merge through shared memory.
 //
+// A swapped block is 8 columns of products whose rows are keys, or columns of values:
+// half of them are few enough for a decode of 4 rows, and what holds the sums of 8 rows
+// has room for a second tile of keys, or a second CTA. With a probe 4 query rows alternate
+// with their 4 probe rows.
+//
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Conversion/LLAToTile/Placement.h"
@@ -18,7 +23,7 @@ public:
   using Placement::Placement;
 
   void loadRows() override {
-    auto type = frag(16, paddedKeyDim(plan.problem, plan.schedule), plan.elementType, tile::Layout::Rows);
+    auto type = blockFrag(paddedKeyDim(plan.problem, plan.schedule), plan.elementType, tile::Layout::Rows);
     Value probe = plan.hasProbe() ? view(tile::Tensor::R) : Value();
     rows = tile::LoadOp::create(b, type, view(tile::Tensor::Q), probe, rowBase(), ValueRange(), Value(), grid.rowEnd,
                                 /*transposed=*/false);
@@ -31,8 +36,8 @@ public:
     keyPages = pages(keys, key);
     auto type = frag(plan.schedule.keys, paddedKeyDim(plan.problem, plan.schedule), plan.keyType, tile::Layout::Keys);
     Value k = loadKeys(type, keys);
-    Value product = tile::DotOp::create(b, frag(16, plan.schedule.keys, b.getF32Type(), tile::Layout::Accumulator),
-                                        rows, k, /*ones=*/Value(), Value(), /*transpose_b=*/true);
+    auto scored = blockFrag(plan.schedule.keys, b.getF32Type(), tile::Layout::Accumulator);
+    Value product = tile::DotOp::create(b, scored, rows, k, /*ones=*/Value(), Value(), /*transpose_b=*/true);
     if (!plan.hasProbe())
       return {product, {}};
     auto halves = tile::SplitOp::create(b, product);
@@ -42,8 +47,8 @@ public:
   void accumulate(Value p, Value pt, OnlineState &state) override {
     if (pt)
       p = tile::StackOp::create(b, p, pt);
-    Value operand = tile::ConvertOp::create(
-        b, frag(16, plan.schedule.keys, plan.elementType, tile::Layout::Operand), p);
+    Value operand =
+        tile::ConvertOp::create(b, blockFrag(plan.schedule.keys, plan.elementType, tile::Layout::Operand), p);
     auto type = frag(plan.schedule.keys, valueColumns(), plan.keyType, tile::Layout::Values);
     Value v = loadKeys(type, values);
     state.values[0] = tile::DotOp::create(b, valueType(), operand, v, /*ones=*/Value(), state.values[0],
@@ -61,7 +66,7 @@ public:
     if (rowWarps() == 1)
       return grid.rowBegin;
     return i.add(grid.rowBegin,
-                 i.mul(i.rem(grid.warp, i.constant(rowWarps())), i.constant(rowsPerBlock(plan.problem))));
+                 i.mul(i.rem(grid.warp, i.constant(rowWarps())), i.constant(rowsPerBlock(plan.problem, plan.schedule))));
   }
   Value firstTile() override {
     I32 i{b};
@@ -72,9 +77,10 @@ public:
   bool contiguous() const override { return false; }
 
   tile::FragType scoreType() override {
-    return frag(rowsPerBlock(plan.problem), plan.schedule.keys, b.getF32Type(), tile::Layout::Accumulator);
+    return blockFrag(plan.schedule.keys, b.getF32Type(), tile::Layout::Accumulator)
+        .withRows(rowsPerBlock(plan.problem, plan.schedule));
   }
-  tile::FragType valueType() override { return frag(16, valueColumns(), b.getF32Type(), tile::Layout::Columns); }
+  tile::FragType valueType() override { return blockFrag(valueColumns(), b.getF32Type(), tile::Layout::Columns); }
 
   Scores finalValues(const OnlineState &state) override {
     if (!plan.hasProbe() || state.values.size() > 1)
@@ -86,7 +92,7 @@ public:
   void merge(OnlineState &state, SplitAxis axis) override {
     // Merged elements are the block's live rows, spread over the threads of the CTA, or of the cluster.
     int64_t threads = plan.resources.threads * (axis == SplitAxis::Cluster ? plan.schedule.cluster : 1);
-    auto flat = tile::FragType::get(b.getContext(), liveRows(plan.problem), plan.problem.headDim, b.getF32Type(),
+    auto flat = tile::FragType::get(b.getContext(), liveRows(plan.problem, plan.schedule), plan.problem.headDim, b.getF32Type(),
                                     tile::Layout::Flat, threads);
     emitMerge(state, scopeOf(axis), flat, flat);
   }
@@ -94,6 +100,11 @@ public:
 private:
   tile::FragType frag(int64_t rows, int64_t columns, Type element, tile::Layout layout) {
     return tile::FragType::get(b.getContext(), rows, columns, element, layout, 0);
+  }
+  /// Of all rows of a block: query rows and probe rows.
+  tile::FragType blockFrag(int64_t columns, Type element, tile::Layout layout) {
+    bool swapped = plan.schedule.swapped;
+    return tile::FragType::get(b.getContext(), swapped ? 8 : 16, columns, element, layout, 0, swapped);
   }
   Value loadKeys(tile::FragType type, Value view) {
     return tile::LoadOp::create(b, type, view, Value(), keyTile, keyPages, grid.firstKey, grid.keyEnd,
@@ -110,7 +121,7 @@ private:
     }
     return tile::Scope::Grid;
   }
-  int64_t rowWarps() const { return plan.schedule.rows / rowsPerBlock(plan.problem); }
+  int64_t rowWarps() const { return plan.schedule.rows / rowsPerBlock(plan.problem, plan.schedule); }
   int64_t valueColumns() const { return paddedValueDim(plan.problem, plan.schedule); }
 
   Value rows, keys, values, keyTile;

@@ -128,6 +128,10 @@ struct LoadPattern : LanePattern<tile::LoadOp> {
     Values registers;
     switch (type.getLayout()) {
     case tile::Layout::Rows: {
+      if (type.getSwapped()) {
+        registers = loadSwapped(loader, type, adaptor.getStacked());
+        break;
+      }
       RowLoader upper = loader.at(lane.g(), 0), lower = op.getStacked() ? upper : loader.at(lane.g(), 8);
       if (op.getStacked())
         lower.view = ViewValues::of(adaptor.getStacked());
@@ -166,6 +170,22 @@ struct LoadPattern : LanePattern<tile::LoadOp> {
   }
 
 private:
+  /// Row g of eight, or row g / 2 of the one view or the other.
+  static Values loadSwapped(const TileLoader &loader, FragType type, ValueRange stacked) {
+    Lane &lane = loader.lane;
+    RowLoader rows = loader.at(lane.div(lane.g(), stacked.empty() ? 1 : 2), 0);
+    if (!stacked.empty()) {
+      ViewValues second = ViewValues::of(stacked);
+      Value isFirst = lane.equal(lane.rem(lane.g(), 2), 0);
+      for (Value ViewValues::*part : {&ViewValues::base, &ViewValues::rowStride, &ViewValues::headStride})
+        rows.view.*part = arith::SelectOp::create(lane.b, isFirst, rows.view.*part, second.*part);
+    }
+    Values registers;
+    for (int64_t j = 0; j < type.getColumns(); j += 32)
+      llvm::append_range(registers, rows.load(lane.mul(lane.c(), 8), j, 24));
+    return registers;
+  }
+
   /// Run `i` of a flat fragment of fp32; of a view of one column its row's, for all of them.
   static Values loadRun(Lane &lane, FragType type, int64_t i, const TileLoader &loader) {
     ImplicitLocOpBuilder &b = lane.b;
@@ -233,7 +253,7 @@ struct StorePattern : LanePattern<tile::StoreOp> {
     if (type.getLayout() == tile::Layout::Flat)
       storeFlat(lane, type, adaptor.getValue(), view, viewType, row, limit);
     else if (type.getLayout() == tile::Layout::Row)
-      storeRows(lane, adaptor.getValue(), view, viewType.getElementType(), row, limit);
+      storeRows(lane, type, adaptor.getValue(), view, viewType.getElementType(), row, limit);
     else if (type.getLayout() == tile::Layout::Accumulator && type.getColumns() % 32 == 0 &&
              bytesOf(viewType.getElementType()) == 2)
       storeBlocks(lane, type, adaptor.getValue(), view, viewType, row, limit, onlyValue(adaptor.getColumn()));
@@ -282,32 +302,27 @@ private:
     }
   }
 
-  /// Columns of a lane that lie side by side: 2 in an accumulator, 8 in layout columns.
   void storeRuns(Lane &lane, FragType type, ValueRange values, const ViewValues &view, tile::ViewType viewType,
                  Value rowBase, Value limit, Value firstColumn) const {
-    bool wide = type.getLayout() == tile::Layout::Columns;
-    int64_t halves = type.getRows() / 8, run = wide ? 8 : 2, blocks = wide ? 8 : 1;
-    for (int64_t half = 0; half < halves; ++half) {
-      Value row = lane.add(lane.add(rowBase, lane.g()), 8 * half);
+    Type element = viewType.getElementType();
+    auto storeOne = [&](Value row, const tile::ColumnRun &run) {
+      if (!firstColumn && run.first.offset >= viewType.getColumns())
+        return;
+      Value column = lane.at(lane.i32(0), run.first);
+      if (firstColumn)
+        column = lane.add(column, firstColumn);
+      Values elements = llvm::map_to_vector(run.registers, [&](int64_t i) -> Value { return values[i]; });
+      auto write = [&] { storeRun(lane, elements, lane.element(view, row, column, bytesOf(element)), element); };
+      if (firstColumn || run.first.last() + static_cast<int64_t>(elements.size()) > viewType.getColumns())
+        lane.when(lane.less(column, lane.i32(viewType.getColumns())), write);
+      else
+        write();
+    };
+    for (int64_t i = 0; i < tile::rowsPerLane(type); ++i) {
+      Value row = lane.at(rowBase, tile::rowPosition(type, i));
       lane.when(lane.isOfHead(view, row, limit), [&] {
-        for (int64_t block = 0; block < type.getColumns() / 8; block += blocks)
-          for (int64_t e = 0; e < (wide ? 2 : 1); ++e) {
-            Values elements;
-            for (int64_t x = 0; x < run; ++x)
-              elements.push_back(values[((block + (wide ? x : 0)) * halves + half) * 2 + (wide ? e : x)]);
-            int64_t first = 8 * block + 8 * e, spread = wide ? 48 : 6;
-            if (!firstColumn && first >= viewType.getColumns())
-              continue;
-            Value column = lane.add(lane.mul(lane.c(), wide ? 16 : 2), first);
-            if (firstColumn)
-              column = lane.add(column, firstColumn);
-            Type element = viewType.getElementType();
-            auto write = [&] { storeRun(lane, elements, lane.element(view, row, column, bytesOf(element)), element); };
-            if (firstColumn || first + spread + run > viewType.getColumns())
-              lane.when(lane.less(column, lane.i32(viewType.getColumns())), write);
-            else
-              write();
-          }
+        for (const tile::ColumnRun &run : tile::columnRuns(type, i))
+          storeOne(row, run);
       });
     }
   }
@@ -327,12 +342,12 @@ private:
     return element.isF32() ? value : Value(arith::TruncFOp::create(lane.b, element, value));
   }
 
-  /// One element a row, which its four lanes all have: the first of them writes.
-  static void storeRows(Lane &lane, ValueRange values, const ViewValues &view, Type element, Value rowBase,
-                        Value limit) {
-    for (auto [half, value] : llvm::enumerate(values)) {
-      Value row = lane.add(lane.add(rowBase, lane.g()), 8 * half);
-      lane.when(lane.both(lane.equal(lane.c(), 0), lane.isOfHead(view, row, limit)), [&, value = value] {
+  /// One element a row, which all lanes of the row have: the first of them writes.
+  static void storeRows(Lane &lane, FragType type, ValueRange values, const ViewValues &view, Type element,
+                        Value rowBase, Value limit) {
+    for (auto [i, value] : llvm::enumerate(values)) {
+      Value row = lane.at(rowBase, tile::rowPosition(type, i));
+      lane.when(lane.both(lane.isFirstOfRow(type), lane.isOfHead(view, row, limit)), [&, value = value] {
         Value pointer = lane.element(view, row, lane.i32(0), bytesOf(element));
         LLVM::StoreOp::create(lane.b, narrow(lane, value, element), pointer, /*alignment=*/bytesOf(element));
       });

@@ -45,6 +45,28 @@ static Values pairsOf(Lane &lane, Type element, FragType type, ValueRange regist
   return pairs;
 }
 
+/// keys x rows, transposed: 16 keys are the rows of a product, in two chains likewise, and eight rows its columns.
+static Values keysTimesRows(Lane &lane, FragType aType, FragType bType, ValueRange rows, ValueRange keys) {
+  int64_t steps = aType.getColumns() / 32, registers = bType.isOfBytes() ? 2 : 4;
+  Values result;
+  for (int64_t n = 0; n < bType.getRows() / 8; n += 2) {
+    Values chains[2] = {Values(4, lane.f32(0)), Values(4, lane.f32(0))};
+    for (int64_t j = 0; j < steps; ++j) {
+      auto pairs = [&](int64_t block) {
+        return pairsOf(lane, aType.getElementType(), bType, keys.slice((block * steps + j) * registers, registers));
+      };
+      Values upper = pairs(n), lower = pairs(n + 1);
+      for (int64_t h : {0, 1}) {
+        Value k[] = {upper[2 * h], lower[2 * h], upper[2 * h + 1], lower[2 * h + 1]};
+        chains[h] = mma(lane, aType.getElementType(), k, rows.slice(4 * j + 2 * h, 2), chains[h]);
+      }
+    }
+    for (auto [x, y] : llvm::zip(chains[0], chains[1]))
+      result.push_back(arith::AddFOp::create(lane.b, x, y));
+  }
+  return result;
+}
+
 /// rows x keys, transposed. Two accumulator chains, since the steps of one would wait for each other.
 static Values rowsTimesKeys(Lane &lane, FragType aType, FragType bType, ValueRange a, ValueRange keys) {
   int64_t steps = aType.getColumns() / 32, registers = bType.isOfBytes() ? 2 : 4;
@@ -76,23 +98,29 @@ static Values pairKeys(Lane &lane, Type element, FragType type, Value first, Val
   return pairs;
 }
 
-/// accumulator + operand x values, in layout columns.
+/// accumulator + operand x values, in layout columns; swapped, values x operand: 16 columns are the rows of a product.
 static Values operandTimesValues(Lane &lane, FragType aType, FragType bType, ValueRange a, ValueRange values,
                                  ValueRange accumulator) {
   int64_t panels = bType.getColumns() / 64, registers = bType.isOfBytes() ? 2 : 4;
   Type element = aType.getElementType();
   Values result(accumulator);
+  auto add = [&](int64_t block, ValueRange first, ValueRange second) {
+    Values sum = mma(lane, element, first, second, ValueRange(result).slice(4 * block, 4));
+    llvm::copy(sum, result.begin() + 4 * block);
+  };
   for (int64_t u = 0; u < bType.getRows() / 16; ++u)
     for (int64_t j = 0; j < panels; ++j)
       for (int64_t e = 0; e < registers; ++e) {
         auto row = [&](int64_t i) { return values[((u * 4 + i) * panels + j) * registers + e]; };
         Values upper = pairKeys(lane, element, bType, row(0), row(1)),
                lower = pairKeys(lane, element, bType, row(2), row(3));
-        for (auto [column, first, second] : llvm::enumerate(upper, lower)) {
-          int64_t block = (8 * j + 8 / registers * e + static_cast<int64_t>(column)) * 4;
-          Values sum = mma(lane, element, a.slice(4 * u, 4), {first, second}, ValueRange(result).slice(block, 4));
-          llvm::copy(sum, result.begin() + block);
-        }
+        int64_t columns = upper.size(), first = 8 * j + columns * e;
+        if (aType.getSwapped())
+          for (int64_t x = 0; x < columns; x += 2)
+            add((first + x) / 2, {upper[x], upper[x + 1], lower[x], lower[x + 1]}, a.slice(2 * u, 2));
+        else
+          for (int64_t x = 0; x < columns; ++x)
+            add(first + x, a.slice(4 * u, 4), {upper[x], lower[x]});
       }
   return result;
 }
@@ -204,7 +232,7 @@ struct DotPattern : LanePattern<tile::DotOp> {
     else if (aFrag && bFrag.getLayout() == tile::Layout::Values)
       result = operandTimesValues(lane, aFrag, bFrag, a, second, accumulator);
     else if (aFrag && bFrag.getLayout() == tile::Layout::Keys && !op.getAccumulator())
-      result = rowsTimesKeys(lane, aFrag, bFrag, a, second);
+      result = (aFrag.getSwapped() ? keysTimesRows : rowsTimesKeys)(lane, aFrag, bFrag, a, second);
     else
       return rewriter.notifyMatchFailure(op, "expected a product of this machine");
     rewriter.replaceOpWithMultiple(op, {result});

@@ -32,11 +32,6 @@ struct MapPattern : LanePattern<tile::MapOp> {
     Lane lane(b, facts);
     auto type = cast<FragType>(op.getResult(0).getType());
     Block &body = op.getBody().front();
-    Value row, column;
-    if (!op.getAt().empty()) {
-      row = lane.add(adaptor.getAt()[0].front(), lane.g());
-      column = adaptor.getAt()[1].front();
-    }
     SmallVector<Values> results(op.getNumResults());
     for (int64_t i = 0, e = tile::registersPerLane(type); i < e; ++i) {
       IRMapping mapping;
@@ -45,11 +40,11 @@ struct MapPattern : LanePattern<tile::MapOp> {
         bool broadcast = inputType.getLayout() == tile::Layout::Row && type.getLayout() != tile::Layout::Row;
         mapping.map(body.getArgument(index), adaptor.getInputs()[index][broadcast ? tile::rowIndex(type, i) : i]);
       }
-      if (row) {
+      if (!op.getAt().empty()) {
         tile::ElementPosition at = tile::elementPosition(type, i);
         unsigned first = op.getInputs().size();
-        mapping.map(body.getArgument(first), lane.add(row, at.row));
-        mapping.map(body.getArgument(first + 1), lane.add(lane.add(column, lane.mul(lane.c(), at.cFactor)), at.column));
+        mapping.map(body.getArgument(first), lane.at(adaptor.getAt()[0].front(), at.row));
+        mapping.map(body.getArgument(first + 1), lane.at(adaptor.getAt()[1].front(), at.column));
       }
       for (Operation &inner : body.without_terminator())
         b.clone(inner, mapping);
@@ -118,14 +113,14 @@ struct RowReducePattern : LanePattern<tile::RowReduceOp> {
       return {};
     };
     FragType type = op.getValue().getType();
-    Values rows(op.getResult().getType().getRows() / 8);
+    Values rows(tile::rowsPerLane(type));
     for (auto [i, value] : llvm::enumerate(adaptor.getValue())) {
       Value &row = rows[tile::rowIndex(type, i)];
       row = row ? combine(row, value) : value;
     }
     if (op.getResult().getType().getLayout() == tile::Layout::Row)
-      for (Value &row : rows) // A row is spread over the four lanes of one g.
-        for (int64_t mask : {1, 2})
+      for (Value &row : rows) // A row is spread over the four lanes of one g, or the eight of one c.
+        for (int64_t first = type.getSwapped() ? 4 : 1, mask = first; mask < first * tile::lanesPerRow(type); mask *= 2)
           row = combine(row, lane.exchange(row, mask));
     rewriter.replaceOpWithMultiple(op, {rows});
     return success();
@@ -163,7 +158,7 @@ struct AnyPattern : LanePattern<tile::AnyOp> {
   }
 };
 
-/// Registers of 16-row fragments come in pairs (accumulator, columns) or singly (row) per half.
+/// Registers of 16-row fragments come in pairs (accumulator, columns) or singly (row) per half; swapped ones alternate.
 struct SplitPattern : LanePattern<tile::SplitOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::SplitOp op, Adaptor adaptor, ConversionPatternRewriter &rewriter) const override {
@@ -197,12 +192,15 @@ struct ConvertPattern : LanePattern<tile::ConvertOp> {
                                 ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
-    Type element = op.getResult().getType().getElementType();
+    FragType type = op.getResult().getType();
     ValueRange x = adaptor.getValue();
     Values pairs;
-    // Neighbouring columns are neighbouring registers: the accumulator's order is the operand's.
-    for (size_t i = 0; i < x.size(); i += 2)
-      pairs.push_back(lane.pack(element, x[i], x[i + 1]));
+    // Neighbouring columns are neighbouring registers: the accumulator's order is the operand's. Swapped, the
+    // neighbours are rows of one key, where the operand has keys of one row.
+    for (size_t i = 0; i < x.size(); i += 2) {
+      Value pair = lane.pack(type.getElementType(), x[i], x[i + 1]);
+      pairs.push_back(type.getSwapped() ? ptx::transpose(b, pair) : pair);
+    }
     rewriter.replaceOpWithMultiple(op, {pairs});
     return success();
   }

@@ -52,6 +52,14 @@ Value Lane::thread() { return NVVM::ThreadIdXOp::create(b, b.getI32Type()); }
 Value Lane::lane() { return arith::AndIOp::create(b, thread(), i32(31)); }
 Value Lane::g() { return arith::ShRUIOp::create(b, lane(), i32(2)); }
 Value Lane::c() { return arith::AndIOp::create(b, lane(), i32(3)); }
+Value Lane::at(Value base, const tile::LanePosition &place) {
+  if (place.ofG)
+    base = add(base, mul(g(), place.ofG));
+  if (place.ofC)
+    base = add(base, mul(c(), place.ofC));
+  return add(base, place.offset);
+}
+Value Lane::isFirstOfRow(tile::FragType type) { return equal(type.getSwapped() ? g() : c(), 0); }
 Value Lane::warp() {
   Value own = arith::ShRUIOp::create(b, thread(), i32(5));
   return ofLane(own, i32(0));

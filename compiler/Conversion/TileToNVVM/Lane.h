@@ -88,6 +88,10 @@ public:
   Value g();
   Value c();
   Value lane();
+  /// `base` and the lane's place from there.
+  Value at(Value base, const tile::LanePosition &place);
+  /// True in the first of the lanes that share a row.
+  Value isFirstOfRow(tile::FragType type);
   Value thread();
   /// Index of the warp, the same in all its lanes, producers included.
   Value warp();

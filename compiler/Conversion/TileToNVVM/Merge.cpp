@@ -25,36 +25,32 @@ static void writeState(Lane &lane, const StateLayout &layout, tile::MergeOp op, 
   auto address = [&](Value index) { return lane.sharedPointer(lane.add(base, lane.mul(index, 4))); };
   auto write4 = [&](ValueRange values, Value index) { lane.store(values, address(index)); };
   FragType type = op.getO1().getType();
-  int64_t halves = type.getRows() / 8;
-  for (int64_t half = 0; half < halves; ++half) {
-    Value row = lane.add(lane.g(), 8 * half), zero = lane.f32(0);
+  auto writeRun = [&](Value row, const tile::ColumnRun &run) {
+    if (run.first.offset >= layout.columns)
+      return;
+    Value column = lane.at(lane.i32(0), run.first);
+    lane.when(lane.less(column, lane.i32(layout.columns)), [&] {
+      for (bool second : {false, true}) {
+        if (second && !layout.probe)
+          continue;
+        ValueRange values = second ? adaptor.getO2() : adaptor.getO1();
+        Values elements = llvm::map_to_vector(run.registers, [&](int64_t i) -> Value { return values[i]; });
+        Value index = layout.value(lane, row, column, second);
+        for (int64_t x : {0, 4})
+          write4(ValueRange(elements).slice(x, 4), lane.add(index, x));
+      }
+    });
+  };
+  for (int64_t i = 0; i < tile::rowsPerLane(type); ++i) {
+    Value row = lane.at(lane.i32(0), tile::rowPosition(type, i)), zero = lane.f32(0);
     lane.when(lane.less(row, lane.i32(layout.rows)), [&] {
-      lane.when(lane.equal(lane.c(), 0), [&] {
-        Values stats = {adaptor.getM()[half], adaptor.getD1()[half], layout.probe ? adaptor.getD2()[half] : zero,
-                        layout.probe ? adaptor.getC()[half] : zero};
+      lane.when(lane.isFirstOfRow(type), [&] {
+        Values stats = {adaptor.getM()[i], adaptor.getD1()[i], layout.probe ? adaptor.getD2()[i] : zero,
+                        layout.probe ? adaptor.getC()[i] : zero};
         write4(stats, layout.stats(lane, row));
       });
-      for (int64_t block = 0; block < type.getColumns() / 8; block += 8)
-        for (int64_t e = 0; e < 2; ++e) {
-          int64_t first = 8 * block + 8 * e;
-          if (first >= layout.columns)
-            continue;
-          Value column = lane.add(lane.mul(lane.c(), 16), first);
-          lane.when(lane.less(column, lane.i32(layout.columns)), [&] {
-            for (bool second : {false, true}) {
-              if (second && !layout.probe)
-                continue;
-              ValueRange values = second ? adaptor.getO2() : adaptor.getO1();
-              Value index = layout.value(lane, row, column, second);
-              for (int64_t x : {0, 4}) {
-                Values run;
-                for (int64_t y = x; y < x + 4; ++y)
-                  run.push_back(values[((block + y) * halves + half) * 2 + e]);
-                write4(run, lane.add(index, x));
-              }
-            }
-          });
-        }
+      for (const tile::ColumnRun &run : tile::columnRuns(type, i))
+        writeRun(row, run);
     });
   }
 }

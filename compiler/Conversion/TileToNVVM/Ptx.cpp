@@ -159,6 +159,11 @@ void ptx::storeMatrices(ImplicitLocOpBuilder &b, Value address, ValueRange matri
            LLVM::LLVMVoidType::get(b.getContext()), 0);
 }
 
+// PTX ISA 9.7.14.17, movmatrix.
+Value ptx::transpose(ImplicitLocOpBuilder &b, Value pair) {
+  return assemble(b, "movmatrix.sync.aligned.m8n8.trans.b16 $0, $1;", "=r,r", pair, b.getI32Type(), 1)[0];
+}
+
 // PTX ISA 9.7.14.15, ldmatrix.
 Values ptx::loadMatrices(ImplicitLocOpBuilder &b, Value address) {
   return assemble(b, "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {$0, $1, $2, $3}, [$4];", "=r,=r,=r,=r,r,~{memory}",

@@ -71,6 +71,10 @@ Value barrierAny(ImplicitLocOpBuilder &b, Value barrier, Value predicate);
 /// matrix i's. (stmatrix)
 void storeMatrices(ImplicitLocOpBuilder &b, Value address, ValueRange matrices);
 
+/// Of a matrix of 8 x 8 elements of 16 bits, of which lane 4 i + j has row i's elements 2 j and 2 j + 1 in an i32,
+/// likewise the columns. (movmatrix)
+Value transpose(ImplicitLocOpBuilder &b, Value pair);
+
 /// Such matrices from shared memory, four i32. (ldmatrix)
 Values loadMatrices(ImplicitLocOpBuilder &b, Value address);
 

@@ -140,6 +140,41 @@ func.func @registers_probe(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>,
 // -----
 
 //===----------------------------------------------------------------------===//
+// load = registers, swapped: blocks of 4 rows that alternate with their probe rows
+//===----------------------------------------------------------------------===//
+
+#decode = #lla.problem<mode = decode, query_heads = 8, kv_heads = 2, context = 4096, head_dim = 64>
+#swapped = #lla.schedule<load = registers, rows = 4, swapped = true, keys = 16, warps = 4, stages = 2, splits = 1>
+!rows = !lla.rows<bf16, dim = 64, group = 4, stacked>
+
+// CHECK-LABEL: tile.kernel @swapped
+// CHECK: %[[ROWS:.*]] = tile.load %{{[^ ]*}} over %{{[^ ]*}}[{{.*}}] until {{.*}} -> <8 x 64 x bf16, rows, swapped>
+// CHECK: tile.fill 0xFF800000 : <4 x 1 x f32, row, swapped>
+// CHECK: tile.fill 0.000000e+00 : <4 x 1 x f32, partial_row, swapped>
+// CHECK: tile.fill 0.000000e+00 : <8 x 64 x f32, columns, swapped>
+// CHECK: %[[KEYS:.*]] = tile.load {{.*}} -> <16 x 64 x bf16, keys>
+// CHECK: %[[ST:.*]] = tile.dot %[[ROWS]], %[[KEYS]] transposed : {{.*}} -> <8 x 16 x f32, accumulator, swapped>
+// CHECK: tile.split %[[ST]] : {{.*}} -> !tile.frag<4 x 16 x f32, accumulator, swapped>
+// A lane has 2 of a tile's 16 keys: its share of a row's weight is beyond 2^8 for sure where a p is.
+// CHECK: arith.constant 5.120000e+02
+// CHECK: %[[A:.*]] = tile.convert %{{.*}} -> <8 x 16 x bf16, operand, swapped>
+// CHECK: tile.dot %[[A]], %{{.*}} plus %{{.*}} -> <8 x 64 x f32, columns, swapped>
+// CHECK: tile.merge over warps {{.*}}rows = 4{{.*}} : !tile.frag<4 x 1 x f32, row, swapped>
+func.func @swapped(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>, %k: tensor<?x?x2x64xbf16>,
+    %v: tensor<?x?x2x64xbf16>, %scale: f32) -> tensor<?x?x8x64xbf16>
+    attributes {lla.problem = #decode, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #swapped} {
+  %0 = lla.online_init : <64, probe>
+  %1 = lla.pack_rows %q, %r : tensor<?x?x8x64xbf16>, tensor<?x?x8x64xbf16> -> <bf16, dim = 64, group = 4, stacked>
+  %2 = lla.online_update %0 rows %1 keys %k values %v scale %scale range whole
+    : <64, probe> rows !rows keys tensor<?x?x2x64xbf16> values tensor<?x?x2x64xbf16> -> <64, probe, unmerged = [warps]>
+  %3 = lla.online_merge %2 over warps : <64, probe, unmerged = [warps]> -> <64, probe>
+  %4 = lla.online_finalize %3 : <64, probe> -> tensor<?x?x8x64xbf16>
+  return %4 : tensor<?x?x8x64xbf16>
+}
+
+// -----
+
+//===----------------------------------------------------------------------===//
 // Ragged lengths and paged keys: registers
 //===----------------------------------------------------------------------===//
 

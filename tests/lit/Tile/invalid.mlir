@@ -463,6 +463,30 @@ func.func @C2_dot_result(%a: !tile.frag<16 x 64 x bf16, rows>, %b: !tile.frag<16
 
 // -----
 
+func.func @C2_dot_swapped(%a: !tile.frag<8 x 64 x bf16, rows, swapped>, %b: !tile.frag<16 x 64 x bf16, keys>) {
+  // expected-error @+1 {{C2: shapes disagree}}
+  %0 = tile.dot %a, %b transposed : !tile.frag<8 x 64 x bf16, rows, swapped>, !tile.frag<16 x 64 x bf16, keys> -> <8 x 16 x f32, accumulator>
+  return
+}
+
+// -----
+
+func.func @C1_store_swapped(%f: !tile.frag<8 x 64 x f32, accumulator, swapped>, %v: !tile.view<64 x bf16>, %i: i32) {
+  // expected-error @+1 {{C1: expected no swapped accumulator}}
+  tile.store %f, %v[%i] until %i : <8 x 64 x f32, accumulator, swapped>, <64 x bf16>
+  return
+}
+
+// -----
+
+func.func @C1_split_swapped(%f: !tile.frag<4 x 16 x f32, accumulator, swapped>) {
+  // expected-error @+1 {{C1: expected two halves of 8 rows}}
+  %0, %1 = tile.split %f : !tile.frag<4 x 16 x f32, accumulator, swapped> -> !tile.frag<4 x 16 x f32, accumulator, swapped>, !tile.frag<4 x 16 x f32, accumulator, swapped>
+  return
+}
+
+// -----
+
 func.func @C2_dot_accumulator(%a: !tile.frag<16 x 64 x bf16, operand>, %b: !tile.shared<64 x 64 x bf16>,
                               %c: !tile.frag<16 x 128 x f32, accumulator>) {
   // expected-error @+1 {{C2: shapes disagree}}

@@ -31,6 +31,21 @@ func.func private @frag_wide_row(!tile.frag<8 x 2 x f32, row>)
 
 // -----
 
+// expected-error @+1 {{expected a multiple of 4 x 16, at most 8 x 1024, for layout accumulator, got 16 x 16}}
+func.func private @frag_swapped_rows(!tile.frag<16 x 16 x f32, accumulator, swapped>)
+
+// -----
+
+// expected-error @+1 {{expected a multiple of 8 x 32, at most 8 x 1024, for layout rows, got 4 x 32}}
+func.func private @frag_half_a_swapped_block(!tile.frag<4 x 32 x bf16, rows, swapped>)
+
+// -----
+
+// expected-error @+1 {{expected swapped only of what has rows of queries in lanes, got layout keys}}
+func.func private @frag_swapped_keys(!tile.frag<16 x 32 x bf16, keys, swapped>)
+
+// -----
+
 // expected-error @+1 {{expected a multiple of 16 x 32, at most 16 x 1024, for layout rows, got 32 x 32}}
 func.func private @frag_two_blocks(!tile.frag<32 x 32 x bf16, rows>)
 

@@ -21,6 +21,10 @@ func.func private @fragments(
   !tile.frag<32 x 128 x bf16, values>,
   // CHECK-SAME: !tile.frag<3 x 40 x f32, flat, threads = 128>
   !tile.frag<3 x 40 x f32, flat, threads = 128>,
+  // CHECK-SAME: !tile.frag<4 x 16 x f32, accumulator, swapped>
+  !tile.frag<4 x 16 x f32, accumulator, swapped>,
+  // CHECK-SAME: !tile.frag<8 x 96 x bf16, rows, swapped>
+  !tile.frag<8 x 96 x bf16, rows, swapped>,
   // CHECK-SAME: !tile.frag<5 x 7 x f32, dense>
   !tile.frag<5 x 7 x f32, dense>)
 

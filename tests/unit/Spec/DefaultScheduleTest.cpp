@@ -122,7 +122,9 @@ TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
   EXPECT_EQ(split(1, 1, 32768), std::tuple(64, 8, 8));
   EXPECT_EQ(split(1, 7, 16384), std::tuple(24, 8, 4)); // Clusters, then the grid.
   EXPECT_EQ(split(8, 8, 2048), std::tuple(2, 2, 8)) << "a pair on every multiprocessor";
-  EXPECT_EQ(split(1, 8, 4096), std::tuple(16, 2, 8)) << "pairs on nearly every one, and then the grid";
+  EXPECT_EQ(split(1, 8, 4096), std::tuple(16, 16, 4)) << "one cluster's merge is cheaper than pairs' and the grid's";
+  EXPECT_EQ(split(1, 8, 8192), std::tuple(16, 2, 8)) << "pairs on nearly every one, and then the grid";
+  EXPECT_EQ(split(1, 2, 1024), std::tuple(16, 16, 4)) << "few row tiles: a key tile for each warp";
   EXPECT_EQ(split(1, 4, 8192), std::tuple(32, 2, 8));
   EXPECT_EQ(split(4, 8, 2048), std::tuple(4, 2, 8));
   EXPECT_EQ(split(4, 8, 2048, 64), std::tuple(8, 8, 4)) << "narrow heads merge once, unless each warp has more to read";
@@ -154,6 +156,39 @@ TEST(DefaultSchedule, RowTilesThatFillTheGpuHaveCtasOfTwoWarps) {
   EXPECT_EQ(of(256, 128), std::tuple(2, 1, 1));
   EXPECT_EQ(of(26, 128, "sm_80"), std::tuple(4, 1, 1)); // 208 of 432 places, and no clusters to pair in.
   EXPECT_GT(std::get<1>(of(1, 128, "sm_80")), 8);      // Few row tiles: splits fill the GPU.
+}
+
+/// Where a swapped block has room for all rows.
+TEST(DefaultSchedule, FewRowsSwapOperands) {
+  auto rows = [](Problem problem, int64_t group, int64_t queryLength = 1, const char *arch = "sm_90a") {
+    problem.queryHeads = group * problem.kvHeads;
+    problem.queryLength = queryLength;
+    Schedule schedule = defaultOn(arch, problem);
+    return std::pair(schedule.swapped, schedule.rows);
+  };
+  Problem probe = problemOf(Mode::Decode, 4, 8, 2048, 128), softmax = probe;
+  softmax.probe = Probe::None;
+  EXPECT_EQ(rows(probe, 1), std::pair(true, int64_t(4)));
+  EXPECT_EQ(rows(probe, 4), std::pair(true, int64_t(4)));
+  EXPECT_EQ(rows(probe, 2, 2, "sm_80"), std::pair(true, int64_t(4)));
+  EXPECT_EQ(rows(probe, 5), std::pair(false, int64_t(8)));
+  EXPECT_EQ(rows(probe, 1, 5), std::pair(false, int64_t(8)));
+  EXPECT_EQ(rows(softmax, 8), std::pair(true, int64_t(8)));
+  EXPECT_FALSE(rows(softmax, 9).first);
+}
+
+/// Where more CTAs find room on a multiprocessor than its share, unless lengths differ.
+TEST(DefaultSchedule, CtasAreSpread) {
+  auto spread = [](int64_t batch, int64_t heads, int64_t context, int64_t headDim, bool ragged = false) {
+    Problem problem = problemOf(Mode::Decode, batch, heads, context, headDim);
+    problem.ragged = ragged;
+    return defaultOn("sm_90a", problem).spread;
+  };
+  EXPECT_TRUE(spread(32, 8, 512, 64));
+  EXPECT_TRUE(spread(1, 8, 512, 128));
+  EXPECT_FALSE(spread(1, 8, 8192, 128)) << "eight warps have room once";
+  EXPECT_FALSE(spread(256, 8, 2048, 128)) << "many waves";
+  EXPECT_FALSE(spread(32, 8, 512, 64, /*ragged=*/true));
 }
 
 TEST(DefaultSchedule, DecodeSplitsFollowTheWindowNotTheCache) {
@@ -280,7 +315,7 @@ TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
   EXPECT_EQ(toText(wide), "load=ring rows=128 keys=64 warps=8 value_parts=1 stages=3 splits=1 cluster=1 ctas=1 "
                           "lazy=8 overlap=true peel=true dependent=true split_tiles=1 persistent=true "
                           "stream_k=false pingpong=false rounded=false weigher=false held_rows=false "
-                          "static_sizes=false");
+                          "swapped=false spread=false static_sizes=false");
   Problem narrow = problemOf(Mode::Prefill, 1, 16, 8192, 64);
   EXPECT_EQ(defaultOn("sm_90a", narrow).keys, 128) << "one masked tile for each of rows";
   EXPECT_TRUE(defaultOn("sm_90a", narrow).pingpong) << "the weights take as long as the products";

@@ -22,6 +22,8 @@ TEST(Resources, DecodeWithRegisterLoads) {
   EXPECT_EQ(costs.grid.x, 2 * 8);
   EXPECT_EQ(costs.grid.y, 4);
   EXPECT_EQ(costs.registersPerThread, 64 + 32 + 2 * 32 + 8 + 40);
+  Schedule swapped = scheduleOf("load=registers rows=4 swapped=true keys=16 warps=8 stages=2 splits=4");
+  EXPECT_EQ(resources(problem, swapped, target).registersPerThread, 32 + 16 + 2 * 32 + 4 + 40);
   EXPECT_EQ(costs.sharedBytes, 8 * 2 * (2 * 128 + 4) * 4 + 16);
   EXPECT_EQ(costs.workspaceBytes, 256 + 16 * 4 * 8 * (2 * 128 + 4) * 4);
   EXPECT_EQ(message(checkFeasible(problem, schedule, target)), "");
@@ -191,8 +193,35 @@ TEST(Resources, PaddingFollowsTheProducts) {
   EXPECT_EQ(paddedValueDim(problemOf(Mode::Decode, 40), scheduleOf("load=ring rounded=true")), 64);
   EXPECT_EQ(paddedKeyDim(problem, scheduleOf("load=scratch")), 72);
   EXPECT_EQ(paddedValueDim(problem, scheduleOf("load=scratch")), 72);
-  EXPECT_EQ(rowsPerBlock(problem), 8);
-  EXPECT_EQ(rowsPerBlock(problemOf(Mode::Decode, 72, Probe::None)), 16);
+  EXPECT_EQ(rowsPerBlock(problem, Schedule()), 8);
+  EXPECT_EQ(rowsPerBlock(problemOf(Mode::Decode, 72, Probe::None), Schedule()), 16);
+  EXPECT_EQ(rowsPerBlock(problem, scheduleOf("swapped=true")), 4);
+  EXPECT_EQ(rowsPerBlock(problemOf(Mode::Decode, 72, Probe::None), scheduleOf("swapped=true")), 8);
+}
+
+/// As many CTAs find room as share them out evenly, where fewer waves would not follow.
+TEST(Resources, SpreadLaunchesLeaveNoRoomForMoreThanAShare) {
+  Problem problem = problemOf(Mode::Decode, 128);
+  Target target = llvm::cantFail(namedTarget("sm_90a"));
+  auto places = [&](const char *text, Grid grid) {
+    Schedule schedule = scheduleOf(text);
+    Resources costs = resources(problem, schedule, target);
+    int64_t bytes = launchedSharedBytes(costs, schedule, grid, target);
+    EXPECT_GE(bytes, costs.sharedBytes);
+    EXPECT_LE(bytes, mostSharedBytes(costs, schedule, target));
+    EXPECT_LE(mostSharedBytes(costs, schedule, target), target.sharedBytesPerBlock);
+    return ctasThatFit(costs, schedule, bytes, target);
+  };
+  const char *few = "load=registers rows=4 swapped=true keys=16 warps=2 splits=2 spread=true";
+  EXPECT_EQ(places(few, {256, 2}), 4); // 512 on 132.
+  EXPECT_EQ(places(few, {64, 2}), 1);
+  EXPECT_EQ(places(few, {132, 1}), 1);
+  EXPECT_EQ(places(few, {133, 1}), 2);
+  EXPECT_EQ(places(few, {512, 2}), 4) << "two waves";
+  EXPECT_EQ(places(few, {4096, 2}), 6) << "many waves: as many as fit";
+  EXPECT_EQ(places("load=registers rows=4 swapped=true keys=16 warps=2 splits=8 cluster=8 spread=true", {16, 8}), 2)
+      << "128 in clusters, which reach 99";
+  EXPECT_EQ(places("load=registers rows=4 swapped=true keys=16 warps=2 splits=2", {256, 2}), 6);
 }
 
 TEST(Resources, PartsOfValueColumnsBeginWithAPanel) {

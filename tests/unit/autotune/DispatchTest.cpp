@@ -28,12 +28,14 @@ struct Machine {
 
   /// All that is tried, the fastest first.
   std::vector<TimedSchedule> tried(const Problem &problem) const {
+    Schedule base = defaultSchedule(problem, gpu);
+    base.spread = false; // The cost model does not know what it is good for.
     auto table = reducedTable({{"keys", {16, 32}},
                                {"warps", {2, 4, 8}},
                                {"stages", {1, 2}},
                                {"splits", {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128}},
                                {"cluster", {1, 2, 4, 8}}},
-                              defaultSchedule(problem, gpu));
+                              base);
     std::vector<TimedSchedule> all;
     SearchSpace space = SearchSpace::enumerate(problem, gpu, table);
     for (const Schedule &schedule : space.schedules())

@@ -105,13 +105,15 @@ std::vector<ScheduleField> reducedTable(const std::map<std::string, std::vector<
 SearchSpace smallSpace() {
   Problem problem = decodeProblem();
   Target gpu = target("sm_90a");
+  Schedule base = defaultSchedule(problem, gpu);
+  base.spread = false; // It takes splits that fill few places.
   auto table = reducedTable({{"keys", {16, 32, 48}},
                              {"warps", {1, 2, 4, 8}},
                              {"splits", {1, 2, 4, 8, 16, 32}},
                              {"stages", {1, 2}},
                              {"cluster", {1}},
                              {"lazy", {0, 8}}},
-                            defaultSchedule(problem, gpu));
+                            base);
   return SearchSpace::enumerate(problem, gpu, table);
 }
 
