@@ -244,7 +244,16 @@ private:
         return std::nullopt; // Not possible there, which says nothing of here.
       return unknownLoss(record);
     });
-    return DispatchAnswer{*schedule, /*isDefault=*/false, regret + lossPerOctave * away, layer};
+    return DispatchAnswer{*schedule, /*isDefault=*/false, regret + lossPerOctave * away + farLoss(*schedule), layer};
+  }
+
+  /// What the cost model says that a schedule loses to the default's, beyond what it errs by: records of other sizes do
+  /// not tell where a family's most splits have become too few.
+  double farLoss(const Schedule &schedule) const {
+    constexpr double errs = 0.3;
+    Ceilings ceilings = nominalCeilings(target);
+    auto time = [&](const Schedule &one) { return predict(problem, one, target, ceilings).total; };
+    return std::max(0.0, time(schedule) / time(defaultSchedule(problem, target)) - 1 - errs);
   }
 
   /// With the splits that the points where the family was fast lead to; of those about as near, in full waves rather

@@ -7,20 +7,35 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
+#include "llvm/IR/InlineAsm.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/Instructions.h"
 #include "llvm/Target/TargetMachine.h"
 
 using namespace lla;
+
+/// True if inline assembly has this instruction.
+static bool has(const llvm::Module &module, llvm::StringRef instruction) {
+  return llvm::any_of(module, [&](const llvm::Function &function) {
+    return llvm::any_of(llvm::instructions(function), [&](const llvm::Instruction &one) {
+      auto call = llvm::dyn_cast<llvm::CallInst>(&one);
+      auto code = call ? llvm::dyn_cast<llvm::InlineAsm>(call->getCalledOperand()) : nullptr;
+      return code && code->getAsmString().contains(instruction);
+    });
+  });
+}
 
 /// PTX ISA version that first has what kernels for `arch` use (PTX ISA, release notes).
 static llvm::StringRef ptxFeature(llvm::StringRef arch, const llvm::Module &module) {
   if (arch == "sm_89" && module.getFunction("llvm.nvvm.e4m3x2.to.f16x2.rn"))
     return "+ptx81";
   return llvm::StringSwitch<llvm::StringRef>(arch)
+      .Case("sm_89", "+ptx78")
       .Case("sm_90a", "+ptx86") // Bulk tensor copies to a CTA's own shared memory.
       .Case("sm_90", "+ptx81") // st.async between the CTAs of a cluster.
       .Case("sm_100", "+ptx86")
       .Case("sm_120", "+ptx87")
-      .Default("+ptx78"); // movmatrix.
+      .Default(has(module, "movmatrix") ? "+ptx78" : "+ptx74"); // ld with L1::no_allocate.
 }
 
 static std::unique_ptr<llvm::TargetMachine> createMachine(const Target &target, const llvm::Module &module) {

@@ -133,14 +133,20 @@ void splitInClusters(const Problem &problem, int64_t tiles, const Target &target
   bool isLone = isWhole && tiles == 1 && !isNarrow && visible >= 4096 && visible <= 16384;
   int64_t level = splitsThatLevel(problem, tiles, target);
   if (level > 1) {
+    // Of a short pair what eight warps save in the fold goes into the merge, and one with fewer is as well spread.
+    bool mergesMuch = !isNarrow || problem.group() > 1;
     schedule.splits = level;
-    schedule.warps = 8;
+    schedule.warps = level == 2 && visible <= 512 && mergesMuch ? 4 : 8;
   } else {
     double wanted = splitsAt2048Keys * std::sqrt(static_cast<double>(visible) / 2048);
     int64_t most = std::max<int64_t>(static_cast<int64_t>(wanted), visible >= 256 ? 8 : 1);
     if (isWhole && !isNarrow && tiles < fewTiles / 2 && visible >= 1024) // A tile a warp.
       most = std::max(most, widest);
-    int64_t widestAlone = candidateBelow("splits", tiles < fewTiles ? most : std::min(most, widest));
+    // A group's heads merge more, and the widest clusters of eight row tiles fill all there is room for: of few keys
+    // half the CTAs are faster, and four warps of these.
+    bool mergesFew = problem.group() >= 4 && visible <= 2048 && tiles >= fewTiles;
+    int64_t widestOfMany = mergesFew ? portable : widest;
+    int64_t widestAlone = candidateBelow("splits", tiles < fewTiles ? most : std::min(most, widestOfMany));
     while (2 * schedule.splits <= widestAlone &&
            2 * schedule.splits * tiles <= places(isNarrow ? 3 : 2, 2 * schedule.splits))
       schedule.splits *= 2;
@@ -148,7 +154,7 @@ void splitInClusters(const Problem &problem, int64_t tiles, const Target &target
       schedule.splits = std::max(schedule.splits, candidateBelow("splits", std::min(most, places(2, widest) / tiles)));
     // Eight warps where each has two tiles at least, else what they save in the fold goes into the merge.
     bool hasRoom = 2 * schedule.splits * tiles <= multiprocessors && visible >= 2 * 8 * schedule.splits * schedule.keys;
-    schedule.warps = hasRoom ? 8 : 4;
+    schedule.warps = hasRoom && !mergesFew ? 8 : 4;
     if (isLone) {
       schedule.splits = 4 * widest;
       schedule.warps = 4;

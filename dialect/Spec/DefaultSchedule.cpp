@@ -67,8 +67,10 @@ void levelLengths(const Problem &problem, int64_t tiles, int64_t tasks, int64_t 
 }
 
 void fitRegisterLoads(const Problem &problem, const Target &target, Schedule &schedule) {
+  // Of 168 to 192 dims a swapped block's next tile would have room by what lives, and the assembler spills it.
+  bool spills = schedule.swapped && problem.headDim > 160;
   schedule.stages = 2;
-  if (resources(problem, schedule, target).registersPerThread > registerLimit(schedule, target))
+  if (spills || resources(problem, schedule, target).registersPerThread > registerLimit(schedule, target))
     schedule.stages = 1;
   while (schedule.warps > 1 && resources(problem, schedule, target).sharedBytes > target.sharedBytesPerBlock)
     schedule.warps /= 2;

@@ -311,14 +311,6 @@ llvm::Error checkBudgets(const Problem &problem, const Schedule &schedule, const
 
 } // namespace
 
-int64_t registerLimit(const Schedule &schedule, const Target &target) {
-  constexpr int64_t nameable = 255, unit = 8;
-  if (schedule.load == LoadPath::Ring)
-    return schedule.warps > 4 ? roleRegisters(schedule.warps, schedule.weigher, schedule.heldRows).consumer : nameable;
-  int64_t threads = std::max<int64_t>(32 * schedule.warps * schedule.ctas, 32);
-  return std::min(nameable, target.registersPerMultiprocessor / threads / unit * unit);
-}
-
 llvm::Error checkFeasible(const Problem &problem, const Schedule &schedule, const Target &target) {
   return runAll({checkRanges, checkTarget, checkNumericFields, checkLoadPath, checkBudgets}, problem, schedule, target);
 }

@@ -352,6 +352,14 @@ int64_t counterBytes(const Resources &resources) {
   return roundUp(resources.grid.x * resources.arrivals * counterSize, padding);
 }
 
+int64_t registerLimit(const Schedule &schedule, const Target &target) {
+  constexpr int64_t nameable = 255, unit = 8;
+  if (schedule.load == LoadPath::Ring)
+    return schedule.warps > 4 ? roleRegisters(schedule.warps, schedule.weigher, schedule.heldRows).consumer : nameable;
+  int64_t threads = std::max<int64_t>(32 * schedule.warps * schedule.ctas, 32);
+  return std::min(nameable, target.registersPerMultiprocessor / threads / unit * unit);
+}
+
 int64_t ctasThatFit(const Resources &costs, const Schedule &schedule, int64_t sharedBytes, const Target &target) {
   constexpr int64_t mostThreads = 2048, registerUnit = 8;
   int64_t byShared = target.sharedBytesPerMultiprocessor / (sharedBytes + reservedBytes);
@@ -380,7 +388,8 @@ int64_t launchedSharedBytes(const Resources &costs, const Schedule &schedule, Gr
   int64_t waves = ceilDivide(ctas, reached * fit), places = ceilDivide(ctas, waves * reached);
   if (waves > fewWaves || places >= fit)
     return costs.sharedBytes;
-  return bytesThatFill(places, costs, target);
+  int64_t bytes = bytesThatFill(places, costs, target);
+  return ctasThatFit(costs, schedule, bytes, target) < places ? costs.sharedBytes : bytes; // Whole KiB of many places.
 }
 
 bool mattersToSpread(const Problem &problem, Schedule schedule, const Target &target) {

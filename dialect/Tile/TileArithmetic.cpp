@@ -169,7 +169,7 @@ LogicalResult MapOp::verify() {
   return success();
 }
 
-/// Layouts whose registers belong to rows g and g + 8.
+/// Layouts whose registers belong to rows of a lane: g and g + 8, swapped 2 c and 2 c + 1.
 static bool hasLaneRows(Layout layout) {
   return llvm::is_contained({Layout::Accumulator, Layout::Columns, Layout::Row, Layout::PartialRow}, layout);
 }

@@ -410,8 +410,8 @@ def Tile_RowReduceOp : Tile_Op<"row_reduce", [Pure]> {
     Of an operand there is only a sum, which leaves a part in each lane, added up
     in the operand's 16 bits: enough to compare.
 
-    (C1) the operand is f32 in layout accumulator, columns, row, partial_row or dense; of 16 bits in layout operand for
-         a sum in layout partial_row.
+    (C1) the operand is f32 in layout accumulator, columns, row, partial_row or dense; of 16 bits in layout operand, not
+         swapped, for a sum in layout partial_row.
     (C2) the result is f32, layout row or partial_row (dense: dense), with the operand's rows and one column.
   }];
   let arguments = (ins Tile_FragType:$value, Tile_Reduction:$kind);
@@ -423,7 +423,7 @@ def Tile_RowReduceOp : Tile_Op<"row_reduce", [Pure]> {
 def Tile_LastColumnOp : Tile_Op<"last_column", [Pure]> {
   let summary = "a fragment's last column, as a row fragment";
   let description = [{
-    (C1) the operand is f32 in layout accumulator, and its last eight columns are alike (a product's beside ones).
+    (C1) the operand is f32 in layout accumulator, not swapped, and its last eight columns are alike (a product's beside ones).
     (C2) the result is f32 in layout row, with the operand's rows.
   }];
   let arguments = (ins Tile_FragType:$value);

@@ -65,7 +65,7 @@ def Tile_FragType : Tile_Type<"Frag", "frag"> {
   let parameters = (ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType, "::lla::tile::Layout":$layout,
                         DefaultValuedParameter<"int64_t", "0">:$threads,
                         DefaultValuedParameter<"bool", "false">:$swapped);
-  let assemblyFormat = "`<` $rows `x` $columns `x` $elementType `,` $layout custom<Spread>($threads, $swapped) `>`";
+  let assemblyFormat = "`<` $rows `x` $columns `x` $elementType `,` $layout `` custom<Spread>($threads, $swapped) `>`";
   let genVerifyDecl = 1;
   let skipDefaultBuilders = 1;
   let builders = [TypeBuilder<(ins "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType,

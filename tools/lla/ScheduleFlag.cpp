@@ -18,7 +18,8 @@ void ScheduleFlag::addTo(CLI::App &command) {
             text = given;
             wasGiven = true;
           },
-          "\"load=ring rows=128 ...\"; fields left out are those of the default schedule for the problem and target "
+          "\"load=ring rows=128 ...\"; fields left out are those of the default schedule for the problem and target, "
+          "not swapped where that does not go with what is given "
           "(default: as LLA_TUNE says; the tuned one, else that of a near shape, else the default schedule)")
       ->type_name("SCHEDULE");
   command.footer(fields);
@@ -27,12 +28,18 @@ void ScheduleFlag::addTo(CLI::App &command) {
 llvm::Expected<ScheduleAnswer> ScheduleFlag::given(const Problem &problem, const Target &target) const {
   Schedule base = defaultSchedule(problem, target);
   llvm::Expected<Schedule> schedule = parseScheduleText(text, base);
-  if (schedule && schedule->load != base.load) { // What goes with loads into registers does not follow to a ring.
-    base.swapped = base.spread = false;
-    schedule = parseScheduleText(text, base);
-  }
   if (!schedule)
     return failure(FailureKind::Usage, "schedule: " + llvm::toString(schedule.takeError()));
+  // A default whose blocks are swapped has rows of that, which what is given may not fit: a ring, or other rows.
+  if (base.swapped && llvm::errorToBool(checkFeasible(problem, *schedule, target))) {
+    base.swapped = base.spread = false;
+    base.rows = rowsPerBlock(problem, base);
+    if (llvm::Expected<Schedule> other = parseScheduleText(text, base);
+        other && !llvm::errorToBool(checkFeasible(problem, *other, target)))
+      schedule = *other;
+    else if (!other)
+      llvm::consumeError(other.takeError());
+  }
   if (llvm::Error error = checkFeasible(problem, *schedule, target))
     return withKind(FailureKind::Compile, std::move(error));
   return ScheduleAnswer{*schedule, ScheduleSource::Given, "", "given on the command line", true};

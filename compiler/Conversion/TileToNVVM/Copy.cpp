@@ -129,6 +129,8 @@ struct LoadPattern : LanePattern<tile::LoadOp> {
     switch (type.getLayout()) {
     case tile::Layout::Rows: {
       if (type.getSwapped()) {
+        if (op.getStacked() && !haveOneGroup(loader.view, ViewValues::of(adaptor.getStacked())))
+          return rewriter.notifyMatchFailure(op, "expected views of one group");
         registers = loadSwapped(loader, type, adaptor.getStacked());
         break;
       }
@@ -170,6 +172,11 @@ struct LoadPattern : LanePattern<tile::LoadOp> {
   }
 
 private:
+  static bool haveOneGroup(const ViewValues &x, const ViewValues &y) {
+    return ViewValues::constant(x.group) == ViewValues::constant(y.group) &&
+           ViewValues::constant(x.queryRows) == ViewValues::constant(y.queryRows);
+  }
+
   /// Row g of eight, or row g / 2 of the one view or the other.
   static Values loadSwapped(const TileLoader &loader, FragType type, ValueRange stacked) {
     Lane &lane = loader.lane;

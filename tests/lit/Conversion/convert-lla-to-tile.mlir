@@ -154,12 +154,12 @@ func.func @registers_probe(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>,
 // CHECK: tile.fill 0.000000e+00 : <8 x 64 x f32, columns, swapped>
 // CHECK: %[[KEYS:.*]] = tile.load {{.*}} -> <16 x 64 x bf16, keys>
 // CHECK: %[[ST:.*]] = tile.dot %[[ROWS]], %[[KEYS]] transposed : {{.*}} -> <8 x 16 x f32, accumulator, swapped>
-// CHECK: tile.split %[[ST]] : {{.*}} -> !tile.frag<4 x 16 x f32, accumulator, swapped>
+// CHECK: tile.split %[[ST]] : {{.*}} -> <4 x 16 x f32, accumulator, swapped>
 // A lane has 2 of a tile's 16 keys: its share of a row's weight is beyond 2^8 for sure where a p is.
 // CHECK: arith.constant 5.120000e+02
 // CHECK: %[[A:.*]] = tile.convert %{{.*}} -> <8 x 16 x bf16, operand, swapped>
 // CHECK: tile.dot %[[A]], %{{.*}} plus %{{.*}} -> <8 x 64 x f32, columns, swapped>
-// CHECK: tile.merge over warps {{.*}}rows = 4{{.*}} : !tile.frag<4 x 1 x f32, row, swapped>
+// CHECK: tile.merge over warps {{.*}}rows = 4{{.*}} : <4 x 1 x f32, row, swapped>
 func.func @swapped(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>, %k: tensor<?x?x2x64xbf16>,
     %v: tensor<?x?x2x64xbf16>, %scale: f32) -> tensor<?x?x8x64xbf16>
     attributes {lla.problem = #decode, lla.target = #lla.target<arch = "sm_90a">, lla.schedule = #swapped} {

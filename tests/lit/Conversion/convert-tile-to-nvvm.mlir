@@ -90,11 +90,8 @@ tile.kernel @map attributes {warps = 1} {
 !rows = !tile.frag<8 x 32 x bf16, rows, swapped>
 !keys = !tile.frag<16 x 32 x bf16, keys>
 !values = !tile.frag<16 x 64 x bf16, values>
-!scores = !tile.frag<8 x 16 x f32, accumulator, swapped>
 !some = !tile.frag<4 x 16 x f32, accumulator, swapped>
 !row = !tile.frag<4 x 1 x f32, row, swapped>
-!sums = !tile.frag<8 x 64 x f32, columns, swapped>
-!half = !tile.frag<4 x 64 x f32, columns, swapped>
 
 // CHECK-LABEL: llvm.func @swapped
 tile.kernel @swapped attributes {warps = 1} {
@@ -112,7 +109,7 @@ tile.kernel @swapped attributes {warps = 1} {
   // CHECK: %[[Q:.*]] = llvm.inline_asm has_side_effects {{.*}}ld.global
   // CHECK: %[[Q0:.*]] = llvm.extractvalue %[[Q]][0]
   // CHECK: %[[Q1:.*]] = llvm.extractvalue %[[Q]][1]
-  %rows = tile.load %q over %r[%x] until %end : <32 x bf16>, <32 x bf16> -> <8 x 32 x bf16, rows, swapped>
+  %rows = tile.load %q over %r[%x] until %end : <32 x bf16>, !tile.view<32 x bf16> -> <8 x 32 x bf16, rows, swapped>
   // CHECK: %[[K:.*]] = llvm.inline_asm has_side_effects {{.*}}ld.global
   // CHECK: %[[K0:.*]] = llvm.extractvalue %[[K]][0]
   // CHECK: %[[K1:.*]] = llvm.extractvalue %[[K]][1]
@@ -126,15 +123,19 @@ tile.kernel @swapped attributes {warps = 1} {
   // CHECK-NOT: nvvm.mma.sync
   // CHECK-COUNT-4: arith.addf
   %scores = tile.dot %rows, %keys transposed : !rows, !keys -> <8 x 16 x f32, accumulator, swapped>
-  %s, %t = tile.split %scores : !scores -> !some, !some
+  %s, %t = tile.split %scores : <8 x 16 x f32, accumulator, swapped>
+    -> <4 x 16 x f32, accumulator, swapped>, <4 x 16 x f32, accumulator, swapped>
   // A row is in the eight lanes of one c, key g of a block in lane g.
   // CHECK-COUNT-3: nvvm.shfl.sync bfly
   // CHECK-NOT: nvvm.shfl.sync
   %most = tile.row_reduce max %s : <4 x 16 x f32, accumulator, swapped> -> <4 x 1 x f32, row, swapped>
-  // CHECK: %[[ROW:.*]] = arith.addi %{{.*}}, %[[C:.*]] : i32
-  // CHECK: %[[KEY:.*]] = arith.addi %{{.*}}, %[[G]] : i32
+  // CHECK: arith.andi
+  // CHECK: %[[C:.*]] = arith.andi
+  // CHECK: %[[ROW:.*]] = arith.addi %{{.*}}, %[[C]] : i32
+  // CHECK: %[[H:.*]] = arith.shrui
+  // CHECK: %[[KEY:.*]] = arith.addi %{{.*}}, %[[H]] : i32
   // CHECK: arith.cmpi slt, %[[KEY]], %[[ROW]]
-  // CHECK: arith.cmpi slt, %{{.*}}, %[[ROW]]
+  // CHECK: arith.cmpi slt
   // CHECK-NOT: arith.cmpi slt
   %p = tile.map(%s, %most : !some, !row) at %x, %x -> !some {
   ^bb0(%a: f32, %b: f32, %i: i32, %j: i32):
@@ -144,15 +145,16 @@ tile.kernel @swapped attributes {warps = 1} {
   }
   // CHECK-COUNT-2: "movmatrix.sync.aligned.m8n8.trans.b16 $0, $1;"
   // CHECK-NOT: movmatrix
-  %both = tile.stack %p, %t : !some -> <8 x 16 x f32, accumulator, swapped>
-  %weights = tile.convert %both : !scores -> !tile.frag<8 x 16 x bf16, operand, swapped>
+  %both = tile.stack %p, %t : <4 x 16 x f32, accumulator, swapped> -> <8 x 16 x f32, accumulator, swapped>
+  %weights = tile.convert %both : <8 x 16 x f32, accumulator, swapped> -> <8 x 16 x bf16, operand, swapped>
   %values = tile.load %v[%x] until %end : <64 x bf16> -> <16 x 64 x bf16, values>
   // 64 columns in four products of 16.
   // CHECK-COUNT-4: nvvm.mma.sync
   // CHECK-NOT: nvvm.mma.sync
   %sums = tile.dot %weights, %values
     : !tile.frag<8 x 16 x bf16, operand, swapped>, !values -> <8 x 64 x f32, columns, swapped>
-  %o1, %o2 = tile.split %sums : !sums -> !half, !half
+  %o1, %o2 = tile.split %sums : <8 x 64 x f32, columns, swapped>
+    -> <4 x 64 x f32, columns, swapped>, <4 x 64 x f32, columns, swapped>
   // Eight neighbouring columns of a lane's row: 16 bytes.
   // CHECK: llvm.store %{{.*}} {alignment = 16 : i64} : vector<8xbf16>, !llvm.ptr<1>
   // CHECK-NOT: llvm.store

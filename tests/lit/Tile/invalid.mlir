@@ -860,7 +860,7 @@ func.func @C2_stack_layout(%a: !tile.frag<8 x 64 x bf16, keys>) {
 // -----
 
 func.func @C1_convert_rows(%a: !tile.frag<8 x 16 x f32, accumulator>) {
-  // expected-error @+1 {{C1: expected a 16-row f32 accumulator into a 16-bit operand of its shape}}
+  // expected-error @+1 {{C1: expected an f32 accumulator of a product's rows into a 16-bit operand of its shape}}
   %0 = tile.convert %a : <8 x 16 x f32, accumulator> -> <16 x 16 x bf16, operand>
   return
 }
@@ -868,7 +868,7 @@ func.func @C1_convert_rows(%a: !tile.frag<8 x 16 x f32, accumulator>) {
 // -----
 
 func.func @C1_convert_layout(%a: !tile.frag<16 x 64 x f32, columns>) {
-  // expected-error @+1 {{C1: expected a 16-row f32 accumulator into a 16-bit operand of its shape}}
+  // expected-error @+1 {{C1: expected an f32 accumulator of a product's rows into a 16-bit operand of its shape}}
   %0 = tile.convert %a : <16 x 64 x f32, columns> -> <16 x 64 x bf16, operand>
   return
 }

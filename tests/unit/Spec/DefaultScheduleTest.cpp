@@ -122,6 +122,7 @@ TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
   EXPECT_EQ(split(1, 1, 32768), std::tuple(64, 8, 8));
   EXPECT_EQ(split(1, 7, 16384), std::tuple(24, 8, 4)); // Clusters, then the grid.
   EXPECT_EQ(split(8, 8, 2048), std::tuple(2, 2, 8)) << "a pair on every multiprocessor";
+  EXPECT_EQ(split(8, 8, 512), std::tuple(2, 2, 4)) << "short ones with fewer warps";
   EXPECT_EQ(split(1, 8, 4096), std::tuple(16, 16, 4)) << "one cluster's merge is cheaper than pairs' and the grid's";
   EXPECT_EQ(split(1, 8, 8192), std::tuple(16, 2, 8)) << "pairs on nearly every one, and then the grid";
   EXPECT_EQ(split(1, 2, 1024), std::tuple(16, 16, 4)) << "few row tiles: a key tile for each warp";
@@ -134,6 +135,8 @@ TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
   Problem group = problemOf(Mode::Decode, 1, 8, 4096, 128);
   group.queryHeads = 64;
   EXPECT_EQ(defaultOn("sm_90a", group).cluster, 16) << "what a group merges wants twice the keys";
+  group.context = 2048;
+  EXPECT_EQ(defaultOn("sm_90a", group).cluster, 8) << "and few parts of few keys";
   group.context = 8192;
   EXPECT_EQ(defaultOn("sm_90a", group).cluster, 2);
   EXPECT_EQ(defaultOn("sm_100", problemOf(Mode::Decode, 1, 8, 4096, 128)).cluster, 8) << "16 were seen on sm_90 only";
