@@ -233,10 +233,13 @@ private:
     std::optional<Schedule> schedule = fitted(family);
     if (!schedule)
       return std::nullopt;
-    double away = 0;
-    for (const Neighbour &neighbour : llvm::reverse(neighbours)) // The nearest comes last.
-      if (fastestOf(neighbour.record, family))
+    double away = 0, far = 0;
+    for (const Neighbour &neighbour : neighbours) // The nearest comes first.
+      if (std::optional<TimedSchedule> fastest = fastestOf(neighbour.record, family)) {
         away = neighbour.distance;
+        far = farLoss(*schedule, neighbour.record, fastest->schedule);
+        break;
+      }
     double regret = mean([&](const Record &record) -> std::optional<double> {
       if (std::optional<TimedSchedule> fastest = fastestOf(record, family))
         return lossAt(record, fastest->microseconds);
@@ -244,16 +247,19 @@ private:
         return std::nullopt; // Not possible there, which says nothing of here.
       return unknownLoss(record);
     });
-    return DispatchAnswer{*schedule, /*isDefault=*/false, regret + lossPerOctave * away + farLoss(*schedule), layer};
+    return DispatchAnswer{*schedule, /*isDefault=*/false, regret + lossPerOctave * away + far, layer};
   }
 
-  /// What the cost model says that a schedule loses to the default's, beyond what it errs by: records of other sizes do
-  /// not tell where a family's most splits have become too few.
-  double farLoss(const Schedule &schedule) const {
-    constexpr double errs = 0.3;
+  /// What the cost model says that a schedule loses to the default's more than a record's of its family does at that
+  /// shape, beyond what the model errs by: records of other sizes do not tell where most splits become too few.
+  double farLoss(const Schedule &schedule, const Record &record, const Schedule &there) const {
+    constexpr double errs = 0.15;
     Ceilings ceilings = nominalCeilings(target);
-    auto time = [&](const Schedule &one) { return predict(problem, one, target, ceilings).total; };
-    return std::max(0.0, time(schedule) / time(defaultSchedule(problem, target)) - 1 - errs);
+    auto ratio = [&](const Problem &of, const Schedule &one) {
+      auto time = [&](const Schedule &any) { return predict(of, any, target, ceilings).total; };
+      return time(one) / time(defaultSchedule(of, target));
+    };
+    return std::max(0.0, ratio(problem, schedule) / ratio(record.problem, there) - 1 - errs);
   }
 
   /// With the splits that the points where the family was fast lead to; of those about as near, in full waves rather
