@@ -23,8 +23,8 @@
 // Keys and values of bytes have four elements in a register in place of two.
 //
 // Swapped fragments are of products whose operands have changed places (keys are the rows of the first, queries the
-// columns of the second): of R = 4 or 8 rows a lane has the R/4 consecutive ones from (R/4) c on. Of two that are stacked
-// rows alternate: a query row and its probe row are neighbours. With e in [0, R/4):
+// columns of the second): of R = 4 or 8 rows a lane has the R/4 consecutive ones from (R/4) c on. Of two that are
+// stacked rows alternate: a query row and its probe row are neighbours. With e in [0, R/4):
 //
 //   accumulator   8-key block n, e:  row (R/4) c + e, column 8n + g
 //   columns       64-column step j, x in 0..7, e:  row (R/4) c + e, column 64j + 8g + x

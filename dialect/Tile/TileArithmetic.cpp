@@ -264,8 +264,8 @@ LogicalResult ConvertOp::verify() {
       from.getRows() != stackedRows(from) || to.getLayout() != Layout::Operand ||
       to.getElementType().getIntOrFloatBitWidth() != 16 || from.getRows() != to.getRows() ||
       from.getColumns() != to.getColumns() || from.getSwapped() != to.getSwapped()) // C1
-    return emitOpError() << "C1: expected an f32 accumulator of a product's rows into a 16-bit operand of its shape, got "
-                         << from << " into " << to;
+    return emitOpError() << "C1: expected an f32 accumulator of a product's rows into a 16-bit operand of its shape, "
+                         << "got " << from << " into " << to;
   return success();
 }
 

@@ -16,7 +16,8 @@ def Tile_Dialect : Dialect {
     and the consumers.
 
     Lanes: with `g = lane / 4` and `c = lane mod 4`, a fragment of 16 (8) rows gives a
-    lane rows g and g + 8 (row g), a swapped one of 8 (4) rows 2 c and 2 c + 1 (row c); see FragmentLayout.h for all layouts.
+    lane rows g and g + 8 (row g), a swapped one of 8 (4) rows 2 c and 2 c + 1 (row c);
+    see FragmentLayout.h for all layouts.
   }];
   let useDefaultTypePrinterParser = 1;
 }

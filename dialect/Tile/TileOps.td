@@ -183,7 +183,8 @@ def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>, AttrSizedOperandSeg
   let description = [{
     Reads view rows `row ...` below `limit`; rows at or beyond it, or before `from`, are
     not touched and read as 0. With a second view the fragment's 16 rows are 8 of the
-    first over the same 8 of the second; swapped, 4 of the first alternate with the same 4 of the second. `transposed` (dense only) swaps rows and columns.
+    first over the same 8 of the second; swapped, 4 of the first alternate with the same 4 of the second.
+    `transposed` (dense only) swaps rows and columns.
     A flat fragment has a copy of a view's only column in each of its own.
 
     `pages` says which pages of a paged view the rows are in, each for as many of them;
@@ -303,7 +304,8 @@ def Tile_DotOp : Tile_Op<"dot", [MemoryEffects<[MemRead]>, AttrSizedOperandSegme
     | frag dense      | frag dense   | host vectors                              |
 
     With mma.sync the operands change places where a (and the result) is swapped: the product is b aT, of 16 keys and 8
-    rows, or bT aT, of 16 columns and 8 rows; a fragment of few rows is then half as large, and products are half as many.
+    rows, or bT aT, of 16 columns and 8 rows; a fragment of few rows is then half as large, and products are
+    half as many.
 
     With wgmma the result is in flight until a `tile.wait`. With `ones` it has eight
     columns more, each of which is the sums of a's rows: those that ones behind b's give.
@@ -423,7 +425,8 @@ def Tile_RowReduceOp : Tile_Op<"row_reduce", [Pure]> {
 def Tile_LastColumnOp : Tile_Op<"last_column", [Pure]> {
   let summary = "a fragment's last column, as a row fragment";
   let description = [{
-    (C1) the operand is f32 in layout accumulator, not swapped, and its last eight columns are alike (a product's beside ones).
+    (C1) the operand is f32 in layout accumulator, not swapped, and its last eight columns are alike (a
+         product's beside ones).
     (C2) the result is f32 in layout row, with the operand's rows.
   }];
   let arguments = (ins Tile_FragType:$value);

@@ -107,7 +107,8 @@ llvm::Expected<std::unique_ptr<LoadedKernel>> CudaExecutor::load(const Artifact 
     return module.takeError();
   Resources costs = resources(problem, schedule, target());
   llvm::Expected<CUfunction> entry =
-      (*module)->kernel(artifact.kernelName, costs.threads, mostSharedBytes(costs, schedule, target()), schedule.cluster);
+      (*module)->kernel(artifact.kernelName, costs.threads, mostSharedBytes(costs, schedule, target()),
+                        schedule.cluster);
   if (!entry)
     return entry.takeError();
   return std::make_unique<CudaKernel>(problem, schedule, costs, std::move(*module), *entry);

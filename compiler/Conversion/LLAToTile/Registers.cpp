@@ -66,7 +66,7 @@ public:
     if (rowWarps() == 1)
       return grid.rowBegin;
     return i.add(grid.rowBegin,
-                 i.mul(i.rem(grid.warp, i.constant(rowWarps())), i.constant(rowsPerBlock(plan.problem, plan.schedule))));
+                 i.mul(i.rem(grid.warp, i.constant(rowWarps())), i.constant(blockRows())));
   }
   Value firstTile() override {
     I32 i{b};
@@ -78,7 +78,7 @@ public:
 
   tile::FragType scoreType() override {
     return blockFrag(plan.schedule.keys, b.getF32Type(), tile::Layout::Accumulator)
-        .withRows(rowsPerBlock(plan.problem, plan.schedule));
+        .withRows(blockRows());
   }
   tile::FragType valueType() override { return blockFrag(valueColumns(), b.getF32Type(), tile::Layout::Columns); }
 
@@ -92,8 +92,8 @@ public:
   void merge(OnlineState &state, SplitAxis axis) override {
     // Merged elements are the block's live rows, spread over the threads of the CTA, or of the cluster.
     int64_t threads = plan.resources.threads * (axis == SplitAxis::Cluster ? plan.schedule.cluster : 1);
-    auto flat = tile::FragType::get(b.getContext(), liveRows(plan.problem, plan.schedule), plan.problem.headDim, b.getF32Type(),
-                                    tile::Layout::Flat, threads);
+    auto flat = tile::FragType::get(b.getContext(), liveRows(plan.problem, plan.schedule), plan.problem.headDim,
+                                    b.getF32Type(), tile::Layout::Flat, threads);
     emitMerge(state, scopeOf(axis), flat, flat);
   }
 
@@ -121,7 +121,8 @@ private:
     }
     return tile::Scope::Grid;
   }
-  int64_t rowWarps() const { return plan.schedule.rows / rowsPerBlock(plan.problem, plan.schedule); }
+  int64_t blockRows() const { return rowsPerBlock(plan.problem, plan.schedule); }
+  int64_t rowWarps() const { return plan.schedule.rows / blockRows(); }
   int64_t valueColumns() const { return paddedValueDim(plan.problem, plan.schedule); }
 
   Value rows, keys, values, keyTile;
