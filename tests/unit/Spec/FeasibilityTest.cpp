@@ -105,6 +105,19 @@ TEST(Feasibility, LaunchedRegistersBoundTheColumnsOfOneProduct) {
             "threads are launched), got 200");
 }
 
+TEST(Feasibility, SwappedAndSpreadAreOfLoadsIntoRegisters) {
+  auto onRing = [](const char *field) {
+    std::string text = std::string("load=ring rows=128 keys=64 warps=8 ") + field + "=true";
+    return infeasibility(problemOf(Mode::Prefill, 128), text.c_str(), "sm_90a");
+  };
+  EXPECT_EQ(onRing("swapped"),
+            "swapped: expected false (operands of mma.sync change places, with load=registers), got true");
+  EXPECT_EQ(onRing("spread"),
+            "spread: expected false (CTAs with load=registers find room for more than their share), got true");
+  EXPECT_EQ(infeasibility(problemOf(Mode::Decode, 128), "load=registers rows=6 swapped=true", "sm_80"),
+            "rows: expected a multiple of 4 (rows of one warp's block), got 6");
+}
+
 TEST(Feasibility, RingDividesValueColumns) {
   EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 136), "load=ring rows=64 keys=64 warps=8 value_parts=2", "sm_90a"),
             "");
@@ -178,12 +191,6 @@ TEST(Feasibility, AWeigherHoldsRowsOfNoWiderHeads) {
   EXPECT_EQ(fault(192), "");
   EXPECT_EQ(fault(200), "registers per thread: expected at most 128 (1 CTAs of 512 threads on sm_90a), got 134");
   EXPECT_EQ(fault(256, Probe::None), "");
-  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 128), "load=ring rows=128 keys=64 warps=8 swapped=true", "sm_90a"),
-            "swapped: expected false (operands of mma.sync change places, with load=registers), got true");
-  EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 128), "load=ring rows=128 keys=64 warps=8 spread=true", "sm_90a"),
-            "spread: expected false (CTAs with load=registers find room for more than their share), got true");
-  EXPECT_EQ(infeasibility(problemOf(Mode::Decode, 128), "load=registers rows=6 swapped=true", "sm_80"),
-            "rows: expected a multiple of 4 (rows of one warp's block), got 6");
   EXPECT_EQ(infeasibility(problemOf(Mode::Prefill, 128), "load=ring rows=128 keys=64 warps=8 held_rows=true", "sm_90a"),
             "held_rows: expected false (a weigher holds rows in registers), got true");
 }
