@@ -6,7 +6,7 @@
 //
 //   more rows than a block (sm_90a) one warpgroup: where row tiles fill the GPU, or where
 //                                   K and V would be read again and again
-//   full                            CTAs of two warps
+//   full                            CTAs of two warps; of eight where rows of keys share lines
 //   uneven, or places left          splits: in clusters, and over the grid
 //   lengths differ                  splits that level them; of one warpgroup, stream_k
 //
@@ -65,6 +65,25 @@ bool fillWithFewWarps(const Problem &problem, int64_t tiles, const Target &targe
   }
   schedule.warps = few;
   return true;
+}
+
+/// Rows of K and V that end within a line share it with the next head's, or the next key's.
+bool sharesLines(const Problem &problem) {
+  constexpr int64_t line = 128;
+  return problem.headDim * elementBytes(problem.keyType()) % line != 0;
+}
+
+/// Row tiles that fill the GPU and share lines: a line that two CTAs read comes from memory twice unless both do so at
+/// about the same time, as CTAs of one place each do, and many small ones do not. Read off an H100 (256 to 2048 row
+/// tiles of 16 to 240 dims, 256 to 16384 keys): up to 24 % faster than two warps (at worst 6 % slower), of which 12 % is
+/// that CTAs are not spread; of few keys four warps are 6 to 27 % faster than eight.
+void fillInStep(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
+  constexpr int64_t shortSpan = 512, tilesPerWarp = 4;
+  schedule.keys = 16;
+  schedule.warps = problem.visibleSpan() <= shortSpan ? 4 : 8;
+  int64_t places = target.multiprocessors * ctasWithRegisters(problem, schedule.warps);
+  int64_t leastKeys = tilesPerWarp * schedule.warps * schedule.keys;
+  schedule.splits = splitsThatFill(tiles, places, problem.visibleSpan(), leastKeys);
 }
 
 /// Splits of a ragged batch have as many keys as let those of full sequences fill the GPU once: a CTA that finds
@@ -129,8 +148,8 @@ void splitInClusters(const Problem &problem, int64_t tiles, const Target &target
   // Clusters beyond 8 need whole partitions of 16 multiprocessors: seen on sm_90 only, no promise of other GPUs.
   bool isWhole = target.computeCapability() == 90 && multiprocessors >= wholeGpu;
   // One row tile alone is best in four of the widest: from 4096 to 16384 keys up to 23 % on an H200, with 8 heads on
-  // the KV head -1 to 12 %.
-  bool isLone = isWhole && tiles == 1 && !isNarrow && visible >= 4096 && visible <= 16384;
+  // the KV head -1 to 12 %; narrow ones from 8192 keys on, 12 to 18 % on an H100.
+  bool isLone = isWhole && tiles == 1 && visible >= (isNarrow ? 8192 : 4096) && visible <= 16384;
   int64_t level = splitsThatLevel(problem, tiles, target);
   if (level > 1) {
     // Of a short pair what eight warps save in the fold goes into the merge, and one with fewer is as well spread.
@@ -142,6 +161,8 @@ void splitInClusters(const Problem &problem, int64_t tiles, const Target &target
     int64_t most = std::max<int64_t>(static_cast<int64_t>(wanted), visible >= 256 ? 8 : 1);
     if (isWhole && !isNarrow && tiles < fewTiles / 2 && visible >= 1024) // A tile a warp.
       most = std::max(most, widest);
+    if (isWhole && isNarrow && visible <= 8192) // One cluster of four warps: up to 11 % on an H100.
+      most = std::min(most, widest);
     // A group's heads merge more, and the widest clusters of eight row tiles fill all there is room for: of few keys
     // half the CTAs are faster, and four warps of these.
     bool mergesFew = problem.group() >= 4 && visible <= 2048 && tiles >= fewTiles;
@@ -153,7 +174,8 @@ void splitInClusters(const Problem &problem, int64_t tiles, const Target &target
     if (visible > (isNarrow ? 8192 : 2048)) // As many as there is room for, merging over the grid besides.
       schedule.splits = std::max(schedule.splits, candidateBelow("splits", std::min(most, places(2, widest) / tiles)));
     // Eight warps where each has two tiles at least, else what they save in the fold goes into the merge.
-    bool hasRoom = 2 * schedule.splits * tiles <= multiprocessors && visible >= 2 * 8 * schedule.splits * schedule.keys;
+    bool isLong = isNarrow ? visible > 8192 : visible >= 2 * 8 * schedule.splits * schedule.keys;
+    bool hasRoom = isLong && 2 * schedule.splits * tiles <= multiprocessors;
     schedule.warps = hasRoom && !mergesFew ? 8 : 4;
     if (isLone) {
       schedule.splits = 4 * widest;
@@ -184,6 +206,7 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   fitRegisterLoads(problem, target, schedule);
   bool isUneven = problem.ragged && problem.batch > 1; // A cluster works or rests as a whole: too coarse.
   bool isFull = tiles >= slots * 9 / 10;
+  bool isInStep = isFull && sharesLines(problem) && !problem.ragged;
   if (target.hasClusters() && !isUneven && !isFull) {
     splitInClusters(problem, tiles, target, schedule);
   } else {
@@ -193,6 +216,8 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
     schedule.keys = problem.headDim <= 64 && visible >= 256 ? 32 : 16;
     if (isUneven)
       levelOnCuda(problem, tiles, slots, schedule);
+    else if (isInStep)
+      fillInStep(problem, tiles, target, schedule);
     else if (problem.ragged || !isFull || !fillWithFewWarps(problem, tiles, target, schedule))
       schedule.splits = splitsThatFill(tiles, slots, visible, schedule.warps * schedule.keys * tilesPerWarp);
   }
@@ -201,7 +226,7 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   if (problem.hasKeyScales())
     widenTiles(problem, target, schedule);
   // Lengths that differ are levelled by places that are left.
-  schedule.spread = !problem.ragged && mattersToSpread(problem, schedule, target);
+  schedule.spread = !problem.ragged && !isInStep && mattersToSpread(problem, schedule, target);
   return schedule;
 }
 

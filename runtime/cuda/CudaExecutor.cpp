@@ -15,8 +15,10 @@
 #include "runtime/cuda/Throttle.h"
 #include "runtime/cuda/Timer.h"
 #include <fmt/format.h>
+#include <chrono>
 #include <map>
 #include <mutex>
+#include <thread>
 
 namespace lla {
 namespace cuda {
@@ -290,11 +292,15 @@ llvm::Expected<double> CudaExecutor::multiplyRate(ElementType dtype) {
     return gemm.takeError();
   TimingPolicy policy;
   policy.graph = false; // cuBLAS may allocate at its first calls.
+  policy.rounds = 4;
   policy.sampleMicroseconds = 5000;
   LaunchFunction multiply = [&](CUstream stream) { return (*gemm)->multiply(stream); };
   auto samples = (*with)->time({{multiply}}, policy);
   if (!samples)
     return samples.takeError();
+  // Products draw so much power that for a while after them clocks are lower: what is timed next, B=1 above all, would
+  // be up to 15 % slower (an H100; after a second of rest no more).
+  std::this_thread::sleep_for(std::chrono::milliseconds(1000));
   return GemmYardstick::flops * 1e6 / medianOf(samples->front());
 }
 

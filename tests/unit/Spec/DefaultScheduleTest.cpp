@@ -120,6 +120,10 @@ TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
   EXPECT_EQ(split(1, 4, 2048), std::tuple(16, 16, 4)); // and two tiles for each.
   EXPECT_EQ(split(1, 1, 4096), std::tuple(64, 16, 4)); // One row tile alone.
   EXPECT_EQ(split(1, 1, 32768), std::tuple(64, 8, 8));
+  EXPECT_EQ(split(1, 1, 8192, 64), std::tuple(64, 16, 4)) << "a narrow one of twice the keys";
+  EXPECT_EQ(split(1, 1, 4096, 64), std::tuple(16, 16, 4)) << "narrow ones merge once";
+  EXPECT_EQ(split(1, 4, 8192, 64), std::tuple(16, 16, 4));
+  EXPECT_EQ(split(1, 2, 16384, 64), std::tuple(32, 8, 8)) << "unless each has more to read";
   EXPECT_EQ(split(1, 7, 16384), std::tuple(24, 8, 4)); // Clusters, then the grid.
   EXPECT_EQ(split(8, 8, 2048), std::tuple(2, 2, 8)) << "a pair on every multiprocessor";
   EXPECT_EQ(split(8, 8, 512), std::tuple(2, 2, 4)) << "short ones with fewer warps";
@@ -159,6 +163,25 @@ TEST(DefaultSchedule, RowTilesThatFillTheGpuHaveCtasOfTwoWarps) {
   EXPECT_EQ(of(256, 128), std::tuple(2, 1, 1));
   EXPECT_EQ(of(26, 128, "sm_80"), std::tuple(4, 1, 1)); // 208 of 432 places, and no clusters to pair in.
   EXPECT_GT(std::get<1>(of(1, 128, "sm_80")), 8);      // Few row tiles: splits fill the GPU.
+}
+
+/// Heads whose rows of K and V end within a line.
+TEST(DefaultSchedule, RowTilesThatShareLinesKeepStep) {
+  auto of = [](int64_t batch, int64_t context, int64_t headDim, const char *arch = "sm_90a") {
+    Schedule schedule = defaultOn(arch, problemOf(Mode::Decode, batch, 8, context, headDim));
+    return std::tuple(schedule.warps, schedule.splits, schedule.spread);
+  };
+  EXPECT_EQ(of(32, 4096, 80), std::tuple(8, 1, false));
+  EXPECT_EQ(of(32, 4096, 96), std::tuple(8, 1, false)) << "192 bytes are one line and a half";
+  EXPECT_EQ(of(32, 4096, 192), std::tuple(2, 2, true)) << "384 bytes are whole lines";
+  EXPECT_EQ(of(37, 4096, 80), std::tuple(8, 3, false)) << "296 of 396 places: splits level that";
+  EXPECT_EQ(of(37, 256, 80), std::tuple(4, 1, false)) << "few keys: fewer warps, nothing to split";
+  EXPECT_EQ(of(16, 4096, 80), std::tuple(4, 2, true)) << "places are left";
+  EXPECT_EQ(of(32, 4096, 80, "sm_80"), std::tuple(8, 2, false)) << "256 of 324 places";
+  Problem bytes = problemOf(Mode::Decode, 32, 8, 4096, 64);
+  EXPECT_EQ(defaultOn("sm_90a", bytes).warps, 2);
+  bytes.kvDtype = ElementType::F8E4M3;
+  EXPECT_EQ(defaultOn("sm_90a", bytes).warps, 8) << "64 dims of a byte are half a line";
 }
 
 /// Where a swapped block has room for all rows.
