@@ -35,3 +35,11 @@ function(lla_executable name)
   lla_configure_target(${name} ${ARGN})
   set_property(GLOBAL APPEND PROPERTY LLA_EXECUTABLES ${name})
 endfunction()
+
+# lla_precompile(name HEADERS...): fmt's and nlohmann/json's headers, which take longer to parse than most of our files
+# take to compile, are parsed once for all files of a target, and so are further ones of others. Our own are not among
+# them: a change of one must not compile everything anew. CMAKE_DISABLE_PRECOMPILE_HEADERS finds a file that includes
+# too little.
+function(lla_precompile name)
+  target_precompile_headers(${name} PRIVATE <fmt/format.h> <nlohmann/json.hpp> ${ARGN})
+endfunction()

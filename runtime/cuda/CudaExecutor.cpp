@@ -14,8 +14,8 @@
 #include "runtime/cuda/Oracle.h"
 #include "runtime/cuda/Throttle.h"
 #include "runtime/cuda/Timer.h"
-#include <fmt/format.h>
 #include <chrono>
+#include <fmt/format.h>
 #include <map>
 #include <mutex>
 #include <thread>
