@@ -66,7 +66,7 @@ llvm::Error checkWorthwhile(const Problem &problem, const Schedule &schedule, co
     return fieldError("idle warps",
                       fmt::format("threads for about the {} elements of a tile", schedule.rows * problem.headDim),
                       std::to_string(costs.threads));
-  if (schedule.spread && !mattersToSpread(problem, schedule, target))
+  if (schedule.spread && !spreadMatters(problem, schedule, target))
     return fieldError("idle spread", "false where a multiprocessor has no room for more than its share of the CTAs",
                       "true");
   if (schedule.swapped && costs.rowsPerHead > rowsPerBlock(problem, schedule))

@@ -52,15 +52,16 @@ void addStaticSizes(Key &key, const Problem &problem) {
     key.add(std::string("static.") + field.name, std::to_string(problem.*field.size));
 }
 
-/// The schedule field by field; the number of splits and their least size are arguments of the launch, unless sizes are
-/// static.
+/// The schedule field by field, but for what a launch decides: `spread`, and, unless sizes are static, the number of
+/// splits and their least size.
 void addSchedule(Key &key, const Schedule &schedule) {
   std::string text = toText(schedule);
   llvm::SmallVector<llvm::StringRef> tokens;
   llvm::SplitString(text, tokens);
   for (llvm::StringRef token : tokens) {
     auto [name, value] = token.split('=');
-    if (schedule.staticSizes || (name != "splits" && name != "split_tiles"))
+    bool isSize = name == "splits" || name == "split_tiles";
+    if (name != "spread" && (schedule.staticSizes || !isSize))
       key.add(("schedule." + name).str(), value);
   }
   key.add("schedule.several_splits", truth(schedule.splits > 1));

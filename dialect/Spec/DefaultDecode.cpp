@@ -6,7 +6,8 @@
 //
 //   more rows than a block (sm_90a) one warpgroup: where row tiles fill the GPU, or where
 //                                   K and V would be read again and again
-//   full                            CTAs of two warps; of eight where rows of keys share lines
+//   full                            CTAs of two warps; of eight where rows of keys share
+//                                   lines, or are narrow and many
 //   uneven, or places left          splits: in clusters, and over the grid
 //   lengths differ                  splits that level them; of one warpgroup, stream_k
 //
@@ -76,10 +77,11 @@ bool sharesLines(const Problem &problem) {
 /// Row tiles that fill the GPU and share lines: a line that two CTAs read comes from memory twice unless both do so at
 /// about the same time, as CTAs of one place each do, and many small ones do not. Read off an H100 (256 to 2048 row
 /// tiles of 16 to 240 dims, 256 to 16384 keys): up to 24 % faster than two warps (at worst 6 % slower), of which 12 % is
-/// that CTAs are not spread; of few keys four warps are 6 to 27 % faster than eight.
+/// that CTAs are not spread; of few keys four warps are 6 to 27 % faster than eight. Long narrow heads of whole lines
+/// are 1 to 5 % faster so.
 void fillInStep(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
   constexpr int64_t shortSpan = 512, tilesPerWarp = 4;
-  schedule.keys = 16;
+  schedule.keys = sharesLines(problem) ? 16 : 32;
   schedule.warps = problem.visibleSpan() <= shortSpan ? 4 : 8;
   int64_t places = target.multiprocessors * ctasWithRegisters(problem, schedule.warps);
   int64_t leastKeys = tilesPerWarp * schedule.warps * schedule.keys;
@@ -206,7 +208,8 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   fitRegisterLoads(problem, target, schedule);
   bool isUneven = problem.ragged && problem.batch > 1; // A cluster works or rests as a whole: too coarse.
   bool isFull = tiles >= slots * 9 / 10;
-  bool isInStep = isFull && sharesLines(problem) && !problem.ragged;
+  bool isLongAndNarrow = problem.headDim <= 64 && problem.visibleSpan() >= 2048;
+  bool isInStep = isFull && (sharesLines(problem) || isLongAndNarrow) && !problem.ragged;
   if (target.hasClusters() && !isUneven && !isFull) {
     splitInClusters(problem, tiles, target, schedule);
   } else {
@@ -226,7 +229,7 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   if (problem.hasKeyScales())
     widenTiles(problem, target, schedule);
   // Lengths that differ are levelled by places that are left.
-  schedule.spread = !problem.ragged && !isInStep && mattersToSpread(problem, schedule, target);
+  schedule.spread = !problem.ragged && !isInStep && spreadMatters(problem, schedule, target);
   return schedule;
 }
 

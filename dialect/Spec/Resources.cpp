@@ -360,13 +360,24 @@ int64_t registerLimit(const Schedule &schedule, const Target &target) {
   return std::min(nameable, target.registersPerMultiprocessor / threads / unit * unit);
 }
 
+/// Threads and CTAs that a multiprocessor holds at most (CUDA Programming Guide, "Technical Specifications per Compute
+/// Capability").
+static std::pair<int64_t, int64_t> residentLimits(const Target &target) {
+  if (target.arch == "sm_86")
+    return {1536, 16};
+  if (target.arch == "sm_89" || target.arch == "sm_120")
+    return {1536, 24};
+  return {2048, 32};
+}
+
 int64_t ctasThatFit(const Resources &costs, const Schedule &schedule, int64_t sharedBytes, const Target &target) {
-  constexpr int64_t mostThreads = 2048, registerUnit = 8;
+  constexpr int64_t registerUnit = 8;
+  auto [mostThreads, mostCtas] = residentLimits(target);
   int64_t byShared = target.sharedBytesPerMultiprocessor / (sharedBytes + reservedBytes);
   int64_t registers = std::min(costs.registersPerThread, registerLimit(schedule, target));
   registers = roundUp(std::max(registers, registerUnit), registerUnit);
   int64_t byRegisters = target.registersPerMultiprocessor / (registers * costs.threads);
-  return std::max<int64_t>(std::min({byShared, byRegisters, mostThreads / costs.threads}), 1);
+  return std::max<int64_t>(std::min({byShared, byRegisters, mostThreads / costs.threads, mostCtas}), 1);
 }
 
 /// The least shared memory of which there is not enough for one CTA more than `places`.
@@ -392,7 +403,7 @@ int64_t launchedSharedBytes(const Resources &costs, const Schedule &schedule, Gr
   return ctasThatFit(costs, schedule, bytes, target) < places ? costs.sharedBytes : bytes; // Whole KiB of many places.
 }
 
-bool mattersToSpread(const Problem &problem, Schedule schedule, const Target &target) {
+bool spreadMatters(const Problem &problem, Schedule schedule, const Target &target) {
   if (schedule.load != LoadPath::Registers || problem.isMerge())
     return false;
   schedule.spread = true;

@@ -32,7 +32,8 @@ struct Resources {
   Grid grid;
 };
 
-/// CTAs of `sharedBytes` that one multiprocessor holds at once: shared memory, registers (their estimate), threads.
+/// CTAs of `sharedBytes` that one multiprocessor holds at once: shared memory, registers (their estimate), threads,
+/// places.
 int64_t ctasThatFit(const Resources &costs, const Schedule &schedule, int64_t sharedBytes, const Target &target);
 /// Dynamic shared memory that a launch of `grid` asks for: what the code uses (`costs.sharedBytes`); of a `spread`
 /// schedule so much that a multiprocessor has room for no more than its share of the CTAs. The system would give
@@ -40,7 +41,7 @@ int64_t ctasThatFit(const Resources &costs, const Schedule &schedule, int64_t sh
 /// before (`dependent`) still hold places.
 int64_t launchedSharedBytes(const Resources &costs, const Schedule &schedule, Grid grid, const Target &target);
 /// True if `spread` changes what launches of the problem ask for.
-bool mattersToSpread(const Problem &problem, Schedule schedule, const Target &target);
+bool spreadMatters(const Problem &problem, Schedule schedule, const Target &target);
 /// The most that any launch asks for.
 int64_t mostSharedBytes(const Resources &costs, const Schedule &schedule, const Target &target);
 

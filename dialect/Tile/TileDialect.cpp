@@ -25,12 +25,16 @@ static void printTiles(AsmPrinter &printer, ArrayRef<Type> tiles) {
 /// [`, threads =` threads] [`, swapped`]
 static ParseResult parseSpread(AsmParser &parser, int64_t &threads, bool &swapped) {
   threads = 0, swapped = false;
-  while (succeeded(parser.parseOptionalComma()))
-    if (succeeded(parser.parseOptionalKeyword("swapped")))
-      swapped = true;
-    else if (parser.parseKeyword("threads") || parser.parseEqual() || parser.parseInteger(threads))
+  if (failed(parser.parseOptionalComma()))
+    return success();
+  if (succeeded(parser.parseOptionalKeyword("threads"))) {
+    if (parser.parseEqual() || parser.parseInteger(threads))
       return failure();
-  return success();
+    if (failed(parser.parseOptionalComma()))
+      return success();
+  }
+  swapped = true;
+  return parser.parseKeyword("swapped");
 }
 static void printSpread(AsmPrinter &printer, int64_t threads, bool swapped) {
   if (threads)

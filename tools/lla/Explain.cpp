@@ -79,6 +79,7 @@ ordered_json resourcesOf(const Subject &subject) {
           {"registers_per_thread_estimate", costs.registersPerThread},
           {"register_limit", subject.target.isHost() ? 0 : registerLimit(schedule, subject.target)},
           {"shared_bytes", costs.sharedBytes},
+          {"launch_shared_bytes", launchedSharedBytes(costs, schedule, costs.grid, subject.target)},
           {"workspace_bytes", costs.workspaceBytes},
           {"rows_per_head", costs.rowsPerHead},
           {"row_tiles", costs.rowTiles},

@@ -151,5 +151,15 @@ func.func private @ring_negative_notes(!tile.ring<2 x [!tile.shared<64 x 64 x bf
 
 // -----
 
+// expected-error @+1 {{expected '>'}}
+func.func private @swapped_twice(!tile.frag<4 x 16 x f32, accumulator, swapped, swapped>)
+
+// -----
+
+// expected-error @+1 {{expected 'swapped'}}
+func.func private @threads_twice(!tile.frag<8 x 16 x f32, accumulator, threads = 128, threads = 128>)
+
+// -----
+
 // expected-error @+1 {{expected pages of at least 8 rows, got 4}}
 func.func private @small_pages(!tile.view<64 x bf16, pages = 4>)

@@ -151,15 +151,16 @@ TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
 }
 
 TEST(DefaultSchedule, RowTilesThatFillTheGpuHaveCtasOfTwoWarps) {
-  auto of = [](int64_t batch, int64_t headDim, const char *arch = "sm_90a") {
-    Schedule schedule = defaultOn(arch, problemOf(Mode::Decode, batch, 8, 4096, headDim));
+  auto of = [](int64_t batch, int64_t headDim, const char *arch = "sm_90a", int64_t context = 4096) {
+    Schedule schedule = defaultOn(arch, problemOf(Mode::Decode, batch, 8, context, headDim));
     return std::tuple(schedule.warps, schedule.splits, schedule.cluster);
   };
   EXPECT_EQ(of(32, 128), std::tuple(2, 2, 2)); // 256 of 528 places: pairs.
   EXPECT_EQ(of(64, 128), std::tuple(2, 1, 1));
   EXPECT_EQ(of(34, 128), std::tuple(4, 8, 1)); // 272: two on some multiprocessors, three on others; splits level that.
-  EXPECT_EQ(of(48, 64), std::tuple(2, 2, 2)); // Narrow ones have 792 places.
-  EXPECT_EQ(of(128, 64), std::tuple(4, 1, 1)); // Two warps would leave a third of the second wave idle.
+  EXPECT_EQ(of(48, 64, "sm_90a", 1024), std::tuple(2, 2, 2));  // Narrow ones have 792 places.
+  EXPECT_EQ(of(128, 64, "sm_90a", 1024), std::tuple(4, 1, 1)); // Two warps would leave a third of the second wave idle.
+  EXPECT_EQ(of(48, 64), std::tuple(8, 1, 1)) << "long and narrow: in step";
   EXPECT_EQ(of(256, 128), std::tuple(2, 1, 1));
   EXPECT_EQ(of(26, 128, "sm_80"), std::tuple(4, 1, 1)); // 208 of 432 places, and no clusters to pair in.
   EXPECT_GT(std::get<1>(of(1, 128, "sm_80")), 8);      // Few row tiles: splits fill the GPU.
@@ -179,6 +180,8 @@ TEST(DefaultSchedule, RowTilesThatShareLinesKeepStep) {
   EXPECT_EQ(of(16, 4096, 80), std::tuple(4, 2, true)) << "places are left";
   EXPECT_EQ(of(32, 4096, 80, "sm_80"), std::tuple(8, 2, false)) << "256 of 324 places";
   Problem bytes = problemOf(Mode::Decode, 32, 8, 4096, 64);
+  EXPECT_EQ(defaultOn("sm_90a", bytes).keys, 32) << "whole lines";
+  bytes.context = 1024;
   EXPECT_EQ(defaultOn("sm_90a", bytes).warps, 2);
   bytes.kvDtype = ElementType::F8E4M3;
   EXPECT_EQ(defaultOn("sm_90a", bytes).warps, 8) << "64 dims of a byte are half a line";

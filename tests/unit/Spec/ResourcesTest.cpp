@@ -224,6 +224,22 @@ TEST(Resources, SpreadLaunchesLeaveNoRoomForMoreThanAShare) {
   EXPECT_EQ(places("load=registers rows=4 swapped=true keys=16 warps=2 splits=2", {256, 2}), 6);
 }
 
+TEST(Resources, MultiprocessorsHoldSoManyThreadsAndCtas) {
+  Problem problem = problemOf(Mode::Decode, 16);
+  auto fit = [&](const char *arch, const char *text) {
+    Schedule schedule = scheduleOf(text);
+    Target target = llvm::cantFail(namedTarget(arch));
+    Resources costs = resources(problem, schedule, target);
+    costs.registersPerThread = 32; // Threads and places are the limit.
+    return ctasThatFit(costs, schedule, 0, target);
+  };
+  EXPECT_EQ(fit("sm_90a", "load=registers warps=16"), 4);
+  EXPECT_EQ(fit("sm_120", "load=registers warps=16"), 3);
+  EXPECT_EQ(fit("sm_90a", "load=registers warps=1"), 32);
+  EXPECT_EQ(fit("sm_89", "load=registers warps=1"), 24);
+  EXPECT_EQ(fit("sm_86", "load=registers warps=1"), 16);
+}
+
 TEST(Resources, PartsOfValueColumnsBeginWithAPanel) {
   Schedule schedule = scheduleOf("load=ring value_parts=2");
   struct {

@@ -184,7 +184,7 @@ struct OneRecord : testing::Test {
 
 TEST_F(OneRecord, SplitsKeepTheLoad) {
   Schedule same = ask(shape(8, 4096)).schedule;
-  EXPECT_EQ(same.spread, mattersToSpread(shape(8, 4096), same, gpu)) << "which follows from splits, like these";
+  EXPECT_EQ(same.spread, spreadMatters(shape(8, 4096), same, gpu)) << "which follows from splits, like these";
   same.spread = record.schedule.spread;
   EXPECT_EQ(same, record.schedule);
   EXPECT_EQ(ask(shape(16, 4096)).schedule.splits, 8);

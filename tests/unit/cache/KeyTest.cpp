@@ -108,7 +108,7 @@ TEST(ArtifactKey, HoldsAllThatCodeDependsOn) {
   differs("options", [](auto &, auto &, auto &, Toolchain &t) { t.options = "x"; });
 }
 
-TEST(ArtifactKey, HoldsEveryScheduleFieldButTheNumberAndLeastSizeOfSplits) {
+TEST(ArtifactKey, HoldsEveryScheduleFieldButWhatALaunchDecides) {
   Problem problem = decode();
   Schedule schedule;
   schedule.splits = 4;
@@ -116,8 +116,8 @@ TEST(ArtifactKey, HoldsEveryScheduleFieldButTheNumberAndLeastSizeOfSplits) {
   for (const ScheduleField &field : scheduleFields()) {
     Schedule other = schedule;
     field.set(other, field.get(other) ? field.get(other) - 1 : 1);
-    bool isArgument = std::string(field.name) == "splits" || std::string(field.name) == "split_tiles";
-    EXPECT_EQ(keyOf(problem, other) == base, isArgument) << field.name;
+    bool isOfLaunch = llvm::is_contained({"splits", "split_tiles", "spread"}, llvm::StringRef(field.name));
+    EXPECT_EQ(keyOf(problem, other) == base, isOfLaunch) << field.name;
   }
   schedule.splits = 1;
   EXPECT_FALSE(keyOf(problem, schedule) == base) << "one split is other code";
