@@ -168,7 +168,7 @@ std::vector<Schedule> variants(const Family &family, const Problem &problem, con
       schedule.cluster = family.clustersAll ? splits : family.cluster;
       if (!schedule.streamK)
         schedule.splitTiles = problem.ragged && splits > 1 ? splitTiles : 1;
-      schedule.spread = !problem.ragged && spreadMatters(problem, schedule, target);
+      schedule.spread = wantsSpread(problem, schedule, target);
       int64_t sharers = splits * resources(problem, schedule, target).keyWarps;
       bool hasKeys = splits == 1 || (sharers - 1) * schedule.keys < span;
       if (hasKeys && !llvm::errorToBool(checkFeasible(problem, schedule, target)))

@@ -69,7 +69,7 @@ std::string toText(const MeasurementPolicy &policy);
 llvm::Expected<MeasurementPolicy> parseMeasurementPolicy(llvm::StringRef text);
 
 /// `problem` is normalised, here and below. Of `splits` and `split_tiles`, only whether there are several splits is
-/// code (static_sizes=true: all).
+/// code (static_sizes=true: all); of `spread` nothing is.
 Key artifactKey(const Problem &problem, const Schedule &schedule, const Target &target, const Toolchain &toolchain);
 
 /// What two records must share for one's schedule to be a candidate for the other: all that code and policy

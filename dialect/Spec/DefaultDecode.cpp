@@ -6,8 +6,8 @@
 //
 //   more rows than a block (sm_90a) one warpgroup: where row tiles fill the GPU, or where
 //                                   K and V would be read again and again
-//   full                            CTAs of two warps; of eight where rows of keys share
-//                                   lines, or are narrow and many
+//   full                            CTAs of two warps; (sm_90) of eight, four for few keys,
+//                                   where rows of K and V share lines, or are narrow and long
 //   uneven, or places left          splits: in clusters, and over the grid
 //   lengths differ                  splits that level them; of one warpgroup, stream_k
 //
@@ -68,24 +68,36 @@ bool fillWithFewWarps(const Problem &problem, int64_t tiles, const Target &targe
   return true;
 }
 
-/// Rows of K and V that end within a line share it with the next head's, or the next key's.
+/// Rows of K and V that end within a line share it with the next head's (bhsd: the next key's).
 bool sharesLines(const Problem &problem) {
   constexpr int64_t line = 128;
   return problem.headDim * elementBytes(problem.keyType()) % line != 0;
 }
 
-/// Row tiles that fill the GPU and share lines: a line that two CTAs read comes from memory twice unless both do so at
-/// about the same time, as CTAs of one place each do, and many small ones do not. Read off an H100 (256 to 2048 row
-/// tiles of 16 to 240 dims, 256 to 16384 keys): up to 24 % faster than two warps (at worst 6 % slower), of which 12 % is
-/// that CTAs are not spread; of few keys four warps are 6 to 27 % faster than eight. Long narrow heads of whole lines
-/// are 1 to 5 % faster so.
+bool isFull(int64_t tiles, const Target &target) { return tiles >= 2 * target.multiprocessors * 9 / 10; }
+
+/// Row tiles that fill a Hopper GPU and share lines: a line that two CTAs read comes from memory twice unless both do so
+/// at about the same time, as few CTAs of many warps in their order do, and many small ones do not. Long narrow heads of
+/// whole lines are a little faster so. Only of sm_90, where it was seen.
+bool keepsStep(const Problem &problem, int64_t tiles, const Target &target) {
+  bool isLongAndNarrow = problem.headDim <= 64 && problem.visibleSpan() >= 2048;
+  return target.computeCapability() == 90 && !problem.ragged && isFull(tiles, target) &&
+         (sharesLines(problem) || isLongAndNarrow);
+}
+
+/// Read off an H100 (256 to 2048 row tiles of 16 to 240 dims, 256 to 16384 keys): row tiles that share lines up to 24 %
+/// faster than with two warps (at worst 6 % slower; heads apart, bhsd, 2 and 6 % faster), 12 % of it because CTAs are
+/// not spread, others 1 to 5 %. Of few keys four warps are 6 to 27 % faster than eight.
 void fillInStep(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
   constexpr int64_t shortSpan = 512, tilesPerWarp = 4;
+  int64_t visible = problem.visibleSpan();
   schedule.keys = sharesLines(problem) ? 16 : 32;
-  schedule.warps = problem.visibleSpan() <= shortSpan ? 4 : 8;
-  int64_t places = target.multiprocessors * ctasWithRegisters(problem, schedule.warps);
-  int64_t leastKeys = tilesPerWarp * schedule.warps * schedule.keys;
-  schedule.splits = splitsThatFill(tiles, places, problem.visibleSpan(), leastKeys);
+  int64_t keyTiles = (visible + schedule.keys - 1) / schedule.keys;
+  schedule.warps = candidateBelow("warps", std::min<int64_t>(visible <= shortSpan ? 4 : 8, keyTiles));
+  fitRegisterLoads(problem, target, schedule);
+  Resources costs = resources(problem, schedule, target);
+  int64_t places = target.multiprocessors * ctasThatFit(costs, schedule, costs.sharedBytes, target);
+  schedule.splits = splitsThatFill(tiles, places, visible, tilesPerWarp * schedule.warps * schedule.keys);
 }
 
 /// Splits of a ragged batch have as many keys as let those of full sequences fill the GPU once: a CTA that finds
@@ -175,7 +187,8 @@ void splitInClusters(const Problem &problem, int64_t tiles, const Target &target
       schedule.splits *= 2;
     if (visible > (isNarrow ? 8192 : 2048)) // As many as there is room for, merging over the grid besides.
       schedule.splits = std::max(schedule.splits, candidateBelow("splits", std::min(most, places(2, widest) / tiles)));
-    // Eight warps where each has two tiles at least, else what they save in the fold goes into the merge.
+    // Eight warps where each has two tiles at least (narrow heads: beyond 8192 keys), else what they save in the fold
+    // goes into the merge.
     bool isLong = isNarrow ? visible > 8192 : visible >= 2 * 8 * schedule.splits * schedule.keys;
     bool hasRoom = isLong && 2 * schedule.splits * tiles <= multiprocessors;
     schedule.warps = hasRoom && !mergesFew ? 8 : 4;
@@ -207,11 +220,10 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   schedule.warps = 4;
   fitRegisterLoads(problem, target, schedule);
   bool isUneven = problem.ragged && problem.batch > 1; // A cluster works or rests as a whole: too coarse.
-  bool isFull = tiles >= slots * 9 / 10;
-  bool isLongAndNarrow = problem.headDim <= 64 && problem.visibleSpan() >= 2048;
-  bool isInStep = isFull && (sharesLines(problem) || isLongAndNarrow) && !problem.ragged;
-  if (target.hasClusters() && !isUneven && !isFull) {
+  if (target.hasClusters() && !isUneven && !isFull(tiles, target)) {
     splitInClusters(problem, tiles, target, schedule);
+  } else if (keepsStep(problem, tiles, target)) {
+    fillInStep(problem, tiles, target, schedule);
   } else {
     int64_t visible = problem.visibleSpan();
     // A short context is a chain of latencies: one tile per warp. A longer one pays for its merge first.
@@ -219,17 +231,14 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
     schedule.keys = problem.headDim <= 64 && visible >= 256 ? 32 : 16;
     if (isUneven)
       levelOnCuda(problem, tiles, slots, schedule);
-    else if (isInStep)
-      fillInStep(problem, tiles, target, schedule);
-    else if (problem.ragged || !isFull || !fillWithFewWarps(problem, tiles, target, schedule))
+    else if (problem.ragged || !isFull(tiles, target) || !fillWithFewWarps(problem, tiles, target, schedule))
       schedule.splits = splitsThatFill(tiles, slots, visible, schedule.warps * schedule.keys * tilesPerWarp);
   }
   schedule.dependent = target.hasClusters();
   fitRegisterLoads(problem, target, schedule);
   if (problem.hasKeyScales())
     widenTiles(problem, target, schedule);
-  // Lengths that differ are levelled by places that are left.
-  schedule.spread = !problem.ragged && !isInStep && spreadMatters(problem, schedule, target);
+  schedule.spread = wantsSpread(problem, schedule, target);
   return schedule;
 }
 
@@ -289,3 +298,9 @@ Schedule decode(const Problem &problem, const Target &target) {
 }
 
 } // namespace lla::defaults
+
+bool lla::wantsSpread(const Problem &problem, const Schedule &schedule, const Target &target) {
+  // Lengths that differ are levelled by places that are left.
+  return !problem.ragged && spreadMatters(problem, schedule, target) &&
+         !defaults::keepsStep(problem, resources(problem, schedule, target).tiles, target);
+}

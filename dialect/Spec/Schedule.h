@@ -52,6 +52,8 @@ llvm::Expected<Schedule> readSchedule(FieldReader reader);
 /// What an untuned call gets: feasible for every valid problem on every known
 /// target, from closed-form rules (bytes, waves, registers); never measured.
 Schedule defaultSchedule(const Problem &problem, const Target &target);
+/// What `spread` should be by the default's rule, whatever `schedule` says itself.
+bool wantsSpread(const Problem &problem, const Schedule &schedule, const Target &target);
 
 } // namespace lla
 #endif

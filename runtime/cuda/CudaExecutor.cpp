@@ -98,6 +98,7 @@ private:
   std::unique_ptr<Timer> stopwatch;
   std::map<int64_t, double> readRates;
   std::map<ElementType, double> multiplyRates;
+  std::chrono::steady_clock::time_point restsUntil; ///< Nothing is timed before.
 };
 
 //===--- kernels and memory -------------------------------------------------===//
@@ -229,6 +230,7 @@ llvm::Expected<std::vector<std::vector<double>>> CudaExecutor::time(llvm::ArrayR
   llvm::Expected<Timer *> with = timer();
   if (!with)
     return with.takeError();
+  std::this_thread::sleep_until(restsUntil);
   std::vector<Candidate> functions(candidates.size());
   for (size_t i = 0; i < candidates.size(); ++i)
     for (const Launch &one : candidates[i])
@@ -255,6 +257,10 @@ llvm::Expected<std::vector<std::vector<double>>> CudaExecutor::time(llvm::ArrayR
   }
   return (*with)->time(functions, policy);
 }
+
+/// Products draw so much power that for a while after them clocks are lower: what is timed next, B=1 above all, would be
+/// up to 15 % slower (an H100; after a second no more).
+constexpr std::chrono::seconds rest(1);
 
 /// Memory that holds something else than zeros, which may be stored compressed.
 llvm::Expected<Memory> CudaExecutor::readable(int64_t bytes) {
@@ -292,15 +298,13 @@ llvm::Expected<double> CudaExecutor::multiplyRate(ElementType dtype) {
     return gemm.takeError();
   TimingPolicy policy;
   policy.graph = false; // cuBLAS may allocate at its first calls.
-  policy.rounds = 4;
+  policy.rounds = 4; // Few: they heat the card.
   policy.sampleMicroseconds = 5000;
   LaunchFunction multiply = [&](CUstream stream) { return (*gemm)->multiply(stream); };
   auto samples = (*with)->time({{multiply}}, policy);
   if (!samples)
     return samples.takeError();
-  // Products draw so much power that for a while after them clocks are lower: what is timed next, B=1 above all, would
-  // be up to 15 % slower (an H100; after a second of rest no more).
-  std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+  restsUntil = std::chrono::steady_clock::now() + rest;
   return GemmYardstick::flops * 1e6 / medianOf(samples->front());
 }
 

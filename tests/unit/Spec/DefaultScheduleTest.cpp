@@ -176,9 +176,24 @@ TEST(DefaultSchedule, RowTilesThatShareLinesKeepStep) {
   EXPECT_EQ(of(32, 4096, 96), std::tuple(8, 1, false)) << "192 bytes are one line and a half";
   EXPECT_EQ(of(32, 4096, 192), std::tuple(2, 2, true)) << "384 bytes are whole lines";
   EXPECT_EQ(of(37, 4096, 80), std::tuple(8, 3, false)) << "296 of 396 places: splits level that";
+  EXPECT_EQ(of(37, 4096, 48), std::tuple(8, 6, false)) << "two of narrow ones fit: 1776 of 1848";
   EXPECT_EQ(of(37, 256, 80), std::tuple(4, 1, false)) << "few keys: fewer warps, nothing to split";
+  EXPECT_EQ(of(32, 512, 80), std::tuple(4, 1, false));
+  EXPECT_EQ(of(32, 513, 80), std::tuple(8, 1, false));
+  EXPECT_EQ(of(32, 17, 80), std::tuple(2, 1, false)) << "a tile for each warp";
   EXPECT_EQ(of(16, 4096, 80), std::tuple(4, 2, true)) << "places are left";
-  EXPECT_EQ(of(32, 4096, 80, "sm_80"), std::tuple(8, 2, false)) << "256 of 324 places";
+  EXPECT_EQ(of(32, 2048, 64), std::tuple(8, 1, false)) << "narrow and long";
+  EXPECT_EQ(of(32, 2047, 64), std::tuple(2, 2, true));
+  EXPECT_EQ(std::get<0>(of(32, 4096, 80, "sm_80")), 4) << "seen on sm_90 only";
+  EXPECT_EQ(std::get<0>(of(64, 4096, 80, "sm_100")), 4);
+  Problem one = problemOf(Mode::Decode, 1, 256, 4096, 80);
+  one.ragged = true;
+  EXPECT_EQ(defaultOn("sm_90a", one).warps, 4) << "its length is not known";
+  one.ragged = false;
+  Schedule small = defaultOn("sm_90a", one); // As many would fit as are shared out to more multiprocessors.
+  small.warps = 4;
+  EXPECT_TRUE(spreadMatters(one, small, llvm::cantFail(namedTarget("sm_90a"))));
+  EXPECT_FALSE(wantsSpread(one, small, llvm::cantFail(namedTarget("sm_90a"))));
   Problem bytes = problemOf(Mode::Decode, 32, 8, 4096, 64);
   EXPECT_EQ(defaultOn("sm_90a", bytes).keys, 32) << "whole lines";
   bytes.context = 1024;
