@@ -76,8 +76,8 @@ bool sharesLines(const Problem &problem) {
 
 bool isFull(int64_t tiles, const Target &target) { return tiles >= 2 * target.multiprocessors * 9 / 10; }
 
-/// Row tiles that fill a Hopper GPU and share lines: a line that two CTAs read comes from memory twice unless both do so
-/// at about the same time, as few CTAs of many warps in their order do, and many small ones do not. Long narrow heads of
+/// Row tiles that fill a GPU and share lines: a line that two CTAs read comes from memory twice unless both do so at
+/// about the same time, as few CTAs of many warps in their order do, and many small ones do not. Long narrow heads of
 /// whole lines are a little faster so. Only of sm_90, where it was seen.
 bool keepsStep(const Problem &problem, int64_t tiles, const Target &target) {
   bool isLongAndNarrow = problem.headDim <= 64 && problem.visibleSpan() >= 2048;

@@ -258,8 +258,8 @@ llvm::Expected<std::vector<std::vector<double>>> CudaExecutor::time(llvm::ArrayR
   return (*with)->time(functions, policy);
 }
 
-/// Products draw so much power that for a while after them clocks are lower: what is timed next, B=1 above all, would be
-/// up to 15 % slower (an H100; after a second no more).
+/// Products draw so much power that for a while after them clocks are lower: what is timed next, B=1 above all, would
+/// be up to 15 % slower (an H100; after a second no more).
 constexpr std::chrono::seconds rest(1);
 
 /// Memory that holds something else than zeros, which may be stored compressed.
