@@ -74,6 +74,7 @@ bool sharesLines(const Problem &problem) {
   return problem.headDim * elementBytes(problem.keyType()) % line != 0;
 }
 
+/// Two CTAs for nine multiprocessors of ten: nothing is left that splits could fill.
 bool isFull(int64_t tiles, const Target &target) { return tiles >= 2 * target.multiprocessors * 9 / 10; }
 
 /// Row tiles that fill a GPU and share lines: a line that two CTAs read comes from memory twice unless both do so at
@@ -85,8 +86,8 @@ bool keepsStep(const Problem &problem, int64_t tiles, const Target &target) {
          (sharesLines(problem) || isLongAndNarrow);
 }
 
-/// Read off an H100 (256 to 2048 row tiles of 16 to 240 dims, 256 to 16384 keys): row tiles that share lines up to 24 %
-/// faster than with two warps (at worst 6 % slower; heads apart, bhsd, 2 and 6 % faster), 12 % of it because CTAs are
+/// Read off an H100 (256 to 2048 row tiles of 16 to 240 dims, 256 to 16384 keys): row tiles that share lines up to 20 %
+/// faster than with two warps (at worst 4 % slower; heads apart, bhsd, 2 and 6 % faster), 12 % of it because CTAs are
 /// not spread, others 1 to 5 %. Of few keys four warps are 6 to 27 % faster than eight.
 void fillInStep(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
   constexpr int64_t shortSpan = 512, tilesPerWarp = 4;

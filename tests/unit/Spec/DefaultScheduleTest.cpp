@@ -190,7 +190,7 @@ TEST(DefaultSchedule, RowTilesThatShareLinesKeepStep) {
   one.ragged = true;
   EXPECT_EQ(defaultOn("sm_90a", one).warps, 4) << "its length is not known";
   one.ragged = false;
-  Schedule small = defaultOn("sm_90a", one); // As many would fit as are shared out to more multiprocessors.
+  Schedule small = defaultOn("sm_90a", one); // Of four warps more would fit than are to be shared out.
   small.warps = 4;
   EXPECT_TRUE(spreadMatters(one, small, llvm::cantFail(namedTarget("sm_90a"))));
   EXPECT_FALSE(wantsSpread(one, small, llvm::cantFail(namedTarget("sm_90a"))));
