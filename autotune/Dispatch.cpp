@@ -17,6 +17,8 @@ constexpr double leastUnknown = 0.03;
 /// What a family may lose for each octave to the nearest record that has a time of it. The default's rules are made
 /// for every shape.
 constexpr double lossPerOctave = 0.015, defaultLossPerOctave = 0.005;
+/// What is learned leaves the default only for more than this: estimates are not surer.
+constexpr double leastGain = 0.01;
 /// A loss beyond this counts as this: one record where a schedule was far off must not speak for all around it.
 constexpr double mostCounted = 0.1;
 /// Distances are at least this (squared): a record that is very near does not silence the others.
@@ -186,7 +188,7 @@ public:
   DispatchAnswer run() const {
     DispatchAnswer byDefault = ofDefault();
     std::vector<DispatchAnswer> all = candidates();
-    return !all.empty() && all.front().regret < byDefault.regret ? all.front() : byDefault;
+    return !all.empty() && all.front().regret + leastGain < byDefault.regret ? all.front() : byDefault;
   }
 
   /// The least regret first; of equals, that of the nearer winner.

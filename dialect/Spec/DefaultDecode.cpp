@@ -6,7 +6,7 @@
 //
 //   more rows than a block (sm_90a) one warpgroup: where row tiles fill the GPU, or where
 //                                   K and V would be read again and again
-//   full                            CTAs of two warps; (sm_90) of eight, four for few keys,
+//   full                            CTAs of two warps for few keys, else of four; (sm_90) in step
 //                                   where rows of K and V share lines, or are narrow and long
 //   uneven, or places left          splits: in clusters, and over the grid
 //   lengths differ                  splits that level them; of one warpgroup, stream_k
@@ -23,6 +23,15 @@
 
 namespace lla::defaults {
 namespace {
+
+/// One block of mma.sync holds the rows as its columns: rows of K and V, of which a tile has more, are its rows.
+bool isSwapped(const Problem &problem) {
+  Schedule swapped;
+  swapped.swapped = true;
+  return packedRows(problem) <= rowsPerBlock(problem, swapped);
+}
+
+bool isNarrow(const Problem &problem) { return problem.headDim <= 64; }
 
 /// Share of the last wave's slots, over all waves, that work when `tasks` run on `slots`.
 double waveEfficiency(int64_t tasks, int64_t slots) {
@@ -45,23 +54,27 @@ int64_t splitsThatFill(int64_t tiles, int64_t slots, int64_t visible, int64_t le
 }
 
 /// CTAs of `warps` warps for which a multiprocessor has registers: three of four narrow ones, else two.
-int64_t ctasWithRegisters(const Problem &problem, int64_t warps) { return (problem.headDim <= 64 ? 12 : 8) / warps; }
+int64_t ctasWithRegisters(const Problem &problem, int64_t warps) { return (isNarrow(problem) ? 12 : 8) / warps; }
 
 /// Row tiles that fill the GPU with CTAs of two warps rather than four: as many loads in flight, less to merge at a
 /// time. Pairs of them share a row tile where all find room at once; more waves than one must not leave more of the
-/// last idle. Read off an H200 (256 to 2048 row tiles): 3 to 17 % up to 512 keys, 1 to 3 % from 2048 on. False if these
-/// do not fit.
+/// last idle. Longer contexts have little to merge, and a CTA of four that has the next tile in flight too (two stages)
+/// keeps a multiprocessor busy where others have ended. Read off an H200 (256 to 1024 row tiles): up to 512 keys 3 to
+/// 17 % faster than four, from 2048 on up to 3 % slower, as on an H100. False if these do not fit.
 bool fillWithFewWarps(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
   constexpr int64_t few = 2, shortSpan = 1024;
   auto slots = [&](int64_t warps) { return target.multiprocessors * ctasWithRegisters(problem, warps); };
-  bool isOneWave = tiles <= slots(few);
+  bool isOneWave = tiles <= slots(few), wantsPairs = 2 * tiles <= slots(few), prefetches = schedule.stages > 1;
+  int64_t visible = problem.visibleSpan();
+  if (prefetches && (visible > shortSpan || (visible == shortSpan && wantsPairs)))
+    return false;
   if (!isOneWave && waveEfficiency(tiles, slots(few)) < std::max(0.85, waveEfficiency(tiles, slots(schedule.warps))))
     return false;
-  if (2 * tiles <= slots(few)) { // Alone they would have half as many loads in flight.
+  if (wantsPairs) { // Alone they would have half as many loads in flight.
     if (!target.hasClusters())
       return false;
     schedule.splits = schedule.cluster = 2;
-  } else if (isOneWave && problem.visibleSpan() > shortSpan && waveEfficiency(tiles, target.multiprocessors) < 0.9) {
+  } else if (isOneWave && visible > shortSpan && waveEfficiency(tiles, target.multiprocessors) < 0.9) {
     return false; // A multiprocessor with one CTA more than others keeps them waiting: splits level that.
   }
   schedule.warps = few;
@@ -78,33 +91,51 @@ bool sharesLines(const Problem &problem) {
 bool isFull(int64_t tiles, const Target &target) { return tiles >= 2 * target.multiprocessors * 9 / 10; }
 
 /// Row tiles that fill a GPU and share lines: a line that two CTAs read comes from memory twice unless both do so at
-/// about the same time, as few CTAs of many warps in their order do, and many small ones do not. Long narrow heads of
-/// whole lines are a little faster so. Only of sm_90, where it was seen.
+/// about the same time, as few CTAs of many warps in their order do, and many small ones do not. Long heads of whole
+/// lines are faster so, too, where they are narrow, or too wide for two tiles in flight while three CTAs of four warps
+/// have room. Only of sm_90, where it was seen.
 bool keepsStep(const Problem &problem, int64_t tiles, const Target &target) {
-  bool isLongAndNarrow = problem.headDim <= 64 && problem.visibleSpan() >= 2048;
+  int64_t visible = problem.visibleSpan();
+  bool isLongAndNarrow = isNarrow(problem) && visible >= (isSwapped(problem) ? 1024 : 2048);
+  bool isLongAndWide = problem.headDim > 160 && problem.headDim <= 192 && visible >= 2048;
   return target.computeCapability() == 90 && !problem.ragged && isFull(tiles, target) &&
-         (sharesLines(problem) || isLongAndNarrow);
+         (sharesLines(problem) || isLongAndNarrow || isLongAndWide);
 }
 
-/// Read off an H100 (256 to 2048 row tiles of 16 to 240 dims, 256 to 16384 keys): row tiles that share lines up to 20 %
-/// faster than with two warps (at worst 4 % slower; heads apart, bhsd, 2 and 6 % faster), 12 % of it because CTAs are
-/// not spread, others 1 to 5 %. Of few keys four warps are 6 to 27 % faster than eight.
+/// Rows of K and V as columns of a narrow tile: its next one has room with 16 keys, and CTAs of eight warps.
+bool isNarrowAndSwapped(const Problem &problem) { return isNarrow(problem) && isSwapped(problem); }
+
+/// Read off an H200 (256 to 1024 row tiles of 64 to 256 dims, 1024 to 16384 keys; of bytes 64 to 256 dims) and an H100
+/// (16 to 240 dims, 256 to 16384 keys): row tiles that share lines up to 20 % faster than with two warps, 12 % of it
+/// because CTAs are not spread, others 1 to 11 %. Of few keys four warps are 4 to 27 % faster than eight; of bytes, and
+/// of eight narrow rows, at any length.
 void fillInStep(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
-  constexpr int64_t shortSpan = 512, tilesPerWarp = 4;
+  constexpr int64_t shortSpan = 512, mediumSpan = 2048, tilesPerWarp = 4;
   int64_t visible = problem.visibleSpan();
-  schedule.keys = sharesLines(problem) ? 16 : 32;
-  int64_t keyTiles = (visible + schedule.keys - 1) / schedule.keys;
-  schedule.warps = candidateBelow("warps", std::min<int64_t>(visible <= shortSpan ? 4 : 8, keyTiles));
+  auto fitting = [&] {
+    Resources costs = resources(problem, schedule, target);
+    return ctasThatFit(costs, schedule, costs.sharedBytes, target);
+  };
+  bool isOfFewWarps = isNarrow(problem) && !isSwapped(problem) && !sharesLines(problem);
+  schedule.keys = isOfFewWarps ? 32 : 16;
+  schedule.warps = 4;
   fitRegisterLoads(problem, target, schedule);
-  Resources costs = resources(problem, schedule, target);
-  int64_t places = target.multiprocessors * ctasThatFit(costs, schedule, costs.sharedBytes, target);
-  schedule.splits = splitsThatFill(tiles, places, visible, tilesPerWarp * schedule.warps * schedule.keys);
+  // A CTA of four that is alone in a last wave needs the next tile in flight to keep its multiprocessor busy.
+  bool lastsBusy = schedule.stages > 1 || waveEfficiency(tiles, fitting() * target.multiprocessors) >= 0.85;
+  isOfFewWarps |= visible <= shortSpan || (!isNarrow(problem) && visible <= mediumSpan && lastsBusy) ||
+                  (problem.hasKeyScales() && !isNarrowAndSwapped(problem));
+  int64_t keyTiles = (visible + schedule.keys - 1) / schedule.keys;
+  schedule.warps = candidateBelow("warps", std::min<int64_t>(isOfFewWarps ? 4 : 8, keyTiles));
+  fitRegisterLoads(problem, target, schedule);
+  int64_t ctas = isNarrow(problem) ? fitting() : std::min<int64_t>(fitting(), 2); // Two keep a multiprocessor busy.
+  schedule.splits =
+      splitsThatFill(tiles, ctas * target.multiprocessors, visible, tilesPerWarp * schedule.warps * schedule.keys);
 }
 
 /// Splits of a ragged batch have as many keys as let those of full sequences fill the GPU once: a CTA that finds
 /// nothing to do takes its place too, and each merge its time. Row tiles that are fewer than its places are split
 /// finer, where that makes several waves of them. Read off an H200 (16 to 2048 row tiles).
-void levelOnCuda(const Problem &problem, int64_t tiles, int64_t slots, Schedule &schedule) {
+void levelOnCuda(const Problem &problem, int64_t tiles, int64_t slots, const Target &target, Schedule &schedule) {
   constexpr int64_t mostTiles = 16, fine = 8, wavesOfFine = 4, waves = 8;
   int64_t together = schedule.warps * schedule.keys, leastKeys = mostTiles * together;
   auto fills = [&](double wanted, int64_t keys) {
@@ -115,6 +146,12 @@ void levelOnCuda(const Problem &problem, int64_t tiles, int64_t slots, Schedule 
   while (leastKeys > together && !fills(0.9, leastKeys))
     leastKeys /= 2;
   levelLengths(problem, tiles, waves * slots, leastKeys, schedule);
+  // Lines that heads share are read once by few CTAs of many warps: 6 to 17 % faster (72 to 96 dims).
+  bool isOfSharedLines = sharesLines(problem) && !problem.hasKeyScales() && !isNarrow(problem) && problem.headDim <= 96;
+  if (target.computeCapability() == 90 && isOfSharedLines && problem.visibleSpan() >= 2048) {
+    schedule.warps = 8;
+    schedule.keys = 32;
+  }
 }
 
 /// Keys of a byte: what a tile costs besides its bytes is the larger share, so it has twice the keys where registers
@@ -144,10 +181,40 @@ int64_t splitsThatLevel(const Problem &problem, int64_t tiles, const Target &tar
   // A group's heads and a hundred parts are more to merge, a narrow head has less elsewhere, and up to 16 merge at once
   // in a cluster: they want twice as many keys.
   bool mergesMore = problem.group() > 1 || splits > 64 || splits <= 16 ||
-                    (problem.headDim <= 64 && problem.visibleSpan() <= shortSpan);
-  int64_t elements = problem.visibleSpan() / splits * 2 * problem.headDim;
-  bool isWorthIt = elements >= leastElements * (mergesMore ? 2 : 1);
+                    (isNarrow(problem) && problem.visibleSpan() <= shortSpan);
+  int64_t least = leastElements * (mergesMore ? 2 : 1);
+  // The last to arrive merges all rows of a hundred parts: of eight rows 64 splits in clusters of 8 were up to 25 %
+  // faster, which read with half of the GPU.
+  if (splits > 64)
+    least = std::max(least, leastElements * std::min<int64_t>(packedRows(problem), 8));
+  bool isWorthIt = problem.visibleSpan() / splits * 2 * problem.headDim >= least;
   return isWorthIt && waveEfficiency(splits * tiles, target.multiprocessors) >= 0.9 ? splits : 1;
+}
+
+constexpr int64_t widestCluster = 16, portableCluster = 8;
+
+/// Clusters beyond 8 need whole partitions of 16 multiprocessors: seen on sm_90 only, no promise of other GPUs.
+bool hasWidestClusters(const Target &target) {
+  constexpr int64_t wholeGpu = 132;
+  return target.computeCapability() == 90 && target.multiprocessors >= wholeGpu;
+}
+
+/// One row tile alone, or two of one row, is best in 64 splits of four warps, in clusters of so many; 0 if it is not
+/// alone, or so long that eight warps, or so short that fewer splits, are better. Read off an H200: from 4096 keys on
+/// up to 23 % faster than with as many splits as else, of two row tiles 2 to 7 (cold: 4 to 22); clusters of 8 rather
+/// than 16 are 2 to 8 % faster where they are given, and as much slower where they are not. Of narrow ones an H100 says
+/// the same, 2 to 18 %.
+int64_t clusterOfLone(const Problem &problem, int64_t tiles, const Target &target, const Schedule &schedule) {
+  constexpr int64_t medium = 8192, large = 16384;
+  int64_t visible = problem.visibleSpan(), rows = packedRows(problem);
+  bool prefetches = schedule.stages > 1;
+  bool isPair = tiles == 2 && rows == 1 && prefetches && visible >= medium && visible <= large;
+  bool isOne = tiles == 1 && visible >= (isNarrow(problem) ? medium : medium / 2) &&
+               visible <= (rows > 1 && prefetches ? 2 * large : large);
+  if (!hasWidestClusters(target) || !(isPair || isOne))
+    return 0;
+  bool mergesLess = rows == 1 || (isNarrow(problem) && (rows <= 4 || visible > large));
+  return mergesLess ? portableCluster : widestCluster;
 }
 
 /// The splits of row tiles that do not fill the GPU, merging in clusters. A split costs a share of the merge and saves
@@ -155,54 +222,52 @@ int64_t splitsThatLevel(const Problem &problem, int64_t tiles, const Target &tar
 /// quarter of the places that single ones fill. Rules read off tuned records of an H100 and an H200 (1 to 512 row
 /// tiles).
 void splitInClusters(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
-  constexpr double splitsAt2048Keys = 16;
-  constexpr int64_t widest = 16, portable = 8, fewTiles = 8, wholeGpu = 132;
+  constexpr double splitsAt2048Keys = 16, mostSplits = 64;
+  constexpr int64_t fewTiles = 8;
   int64_t visible = problem.visibleSpan(), multiprocessors = target.multiprocessors;
-  bool isNarrow = problem.headDim <= 64; // Three CTAs of four warps have registers, else two.
+  bool narrow = isNarrow(problem), isWhole = hasWidestClusters(target); // Narrow: three CTAs of four warps have room.
   auto places = [&](int64_t ctas, int64_t cluster) { return multiprocessors * ctas * (cluster > 2 ? 3 : 4) / 4; };
-  // Clusters beyond 8 need whole partitions of 16 multiprocessors: seen on sm_90 only, no promise of other GPUs.
-  bool isWhole = target.computeCapability() == 90 && multiprocessors >= wholeGpu;
-  // One row tile alone is best in four of the widest: from 4096 to 16384 keys up to 23 % on an H200, with 8 heads on
-  // the KV head -1 to 12 %; narrow ones from 8192 keys on, 12 to 18 % on an H100.
-  bool isLone = isWhole && tiles == 1 && visible >= (isNarrow ? 8192 : 4096) && visible <= 16384;
-  int64_t level = splitsThatLevel(problem, tiles, target);
-  if (level > 1) {
+  int64_t loneCluster = clusterOfLone(problem, tiles, target, schedule);
+  int64_t level = loneCluster ? 1 : splitsThatLevel(problem, tiles, target);
+  if (loneCluster) {
+    schedule.splits = 64;
+    schedule.warps = 4;
+  } else if (level > 1) {
     // Of a short pair what eight warps save in the fold goes into the merge, and one with fewer is as well spread.
-    bool mergesMuch = !isNarrow || problem.group() > 1;
+    bool mergesMuch = !narrow || problem.group() > 1;
     schedule.splits = level;
     schedule.warps = level == 2 && visible <= 512 && mergesMuch ? 4 : 8;
   } else {
     double wanted = splitsAt2048Keys * std::sqrt(static_cast<double>(visible) / 2048);
-    int64_t most = std::max<int64_t>(static_cast<int64_t>(wanted), visible >= 256 ? 8 : 1);
-    if (isWhole && !isNarrow && tiles < fewTiles / 2 && visible >= 1024) // A tile a warp.
-      most = std::max(most, widest);
-    if (isWhole && isNarrow && visible <= 8192) // One cluster of four warps: up to 11 % on an H100.
-      most = std::min(most, widest);
+    int64_t most = std::max<int64_t>(static_cast<int64_t>(std::min(wanted, mostSplits)), visible >= 256 ? 8 : 1);
+    if (isWhole && !narrow && tiles < fewTiles / 2 && visible >= 1024) // A tile a warp.
+      most = std::max(most, widestCluster);
+    if (isWhole && narrow && visible <= 8192) // One cluster of four warps: up to 11 % on an H100.
+      most = std::min(most, widestCluster);
     // A group's heads merge more, and the widest clusters of eight row tiles fill all there is room for: of few keys
     // half the CTAs are faster, and four warps of these.
     bool mergesFew = problem.group() >= 4 && visible <= 2048 && tiles >= fewTiles;
-    int64_t widestOfMany = mergesFew ? portable : widest;
+    int64_t widestOfMany = mergesFew ? portableCluster : widestCluster;
     int64_t widestAlone = candidateBelow("splits", tiles < fewTiles ? most : std::min(most, widestOfMany));
     while (2 * schedule.splits <= widestAlone &&
-           2 * schedule.splits * tiles <= places(isNarrow ? 3 : 2, 2 * schedule.splits))
+           2 * schedule.splits * tiles <= places(narrow ? 3 : 2, 2 * schedule.splits))
       schedule.splits *= 2;
-    if (visible > (isNarrow ? 8192 : 2048)) // As many as there is room for, merging over the grid besides.
-      schedule.splits = std::max(schedule.splits, candidateBelow("splits", std::min(most, places(2, widest) / tiles)));
+    if (visible > (narrow ? 8192 : 2048)) // As many as there is room for, merging over the grid besides.
+      schedule.splits =
+          std::max(schedule.splits, candidateBelow("splits", std::min(most, places(2, widestCluster) / tiles)));
     // Eight warps where each has two tiles at least (narrow heads: beyond 8192 keys), else what they save in the fold
     // goes into the merge.
-    bool isLong = isNarrow ? visible > 8192 : visible >= 2 * 8 * schedule.splits * schedule.keys;
+    bool isLong = narrow ? visible > 8192 : visible >= 2 * 8 * schedule.splits * schedule.keys;
     bool hasRoom = isLong && 2 * schedule.splits * tiles <= multiprocessors;
     schedule.warps = hasRoom && !mergesFew ? 8 : 4;
-    if (isLone) {
-      schedule.splits = 4 * widest;
-      schedule.warps = 4;
-    }
   }
-  if (isNarrow && visible > 512 && schedule.splits * tiles <= places(2, schedule.splits))
+  if (narrow && visible > 512 && schedule.splits * tiles <= places(2, schedule.splits))
     schedule.keys = 32;
   int64_t splitKeys = schedule.splits * schedule.keys;
   schedule.warps = candidateBelow("warps", std::min(schedule.warps, (visible + splitKeys - 1) / splitKeys));
-  int64_t largest = level > 1 ? 2 : isWhole && (schedule.splits == widest || isLone) ? widest : portable;
+  int64_t largest = isWhole && schedule.splits == widestCluster ? widestCluster : portableCluster;
+  if (loneCluster || level > 1)
+    largest = loneCluster ? loneCluster : 2;
   while (2 * schedule.cluster <= largest && schedule.splits % (2 * schedule.cluster) == 0)
     schedule.cluster *= 2;
 }
@@ -210,8 +275,7 @@ void splitInClusters(const Problem &problem, int64_t tiles, const Target &target
 Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   Schedule schedule;
   schedule.load = LoadPath::Registers;
-  schedule.swapped = true;
-  schedule.swapped = packedRows(problem) <= rowsPerBlock(problem, schedule);
+  schedule.swapped = isSwapped(problem);
   schedule.rows = rowsPerBlock(problem, schedule);
   schedule.keys = 16;
   schedule.lazy = laziness(problem);
@@ -221,23 +285,29 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   schedule.warps = 4;
   fitRegisterLoads(problem, target, schedule);
   bool isUneven = problem.ragged && problem.batch > 1; // A cluster works or rests as a whole: too coarse.
-  if (target.hasClusters() && !isUneven && !isFull(tiles, target)) {
+  bool inClusters = target.hasClusters() && !isUneven && !isFull(tiles, target);
+  bool inStep = keepsStep(problem, tiles, target);
+  if (inClusters) {
     splitInClusters(problem, tiles, target, schedule);
-  } else if (keepsStep(problem, tiles, target)) {
+  } else if (inStep) {
     fillInStep(problem, tiles, target, schedule);
   } else {
     int64_t visible = problem.visibleSpan();
     // A short context is a chain of latencies: one tile per warp. A longer one pays for its merge first.
     int64_t tilesPerWarp = visible > 1024 ? 4 : 1;
-    schedule.keys = problem.headDim <= 64 && visible >= 256 ? 32 : 16;
+    schedule.keys = isNarrow(problem) && visible >= 256 ? 32 : 16;
     if (isUneven)
-      levelOnCuda(problem, tiles, slots, schedule);
+      levelOnCuda(problem, tiles, slots, target, schedule);
     else if (problem.ragged || !isFull(tiles, target) || !fillWithFewWarps(problem, tiles, target, schedule))
       schedule.splits = splitsThatFill(tiles, slots, visible, schedule.warps * schedule.keys * tilesPerWarp);
   }
   schedule.dependent = target.hasClusters();
   fitRegisterLoads(problem, target, schedule);
-  if (problem.hasKeyScales())
+  // A wide tile that is a warp's only one has no next to load: up to 14 % of B=1, H=8, L=2048 on both cards.
+  bool isOnly = schedule.splits * schedule.warps * schedule.keys >= problem.visibleSpan();
+  if (inClusters && tiles > 1 && schedule.keys > 16 && isOnly)
+    schedule.stages = 1;
+  if (problem.hasKeyScales() && !(inStep && isNarrowAndSwapped(problem)))
     widenTiles(problem, target, schedule);
   schedule.spread = wantsSpread(problem, schedule, target);
   return schedule;

@@ -118,12 +118,16 @@ TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
   EXPECT_EQ(split(1, 8, 4080), std::tuple(16, 16, 4)); // One cluster.
   EXPECT_EQ(split(1, 4, 4096), std::tuple(16, 16, 8)); // More warps where there is room,
   EXPECT_EQ(split(1, 4, 2048), std::tuple(16, 16, 4)); // and two tiles for each.
-  EXPECT_EQ(split(1, 1, 4096), std::tuple(64, 16, 4)); // One row tile alone.
+  EXPECT_EQ(split(1, 1, 4096), std::tuple(64, 8, 4)); // One row tile alone.
   EXPECT_EQ(split(1, 1, 32768), std::tuple(64, 8, 8));
-  EXPECT_EQ(split(1, 1, 8192, 64), std::tuple(64, 16, 4)) << "a narrow one of twice the keys";
+  EXPECT_EQ(split(1, 1, 8192, 64), std::tuple(64, 8, 4)) << "a narrow one of twice the keys";
+  EXPECT_EQ(split(1, 2, 8192), std::tuple(64, 8, 4)) << "or two";
+  EXPECT_EQ(split(1, 2, 8192, 256), std::tuple(64, 2, 8)) << "which have the next tile in flight";
+  EXPECT_EQ(split(1, 2, 32768), std::tuple(64, 2, 8));
   EXPECT_EQ(split(1, 1, 4096, 64), std::tuple(16, 16, 4)) << "narrow ones merge once";
   EXPECT_EQ(split(1, 4, 8192, 64), std::tuple(16, 16, 4));
-  EXPECT_EQ(split(1, 2, 16384, 64), std::tuple(32, 8, 8)) << "unless each has more to read";
+  EXPECT_EQ(split(1, 2, 16384, 64), std::tuple(64, 8, 4));
+  EXPECT_EQ(split(1, 3, 16384, 64), std::tuple(32, 8, 4));
   EXPECT_EQ(split(1, 7, 16384), std::tuple(24, 8, 4)); // Clusters, then the grid.
   EXPECT_EQ(split(8, 8, 2048), std::tuple(2, 2, 8)) << "a pair on every multiprocessor";
   EXPECT_EQ(split(8, 8, 512), std::tuple(2, 2, 4)) << "short ones with fewer warps";
@@ -150,18 +154,55 @@ TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 4096, 128)).load, LoadPath::Registers);
 }
 
-TEST(DefaultSchedule, RowTilesThatFillTheGpuHaveCtasOfTwoWarps) {
+/// Rows of one row tile, whose merge grows with them.
+TEST(DefaultSchedule, SplitsOfOneRowTileFollowItsRows) {
+  auto of = [](int64_t group, int64_t context, int64_t headDim) {
+    Problem problem = problemOf(Mode::Decode, 1, group, context, headDim);
+    problem.kvHeads = 1;
+    Schedule schedule = defaultOn("sm_90a", problem);
+    return std::tuple(schedule.splits, schedule.cluster, schedule.warps);
+  };
+  EXPECT_EQ(of(4, 8192, 128), std::tuple(64, 16, 4));
+  EXPECT_EQ(of(4, 8192, 64), std::tuple(64, 8, 4)) << "narrow rows are less";
+  EXPECT_EQ(of(8, 8192, 64), std::tuple(64, 16, 4));
+  EXPECT_EQ(of(8, 32768, 64), std::tuple(64, 8, 4));
+  EXPECT_EQ(of(8, 32768, 128), std::tuple(64, 16, 4));
+  EXPECT_EQ(of(8, 32768, 192), std::tuple(64, 8, 8)) << "one tile in flight";
+  EXPECT_EQ(of(1, 65536, 128), std::tuple(128, 2, 8));
+  EXPECT_EQ(of(4, 65536, 128), std::tuple(64, 8, 8)) << "one CTA would merge four rows of 64 pairs";
+  EXPECT_EQ(of(4, 131072, 128), std::tuple(128, 2, 8));
+  EXPECT_EQ(of(8, 131072, 128), std::tuple(64, 8, 8));
+  EXPECT_EQ(of(8, 262144, 128), std::tuple(128, 2, 8));
+}
+
+/// A warp's only tile has no next one to load, and of wide tiles the registers for it cost.
+TEST(DefaultSchedule, OnlyTilesAreNotPrefetched) {
+  auto stages = [](int64_t heads, int64_t context, int64_t headDim = 64) {
+    return defaultOn("sm_90a", problemOf(Mode::Decode, 1, heads, context, headDim)).stages;
+  };
+  EXPECT_EQ(stages(8, 2048), 1);
+  EXPECT_EQ(stages(8, 2049), 2);
+  EXPECT_EQ(stages(1, 2048), 2) << "one row tile alone";
+  EXPECT_EQ(stages(8, 512, 128), 2) << "16 keys";
+}
+
+TEST(DefaultSchedule, RowTilesThatFillTheGpuHaveCtasOfFewWarps) {
   auto of = [](int64_t batch, int64_t headDim, const char *arch = "sm_90a", int64_t context = 4096) {
     Schedule schedule = defaultOn(arch, problemOf(Mode::Decode, batch, 8, context, headDim));
     return std::tuple(schedule.warps, schedule.splits, schedule.cluster);
   };
-  EXPECT_EQ(of(32, 128), std::tuple(2, 2, 2)); // 256 of 528 places: pairs.
-  EXPECT_EQ(of(64, 128), std::tuple(2, 1, 1));
+  EXPECT_EQ(of(32, 128), std::tuple(4, 1, 1));
+  EXPECT_EQ(of(32, 128, "sm_90a", 1023), std::tuple(2, 2, 2)) << "256 of 528 places: pairs of few keys";
+  EXPECT_EQ(of(32, 128, "sm_90a", 1024), std::tuple(4, 1, 1));
+  EXPECT_EQ(of(64, 128, "sm_90a", 1024), std::tuple(2, 1, 1));
+  EXPECT_EQ(of(64, 128, "sm_90a", 1025), std::tuple(4, 1, 1)) << "which has little to merge";
+  EXPECT_EQ(of(64, 256), std::tuple(2, 1, 1)) << "one tile in flight";
+  EXPECT_EQ(of(32, 256), std::tuple(2, 2, 2));
   EXPECT_EQ(of(34, 128), std::tuple(4, 8, 1)); // 272: two on some multiprocessors, three on others; splits level that.
-  EXPECT_EQ(of(48, 64, "sm_90a", 1024), std::tuple(2, 2, 2));  // Narrow ones have 792 places.
-  EXPECT_EQ(of(128, 64, "sm_90a", 1024), std::tuple(4, 1, 1)); // Two warps would leave a third of the second wave idle.
-  EXPECT_EQ(of(48, 64), std::tuple(8, 1, 1)) << "long and narrow: in step";
-  EXPECT_EQ(of(256, 128), std::tuple(2, 1, 1));
+  EXPECT_EQ(of(48, 64, "sm_90a", 1023), std::tuple(2, 2, 2)); // Narrow ones have 792 places.
+  EXPECT_EQ(of(128, 64, "sm_90a", 1023), std::tuple(4, 1, 1)); // Two warps would leave a third of the second wave idle.
+  EXPECT_EQ(of(48, 64), std::tuple(8, 2, 1)) << "long and narrow: in step, two of which fit";
+  EXPECT_EQ(of(256, 128), std::tuple(4, 1, 1));
   EXPECT_EQ(of(26, 128, "sm_80"), std::tuple(4, 1, 1)); // 208 of 432 places, and no clusters to pair in.
   EXPECT_GT(std::get<1>(of(1, 128, "sm_80")), 8);      // Few row tiles: splits fill the GPU.
 }
@@ -174,16 +215,24 @@ TEST(DefaultSchedule, RowTilesThatShareLinesKeepStep) {
   };
   EXPECT_EQ(of(32, 4096, 80), std::tuple(8, 1, false));
   EXPECT_EQ(of(32, 4096, 96), std::tuple(8, 1, false)) << "192 bytes are one line and a half";
-  EXPECT_EQ(of(32, 4096, 192), std::tuple(2, 2, true)) << "384 bytes are whole lines";
+  EXPECT_EQ(of(32, 4096, 128), std::tuple(4, 1, true)) << "256 bytes are whole lines";
+  EXPECT_EQ(of(32, 2047, 192), std::tuple(2, 2, true)) << "384 too,";
+  EXPECT_EQ(of(32, 2048, 192), std::tuple(8, 1, false)) << "but have one tile in flight";
+  EXPECT_EQ(of(32, 4096, 256), std::tuple(2, 2, false)) << "of which fewer find room";
   EXPECT_EQ(of(37, 4096, 80), std::tuple(8, 3, false)) << "296 of 396 places: splits level that";
   EXPECT_EQ(of(37, 4096, 48), std::tuple(8, 6, false)) << "two of narrow ones fit: 1776 of 1848";
   EXPECT_EQ(of(37, 256, 80), std::tuple(4, 1, false)) << "few keys: fewer warps, nothing to split";
   EXPECT_EQ(of(32, 512, 80), std::tuple(4, 1, false));
-  EXPECT_EQ(of(32, 513, 80), std::tuple(8, 1, false));
+  EXPECT_EQ(of(32, 2048, 80), std::tuple(4, 1, false));
+  EXPECT_EQ(of(32, 2049, 80), std::tuple(8, 1, false));
+  EXPECT_EQ(of(32, 512, 48), std::tuple(4, 2, false));
+  EXPECT_EQ(of(32, 513, 48), std::tuple(8, 1, false)) << "narrow ones have more to load at once";
+  EXPECT_EQ(of(64, 2048, 208), std::tuple(4, 1, false));
+  EXPECT_EQ(of(64, 2048, 168), std::tuple(8, 1, false)) << "one tile in flight, and a last wave of 116";
   EXPECT_EQ(of(32, 17, 80), std::tuple(2, 1, false)) << "a tile for each warp";
   EXPECT_EQ(of(16, 4096, 80), std::tuple(4, 2, true)) << "places are left";
-  EXPECT_EQ(of(32, 2048, 64), std::tuple(8, 1, false)) << "narrow and long";
-  EXPECT_EQ(of(32, 2047, 64), std::tuple(2, 2, true));
+  EXPECT_EQ(of(32, 1024, 64), std::tuple(8, 1, false)) << "narrow and long";
+  EXPECT_EQ(of(32, 1023, 64), std::tuple(2, 2, true));
   EXPECT_EQ(std::get<0>(of(32, 4096, 80, "sm_80")), 4) << "seen on sm_90 only";
   EXPECT_EQ(std::get<0>(of(64, 4096, 80, "sm_100")), 4);
   Problem one = problemOf(Mode::Decode, 1, 256, 4096, 80);
@@ -194,12 +243,38 @@ TEST(DefaultSchedule, RowTilesThatShareLinesKeepStep) {
   small.warps = 4;
   EXPECT_TRUE(spreadMatters(one, small, llvm::cantFail(namedTarget("sm_90a"))));
   EXPECT_FALSE(wantsSpread(one, small, llvm::cantFail(namedTarget("sm_90a"))));
-  Problem bytes = problemOf(Mode::Decode, 32, 8, 4096, 64);
-  EXPECT_EQ(defaultOn("sm_90a", bytes).keys, 32) << "whole lines";
-  bytes.context = 1024;
-  EXPECT_EQ(defaultOn("sm_90a", bytes).warps, 2);
-  bytes.kvDtype = ElementType::F8E4M3;
-  EXPECT_EQ(defaultOn("sm_90a", bytes).warps, 8) << "64 dims of a byte are half a line";
+  auto tiled = [](const Problem &problem) {
+    Schedule schedule = defaultOn("sm_90a", problem);
+    return std::tuple(schedule.warps, schedule.keys, schedule.spread);
+  };
+  Problem narrow = problemOf(Mode::Decode, 32, 8, 2048, 64);
+  EXPECT_EQ(tiled(narrow), std::tuple(8, 16, false));
+  narrow.kvDtype = ElementType::F8E4M3;
+  EXPECT_EQ(tiled(narrow), std::tuple(8, 16, false)) << "64 dims of a byte are half a line";
+  narrow.headDim = 80;
+  EXPECT_EQ(tiled(narrow), std::tuple(4, 32, false)) << "wider tiles of bytes, and fewer warps at any length";
+  narrow.context = 16384;
+  EXPECT_EQ(tiled(narrow), std::tuple(4, 32, false));
+  Problem group = problemOf(Mode::Decode, 32, 64, 2048, 64);
+  group.kvHeads = 8;
+  EXPECT_EQ(tiled(group), std::tuple(4, 32, false)) << "eight rows are the block's rows";
+  group.context = 2047;
+  EXPECT_EQ(tiled(group), std::tuple(4, 32, true));
+}
+
+/// Sequences of many lengths, of heads that share lines: warps side by side, not CTAs.
+TEST(DefaultSchedule, RaggedRowTilesThatShareLinesHaveManyWarps) {
+  auto of = [](int64_t context, int64_t headDim, const char *arch = "sm_90a") {
+    Problem problem = problemOf(Mode::Decode, 32, 8, context, headDim);
+    problem.ragged = true;
+    Schedule schedule = defaultOn(arch, problem);
+    return std::tuple(schedule.warps, schedule.keys);
+  };
+  EXPECT_EQ(of(2048, 80), std::tuple(8, 32));
+  EXPECT_EQ(of(2047, 80), std::tuple(4, 16));
+  EXPECT_EQ(of(2048, 80, "sm_80"), std::tuple(4, 16));
+  EXPECT_EQ(of(2048, 128), std::tuple(4, 16)) << "whole lines";
+  EXPECT_EQ(of(2048, 112), std::tuple(4, 16)) << "no registers for such tiles";
 }
 
 /// Where a swapped block has room for all rows.
@@ -351,7 +426,7 @@ TEST(DefaultSchedule, WideRowsOfOneWarpgroupAreDividedOnlyWhereRegistersAskForIt
   EXPECT_EQ(of(Probe::Given, 176), "4 warps 1 parts 32 keys 4 stages");
   EXPECT_EQ(of(Probe::Given, 184), "8 warps 2 parts 64 keys 2 stages");
   EXPECT_EQ(of(Probe::None, 256), "4 warps 1 parts 64 keys 3 stages");
-  EXPECT_EQ(of(Probe::None, 128), "2 warps 1 parts 16 keys 2 stages") << "a block holds 16 rows";
+  EXPECT_EQ(of(Probe::None, 128), "4 warps 1 parts 16 keys 2 stages") << "a block holds 16 rows";
 }
 
 TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
