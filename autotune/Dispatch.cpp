@@ -17,7 +17,7 @@ constexpr double leastUnknown = 0.03;
 /// What a family may lose for each octave to the nearest record that has a time of it. The default's rules are made
 /// for every shape.
 constexpr double lossPerOctave = 0.015, defaultLossPerOctave = 0.005;
-/// What is learned leaves the default only for more than this: estimates are not surer.
+/// What is learned leaves the default only for more than this: two timings of one schedule differ by as much.
 constexpr double leastGain = 0.01;
 /// A loss beyond this counts as this: one record where a schedule was far off must not speak for all around it.
 constexpr double mostCounted = 0.1;

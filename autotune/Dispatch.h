@@ -8,7 +8,7 @@
 //     regret(family) = mean over records of what it lost there, nearer ones weighing more
 //                    + a little for each octave to the nearest record that has a time of it
 //
-// The family with the least is the answer, or the default schedule if that has less.
+// The family with the least is the answer, or the default schedule if that has hardly more.
 // Splits follow the shape: as the family's fastest changed from record to record, in
 // whole clusters and full waves.
 //
@@ -29,7 +29,7 @@ constexpr size_t dispatchNeighbours = 10;
 
 struct DispatchAnswer {
   Schedule schedule;
-  bool isDefault = false; ///< None of the records' families promises more.
+  bool isDefault = false; ///< None of the records' families promises much more.
   double regret = 0;      ///< Expected: time over the best schedule's, less 1.
   std::string layer;      ///< Of the nearest record that has a time of the schedule's family; empty: the default.
 };

@@ -60,7 +60,8 @@ int64_t ctasWithRegisters(const Problem &problem, int64_t warps) { return (isNar
 /// time. Pairs of them share a row tile where all find room at once; more waves than one must not leave more of the
 /// last idle. Longer contexts have little to merge, and a CTA of four that has the next tile in flight too (two stages)
 /// keeps a multiprocessor busy where others have ended. Read off an H200 (256 to 1024 row tiles): up to 512 keys 3 to
-/// 17 % faster than four, from 2048 on up to 3 % slower, as on an H100. False if these do not fit.
+/// 17 % faster than four, from 2048 on up to 3 % slower (of eight rows 2 % faster to 1 % slower), as on an H100. False
+/// if these do not fit.
 bool fillWithFewWarps(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
   constexpr int64_t few = 2, shortSpan = 1024;
   auto slots = [&](int64_t warps) { return target.multiprocessors * ctasWithRegisters(problem, warps); };
@@ -90,25 +91,24 @@ bool sharesLines(const Problem &problem) {
 /// Two CTAs for nine multiprocessors of ten: nothing is left that splits could fill.
 bool isFull(int64_t tiles, const Target &target) { return tiles >= 2 * target.multiprocessors * 9 / 10; }
 
+/// Rows of K and V as columns of a narrow tile: its next one has room with 16 keys, and CTAs of eight warps.
+bool isNarrowAndSwapped(const Problem &problem) { return isNarrow(problem) && isSwapped(problem); }
+
 /// Row tiles that fill a GPU and share lines: a line that two CTAs read comes from memory twice unless both do so at
 /// about the same time, as few CTAs of many warps in their order do, and many small ones do not. Long heads of whole
-/// lines are faster so, too, where they are narrow, or too wide for two tiles in flight while three CTAs of four warps
-/// have room. Only of sm_90, where it was seen.
+/// lines are faster so, too, where they are narrow, or of 192 dims. Only of sm_90, where it was seen.
 bool keepsStep(const Problem &problem, int64_t tiles, const Target &target) {
   int64_t visible = problem.visibleSpan();
   bool isLongAndNarrow = isNarrow(problem) && visible >= (isSwapped(problem) ? 1024 : 2048);
-  bool isLongAndWide = problem.headDim > 160 && problem.headDim <= 192 && visible >= 2048;
+  bool isLongAndWide = isSwapped(problem) && problem.headDim > 160 && problem.headDim <= 192 && visible >= 2048;
   return target.computeCapability() == 90 && !problem.ragged && isFull(tiles, target) &&
          (sharesLines(problem) || isLongAndNarrow || isLongAndWide);
 }
 
-/// Rows of K and V as columns of a narrow tile: its next one has room with 16 keys, and CTAs of eight warps.
-bool isNarrowAndSwapped(const Problem &problem) { return isNarrow(problem) && isSwapped(problem); }
-
 /// Read off an H200 (256 to 1024 row tiles of 64 to 256 dims, 1024 to 16384 keys; of bytes 64 to 256 dims) and an H100
-/// (16 to 240 dims, 256 to 16384 keys): row tiles that share lines up to 20 % faster than with two warps, 12 % of it
-/// because CTAs are not spread, others 1 to 11 %. Of few keys four warps are 4 to 27 % faster than eight; of bytes, and
-/// of eight narrow rows, at any length.
+/// (16 to 240 dims, 256 to 16384 keys). Beside CTAs of two warps that are spread, row tiles that share lines are up to
+/// 20 % faster, 12 % of it because they are in order; others from 1 % slower to 6 % faster. Four warps beside eight: up
+/// to 1024 keys 4 to 27 % faster, of 2048 6 % faster to 2 % slower; of bytes, and of eight narrow rows, at any length.
 void fillInStep(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
   constexpr int64_t shortSpan = 512, mediumSpan = 2048, tilesPerWarp = 4;
   int64_t visible = problem.visibleSpan();
@@ -116,26 +116,43 @@ void fillInStep(const Problem &problem, int64_t tiles, const Target &target, Sch
     Resources costs = resources(problem, schedule, target);
     return ctasThatFit(costs, schedule, costs.sharedBytes, target);
   };
-  bool isOfFewWarps = isNarrow(problem) && !isSwapped(problem) && !sharesLines(problem);
-  schedule.keys = isOfFewWarps ? 32 : 16;
+  bool hasWideTiles = isNarrow(problem) && !schedule.swapped && !sharesLines(problem);
+  schedule.keys = hasWideTiles ? 32 : 16;
   schedule.warps = 4;
   fitRegisterLoads(problem, target, schedule);
   // A CTA of four that is alone in a last wave needs the next tile in flight to keep its multiprocessor busy.
   bool lastsBusy = schedule.stages > 1 || waveEfficiency(tiles, fitting() * target.multiprocessors) >= 0.85;
-  isOfFewWarps |= visible <= shortSpan || (!isNarrow(problem) && visible <= mediumSpan && lastsBusy) ||
-                  (problem.hasKeyScales() && !isNarrowAndSwapped(problem));
+  bool isShort = visible <= (lastsBusy && !isNarrow(problem) ? mediumSpan : shortSpan);
+  if (!isShort && !hasWideTiles && (!problem.hasKeyScales() || isNarrowAndSwapped(problem)))
+    schedule.warps = 8;
   int64_t keyTiles = (visible + schedule.keys - 1) / schedule.keys;
-  schedule.warps = candidateBelow("warps", std::min<int64_t>(isOfFewWarps ? 4 : 8, keyTiles));
+  schedule.warps = candidateBelow("warps", std::min(schedule.warps, keyTiles));
   fitRegisterLoads(problem, target, schedule);
-  int64_t ctas = isNarrow(problem) ? fitting() : std::min<int64_t>(fitting(), 2); // Two keep a multiprocessor busy.
+  int64_t ctas = isNarrowAndSwapped(problem) ? fitting() : std::min<int64_t>(fitting(), 2); // Two keep one busy.
   schedule.splits =
       splitsThatFill(tiles, ctas * target.multiprocessors, visible, tilesPerWarp * schedule.warps * schedule.keys);
+}
+
+/// Lengths that differ, of heads that share lines and fill the GPU: its warps side by side read a line once, without a
+/// merge. Read off an H200 (80 and 96 dims, 256 and 512 row tiles): 4 to 17 % faster. A split has so many tiles still,
+/// which are four times the keys.
+void widenForSharedLines(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
+  bool isMedium = !isNarrow(problem) && problem.headDim <= 96; // Wider ones have no registers for such tiles.
+  if (target.computeCapability() == 90 && isFull(tiles, target) && schedule.swapped && isMedium &&
+      sharesLines(problem) && !problem.hasKeyScales() && problem.visibleSpan() >= 2048) {
+    schedule.warps = 8;
+    schedule.keys = 32;
+    int64_t splitKeys = schedule.splitTiles * schedule.warps * schedule.keys;
+    schedule.splits = std::min(schedule.splits, candidateBelow("splits", problem.visibleSpan() / splitKeys));
+    if (schedule.splits == 1)
+      schedule.splitTiles = 1;
+  }
 }
 
 /// Splits of a ragged batch have as many keys as let those of full sequences fill the GPU once: a CTA that finds
 /// nothing to do takes its place too, and each merge its time. Row tiles that are fewer than its places are split
 /// finer, where that makes several waves of them. Read off an H200 (16 to 2048 row tiles).
-void levelOnCuda(const Problem &problem, int64_t tiles, int64_t slots, const Target &target, Schedule &schedule) {
+void levelOnCuda(const Problem &problem, int64_t tiles, int64_t slots, Schedule &schedule) {
   constexpr int64_t mostTiles = 16, fine = 8, wavesOfFine = 4, waves = 8;
   int64_t together = schedule.warps * schedule.keys, leastKeys = mostTiles * together;
   auto fills = [&](double wanted, int64_t keys) {
@@ -146,12 +163,6 @@ void levelOnCuda(const Problem &problem, int64_t tiles, int64_t slots, const Tar
   while (leastKeys > together && !fills(0.9, leastKeys))
     leastKeys /= 2;
   levelLengths(problem, tiles, waves * slots, leastKeys, schedule);
-  // Lines that heads share are read once by few CTAs of many warps: 6 to 17 % faster (72 to 96 dims).
-  bool isOfSharedLines = sharesLines(problem) && !problem.hasKeyScales() && !isNarrow(problem) && problem.headDim <= 96;
-  if (target.computeCapability() == 90 && isOfSharedLines && problem.visibleSpan() >= 2048) {
-    schedule.warps = 8;
-    schedule.keys = 32;
-  }
 }
 
 /// Keys of a byte: what a tile costs besides its bytes is the larger share, so it has twice the keys where registers
@@ -200,10 +211,10 @@ bool hasWidestClusters(const Target &target) {
 }
 
 /// One row tile alone, or two of one row, is best in 64 splits of four warps, in clusters of so many; 0 if it is not
-/// alone, or so long that eight warps, or so short that fewer splits, are better. Read off an H200: from 4096 keys on
-/// up to 23 % faster than with as many splits as else, of two row tiles 2 to 7 (cold: 4 to 22); clusters of 8 rather
-/// than 16 are 2 to 8 % faster where they are given, and as much slower where they are not. Of narrow ones an H100 says
-/// the same, 2 to 18 %.
+/// alone, or so long that eight warps, or so short that fewer splits, are better. Read off an H200 with warm caches:
+/// from 4096 keys on up to 23 % faster than with as many splits as else, of two row tiles 2 to 7 (cold 4 to 22);
+/// clusters of 8 rather than 16 are 2 to 5 % faster where they are given (cold: 12 % faster to 4 % slower), and as much
+/// slower where they are not. Of 32768 keys, 2 to 11 %, on an H100 too; cold ones of several rows were not timed.
 int64_t clusterOfLone(const Problem &problem, int64_t tiles, const Target &target, const Schedule &schedule) {
   constexpr int64_t medium = 8192, large = 16384;
   int64_t visible = problem.visibleSpan(), rows = packedRows(problem);
@@ -217,59 +228,77 @@ int64_t clusterOfLone(const Problem &problem, int64_t tiles, const Target &targe
   return mergesLess ? portableCluster : widestCluster;
 }
 
-/// The splits of row tiles that do not fill the GPU, merging in clusters. A split costs a share of the merge and saves
-/// a share of the fold: the best number grows as the root of the keys. Clusters of more than two CTAs find no room on a
-/// quarter of the places that single ones fill. Rules read off tuned records of an H100 and an H200 (1 to 512 row
-/// tiles).
+/// CTAs that find room in clusters of so many, where a multiprocessor has registers for `ctas`: clusters of more than
+/// two find none on a quarter of the places that single ones fill.
+int64_t placesOf(const Target &target, int64_t ctas, int64_t cluster) {
+  return target.multiprocessors * ctas * (cluster > 2 ? 3 : 4) / 4;
+}
+
+/// A split costs a share of the merge and saves a share of the fold: the best number grows as the root of the keys.
+/// Read off tuned records of an H100 and an H200 (1 to 512 row tiles).
+void splitByKeys(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
+  constexpr double splitsAt2048Keys = 16;
+  constexpr int64_t fewTiles = 8, mostOfRows = 64;
+  int64_t visible = problem.visibleSpan();
+  bool narrow = isNarrow(problem), isWhole = hasWidestClusters(target);
+  double wanted = splitsAt2048Keys * std::sqrt(static_cast<double>(visible) / 2048);
+  int64_t most = std::max<int64_t>(static_cast<int64_t>(wanted), visible >= 256 ? 8 : 1);
+  if (isWhole && packedRows(problem) >= 4) // Which merge more than as many CTAs again read.
+    most = std::min(most, mostOfRows);
+  if (isWhole && !narrow && tiles < fewTiles / 2 && visible >= 1024) // A tile a warp.
+    most = std::max(most, widestCluster);
+  if (isWhole && narrow && visible <= 8192) // One cluster of four warps: up to 11 % on an H100.
+    most = std::min(most, widestCluster);
+  // A group's heads merge more, and the widest clusters of eight row tiles fill all there is room for: of few keys half
+  // the CTAs are faster, and four warps of these.
+  bool mergesFew = problem.group() >= 4 && visible <= 2048 && tiles >= fewTiles;
+  int64_t widestOfMany = mergesFew ? portableCluster : widestCluster;
+  int64_t widestAlone = candidateBelow("splits", tiles < fewTiles ? most : std::min(most, widestOfMany));
+  int64_t ctas = narrow ? 3 : 2; // Of four warps, as registers have it.
+  while (2 * schedule.splits <= widestAlone &&
+         2 * schedule.splits * tiles <= placesOf(target, ctas, 2 * schedule.splits))
+    schedule.splits *= 2;
+  if (visible > (narrow ? 8192 : 2048)) // As many as there is room for, merging over the grid besides.
+    schedule.splits = std::max(
+        schedule.splits, candidateBelow("splits", std::min(most, placesOf(target, 2, widestCluster) / tiles)));
+  // Eight warps where each has two tiles at least (narrow heads: beyond 8192 keys), else what they save in the fold
+  // goes into the merge.
+  bool isLong = narrow ? visible > 8192 : visible >= 2 * 8 * schedule.splits * schedule.keys;
+  bool hasRoom = isLong && 2 * schedule.splits * tiles <= target.multiprocessors;
+  schedule.warps = hasRoom && !mergesFew ? 8 : 4;
+}
+
+/// The splits of row tiles that do not fill the GPU, merging in clusters.
 void splitInClusters(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
-  constexpr double splitsAt2048Keys = 16, mostSplits = 64;
-  constexpr int64_t fewTiles = 8;
-  int64_t visible = problem.visibleSpan(), multiprocessors = target.multiprocessors;
-  bool narrow = isNarrow(problem), isWhole = hasWidestClusters(target); // Narrow: three CTAs of four warps have room.
-  auto places = [&](int64_t ctas, int64_t cluster) { return multiprocessors * ctas * (cluster > 2 ? 3 : 4) / 4; };
-  int64_t loneCluster = clusterOfLone(problem, tiles, target, schedule);
-  int64_t level = loneCluster ? 1 : splitsThatLevel(problem, tiles, target);
-  if (loneCluster) {
+  int64_t visible = problem.visibleSpan();
+  int64_t largest = clusterOfLone(problem, tiles, target, schedule);
+  bool isLone = largest > 0;
+  int64_t level = isLone ? 1 : splitsThatLevel(problem, tiles, target);
+  if (isLone) {
     schedule.splits = 64;
     schedule.warps = 4;
   } else if (level > 1) {
     // Of a short pair what eight warps save in the fold goes into the merge, and one with fewer is as well spread.
-    bool mergesMuch = !narrow || problem.group() > 1;
+    bool mergesMuch = !isNarrow(problem) || problem.group() > 1;
     schedule.splits = level;
     schedule.warps = level == 2 && visible <= 512 && mergesMuch ? 4 : 8;
+    largest = 2;
   } else {
-    double wanted = splitsAt2048Keys * std::sqrt(static_cast<double>(visible) / 2048);
-    int64_t most = std::max<int64_t>(static_cast<int64_t>(std::min(wanted, mostSplits)), visible >= 256 ? 8 : 1);
-    if (isWhole && !narrow && tiles < fewTiles / 2 && visible >= 1024) // A tile a warp.
-      most = std::max(most, widestCluster);
-    if (isWhole && narrow && visible <= 8192) // One cluster of four warps: up to 11 % on an H100.
-      most = std::min(most, widestCluster);
-    // A group's heads merge more, and the widest clusters of eight row tiles fill all there is room for: of few keys
-    // half the CTAs are faster, and four warps of these.
-    bool mergesFew = problem.group() >= 4 && visible <= 2048 && tiles >= fewTiles;
-    int64_t widestOfMany = mergesFew ? portableCluster : widestCluster;
-    int64_t widestAlone = candidateBelow("splits", tiles < fewTiles ? most : std::min(most, widestOfMany));
-    while (2 * schedule.splits <= widestAlone &&
-           2 * schedule.splits * tiles <= places(narrow ? 3 : 2, 2 * schedule.splits))
-      schedule.splits *= 2;
-    if (visible > (narrow ? 8192 : 2048)) // As many as there is room for, merging over the grid besides.
-      schedule.splits =
-          std::max(schedule.splits, candidateBelow("splits", std::min(most, places(2, widestCluster) / tiles)));
-    // Eight warps where each has two tiles at least (narrow heads: beyond 8192 keys), else what they save in the fold
-    // goes into the merge.
-    bool isLong = narrow ? visible > 8192 : visible >= 2 * 8 * schedule.splits * schedule.keys;
-    bool hasRoom = isLong && 2 * schedule.splits * tiles <= multiprocessors;
-    schedule.warps = hasRoom && !mergesFew ? 8 : 4;
+    splitByKeys(problem, tiles, target, schedule);
+    largest = hasWidestClusters(target) && schedule.splits == widestCluster ? widestCluster : portableCluster;
   }
-  if (narrow && visible > 512 && schedule.splits * tiles <= places(2, schedule.splits))
+  bool isWide = isNarrow(problem) && visible > 512 && schedule.splits * tiles <= placesOf(target, 2, schedule.splits);
+  if (isWide)
     schedule.keys = 32;
   int64_t splitKeys = schedule.splits * schedule.keys;
   schedule.warps = candidateBelow("warps", std::min(schedule.warps, (visible + splitKeys - 1) / splitKeys));
-  int64_t largest = isWhole && schedule.splits == widestCluster ? widestCluster : portableCluster;
-  if (loneCluster || level > 1)
-    largest = loneCluster ? loneCluster : 2;
   while (2 * schedule.cluster <= largest && schedule.splits % (2 * schedule.cluster) == 0)
     schedule.cluster *= 2;
+  fitRegisterLoads(problem, target, schedule);
+  // A warp's only tile has no next one to load, for which a wide one's registers are many: 3 to 14 % (8 heads of 2048
+  // keys, on an H100 and an H200). One row tile alone is as often slower so.
+  if (isWide && !isLone && tiles > 1 && schedule.warps * splitKeys >= visible)
+    schedule.stages = 1;
 }
 
 Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
@@ -285,9 +314,8 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   schedule.warps = 4;
   fitRegisterLoads(problem, target, schedule);
   bool isUneven = problem.ragged && problem.batch > 1; // A cluster works or rests as a whole: too coarse.
-  bool inClusters = target.hasClusters() && !isUneven && !isFull(tiles, target);
   bool inStep = keepsStep(problem, tiles, target);
-  if (inClusters) {
+  if (target.hasClusters() && !isUneven && !isFull(tiles, target)) {
     splitInClusters(problem, tiles, target, schedule);
   } else if (inStep) {
     fillInStep(problem, tiles, target, schedule);
@@ -296,17 +324,15 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
     // A short context is a chain of latencies: one tile per warp. A longer one pays for its merge first.
     int64_t tilesPerWarp = visible > 1024 ? 4 : 1;
     schedule.keys = isNarrow(problem) && visible >= 256 ? 32 : 16;
-    if (isUneven)
-      levelOnCuda(problem, tiles, slots, target, schedule);
-    else if (problem.ragged || !isFull(tiles, target) || !fillWithFewWarps(problem, tiles, target, schedule))
+    if (isUneven) {
+      levelOnCuda(problem, tiles, slots, schedule);
+      widenForSharedLines(problem, tiles, target, schedule);
+    } else if (problem.ragged || !isFull(tiles, target) || !fillWithFewWarps(problem, tiles, target, schedule)) {
       schedule.splits = splitsThatFill(tiles, slots, visible, schedule.warps * schedule.keys * tilesPerWarp);
+    }
+    fitRegisterLoads(problem, target, schedule);
   }
   schedule.dependent = target.hasClusters();
-  fitRegisterLoads(problem, target, schedule);
-  // A wide tile that is a warp's only one has no next to load: up to 14 % of B=1, H=8, L=2048 on both cards.
-  bool isOnly = schedule.splits * schedule.warps * schedule.keys >= problem.visibleSpan();
-  if (inClusters && tiles > 1 && schedule.keys > 16 && isOnly)
-    schedule.stages = 1;
   if (problem.hasKeyScales() && !(inStep && isNarrowAndSwapped(problem)))
     widenTiles(problem, target, schedule);
   schedule.spread = wantsSpread(problem, schedule, target);

@@ -123,7 +123,8 @@ TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
   EXPECT_EQ(split(1, 1, 8192, 64), std::tuple(64, 8, 4)) << "a narrow one of twice the keys";
   EXPECT_EQ(split(1, 2, 8192), std::tuple(64, 8, 4)) << "or two";
   EXPECT_EQ(split(1, 2, 8192, 256), std::tuple(64, 2, 8)) << "which have the next tile in flight";
-  EXPECT_EQ(split(1, 2, 32768), std::tuple(64, 2, 8));
+  EXPECT_EQ(split(1, 2, 4096), std::tuple(16, 16, 8)) << "of more keys";
+  EXPECT_EQ(split(1, 2, 32768), std::tuple(64, 2, 8)) << "and not of many";
   EXPECT_EQ(split(1, 1, 4096, 64), std::tuple(16, 16, 4)) << "narrow ones merge once";
   EXPECT_EQ(split(1, 4, 8192, 64), std::tuple(16, 16, 4));
   EXPECT_EQ(split(1, 2, 16384, 64), std::tuple(64, 8, 4));
@@ -156,12 +157,16 @@ TEST(DefaultSchedule, DecodeSplitsFillTheGpu) {
 
 /// Rows of one row tile, whose merge grows with them.
 TEST(DefaultSchedule, SplitsOfOneRowTileFollowItsRows) {
-  auto of = [](int64_t group, int64_t context, int64_t headDim) {
-    Problem problem = problemOf(Mode::Decode, 1, group, context, headDim);
-    problem.kvHeads = 1;
-    Schedule schedule = defaultOn("sm_90a", problem);
+  auto of = [](int64_t group, int64_t context, int64_t headDim, const char *arch = "sm_90a", int64_t heads = 1) {
+    Problem problem = problemOf(Mode::Decode, 1, group * heads, context, headDim);
+    problem.kvHeads = heads;
+    Schedule schedule = defaultOn(arch, problem);
     return std::tuple(schedule.splits, schedule.cluster, schedule.warps);
   };
+  EXPECT_EQ(of(8, 8192, 128, "sm_90a", 2), std::tuple(32, 8, 8)) << "two of one row only";
+  EXPECT_EQ(of(6, 8192, 64), std::tuple(64, 16, 4));
+  EXPECT_EQ(std::get<0>(of(1, 8192, 128, "sm_100")), 32) << "seen on sm_90 only";
+  EXPECT_EQ(std::get<0>(of(1, 131072, 128, "sm_100")), 128);
   EXPECT_EQ(of(4, 8192, 128), std::tuple(64, 16, 4));
   EXPECT_EQ(of(4, 8192, 64), std::tuple(64, 8, 4)) << "narrow rows are less";
   EXPECT_EQ(of(8, 8192, 64), std::tuple(64, 16, 4));
@@ -183,6 +188,7 @@ TEST(DefaultSchedule, OnlyTilesAreNotPrefetched) {
   EXPECT_EQ(stages(8, 2048), 1);
   EXPECT_EQ(stages(8, 2049), 2);
   EXPECT_EQ(stages(1, 2048), 2) << "one row tile alone";
+  EXPECT_EQ(stages(2, 8192), 2) << "or two";
   EXPECT_EQ(stages(8, 512, 128), 2) << "16 keys";
 }
 
@@ -245,36 +251,61 @@ TEST(DefaultSchedule, RowTilesThatShareLinesKeepStep) {
   EXPECT_FALSE(wantsSpread(one, small, llvm::cantFail(namedTarget("sm_90a"))));
   auto tiled = [](const Problem &problem) {
     Schedule schedule = defaultOn("sm_90a", problem);
-    return std::tuple(schedule.warps, schedule.keys, schedule.spread);
+    return std::tuple(schedule.warps, schedule.keys, schedule.splits, schedule.spread);
   };
   Problem narrow = problemOf(Mode::Decode, 32, 8, 2048, 64);
-  EXPECT_EQ(tiled(narrow), std::tuple(8, 16, false));
+  EXPECT_EQ(tiled(narrow), std::tuple(8, 16, 1, false));
   narrow.kvDtype = ElementType::F8E4M3;
-  EXPECT_EQ(tiled(narrow), std::tuple(8, 16, false)) << "64 dims of a byte are half a line";
+  EXPECT_EQ(tiled(narrow), std::tuple(8, 16, 1, false)) << "64 dims of a byte are half a line";
+  narrow.batch = 16;
+  EXPECT_EQ(std::get<1>(tiled(narrow)), 32) << "places are left";
+  narrow.batch = 32;
   narrow.headDim = 80;
-  EXPECT_EQ(tiled(narrow), std::tuple(4, 32, false)) << "wider tiles of bytes, and fewer warps at any length";
+  EXPECT_EQ(tiled(narrow), std::tuple(4, 32, 1, false)) << "wider tiles of bytes, and fewer warps at any length";
   narrow.context = 16384;
-  EXPECT_EQ(tiled(narrow), std::tuple(4, 32, false));
+  EXPECT_EQ(tiled(narrow), std::tuple(4, 32, 1, false));
   Problem group = problemOf(Mode::Decode, 32, 64, 2048, 64);
   group.kvHeads = 8;
-  EXPECT_EQ(tiled(group), std::tuple(4, 32, false)) << "eight rows are the block's rows";
+  EXPECT_EQ(tiled(group), std::tuple(4, 32, 1, false)) << "eight rows are the block's rows";
   group.context = 2047;
-  EXPECT_EQ(tiled(group), std::tuple(4, 32, true));
+  EXPECT_EQ(tiled(group), std::tuple(4, 32, 1, true));
+  group.headDim = 48;
+  EXPECT_EQ(std::get<0>(tiled(group)), 8) << "which share lines";
+  group.headDim = 192;
+  group.context = 4096;
+  EXPECT_EQ(std::get<0>(tiled(group)), 2) << "seen of rows that are columns";
 }
 
 /// Sequences of many lengths, of heads that share lines: warps side by side, not CTAs.
 TEST(DefaultSchedule, RaggedRowTilesThatShareLinesHaveManyWarps) {
-  auto of = [](int64_t context, int64_t headDim, const char *arch = "sm_90a") {
-    Problem problem = problemOf(Mode::Decode, 32, 8, context, headDim);
-    problem.ragged = true;
+  Problem full = problemOf(Mode::Decode, 32, 8, 2048, 80);
+  full.ragged = true;
+  auto of = [](const Problem &problem, const char *arch = "sm_90a") {
     Schedule schedule = defaultOn(arch, problem);
     return std::tuple(schedule.warps, schedule.keys);
   };
-  EXPECT_EQ(of(2048, 80), std::tuple(8, 32));
-  EXPECT_EQ(of(2047, 80), std::tuple(4, 16));
-  EXPECT_EQ(of(2048, 80, "sm_80"), std::tuple(4, 16));
-  EXPECT_EQ(of(2048, 128), std::tuple(4, 16)) << "whole lines";
-  EXPECT_EQ(of(2048, 112), std::tuple(4, 16)) << "no registers for such tiles";
+  auto with = [&](int64_t Problem::*field, int64_t value) {
+    Problem problem = full;
+    problem.*field = value;
+    return problem;
+  };
+  const std::tuple many(8, 32), few(4, 16);
+  EXPECT_EQ(of(full), many);
+  EXPECT_EQ(defaultOn("sm_90a", full).splits, 1);
+  EXPECT_EQ(defaultOn("sm_90a", with(&Problem::context, 8192)).splits, 4) << "each has 2048 keys";
+  EXPECT_EQ(defaultOn("sm_90a", with(&Problem::context, 8192)).splitTiles, 8);
+  EXPECT_EQ(of(with(&Problem::headDim, 96)), many);
+  EXPECT_EQ(of(with(&Problem::headDim, 104)), few) << "no registers for such tiles";
+  EXPECT_EQ(of(with(&Problem::headDim, 128)), few) << "whole lines";
+  EXPECT_EQ(std::get<0>(of(with(&Problem::headDim, 48))), 4) << "narrow";
+  EXPECT_EQ(of(with(&Problem::context, 2047)), few);
+  EXPECT_EQ(of(with(&Problem::batch, 16)), few) << "places are left: a split would have four times the keys";
+  EXPECT_EQ(of(with(&Problem::queryHeads, 64)), few) << "eight rows are the block's rows";
+  EXPECT_EQ(of(full, "sm_80"), few);
+  EXPECT_EQ(of(full, "sm_100"), few);
+  Problem bytes = full;
+  bytes.kvDtype = ElementType::F8E4M3;
+  EXPECT_EQ(std::get<0>(of(bytes)), 4);
 }
 
 /// Where a swapped block has room for all rows.

@@ -210,6 +210,13 @@ TEST_F(OneRecord, ManyTilesNeedNoSplits) {
   EXPECT_LE(ask(shape(2048, 4096)).schedule.splits, 1);
 }
 
+TEST_F(OneRecord, TheDefaultIsLeftForMoreThanOneInAHundred) {
+  timeDefault(record.microseconds * 1.02);
+  EXPECT_FALSE(ask(record.problem).isDefault);
+  timeDefault(record.microseconds * 1.009);
+  EXPECT_TRUE(ask(record.problem).isDefault);
+}
+
 TEST_F(OneRecord, TheDefaultIsACandidate) {
   EXPECT_FALSE(ask(shape(8, 8192)).isDefault);
   timeDefault(record.microseconds * 1.001);
