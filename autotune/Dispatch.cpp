@@ -223,9 +223,10 @@ private:
 
   DispatchAnswer ofDefault() const {
     double regret = mean([&](const Record &record) -> std::optional<double> {
-      // The default of today, which a record may not know: rules change.
+      // The default of today. A record that has no time of it is older, or of a search that did not start from it: that
+      // says nothing against it, as rules change for what is faster.
       std::optional<double> time = timeOf(record, defaultSchedule(record.problem, target));
-      return time ? lossAt(record, *time) : unknownLoss(record);
+      return time ? lossAt(record, *time) : leastUnknown;
     });
     double away = neighbours.empty() ? 0 : neighbours.front().distance;
     return {defaultSchedule(problem, target), /*isDefault=*/true, regret + defaultLossPerOctave * away, ""};

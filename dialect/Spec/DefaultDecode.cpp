@@ -94,23 +94,29 @@ bool isFull(int64_t tiles, const Target &target) { return tiles >= 2 * target.mu
 /// Rows of K and V as columns of a narrow tile: its next one has room with 16 keys, and CTAs of eight warps.
 bool isNarrowAndSwapped(const Problem &problem) { return isNarrow(problem) && isSwapped(problem); }
 
+/// Row tiles of two waves and more, the last of them about full, if two CTAs have room.
+bool isMany(int64_t tiles, const Target &target) {
+  return tiles > 3 * target.multiprocessors && waveEfficiency(tiles, 2 * target.multiprocessors) >= 0.9;
+}
+
 /// Row tiles that fill a GPU and share lines: a line that two CTAs read comes from memory twice unless both do so at
-/// about the same time, as few CTAs of many warps in their order do, and many small ones do not. Long heads of whole
-/// lines are faster so, too, where they are narrow, or of 192 dims. Only of sm_90, where it was seen.
+/// about the same time, as few CTAs of many warps in their order do, and many small ones do not. Heads of whole lines
+/// are faster so, too, where they are narrow and long, or many, or of 192 dims. Only of sm_90, where it was seen.
 bool keepsStep(const Problem &problem, int64_t tiles, const Target &target) {
-  int64_t visible = problem.visibleSpan();
-  bool isLongAndNarrow = isNarrow(problem) && visible >= (isSwapped(problem) ? 1024 : 2048);
+  int64_t visible = problem.visibleSpan(), leastNarrow = isMany(tiles, target) ? 256 : 1024;
+  bool isLongAndNarrow = isNarrow(problem) && visible >= (isSwapped(problem) ? leastNarrow : 2048);
   bool isLongAndWide = isSwapped(problem) && problem.headDim > 160 && problem.headDim <= 192 && visible >= 2048;
   return target.computeCapability() == 90 && !problem.ragged && isFull(tiles, target) &&
          (sharesLines(problem) || isLongAndNarrow || isLongAndWide);
 }
 
-/// Read off an H200 (256 to 1024 row tiles of 64 to 256 dims, 1024 to 16384 keys; of bytes 64 to 256 dims) and an H100
+/// Read off an H200 (256 to 2048 row tiles of 64 to 256 dims, 256 to 16384 keys; of bytes 64 to 256 dims) and an H100
 /// (16 to 240 dims, 256 to 16384 keys). Beside CTAs of two warps that are spread, row tiles that share lines are up to
-/// 20 % faster, 12 % of it because they are in order; others from 1 % slower to 6 % faster. Four warps beside eight: up
-/// to 1024 keys 4 to 27 % faster, of 2048 6 % faster to 2 % slower; of bytes, and of eight narrow rows, at any length.
+/// 20 % faster, 12 % of it because they are in order; others from 1 % slower to 10 % faster. Four warps beside eight:
+/// up to 1024 keys 4 to 27 % faster (narrow ones where they are many), of 2048 6 % faster to 2 % slower; of bytes, and
+/// of eight narrow rows, at any length.
 void fillInStep(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
-  constexpr int64_t shortSpan = 512, mediumSpan = 2048, tilesPerWarp = 4;
+  constexpr int64_t tilesPerWarp = 4;
   int64_t visible = problem.visibleSpan();
   auto fitting = [&] {
     Resources costs = resources(problem, schedule, target);
@@ -122,13 +128,16 @@ void fillInStep(const Problem &problem, int64_t tiles, const Target &target, Sch
   fitRegisterLoads(problem, target, schedule);
   // A CTA of four that is alone in a last wave needs the next tile in flight to keep its multiprocessor busy.
   bool lastsBusy = schedule.stages > 1 || waveEfficiency(tiles, fitting() * target.multiprocessors) >= 0.85;
-  bool isShort = visible <= (lastsBusy && !isNarrow(problem) ? mediumSpan : shortSpan);
-  if (!isShort && !hasWideTiles && (!problem.hasKeyScales() || isNarrowAndSwapped(problem)))
+  bool isNarrowAndMany = isNarrowAndSwapped(problem) && isMany(tiles, target);
+  int64_t shortSpan = isNarrowAndMany ? 1024 : !isNarrow(problem) && lastsBusy ? 2048 : 512;
+  if (visible > shortSpan && !hasWideTiles && (!problem.hasKeyScales() || isNarrowAndSwapped(problem)))
     schedule.warps = 8;
   int64_t keyTiles = (visible + schedule.keys - 1) / schedule.keys;
   schedule.warps = candidateBelow("warps", std::min(schedule.warps, keyTiles));
   fitRegisterLoads(problem, target, schedule);
-  int64_t ctas = isNarrowAndSwapped(problem) ? fitting() : std::min<int64_t>(fitting(), 2); // Two keep one busy.
+  int64_t ctas = fitting();
+  if (!isNarrowAndSwapped(problem) || isNarrowAndMany)
+    ctas = std::min<int64_t>(ctas, 2); // Which keep a multiprocessor busy.
   schedule.splits =
       splitsThatFill(tiles, ctas * target.multiprocessors, visible, tilesPerWarp * schedule.warps * schedule.keys);
 }
@@ -214,14 +223,15 @@ bool hasWidestClusters(const Target &target) {
 /// alone, or so long that eight warps, or so short that fewer splits, are better. Read off an H200 with warm caches:
 /// from 4096 keys on up to 23 % faster than with as many splits as else, of two row tiles 2 to 7 (cold 4 to 22);
 /// clusters of 8 rather than 16 are 2 to 5 % faster where they are given (cold: 12 % faster to 4 % slower), and as much
-/// slower where they are not. Of 32768 keys, 2 to 11 %, on an H100 too; cold ones of several rows were not timed.
+/// slower where they are not. Narrow ones of several rows and 32768 keys are 7 to 11 % faster so (cold: 4 % faster to
+/// 5 % slower), on an H100 too.
 int64_t clusterOfLone(const Problem &problem, int64_t tiles, const Target &target, const Schedule &schedule) {
   constexpr int64_t medium = 8192, large = 16384;
   int64_t visible = problem.visibleSpan(), rows = packedRows(problem);
   bool prefetches = schedule.stages > 1;
   bool isPair = tiles == 2 && rows == 1 && prefetches && visible >= medium && visible <= large;
   bool isOne = tiles == 1 && visible >= (isNarrow(problem) ? medium : medium / 2) &&
-               visible <= (rows > 1 && prefetches ? 2 * large : large);
+               visible <= (rows > 1 && isNarrow(problem) ? 2 * large : large);
   if (!hasWidestClusters(target) || !(isPair || isOne))
     return 0;
   bool mergesLess = rows == 1 || (isNarrow(problem) && (rows <= 4 || visible > large));
@@ -287,18 +297,16 @@ void splitInClusters(const Problem &problem, int64_t tiles, const Target &target
     splitByKeys(problem, tiles, target, schedule);
     largest = hasWidestClusters(target) && schedule.splits == widestCluster ? widestCluster : portableCluster;
   }
-  bool isWide = isNarrow(problem) && visible > 512 && schedule.splits * tiles <= placesOf(target, 2, schedule.splits);
-  if (isWide)
+  // Of many row tiles two tiles of 16 keys are faster than one of 32: of 8 of 2048 keys 5 % (cold 6 %).
+  bool isOnlyTile = schedule.splits * schedule.warps * 32 >= visible;
+  if (isNarrow(problem) && visible > 512 && schedule.splits * tiles <= placesOf(target, 2, schedule.splits) &&
+      !(isOnlyTile && tiles * visible >= 16384))
     schedule.keys = 32;
   int64_t splitKeys = schedule.splits * schedule.keys;
   schedule.warps = candidateBelow("warps", std::min(schedule.warps, (visible + splitKeys - 1) / splitKeys));
   while (2 * schedule.cluster <= largest && schedule.splits % (2 * schedule.cluster) == 0)
     schedule.cluster *= 2;
   fitRegisterLoads(problem, target, schedule);
-  // A warp's only tile has no next one to load, for which a wide one's registers are many: 3 to 14 % (8 heads of 2048
-  // keys, on an H100 and an H200). One row tile alone is as often slower so.
-  if (isWide && !isLone && tiles > 1 && schedule.warps * splitKeys >= visible)
-    schedule.stages = 1;
 }
 
 Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {

@@ -171,8 +171,7 @@ TEST(DefaultSchedule, SplitsOfOneRowTileFollowItsRows) {
   EXPECT_EQ(of(4, 8192, 64), std::tuple(64, 8, 4)) << "narrow rows are less";
   EXPECT_EQ(of(8, 8192, 64), std::tuple(64, 16, 4));
   EXPECT_EQ(of(8, 32768, 64), std::tuple(64, 8, 4));
-  EXPECT_EQ(of(8, 32768, 128), std::tuple(64, 16, 4));
-  EXPECT_EQ(of(8, 32768, 192), std::tuple(64, 8, 8)) << "one tile in flight";
+  EXPECT_EQ(of(8, 32768, 128), std::tuple(64, 8, 8));
   EXPECT_EQ(of(1, 65536, 128), std::tuple(128, 2, 8));
   EXPECT_EQ(of(4, 65536, 128), std::tuple(64, 8, 8)) << "one CTA would merge four rows of 64 pairs";
   EXPECT_EQ(of(4, 131072, 128), std::tuple(128, 2, 8));
@@ -180,16 +179,16 @@ TEST(DefaultSchedule, SplitsOfOneRowTileFollowItsRows) {
   EXPECT_EQ(of(8, 262144, 128), std::tuple(128, 2, 8));
 }
 
-/// A warp's only tile has no next one to load, and of wide tiles the registers for it cost.
-TEST(DefaultSchedule, OnlyTilesAreNotPrefetched) {
-  auto stages = [](int64_t heads, int64_t context, int64_t headDim = 64) {
-    return defaultOn("sm_90a", problemOf(Mode::Decode, 1, heads, context, headDim)).stages;
+/// Two tiles of 16 keys rather than one of 32, where row tiles are not so few.
+TEST(DefaultSchedule, NarrowTilesAreWideUnlessTheyWouldBeTheOnlyOnes) {
+  auto keys = [](int64_t heads, int64_t context) {
+    return defaultOn("sm_90a", problemOf(Mode::Decode, 1, heads, context, 64)).keys;
   };
-  EXPECT_EQ(stages(8, 2048), 1);
-  EXPECT_EQ(stages(8, 2049), 2);
-  EXPECT_EQ(stages(1, 2048), 2) << "one row tile alone";
-  EXPECT_EQ(stages(2, 8192), 2) << "or two";
-  EXPECT_EQ(stages(8, 512, 128), 2) << "16 keys";
+  EXPECT_EQ(keys(8, 2048), 16);
+  EXPECT_EQ(keys(8, 4096), 32);
+  EXPECT_EQ(keys(16, 1024), 16);
+  EXPECT_EQ(keys(8, 1024), 32);
+  EXPECT_EQ(keys(4, 2048), 32);
 }
 
 TEST(DefaultSchedule, RowTilesThatFillTheGpuHaveCtasOfFewWarps) {
@@ -206,7 +205,7 @@ TEST(DefaultSchedule, RowTilesThatFillTheGpuHaveCtasOfFewWarps) {
   EXPECT_EQ(of(32, 256), std::tuple(2, 2, 2));
   EXPECT_EQ(of(34, 128), std::tuple(4, 8, 1)); // 272: two on some multiprocessors, three on others; splits level that.
   EXPECT_EQ(of(48, 64, "sm_90a", 1023), std::tuple(2, 2, 2)); // Narrow ones have 792 places.
-  EXPECT_EQ(of(128, 64, "sm_90a", 1023), std::tuple(4, 1, 1)); // Two warps would leave a third of the second wave idle.
+  EXPECT_EQ(of(128, 64, "sm_90a", 255), std::tuple(4, 1, 1)); // Two warps would leave a third of the second wave idle.
   EXPECT_EQ(of(48, 64), std::tuple(8, 2, 1)) << "long and narrow: in step, two of which fit";
   EXPECT_EQ(of(256, 128), std::tuple(4, 1, 1));
   EXPECT_EQ(of(26, 128, "sm_80"), std::tuple(4, 1, 1)); // 208 of 432 places, and no clusters to pair in.
@@ -239,6 +238,11 @@ TEST(DefaultSchedule, RowTilesThatShareLinesKeepStep) {
   EXPECT_EQ(of(16, 4096, 80), std::tuple(4, 2, true)) << "places are left";
   EXPECT_EQ(of(32, 1024, 64), std::tuple(8, 1, false)) << "narrow and long";
   EXPECT_EQ(of(32, 1023, 64), std::tuple(2, 2, true));
+  EXPECT_EQ(of(64, 256, 64), std::tuple(4, 1, false)) << "or many";
+  EXPECT_EQ(of(64, 1024, 64), std::tuple(4, 1, false));
+  EXPECT_EQ(of(64, 1025, 64), std::tuple(8, 1, false));
+  EXPECT_EQ(of(64, 255, 64), std::tuple(2, 1, true));
+  EXPECT_EQ(of(56, 512, 64), std::tuple(2, 1, true)) << "448 leave a third of the second wave";
   EXPECT_EQ(std::get<0>(of(32, 4096, 80, "sm_80")), 4) << "seen on sm_90 only";
   EXPECT_EQ(std::get<0>(of(64, 4096, 80, "sm_100")), 4);
   Problem one = problemOf(Mode::Decode, 1, 256, 4096, 80);
