@@ -130,8 +130,10 @@ void fillInStep(const Problem &problem, int64_t tiles, const Target &target, Sch
   bool lastsBusy = schedule.stages > 1 || waveEfficiency(tiles, fitting() * target.multiprocessors) >= 0.85;
   bool isNarrowAndMany = isNarrowAndSwapped(problem) && isMany(tiles, target);
   int64_t shortSpan = isNarrowAndMany ? 1024 : !isNarrow(problem) && lastsBusy ? 2048 : 512;
+  // With one tile in flight many CTAs of two warps take turns better: 3 to 11 % faster (512 row tiles).
+  bool wantsTurns = visible <= 2048 && !lastsBusy && isMany(tiles, target);
   if (visible > shortSpan && !hasWideTiles && (!problem.hasKeyScales() || isNarrowAndSwapped(problem)))
-    schedule.warps = 8;
+    schedule.warps = wantsTurns ? 2 : 8;
   int64_t keyTiles = (visible + schedule.keys - 1) / schedule.keys;
   schedule.warps = candidateBelow("warps", std::min(schedule.warps, keyTiles));
   fitRegisterLoads(problem, target, schedule);

@@ -233,7 +233,10 @@ TEST(DefaultSchedule, RowTilesThatShareLinesKeepStep) {
   EXPECT_EQ(of(32, 512, 48), std::tuple(4, 2, false));
   EXPECT_EQ(of(32, 513, 48), std::tuple(8, 1, false)) << "narrow ones have more to load at once";
   EXPECT_EQ(of(64, 2048, 208), std::tuple(4, 1, false));
-  EXPECT_EQ(of(64, 2048, 168), std::tuple(8, 1, false)) << "one tile in flight, and a last wave of 116";
+  EXPECT_EQ(of(64, 2048, 168), std::tuple(2, 1, false)) << "one tile in flight, and a last wave of 116";
+  EXPECT_EQ(of(64, 2049, 168), std::tuple(8, 1, false));
+  EXPECT_EQ(of(32, 2048, 168), std::tuple(8, 1, false)) << "no turns to take";
+  EXPECT_EQ(of(64, 2048, 192), std::tuple(2, 1, false));
   EXPECT_EQ(of(32, 17, 80), std::tuple(2, 1, false)) << "a tile for each warp";
   EXPECT_EQ(of(16, 4096, 80), std::tuple(4, 2, true)) << "places are left";
   EXPECT_EQ(of(32, 1024, 64), std::tuple(8, 1, false)) << "narrow and long";
