@@ -12,7 +12,7 @@
 namespace lla {
 namespace {
 
-/// What a family that a record has no time of is taken to lose there, at least.
+/// What a family that a record has no time of is taken to lose there, at least; the default, just so.
 constexpr double leastUnknown = 0.03;
 /// What a family may lose for each octave to the nearest record that has a time of it. The default's rules are made
 /// for every shape.

@@ -94,7 +94,7 @@ bool isFull(int64_t tiles, const Target &target) { return tiles >= 2 * target.mu
 /// Rows of K and V as columns of a narrow tile: its next one has room with 16 keys, and CTAs of eight warps.
 bool isNarrowAndSwapped(const Problem &problem) { return isNarrow(problem) && isSwapped(problem); }
 
-/// Row tiles of two waves and more, the last of them about full, if two CTAs have room.
+/// More row tiles than pairs of narrow CTAs of two warps fill, whose last wave is about full where two CTAs have room.
 bool isMany(int64_t tiles, const Target &target) {
   return tiles > 3 * target.multiprocessors && waveEfficiency(tiles, 2 * target.multiprocessors) >= 0.9;
 }
@@ -145,8 +145,8 @@ void fillInStep(const Problem &problem, int64_t tiles, const Target &target, Sch
 }
 
 /// Lengths that differ, of heads that share lines and fill the GPU: its warps side by side read a line once, without a
-/// merge. Read off an H200 (80 and 96 dims, 256 and 512 row tiles): 4 to 17 % faster. A split has so many tiles still,
-/// which are four times the keys.
+/// merge. Read off an H200 (80 and 96 dims, 256 and 512 row tiles): 4 to 17 % faster. A split keeps its number of
+/// tiles, and so has four times the keys.
 void widenForSharedLines(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
   bool isMedium = !isNarrow(problem) && problem.headDim <= 96; // Wider ones have no registers for such tiles.
   if (target.computeCapability() == 90 && isFull(tiles, target) && schedule.swapped && isMedium &&

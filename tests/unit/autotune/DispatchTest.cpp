@@ -231,6 +231,8 @@ TEST_F(OneRecord, TheTimeOfADefaultThatRulesNoLongerGiveCountsNothing) {
   timeDefault(record.microseconds * 1.001);
   ++record.alternatives.front().schedule.lazy; // Another schedule was timed as the default.
   EXPECT_FALSE(ask(shape(8, 8192)).isDefault);
+  record.alternatives.front().microseconds = 12;
+  EXPECT_TRUE(ask(shape(64, 4096)).isDefault) << "nor is today's taken to lose what that did";
 }
 
 TEST_F(OneRecord, WhatIsInfeasibleIsNoCandidate) {
