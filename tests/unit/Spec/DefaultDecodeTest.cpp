@@ -54,6 +54,31 @@ TEST(DefaultDecode, DecodeSplitsFillTheGpu) {
   EXPECT_EQ(defaultOn("sm_90a", problemOf(Mode::Decode, 1, 8, 4096, 128)).load, LoadPath::Registers);
 }
 
+/// A long launch's row tiles keep their order only if none takes its place early.
+TEST(DefaultDecode, LongLaunchesDoNotStartEarly) {
+  auto dependent = [](int64_t batch, int64_t context, int64_t headDim, const char *arch = "sm_90a") {
+    return defaultOn(arch, problemOf(Mode::Decode, batch, 8, context, headDim)).dependent;
+  };
+  EXPECT_TRUE(dependent(1, 4096, 128));
+  EXPECT_TRUE(dependent(32, 2048, 128));
+  EXPECT_FALSE(dependent(32, 4096, 128));
+  EXPECT_FALSE(dependent(64, 2048, 128)) << "it is bytes that count";
+  EXPECT_TRUE(dependent(32, 4096, 64));
+  EXPECT_FALSE(dependent(32, 8192, 64));
+  EXPECT_FALSE(dependent(32, 2048, 192)) << "of wide heads fewer";
+  EXPECT_TRUE(dependent(32, 1024, 192));
+  EXPECT_FALSE(dependent(1, 512, 128, "sm_80")) << "which has no dependent launch";
+  Problem problem = problemOf(Mode::Decode, 32, 8, 4096, 128);
+  problem.window = 1024;
+  EXPECT_TRUE(defaultOn("sm_90a", problem).dependent) << "of keys that are seen";
+  problem = problemOf(Mode::Decode, 32, 8, 4096, 128);
+  problem.kvDtype = ElementType::F8E4M3;
+  EXPECT_TRUE(defaultOn("sm_90a", problem).dependent) << "of bytes that are read";
+  problem = problemOf(Mode::Decode, 64, 8, 8192, 128);
+  problem.ragged = true;
+  EXPECT_TRUE(defaultOn("sm_90a", problem).dependent) << "lengths that differ have no order to keep";
+}
+
 /// Rows of one row tile, whose merge grows with them.
 TEST(DefaultDecode, SplitsOfOneRowTileFollowItsRows) {
   auto of = [](int64_t group, int64_t context, int64_t headDim, const char *arch = "sm_90a", int64_t heads = 1) {
