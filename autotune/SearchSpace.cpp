@@ -31,7 +31,7 @@ struct MonotoneField {
 constexpr MonotoneField monotoneFields[] = {{"overlap", 1}, {"peel", 0}, {"lazy", 0}, {"ctas", 1}, {"splits", 1},
                                             {"cluster", 1}, {"dependent", 0}, {"held_rows", 0}, {"persistent", 0},
                                             {"stream_k", 0}, {"split_tiles", 1}, {"pingpong", 0}, {"rounded", 0},
-                                            {"spread", 0}, {"static_sizes", 0}};
+                                            {"spread", 0}, {"longest_first", 0}, {"static_sizes", 0}};
 
 /// Feasible, but a part of the machine would have nothing to do.
 llvm::Error checkWorthwhile(const Problem &problem, const Schedule &schedule, const Target &target) {
@@ -69,6 +69,8 @@ llvm::Error checkWorthwhile(const Problem &problem, const Schedule &schedule, co
   if (schedule.spread && !spreadMatters(problem, schedule, target))
     return fieldError("idle spread", "false where a multiprocessor has no room for more than its share of the CTAs",
                       "true");
+  if (schedule.longestFirst && problem.batch == 1)
+    return fieldError("idle longest_first", "false of one sequence", "true");
   if (schedule.swapped && costs.rowsPerHead > rowsPerBlock(problem, schedule))
     return fieldError("several swapped blocks", fmt::format("at most {} rows of each, which share no reads",
                                                             rowsPerBlock(problem, schedule)),

@@ -59,6 +59,8 @@ public:
     Operation *copy = b.clone(*op, mapping);
     if (auto lookup = dyn_cast<LookupOp>(copy))
       lookup.setEarly(true);
+    if (auto turn = dyn_cast<ByLengthOp>(copy))
+      turn.setEarly(true);
     auto isAlike = [&](Operation *other) {
       return OperationEquivalence::isEquivalentTo(copy, other, OperationEquivalence::IgnoreLocations);
     };

@@ -9,7 +9,7 @@
 //   full                            CTAs of two warps for few keys, else of four; (sm_90) in step
 //                                   where rows of K and V share lines, or are narrow and long
 //   uneven, or places left          splits: in clusters, and over the grid
-//   lengths differ                  splits that level them; of one warpgroup, stream_k
+//   lengths differ                  longest first; of few row tiles splits that level them; of one warpgroup, stream_k
 //
 // Keys of a byte take wider tiles besides.
 //
@@ -174,6 +174,35 @@ void levelOnCuda(const Problem &problem, int64_t tiles, int64_t slots, Schedule 
   while (leastKeys > together && !fills(0.9, leastKeys))
     leastKeys /= 2;
   levelLengths(problem, tiles, waves * slots, leastKeys, schedule);
+}
+
+/// Lengths that differ, of row tiles that are enough for turns: longest first, the last to end began as a short one, and
+/// none is much longer than what a place has in all. Of lengths up to L, about L / 2 each, that takes 1.9 row tiles a
+/// place; four warps have two places on a multiprocessor, and eight one, which reads as fast alone. Fewer are split.
+/// Read off H200s (96 to 2048 row tiles of 64 to 192 dims, one to eight heads, 1024 to 8192 keys) beside splits that
+/// level as below, in any order: 0.70 to 1.00. False if row tiles are too few, too short or too long for that.
+bool takeTurns(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
+  constexpr double enough = 1.9, enoughOfShort = 1.4;
+  // Elements of K in a row tile. Of a batch of short ones a longer one is not to be alone.
+  constexpr int64_t least = 96 << 10, leastAlone = 64 << 10, isShort = 128 << 10, leastOfPart = 192 << 10,
+                    isLong = 384 << 10, most = 512 << 10;
+  double tilesOfOne = static_cast<double>(tiles) / static_cast<double>(target.multiprocessors);
+  int64_t elements = problem.visibleSpan() * problem.headDim;
+  if (tilesOfOne <= 0.5 || elements > most)
+    return false;
+  bool isMany = tilesOfOne >= 2 * (elements <= isShort ? enoughOfShort : enough);
+  if (isMany && (schedule.stages > 1 || elements < isLong))
+    return true;
+  if (elements < (tilesOfOne > 1 ? least : leastAlone))
+    return false;
+  schedule.warps = 8;
+  auto parts = static_cast<int64_t>(std::ceil(enough / tilesOfOne));
+  schedule.splits = candidateBelow("splits", std::clamp<int64_t>(elements / leastOfPart, 1, parts));
+  if (schedule.splits > 1) {
+    int64_t tilesOfPart = problem.visibleSpan() / schedule.splits / (schedule.warps * schedule.keys);
+    schedule.splitTiles = candidateBelow("split_tiles", std::max<int64_t>(tilesOfPart / 2, 1));
+  }
+  return true;
 }
 
 /// Keys of a byte: what a tile costs besides its bytes is the larger share, so it has twice the keys where registers
@@ -346,7 +375,8 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
     int64_t tilesPerWarp = visible > 1024 ? 4 : 1;
     schedule.keys = isNarrow(problem) && visible >= 256 ? 32 : 16;
     if (isUneven) {
-      levelOnCuda(problem, tiles, slots, schedule);
+      if (!takeTurns(problem, tiles, target, schedule))
+        levelOnCuda(problem, tiles, slots, schedule);
       widenForSharedLines(problem, tiles, target, schedule);
     } else if (problem.ragged || !isFull(tiles, target) || !fillWithFewWarps(problem, tiles, target, schedule)) {
       schedule.splits = splitsThatFill(tiles, slots, visible, schedule.warps * schedule.keys * tilesPerWarp);
@@ -354,6 +384,10 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
     fitRegisterLoads(problem, target, schedule);
   }
   schedule.dependent = wantsDependent(problem, target);
+  // An order is of what waits for a place, and takes each CTA a while to find.
+  constexpr int64_t warpsOfPlaces = 8;
+  schedule.longestFirst =
+      isUneven && tiles * schedule.splits * schedule.warps > target.multiprocessors * warpsOfPlaces;
   if (problem.hasKeyScales() && !(inStep && isNarrowAndSwapped(problem)))
     widenTiles(problem, target, schedule);
   schedule.spread = wantsSpread(problem, schedule, target);

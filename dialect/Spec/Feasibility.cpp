@@ -124,6 +124,8 @@ llvm::Error checkNumericFields(const Problem &problem, const Schedule &schedule,
     return fieldError("swapped", "false (operands of mma.sync change places, with load=registers)", "true");
   if (schedule.spread && (schedule.load != LoadPath::Registers || problem.isMerge()))
     return fieldError("spread", "false (CTAs with load=registers find room for more than their share)", "true");
+  if (schedule.longestFirst && (schedule.load != LoadPath::Registers || !problem.ragged))
+    return fieldError("longest_first", "false (ragged lengths have an order, with load=registers)", "true");
   if (schedule.heldRows && !schedule.weigher)
     return fieldError("held_rows", "false (a weigher holds rows in registers)", "true");
   if (schedule.rounded && (schedule.load != LoadPath::Ring || paddedValueDim(problem, schedule) > panelColumns))

@@ -65,6 +65,12 @@ LogicalResult SeekOp::verify() {
   return success();
 }
 
+LogicalResult ByLengthOp::verify() {
+  if ((*this)->getParentOfType<RolesOp>()) // C1
+    return emitOpError() << "C1: expected not to be among the roles' ops";
+  return success();
+}
+
 LogicalResult ScaleOp::verify() {
   if (getTensor() != Tensor::K && getTensor() != Tensor::V) // C1
     return emitOpError() << "C1: expected k or v, got " << stringifyTensor(getTensor());

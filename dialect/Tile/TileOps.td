@@ -114,6 +114,24 @@ def Tile_SeekOp : Tile_Op<"seek", [RecursiveMemoryEffects, SingleBlock]> {
   let hasVerifier = 1;
 }
 
+def Tile_ByLengthOp : Tile_Op<"by_length", [Pure]> {
+  let summary = "the sequence whose turn it is, where long ones come first";
+  let description = [{
+    Turns and sequences are numbers in [0, batch). Of each 32 sequences, counted from the
+    last, those with more keys come first, and of two with as many the lower one; the 32
+    keep their turns among the others. A sequence has as many keys as `lengths` says less
+    `starts` (`packed`: as are in its place in cu_seqlens_k), `most` where the launch has
+    none of these. All lanes of a warp take part and have the same result. Pure, and
+    `early`, as a lookup is; turns are a permutation of the sequences whatever the arrays hold.
+
+    (C1) not among the roles' ops: a producer is one lane.
+  }];
+  let arguments = (ins I32:$turn, I32:$batch, I32:$most, UnitAttr:$packed, UnitAttr:$early);
+  let results = (outs I32:$result);
+  let assemblyFormat = "$turn `of` $batch `otherwise` $most (`packed` $packed^)? (`early` $early^)? attr-dict";
+  let hasVerifier = 1;
+}
+
 def Tile_ScaleOp : Tile_Op<"scale", [Pure]> {
   let summary = "what the elements of a KV head's keys, or values, are multiplied by; 1 where the launch has no scales";
   let description = [{

@@ -176,6 +176,9 @@ GridPosition lla::emitGridPosition(ImplicitLocOpBuilder &b, const KernelPlan &pl
   grid.batch = sequence;
   if (!plan.schedule.persistent)
     grid.batch = emitAwaited(b, plan, grid.batch);
+  if (plan.schedule.longestFirst)
+    grid.batch = tile::ByLengthOp::create(b, b.getI32Type(), grid.batch, i.argument("batch"), grid.context,
+                                          plan.problem.packedKeys, /*early=*/false);
   grid.queryHead = packs ? i.mul(head, i.constant(group)) : head;
   grid.kvHead = packs ? head : i.div(head, i.constant(group));
 

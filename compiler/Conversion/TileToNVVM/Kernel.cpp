@@ -65,18 +65,25 @@ struct OpaquePattern : LanePattern<tile::OpaqueOp> {
   }
 };
 
+/// An element of an i32 array of the launch, `otherwise` if it has none.
+Value lookUp(Lane &lane, llvm::StringRef name, Value index, Value otherwise, bool early) {
+  ImplicitLocOpBuilder &b = lane.b;
+  Value array = lane.field(name);
+  Value given = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, array, lane.i64(0));
+  Value address = lane.add(array, lane.mul(lane.extend(index), 4));
+  Value pointer = LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 1), address);
+  Value element = early ? ptx::lookUpEarly(b, pointer, given) : ptx::lookUp(b, pointer, given);
+  return arith::SelectOp::create(b, given, element, otherwise);
+}
+
 struct LookupPattern : LanePattern<tile::LookupOp> {
   using LanePattern::LanePattern;
   LogicalResult matchAndRewrite(tile::LookupOp op, Adaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Lane lane(b, facts);
-    Value array = lane.field(op.getArray());
-    Value given = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, array, lane.i64(0));
-    Value address = lane.add(array, lane.mul(lane.extend(adaptor.getIndex().front()), 4));
-    Value pointer = LLVM::IntToPtrOp::create(b, LLVM::LLVMPointerType::get(b.getContext(), 1), address);
-    Value element = op.getEarly() ? ptx::lookUpEarly(b, pointer, given) : ptx::lookUp(b, pointer, given);
-    rewriter.replaceOp(op, arith::SelectOp::create(b, given, element, adaptor.getOtherwise().front()));
+    rewriter.replaceOp(op, lookUp(lane, op.getArray(), adaptor.getIndex().front(), adaptor.getOtherwise().front(),
+                                  op.getEarly()));
     return success();
   }
 };
@@ -134,6 +141,47 @@ private:
       x = lane.add(x, arith::SelectOp::create(b, isThere, below, lane.i32(0)));
     }
     return x;
+  }
+};
+
+/// Each lane has a sequence, the last one the first lane, and counts those that come after it.
+struct ByLengthPattern : LanePattern<tile::ByLengthOp> {
+  using LanePattern::LanePattern;
+  LogicalResult matchAndRewrite(tile::ByLengthOp op, Adaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    constexpr int64_t lanes = 32, mostKeys = (int64_t(1) << 26) - 1; // Times lanes.
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Lane lane(b, facts);
+    Value last = lane.add(adaptor.getBatch().front(), -1);
+    Value place = arith::SubIOp::create(b, last, adaptor.getTurn().front()), rank = lane.rem(place, lanes);
+    Value lastOfThese = arith::SubIOp::create(b, last, arith::SubIOp::create(b, place, rank));
+    Value sequence = arith::SubIOp::create(b, lastOfThese, lane.lane()), zero = lane.i32(0);
+    Value isThere = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, sequence, zero);
+    Value keys = keysOf(lane, op, arith::MaxSIOp::create(b, sequence, zero), adaptor.getMost().front());
+    keys = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, keys, zero), lane.i32(mostKeys));
+    keys = arith::SelectOp::create(b, isThere, keys, lane.i32(mostKeys)); // Behind all that are there.
+    Value own = lane.add(lane.mul(keys, lanes), lane.lane()), behind = zero; // No two alike.
+    for (int64_t other = 0; other < lanes; ++other) {
+      Value isBehind = lane.less(lane.ofLane(own, lane.i32(other)), own);
+      behind = lane.add(behind, arith::ExtUIOp::create(b, b.getI32Type(), isBehind));
+    }
+    Value isIt = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, behind, rank);
+    Value it = NVVM::VoteSyncOp::create(b, b.getI32Type(), lane.i32(-1), isIt, NVVM::VoteSyncKind::ballot);
+    Value holder = LLVM::CountTrailingZerosOp::create(b, b.getI32Type(), it, /*is_zero_poison=*/false);
+    rewriter.replaceOp(op, arith::SubIOp::create(b, lastOfThese, holder).getResult());
+    return success();
+  }
+
+private:
+  static Value keysOf(Lane &lane, tile::ByLengthOp op, Value sequence, Value most) {
+    auto element = [&](llvm::StringRef array, Value index, Value otherwise) {
+      return lookUp(lane, array, index, otherwise, op.getEarly());
+    };
+    Value zero = lane.i32(0);
+    Value end = op.getPacked() ? element("cu_seqlens_k", lane.add(sequence, 1), most)
+                               : element("lengths", sequence, most);
+    Value begin = element(op.getPacked() ? "cu_seqlens_k" : "starts", sequence, zero);
+    return arith::SubIOp::create(lane.b, end, begin);
   }
 };
 
@@ -227,5 +275,5 @@ struct ViewPattern : LanePattern<tile::ViewOp> {
 
 void lla::populateKernelPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
   patterns.add<IndexPattern, ArgumentPattern, AwaitLaunchPattern, UniformPattern, OpaquePattern, LookupPattern,
-               SeekPattern, ScalePattern, PagePattern, LeavePattern, ViewPattern>(converter, patterns.getContext(), facts);
+               SeekPattern, ByLengthPattern, ScalePattern, PagePattern, LeavePattern, ViewPattern>(converter, patterns.getContext(), facts);
 }

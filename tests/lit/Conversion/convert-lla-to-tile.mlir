@@ -179,7 +179,7 @@ func.func @swapped(%q: tensor<?x?x8x64xbf16>, %r: tensor<?x?x8x64xbf16>, %k: ten
 //===----------------------------------------------------------------------===//
 
 #decode = #lla.problem<mode = decode, batch = 4, query_heads = 8, kv_heads = 2, context = 4096, head_dim = 64, ragged = true, page_size = 24>
-#split = #lla.schedule<load = registers, rows = 8, keys = 16, warps = 4, stages = 2, splits = 8, split_tiles = 2>
+#split = #lla.schedule<load = registers, rows = 8, keys = 16, warps = 4, stages = 2, splits = 8, split_tiles = 2, longest_first = true>
 !rows = !lla.rows<bf16, dim = 64, group = 4, stacked>
 !queries = tensor<?x?x8x64xbf16>
 !keys = tensor<?x?x2x64xbf16>
@@ -201,8 +201,10 @@ func.func @registers_serving(%q: !queries, %r: !queries, %k: !keys, %v: !keys, %
 // CHECK-DAG: %[[SPLIT:.*]] = tile.index grid_y
 // CHECK-DAG: %[[SPLITS:.*]] = tile.argument "splits"
 // CHECK-DAG: %[[CONTEXT:.*]] = tile.argument "context"
+// Sequences take turns by their lengths.
+// CHECK: %[[BATCH:.*]] = tile.by_length %{{.*}} of %{{.*}} otherwise %[[CONTEXT]]{{$}}
 // The length is within 0..context, the start within 0..length.
-// CHECK: %[[GIVEN:.*]] = tile.lookup "lengths"[%[[BATCH:.*]]] otherwise %[[CONTEXT]]
+// CHECK: %[[GIVEN:.*]] = tile.lookup "lengths"[%[[BATCH]]] otherwise %[[CONTEXT]]
 // CHECK: %[[ATMOST:.*]] = arith.minsi %[[GIVEN]], %[[CONTEXT]]
 // CHECK: %[[LENGTH:.*]] = arith.maxsi %c0{{.*}}, %[[ATMOST]]
 // CHECK: %[[FROM:.*]] = tile.lookup "starts"[%[[BATCH]]] otherwise %c0

@@ -908,6 +908,38 @@ tile.kernel @seek attributes {warps = 4} {
 
 // -----
 
+// Each lane has one of 32 sequences, the last one the first lane; whose turn it is has as many behind it as there are
+// turns behind this one.
+
+// CHECK-LABEL: llvm.func @by_length
+tile.kernel @by_length attributes {warps = 4} {
+  %turn = tile.index grid_x
+  %batch = tile.argument "batch" : i32
+  %context = tile.argument "context" : i32
+  // CHECK: %[[TURN:.*]] = nvvm.read.ptx.sreg.ctaid.x
+  // CHECK: %[[LAST:.*]] = arith.addi %{{.*}}, %c-1
+  // CHECK: %[[PLACE:.*]] = arith.subi %[[LAST]], %[[TURN]]
+  // CHECK: %[[RANK:.*]] = arith.remui %[[PLACE]], %c32
+  // CHECK: %[[ALIGNED:.*]] = arith.subi %[[PLACE]], %[[RANK]]
+  // CHECK: %[[END:.*]] = arith.subi %[[LAST]], %[[ALIGNED]]
+  // CHECK: %[[MINE:.*]] = arith.subi %[[END]], %{{.*}}
+  // CHECK: %[[THERE:.*]] = arith.cmpi sge, %[[MINE]], %c0
+  // No array is read before its first element.
+  // CHECK: arith.maxsi %[[MINE]], %c0
+  // CHECK: %[[KEYS:.*]] = arith.select %[[THERE]], %{{.*}}, %c67108863
+  // CHECK: %[[SCALED:.*]] = arith.muli %[[KEYS]], %c32
+  // CHECK: %[[OWN:.*]] = arith.addi %[[SCALED]], %
+  // CHECK-COUNT-32: nvvm.shfl.sync idx %{{.*}}, %[[OWN]]
+  // CHECK: %[[IS:.*]] = arith.cmpi eq, %{{.*}}, %[[RANK]]
+  // CHECK: %[[IT:.*]] = nvvm.vote.sync ballot %{{.*}}, %[[IS]]
+  // CHECK: %[[LANE:.*]] = "llvm.intr.cttz"(%[[IT]])
+  // CHECK: arith.subi %[[END]], %[[LANE]]
+  %sequence = tile.by_length %turn of %batch otherwise %context
+  %k = tile.view k[%sequence, %sequence] : <64 x bf16>
+}
+
+// -----
+
 // Three heads, of which a query row has four rows: the map's box does, and the fourth is not stored.
 
 !once = !tile.ring<1 x [!tile.shared<64 x 64 x bf16>]>

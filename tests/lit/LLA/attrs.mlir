@@ -46,7 +46,7 @@ func.func private @target() attributes {
                            shared_bytes_per_multiprocessor = 233472, registers_per_multiprocessor = 65536>}
 
 // CHECK-LABEL: func.func private @schedule
-// CHECK-SAME: #lla.schedule<load = "ring", rows = 128, keys = 80, warps = 8, value_parts = 1, stages = 3, splits = 1, cluster = 1, ctas = 1, lazy = 8, overlap = true, peel = true, dependent = false, split_tiles = 1, persistent = false, stream_k = false, pingpong = false, rounded = false, weigher = false, held_rows = false, swapped = false, spread = false, static_sizes = false>
+// CHECK-SAME: #lla.schedule<load = "ring", rows = 128, keys = 80, warps = 8, value_parts = 1, stages = 3, splits = 1, cluster = 1, ctas = 1, lazy = 8, overlap = true, peel = true, dependent = false, split_tiles = 1, persistent = false, stream_k = false, pingpong = false, rounded = false, weigher = false, held_rows = false, swapped = false, spread = false, longest_first = false, static_sizes = false>
 func.func private @schedule() attributes {
   lla.schedule = #lla.schedule<load = ring, rows = 128, keys = 80, warps = 8, stages = 3, peel = true>}
 

@@ -259,6 +259,18 @@ tile.kernel @C2_seek attributes {warps = 4, producer_warps = 4} {
 
 // -----
 
+tile.kernel @C1_by_length attributes {warps = 4, producer_warps = 4} {
+  tile.roles producer {
+    %x = tile.index grid_x
+    // expected-error @+1 {{C1: expected not to be among the roles' ops}}
+    %0 = tile.by_length %x of %x otherwise %x
+  } consumer {
+    %y = tile.index grid_x
+  } attributes {producer_registers = 24, consumer_registers = 240}
+}
+
+// -----
+
 func.func @C2_seek_in_seek(%i: i32) {
   %0:3 = tile.seek %i of %i {
   ^bb0(%n: i32):

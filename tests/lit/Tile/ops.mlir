@@ -143,6 +143,7 @@ tile.kernel @registers attributes {warps = 4, stages = 2, shared_limit = 4096} {
 // CHECK-LABEL: tile.kernel @serving
 tile.kernel @serving attributes {warps = 4} {
   %x = tile.index grid_x
+  %y = tile.argument "batch" : i32
   %most = tile.argument "context" : i32
   // CHECK: %[[LENGTH:.*]] = tile.lookup "lengths"[%{{.*}}] otherwise %{{.*}}
   %length = tile.lookup "lengths"[%x] otherwise %most
@@ -165,6 +166,10 @@ tile.kernel @serving attributes {warps = 4} {
     %own = tile.lookup "lengths"[%i] otherwise %most
     tile.yield %own : i32
   }
+  // CHECK: tile.by_length %{{.*}} of %{{.*}} otherwise %{{.*}}
+  %sequence = tile.by_length %x of %y otherwise %most
+  // CHECK: tile.by_length %{{.*}} of %{{.*}} otherwise %{{.*}} packed early
+  %early = tile.by_length %x of %y otherwise %most packed early
   %surplus = arith.cmpi sge, %begin, %length : i32
   // CHECK: tile.leave %{{.*}}
   tile.leave %surplus

@@ -6,7 +6,7 @@
 
 // The default of few rows: loads into registers, as many splits as fill the GPU; peeling cannot pay.
 // CHECK-LABEL: func.func @default_decode
-// CHECK-SAME: lla.schedule = #lla.schedule<load = "registers", rows = 4, keys = {{16|32}}, {{.*}}splits = {{[1-9][0-9]*}}, {{.*}}peel = false, dependent = {{true|false}}, split_tiles = 1, persistent = false, stream_k = false, pingpong = false, rounded = false, weigher = false, held_rows = false, swapped = true, spread = {{true|false}}, static_sizes = false>
+// CHECK-SAME: lla.schedule = #lla.schedule<load = "registers", rows = 4, keys = {{16|32}}, {{.*}}splits = {{[1-9][0-9]*}}, {{.*}}peel = false, dependent = {{true|false}}, split_tiles = 1, persistent = false, stream_k = false, pingpong = false, rounded = false, weigher = false, held_rows = false, swapped = true, spread = {{true|false}}, longest_first = false, static_sizes = false>
 // CHECK-NEXT: lla.attention
 // REMARK: remark: no schedule given: the default, load=registers rows=4 keys={{16|32}}
 func.func @default_decode(%q: tensor<?x?x4x64xbf16>, %r: tensor<?x?x4x64xbf16>, %k: tensor<?x?x2x64xbf16>,

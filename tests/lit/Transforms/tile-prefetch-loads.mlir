@@ -75,6 +75,34 @@ tile.kernel @lengths attributes {warps = 4, stages = 2, lla.target = #lla.target
   }
 }
 
+// So is whose turn it is.
+// CHECK-LABEL: tile.kernel @turns
+tile.kernel @turns attributes {warps = 4, stages = 2, lla.target = #lla.target<arch = "sm_90a">} {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %end = tile.argument "context" : i32
+  %batch = tile.argument "batch" : i32
+  // CHECK: %[[B:.*]] = tile.index grid_x
+  %x = tile.index grid_x
+  // CHECK: scf.if
+  // CHECK: %[[EARLY:.*]] = tile.by_length %[[B]] of %{{.*}} otherwise %{{.*}} early
+  // CHECK: tile.view k[%[[EARLY]], %c0
+  // CHECK: tile.prefetch
+  // CHECK: %[[B2:.*]] = tile.await_launch %[[B]]
+  // CHECK: tile.by_length %[[B2]] of %{{.*}} otherwise %{{[^ ]*$}}
+  %there = tile.await_launch %x
+  %turn = tile.by_length %there of %batch otherwise %end
+  %length = tile.lookup "lengths"[%turn] otherwise %end
+  %k = tile.view k[%turn, %c0] : <64 x bf16>
+  %v = tile.view v[%turn, %c0] : <64 x bf16>
+  %keys = tile.load %k[%c0] until %length : <64 x bf16> -> <16 x 64 x bf16, keys>
+  %values = tile.load %v[%c0] until %length : <64 x bf16> -> <16 x 64 x bf16, values>
+  scf.for %n = %c0 to %length step %c1 iter_args(%a = %keys, %b = %values)
+    -> (!tile.frag<16 x 64 x bf16, keys>, !tile.frag<16 x 64 x bf16, values>) : i32 {
+    scf.yield %a, %b : !tile.frag<16 x 64 x bf16, keys>, !tile.frag<16 x 64 x bf16, values>
+  }
+}
+
 // Nobody is waited for.
 // CHECK-LABEL: tile.kernel @alone
 // CHECK-NOT: tile.prefetch

@@ -220,23 +220,53 @@ TEST(DefaultDecode, RaggedRowTilesThatShareLinesHaveManyWarps) {
     problem.*field = value;
     return problem;
   };
-  const std::tuple many(8, 32), few(4, 16);
+  const std::tuple many(8, 32), fewKeys(8, 16);
   EXPECT_EQ(of(full), many);
   EXPECT_EQ(defaultOn("sm_90a", full).splits, 1);
   EXPECT_EQ(defaultOn("sm_90a", with(&Problem::context, 8192)).splits, 4) << "each has 2048 keys";
   EXPECT_EQ(defaultOn("sm_90a", with(&Problem::context, 8192)).splitTiles, 8);
   EXPECT_EQ(of(with(&Problem::headDim, 96)), many);
-  EXPECT_EQ(of(with(&Problem::headDim, 104)), few) << "no registers for such tiles";
-  EXPECT_EQ(of(with(&Problem::headDim, 128)), few) << "whole lines";
-  EXPECT_EQ(std::get<0>(of(with(&Problem::headDim, 48))), 4) << "narrow";
-  EXPECT_EQ(of(with(&Problem::context, 2047)), few);
-  EXPECT_EQ(of(with(&Problem::batch, 16)), few) << "places are left: a split would have four times the keys";
-  EXPECT_EQ(of(with(&Problem::queryHeads, 64)), few) << "eight rows are the block's rows";
-  EXPECT_EQ(of(full, "sm_80"), few);
-  EXPECT_EQ(of(full, "sm_100"), few);
-  Problem bytes = full;
-  bytes.kvDtype = ElementType::F8E4M3;
-  EXPECT_EQ(std::get<0>(of(bytes)), 4);
+  EXPECT_EQ(of(with(&Problem::headDim, 104)), fewKeys) << "no registers for such tiles";
+  EXPECT_EQ(of(with(&Problem::headDim, 128)), fewKeys) << "whole lines";
+  EXPECT_EQ(of(with(&Problem::context, 2047)), fewKeys);
+  EXPECT_EQ(of(with(&Problem::batch, 16)), fewKeys) << "places are left";
+  EXPECT_EQ(of(with(&Problem::queryHeads, 64)), fewKeys) << "eight rows are the block's rows";
+  EXPECT_EQ(of(full, "sm_80"), fewKeys);
+  EXPECT_EQ(of(full, "sm_100"), fewKeys);
+  EXPECT_EQ(of(with(&Problem::batch, 128)), many);
+  EXPECT_EQ(of(with(&Problem::batch, 128), "sm_100"), std::tuple(4, 16));
+}
+
+/// Sequences of many lengths: the longest first, where row tiles are enough for that.
+TEST(DefaultDecode, RaggedRowTilesTakeTurns) {
+  auto of = [](int64_t batch, int64_t context, int64_t headDim, int64_t group = 1) {
+    Problem problem = problemOf(Mode::Decode, batch, 8, context, headDim);
+    problem.queryHeads = 8 * group;
+    problem.ragged = true;
+    Schedule schedule = defaultOn("sm_90a", problem);
+    return std::tuple(schedule.warps, schedule.splits, schedule.splitTiles, schedule.longestFirst);
+  };
+  EXPECT_EQ(of(32, 2048, 128), std::tuple(8, 1, 1, true));
+  EXPECT_EQ(of(32, 2048, 128, 8), std::tuple(8, 1, 1, true)) << "rows of a block or its columns";
+  EXPECT_EQ(of(32, 4096, 128), std::tuple(8, 1, 1, true));
+  EXPECT_EQ(of(32, 1024, 64), std::tuple(4, 1, 1, false)) << "short, and all have places";
+  EXPECT_EQ(of(64, 2048, 128), std::tuple(4, 1, 1, true)) << "two places each";
+  EXPECT_EQ(of(63, 2048, 128), std::tuple(4, 1, 1, true));
+  EXPECT_EQ(of(62, 2048, 128), std::tuple(8, 1, 1, true));
+  EXPECT_EQ(of(48, 1024, 128), std::tuple(4, 1, 1, true)) << "short ones end early";
+  EXPECT_EQ(of(46, 1024, 128), std::tuple(8, 1, 1, true));
+  EXPECT_EQ(of(64, 2048, 192), std::tuple(8, 1, 1, true)) << "one tile in flight";
+  EXPECT_EQ(of(16, 2048, 128), std::tuple(8, 1, 1, false)) << "all have places";
+  EXPECT_EQ(of(17, 2048, 128), std::tuple(8, 1, 1, true));
+  EXPECT_EQ(of(16, 4096, 128), std::tuple(8, 2, 8, true)) << "the longest would be alone";
+  EXPECT_EQ(of(16, 4096, 64), std::tuple(8, 1, 1, false)) << "parts would be short";
+  EXPECT_EQ(of(16, 1024, 64), std::tuple(8, 1, 1, false));
+  EXPECT_EQ(of(16, 1023, 64), std::tuple(4, 1, 1, false));
+  EXPECT_EQ(of(8, 2048, 128), std::tuple(4, 4, 8, false)) << "half of the multiprocessors have none";
+  EXPECT_EQ(std::get<0>(of(64, 4097, 128)), 4);
+  EXPECT_GT(std::get<1>(of(32, 8192, 128)), 1) << "too long for one CTA";
+  EXPECT_TRUE(std::get<3>(of(32, 8192, 128))) << "parts wait for places";
+  EXPECT_FALSE(defaultOn("sm_90a", problemOf(Mode::Decode, 32, 8, 2048, 128)).longestFirst);
 }
 
 /// Where a swapped block has room for all rows.

@@ -211,7 +211,7 @@ TEST(DefaultSchedule, PrefillOnHopperUsesTheRing) {
   EXPECT_EQ(toText(wide), "load=ring rows=128 keys=64 warps=8 value_parts=1 stages=3 splits=1 cluster=1 ctas=1 "
                           "lazy=8 overlap=true peel=true dependent=true split_tiles=1 persistent=true "
                           "stream_k=false pingpong=false rounded=false weigher=false held_rows=false "
-                          "swapped=false spread=false static_sizes=false");
+                          "swapped=false spread=false longest_first=false static_sizes=false");
   Problem narrow = problemOf(Mode::Prefill, 1, 16, 8192, 64);
   EXPECT_EQ(defaultOn("sm_90a", narrow).keys, 128) << "one masked tile for each of rows";
   EXPECT_TRUE(defaultOn("sm_90a", narrow).pingpong) << "the weights take as long as the products";
@@ -326,7 +326,10 @@ TEST(DefaultSchedule, RaggedBatchesTakeMoreAndSmallerParts) {
   Problem problem = problemOf(Mode::Decode, 32, 8, 4096, 128);
   problem.ragged = true;
   Schedule schedule = defaultOn("sm_90a", problem);
-  EXPECT_EQ(schedule.splits, 8); // Fewer row tiles than places: 512 keys each make several waves.
+  EXPECT_EQ(schedule.splits, 1); // By turns.
+  problem.context = 8192;
+  schedule = defaultOn("sm_90a", problem);
+  EXPECT_EQ(schedule.splits, 12); // Fewer row tiles than places: 512 keys each make several waves.
   EXPECT_EQ(schedule.splitTiles, 8);
   problem.context = 512;
   EXPECT_EQ(defaultOn("sm_90a", problem).splits, 1); // Full sequences fill the GPU once.

@@ -105,7 +105,7 @@ TEST(Feasibility, LaunchedRegistersBoundTheColumnsOfOneProduct) {
             "threads are launched), got 200");
 }
 
-TEST(Feasibility, SwappedAndSpreadAreOfLoadsIntoRegisters) {
+TEST(Feasibility, SwappedSpreadAndLongestFirstAreOfLoadsIntoRegisters) {
   auto onRing = [](const char *field) {
     std::string text = std::string("load=ring rows=128 keys=64 warps=8 ") + field + "=true";
     return infeasibility(problemOf(Mode::Prefill, 128), text.c_str(), "sm_90a");
@@ -114,6 +114,12 @@ TEST(Feasibility, SwappedAndSpreadAreOfLoadsIntoRegisters) {
             "swapped: expected false (operands of mma.sync change places, with load=registers), got true");
   EXPECT_EQ(onRing("spread"),
             "spread: expected false (CTAs with load=registers find room for more than their share), got true");
+  EXPECT_EQ(onRing("longest_first"),
+            "longest_first: expected false (ragged lengths have an order, with load=registers), got true");
+  Problem decode = problemOf(Mode::Decode, 128);
+  EXPECT_NE(infeasibility(decode, "longest_first=true", "sm_80").find("ragged lengths"), std::string::npos);
+  decode.ragged = true;
+  EXPECT_EQ(infeasibility(decode, "longest_first=true", "sm_80"), "");
   EXPECT_EQ(infeasibility(problemOf(Mode::Decode, 128), "load=registers rows=6 swapped=true", "sm_80"),
             "rows: expected a multiple of 4 (rows of one warp's block), got 6");
 }
@@ -214,6 +220,7 @@ Schedule plausibleSchedule(RandomProblem &random, LoadPath load, const Problem &
   schedule.load = load;
   schedule.swapped &= load == LoadPath::Registers && !problem.isMerge();
   schedule.spread &= load == LoadPath::Registers && !problem.isMerge();
+  schedule.longestFirst &= load == LoadPath::Registers && problem.ragged;
   schedule.persistent &= load == LoadPath::Ring && !problem.ragged;
   schedule.streamK &= schedule.persistent && !problem.window;
   if (!schedule.streamK && (!problem.ragged || load == LoadPath::Ring || schedule.splits == 1))

@@ -63,7 +63,8 @@ TEST(ScheduleText, DefaultSpellsEveryField) {
   EXPECT_EQ(toText(Schedule()),
             "load=registers rows=8 keys=16 warps=4 value_parts=1 stages=2 splits=1 cluster=1 ctas=1 "
             "lazy=8 overlap=true peel=false dependent=false split_tiles=1 persistent=false stream_k=false "
-            "pingpong=false rounded=false weigher=false held_rows=false swapped=false spread=false static_sizes=false");
+            "pingpong=false rounded=false weigher=false held_rows=false swapped=false spread=false longest_first=false "
+            "static_sizes=false");
 }
 
 TEST(ScheduleText, RandomRoundTripsOfTextAndJson) {
@@ -93,7 +94,7 @@ TEST(ScheduleText, ErrorsNameTheField) {
   const std::string known = "unknown field of a schedule; known: ";
   const std::string fields = "load, rows, keys, warps, value_parts, stages, splits, cluster, ctas, lazy, overlap, "
                              "peel, dependent, split_tiles, persistent, stream_k, pingpong, rounded, weigher, "
-                             "held_rows, swapped, spread, static_sizes";
+                             "held_rows, swapped, spread, longest_first, static_sizes";
   EXPECT_EQ(message(parseScheduleText("tile=3")), "tile: " + known + fields);
   EXPECT_EQ(message(parseScheduleText("load=dma")), "load: expected registers|ring|scratch, got \"dma\"");
   EXPECT_EQ(message(parseScheduleText("keys=many")), "keys: expected a 64-bit integer, got \"many\"");
