@@ -33,6 +33,10 @@ TEST(DefaultDecode, DecodeSplitsFillTheGpu) {
   EXPECT_EQ(split(8, 8, 512), std::tuple(2, 2, 4)) << "short ones with fewer warps";
   EXPECT_EQ(split(1, 8, 4096), std::tuple(16, 16, 4)) << "one cluster's merge is cheaper than pairs' and the grid's";
   EXPECT_EQ(split(1, 8, 8192), std::tuple(16, 2, 8)) << "pairs on nearly every one, and then the grid";
+  EXPECT_EQ(split(1, 8, 5120), std::tuple(16, 2, 8)) << "from a quarter more keys on";
+  EXPECT_EQ(split(1, 8, 5104), std::tuple(24, 8, 4));
+  EXPECT_EQ(split(2, 8, 2560), std::tuple(8, 2, 8));
+  EXPECT_EQ(split(1, 8, 5120, 160), std::tuple(24, 8, 4)) << "wide ones want twice as many";
   EXPECT_EQ(split(1, 2, 1024), std::tuple(16, 16, 4)) << "few row tiles: a key tile for each warp";
   EXPECT_EQ(split(1, 4, 8192), std::tuple(32, 2, 8));
   EXPECT_EQ(split(4, 8, 2048), std::tuple(4, 2, 8));
