@@ -69,8 +69,8 @@ llvm::Error checkWorthwhile(const Problem &problem, const Schedule &schedule, co
   if (schedule.spread && !spreadMatters(problem, schedule, target))
     return fieldError("idle spread", "false where a multiprocessor has no room for more than its share of the CTAs",
                       "true");
-  if (schedule.longestFirst && problem.batch == 1)
-    return fieldError("idle longest_first", "false of one sequence", "true");
+  if (schedule.longestFirst && (problem.batch == 1 || costs.tiles * schedule.splits <= target.multiprocessors))
+    return fieldError("idle longest_first", "false where no CTA waits for a place, or of one sequence", "true");
   if (schedule.swapped && costs.rowsPerHead > rowsPerBlock(problem, schedule))
     return fieldError("several swapped blocks", fmt::format("at most {} rows of each, which share no reads",
                                                             rowsPerBlock(problem, schedule)),

@@ -9,7 +9,7 @@
 //   full                            CTAs of two warps for few keys, else of four; (sm_90) in step
 //                                   where rows of K and V share lines, or are narrow and long
 //   uneven, or places left          splits: in clusters, and over the grid
-//   lengths differ                  longest first; of few row tiles splits that level them; of one warpgroup, stream_k
+//   lengths differ                  in turns, longest first; else splits that level them; of one warpgroup, stream_k
 //
 // Keys of a byte take wider tiles besides.
 //
@@ -176,32 +176,38 @@ void levelOnCuda(const Problem &problem, int64_t tiles, int64_t slots, Schedule 
   levelLengths(problem, tiles, waves * slots, leastKeys, schedule);
 }
 
-/// Lengths that differ, of row tiles that are enough for turns: longest first, the last to end began as a short one, and
-/// none is much longer than what a place has in all. Of lengths up to L, about L / 2 each, that takes 1.9 row tiles a
-/// place; four warps have two places on a multiprocessor, and eight one, which reads as fast alone. Fewer are split.
-/// Read off H200s (96 to 2048 row tiles of 64 to 192 dims, one to eight heads, 1024 to 8192 keys) beside splits that
-/// level as below, in any order: 0.70 to 1.00. False if row tiles are too few, too short or too long for that.
+/// Lengths that differ, of row tiles that are enough for turns: longest first, the last to end began as a short one.
+/// Where lengths are alike up to L, about L / 2 each, none is longer than what a place has in all from 1.9 row tiles a
+/// place on; four warps have two places on a multiprocessor, and eight one, which reads as fast alone. Fewer are split.
+/// Read off H200s (96 to 2048 row tiles of 64 to 192 dims, one to eight heads, 1024 to 4096 keys) beside splits that
+/// level as below, in any order: 0.71 to 1.01. False if row tiles are too few, too short or too long for that.
 bool takeTurns(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule) {
-  constexpr double enough = 1.9, enoughOfShort = 1.4;
-  // Elements of K in a row tile. Of a batch of short ones a longer one is not to be alone.
+  constexpr double few = 0.75, enough = 1.9, enoughOfShort = 1.4;
+  // Elements of K in a row tile.
   constexpr int64_t least = 96 << 10, leastAlone = 64 << 10, isShort = 128 << 10, leastOfPart = 192 << 10,
                     isLong = 384 << 10, most = 512 << 10;
   double tilesOfOne = static_cast<double>(tiles) / static_cast<double>(target.multiprocessors);
   int64_t elements = problem.visibleSpan() * problem.headDim;
-  if (tilesOfOne <= 0.5 || elements > most)
+  if (tilesOfOne <= 0.5 || elements > most || problem.window) // Behind a window row tiles are about alike.
     return false;
+  auto split = [&](int64_t parts, int64_t tilesOfPart) {
+    schedule.splits = candidateBelow("splits", parts);
+    schedule.splitTiles = schedule.splits > 1 ? candidateBelow("split_tiles", std::max<int64_t>(tilesOfPart, 1)) : 1;
+  };
   bool isMany = tilesOfOne >= 2 * (elements <= isShort ? enoughOfShort : enough);
-  if (isMany && (schedule.stages > 1 || elements < isLong))
+  if (isMany && (schedule.stages > 1 || elements < isLong)) {
+    // A long one of a batch of short ones is not to be alone: 2 % slower where lengths are alike.
+    split(elements < isLong ? 1 : 2, 16);
     return true;
+  }
   if (elements < (tilesOfOne > 1 ? least : leastAlone))
     return false;
+  auto wanted = static_cast<int64_t>(std::ceil(enough / tilesOfOne));
+  int64_t parts = std::clamp<int64_t>(elements / leastOfPart, 1, wanted);
+  if (tilesOfOne <= few && elements >= leastOfPart && parts == 1) // Four warps have parts enough.
+    return false;
   schedule.warps = 8;
-  auto parts = static_cast<int64_t>(std::ceil(enough / tilesOfOne));
-  schedule.splits = candidateBelow("splits", std::clamp<int64_t>(elements / leastOfPart, 1, parts));
-  if (schedule.splits > 1) {
-    int64_t tilesOfPart = problem.visibleSpan() / schedule.splits / (schedule.warps * schedule.keys);
-    schedule.splitTiles = candidateBelow("split_tiles", std::max<int64_t>(tilesOfPart / 2, 1));
-  }
+  split(parts, problem.visibleSpan() / parts / (schedule.warps * schedule.keys) / 2);
   return true;
 }
 
@@ -229,9 +235,9 @@ int64_t splitsThatLevel(const Problem &problem, int64_t tiles, const Target &tar
       splits = candidate;
   if (splits <= 2 && waveEfficiency(2 * tiles, target.multiprocessors) >= 0.9)
     return splits; // One pair a row tile has no merge over the grid.
-  // A group's heads and a hundred parts are more to merge, a narrow head has less elsewhere, and up to 16 would merge at
-  // once in a cluster: they want twice as many keys; 16 of medium heads a quarter more (8 to 32 row tiles of 128 dims:
-  // from there on 3 to 10 % faster, at worst 3 % slower).
+  // A group's heads and a hundred parts are more to merge, a narrow head has less elsewhere, and up to 16 would merge
+  // at once in a cluster: they want twice as many keys; 16 of medium heads a quarter more (8, 16 and 32 row tiles of
+  // 128 dims: from there on 3 to 10 % faster, at worst 3 % slower).
   bool mergesAtOnce = splits <= 16, isMedium = !isNarrow(problem) && problem.headDim <= 128;
   bool mergesMore = problem.group() > 1 || splits > 64 || (mergesAtOnce && !isMedium) ||
                     (isNarrow(problem) && problem.visibleSpan() <= shortSpan);
@@ -342,11 +348,11 @@ void splitInClusters(const Problem &problem, int64_t tiles, const Target &target
   fitRegisterLoads(problem, target, schedule);
 }
 
-/// Whether to start under the launch before, which a long launch gains nothing by. Read off H200s (8 to 1024 row
-/// tiles, 16 to 4096 MiB of K and V, samples of 0.2 and 3 ms): without it, launches that read more than this (of wide
-/// heads less will do) are up to 6 % faster where row tiles keep step or are wide, as if places that come free one by
-/// one cost them their order, and others 2 % faster to 2 % slower; shorter ones are up to 20 % slower, few of them
-/// faster. Of lengths that differ nothing changes.
+/// Whether to start under the launch before, which a long launch gains nothing by. Read off H200s (1 to 1024 row tiles,
+/// 16 to 4096 MiB of K and V, samples of 0.2 and 3 ms): without it, launches that read more than this (of wide heads
+/// less will do) are up to 8 % faster where row tiles keep step or are wide, as if places that come free one by one
+/// cost them their order, and others 2 % faster to 2 % slower; shorter ones are up to 30 % slower, few of them faster.
+/// Of lengths that differ it was from 5 % faster to 12 % slower, as they were split then.
 bool wantsDependent(const Problem &problem, const Target &target) {
   constexpr double large = 480 << 20, largeOfWide = 320 << 20;
   double bytes = keyElements(problem) * elementBytes(problem.keyType());
@@ -388,8 +394,8 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
   schedule.dependent = wantsDependent(problem, target);
   // An order is of what waits for a place, and takes each CTA a while to find.
   constexpr int64_t warpsOfPlaces = 8;
-  schedule.longestFirst =
-      isUneven && tiles * schedule.splits * schedule.warps > target.multiprocessors * warpsOfPlaces;
+  schedule.longestFirst = isUneven && !problem.window &&
+                          tiles * schedule.splits * schedule.warps > target.multiprocessors * warpsOfPlaces;
   if (problem.hasKeyScales() && !(inStep && isNarrowAndSwapped(problem)))
     widenTiles(problem, target, schedule);
   schedule.spread = wantsSpread(problem, schedule, target);

@@ -61,7 +61,7 @@ const char *name(ScaleInput input);
 
 /// Which schedules a case runs with; see Schedules.h.
 enum class ScheduleSet { Default, Splits, RandomSplits, Clusters, Sampled, StaticSizes, Pingpong, Rounded, Weigher,
-                         ValueParts, RingSplits, Swapped };
+                         ValueParts, RingSplits, Swapped, LongestFirst };
 
 /// What one run on a plan differs in.
 struct Call {

@@ -105,7 +105,7 @@ Schedule drawSchedule(Draw &draw, const Problem &problem, const Target &target) 
 
 /// Sizes, layout and scale of a problem that runs on code made for `problem`. Normalised.
 Problem drawSizes(Draw &draw, Problem problem) {
-  problem.batch = draw.magnitude(8);
+  problem.batch = draw.magnitude(problem.ragged && draw.oneIn(3) ? 80 : 8); // Turns are of 32 sequences.
   int64_t group = problem.group();
   problem.kvHeads = draw.magnitude(4);
   problem.queryHeads = group * problem.kvHeads;

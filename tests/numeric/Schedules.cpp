@@ -40,7 +40,7 @@ Schedule withSplits(const Problem &problem, const Target &target, Schedule base,
 /// `base`, whose row tiles are nobody else's: as a weigher needs it.
 Schedule whole(Schedule base) {
   base.splits = base.cluster = base.splitTiles = 1;
-  base.streamK = base.swapped = base.spread = false;
+  base.streamK = base.swapped = base.spread = base.longestFirst = false;
   return base;
 }
 
@@ -165,7 +165,7 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
     candidates = all;
     auto ring = [&](Schedule base, int64_t warps, int64_t parts, int64_t keys) {
       base.load = LoadPath::Ring;
-      base.swapped = base.spread = false;
+      base.swapped = base.spread = base.longestFirst = false;
       base.weigher = base.heldRows = base.persistent = false;
       base.rounded = keys == 48 && problem.headDim <= 64;
       base.pingpong = warps == 12;
@@ -225,6 +225,14 @@ std::vector<Schedule> schedulesOf(const Problem &problem, ScheduleSet set, const
         schedule.pingpong = false;
         candidates.push_back(schedule);
       }
+    }
+    break;
+  case ScheduleSet::LongestFirst:
+    for (auto [parts, cluster] : {std::pair(1, 1), {4, 1}, {6, 2}}) {
+      candidates.push_back(split(parts));
+      candidates.back().cluster = target.hasClusters() ? cluster : 1;
+      candidates.back().longestFirst = candidates.back().load == LoadPath::Registers;
+      candidates.back().dependent = target.hasClusters() && parts > 1;
     }
     break;
   case ScheduleSet::Sampled:

@@ -30,9 +30,10 @@ llvm::Expected<ScheduleAnswer> ScheduleFlag::given(const Problem &problem, const
   llvm::Expected<Schedule> schedule = parseScheduleText(text, base);
   if (!schedule)
     return failure(FailureKind::Usage, "schedule: " + llvm::toString(schedule.takeError()));
-  // A default whose blocks are swapped has rows of that, which what is given may not fit: a ring, or other rows.
-  if (base.swapped && llvm::errorToBool(checkFeasible(problem, *schedule, target))) {
-    base.swapped = base.spread = false;
+  // A default whose blocks are swapped has rows of that, which what is given may not fit: a ring, or other rows; nor
+  // what else is of loads into registers.
+  if ((base.swapped || base.longestFirst) && llvm::errorToBool(checkFeasible(problem, *schedule, target))) {
+    base.swapped = base.spread = base.longestFirst = false;
     base.rows = rowsPerBlock(problem, base);
     if (llvm::Expected<Schedule> other = parseScheduleText(text, base);
         other && !llvm::errorToBool(checkFeasible(problem, *other, target)))

@@ -275,5 +275,6 @@ struct ViewPattern : LanePattern<tile::ViewOp> {
 
 void lla::populateKernelPatterns(const TypeConverter &converter, Patterns &patterns, const KernelFacts &facts) {
   patterns.add<IndexPattern, ArgumentPattern, AwaitLaunchPattern, UniformPattern, OpaquePattern, LookupPattern,
-               SeekPattern, ByLengthPattern, ScalePattern, PagePattern, LeavePattern, ViewPattern>(converter, patterns.getContext(), facts);
+               SeekPattern, ByLengthPattern, ScalePattern, PagePattern, LeavePattern, ViewPattern>(
+      converter, patterns.getContext(), facts);
 }

@@ -929,12 +929,35 @@ tile.kernel @by_length attributes {warps = 4} {
   // CHECK: %[[KEYS:.*]] = arith.select %[[THERE]], %{{.*}}, %c67108863
   // CHECK: %[[SCALED:.*]] = arith.muli %[[KEYS]], %c32
   // CHECK: %[[OWN:.*]] = arith.addi %[[SCALED]], %
-  // CHECK-COUNT-32: nvvm.shfl.sync idx %{{.*}}, %[[OWN]]
+  // CHECK: %[[FIRST:.*]] = nvvm.shfl.sync idx %{{.*}}, %[[OWN]]
+  // CHECK: arith.cmpi slt, %[[FIRST]], %[[OWN]]
+  // CHECK-COUNT-31: nvvm.shfl.sync idx %{{.*}}, %[[OWN]]
   // CHECK: %[[IS:.*]] = arith.cmpi eq, %{{.*}}, %[[RANK]]
   // CHECK: %[[IT:.*]] = nvvm.vote.sync ballot %{{.*}}, %[[IS]]
   // CHECK: %[[LANE:.*]] = "llvm.intr.cttz"(%[[IT]])
   // CHECK: arith.subi %[[END]], %[[LANE]]
   %sequence = tile.by_length %turn of %batch otherwise %context
+  %k = tile.view k[%sequence, %sequence] : <64 x bf16>
+}
+
+// -----
+
+// In a packed tensor a sequence ends where the next one begins.
+
+// CHECK-LABEL: llvm.func @by_packed_length
+tile.kernel @by_packed_length attributes {warps = 4} {
+  %turn = tile.index grid_x
+  %batch = tile.argument "batch" : i32
+  %context = tile.argument "context" : i32
+  // CHECK: %[[SEQUENCE:.*]] = arith.maxsi
+  // CHECK: %[[NEXT:.*]] = arith.addi %[[SEQUENCE]], %c1
+  // CHECK: arith.extsi %[[NEXT]]
+  // CHECK: %[[END:.*]] = arith.select
+  // CHECK: arith.extsi %[[SEQUENCE]]
+  // CHECK: %[[BEGIN:.*]] = arith.select
+  // CHECK: %[[KEYS:.*]] = arith.subi %[[END]], %[[BEGIN]]
+  // CHECK: arith.maxsi %[[KEYS]], %c0
+  %sequence = tile.by_length %turn of %batch otherwise %context packed
   %k = tile.view k[%sequence, %sequence] : <64 x bf16>
 }
 

@@ -253,6 +253,12 @@ TEST(DefaultDecode, RaggedRowTilesTakeTurns) {
   EXPECT_EQ(of(32, 2048, 128), std::tuple(8, 1, 1, true));
   EXPECT_EQ(of(32, 2048, 128, 8), std::tuple(8, 1, 1, true)) << "rows of a block or its columns";
   EXPECT_EQ(of(32, 4096, 128), std::tuple(8, 1, 1, true));
+  EXPECT_EQ(of(64, 4096, 128), std::tuple(4, 2, 16, true)) << "a long one may be alone";
+  EXPECT_EQ(of(64, 3056, 128), std::tuple(4, 1, 1, true));
+  EXPECT_EQ(of(12, 2048, 128), std::tuple(4, 4, 8, true)) << "a quarter of the multiprocessors have none";
+  EXPECT_EQ(of(12, 1024, 128), std::tuple(8, 1, 1, false)) << "parts would be short";
+  EXPECT_EQ(of(12, 4096, 128), std::tuple(8, 2, 8, true));
+  EXPECT_EQ(of(13, 2048, 128), std::tuple(8, 1, 1, false));
   EXPECT_EQ(of(32, 1024, 64), std::tuple(4, 1, 1, false)) << "short, and all have places";
   EXPECT_EQ(of(64, 2048, 128), std::tuple(4, 1, 1, true)) << "two places each";
   EXPECT_EQ(of(63, 2048, 128), std::tuple(4, 1, 1, true));
@@ -271,6 +277,11 @@ TEST(DefaultDecode, RaggedRowTilesTakeTurns) {
   EXPECT_GT(std::get<1>(of(32, 8192, 128)), 1) << "too long for one CTA";
   EXPECT_TRUE(std::get<3>(of(32, 8192, 128))) << "parts wait for places";
   EXPECT_FALSE(defaultOn("sm_90a", problemOf(Mode::Decode, 32, 8, 2048, 128)).longestFirst);
+  Problem window = problemOf(Mode::Decode, 32, 8, 65536, 128);
+  window.window = 2048;
+  window.ragged = true;
+  EXPECT_FALSE(defaultOn("sm_90a", window).longestFirst) << "row tiles are about alike";
+  EXPECT_EQ(defaultOn("sm_90a", window).warps, 4);
 }
 
 /// Where a swapped block has room for all rows.

@@ -130,6 +130,24 @@ TEST(SearchSpace, FullTableIsEnumeratedQuickly) {
     }
 }
 
+TEST(SearchSpace, AnOrderIsOfManySequencesThatWait) {
+  auto ordered = [](int64_t batch, bool ragged) {
+    Problem problem = decodeProblem(batch, 1024);
+    problem.ragged = ragged;
+    problem.kvHeads = problem.queryHeads = 8;
+    int64_t count = 0, unordered = 0;
+    SearchSpace space = SearchSpace::enumerate(problem, target("sm_90a"));
+    for (const Schedule &schedule : space.schedules())
+      (schedule.longestFirst ? count : unordered) += schedule.load == LoadPath::Registers && schedule.splits == 1;
+    return std::pair(count, count == unordered);
+  };
+  EXPECT_EQ(ordered(64, true), std::pair(ordered(64, true).first, true)) << "each in both orders";
+  EXPECT_GT(ordered(64, true).first, 0);
+  EXPECT_EQ(ordered(64, false).first, 0);
+  EXPECT_EQ(ordered(1, true).first, 0);
+  EXPECT_EQ(ordered(16, true).first, 0) << "128 row tiles have a multiprocessor each";
+}
+
 TEST(SearchSpace, RejectionsNameTheFieldAndShowAnExample) {
   SearchSpace space = SearchSpace::enumerate(decodeProblem(), target("sm_80"));
   ASSERT_FALSE(space.rejections().empty());
