@@ -177,7 +177,7 @@ void levelOnCuda(const Problem &problem, int64_t tiles, int64_t slots, Schedule 
 }
 
 /// Lengths that differ, of row tiles that are enough for turns: longest first, the last to end began as a short one.
-/// Where lengths are alike up to L, about L / 2 each, none is longer than what a place has in all from 1.9 row tiles a
+/// Of lengths uniform up to L, L / 2 in the mean, none is longer than what a place has in all from 1.9 row tiles a
 /// place on; four warps have two places on a multiprocessor, and eight one, which reads as fast alone. Fewer are split.
 /// Read off H200s (96 to 2048 row tiles of 64 to 192 dims, one to eight heads, 1024 to 4096 keys) beside splits that
 /// level as below, in any order: 0.71 to 1.01. False if row tiles are too few, too short or too long for that.
@@ -196,7 +196,7 @@ bool takeTurns(const Problem &problem, int64_t tiles, const Target &target, Sche
   };
   bool isMany = tilesOfOne >= 2 * (elements <= isShort ? enoughOfShort : enough);
   if (isMany && (schedule.stages > 1 || elements < isLong)) {
-    // A long one of a batch of short ones is not to be alone: 2 % slower where lengths are alike.
+    // A long one of a batch of short ones is not to be alone: 2 % slower where lengths are uniform.
     split(elements < isLong ? 1 : 2, 16);
     return true;
   }
@@ -392,10 +392,10 @@ Schedule fewRowsOnCuda(const Problem &problem, const Target &target) {
     fitRegisterLoads(problem, target, schedule);
   }
   schedule.dependent = wantsDependent(problem, target);
-  // An order is of what waits for a place, and takes each CTA a while to find.
+  // An order is of what waits for a place, and takes each CTA a while to find: parts of few row tiles 3 % of their time.
   constexpr int64_t warpsOfPlaces = 8;
-  schedule.longestFirst = isUneven && !problem.window &&
-                          tiles * schedule.splits * schedule.warps > target.multiprocessors * warpsOfPlaces;
+  bool waits = tiles * schedule.splits * schedule.warps > target.multiprocessors * warpsOfPlaces;
+  schedule.longestFirst = isUneven && !problem.window && waits && 2 * tiles > target.multiprocessors;
   if (problem.hasKeyScales() && !(inStep && isNarrowAndSwapped(problem)))
     widenTiles(problem, target, schedule);
   schedule.spread = wantsSpread(problem, schedule, target);

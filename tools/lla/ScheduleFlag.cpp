@@ -19,7 +19,7 @@ void ScheduleFlag::addTo(CLI::App &command) {
             wasGiven = true;
           },
           "\"load=ring rows=128 ...\"; fields left out are those of the default schedule for the problem and target, "
-          "not swapped where that does not go with what is given "
+          "not swapped, nor longest_first, where that does not go with what is given "
           "(default: as LLA_TUNE says; the tuned one, else that of a near shape, else the default schedule)")
       ->type_name("SCHEDULE");
   command.footer(fields);

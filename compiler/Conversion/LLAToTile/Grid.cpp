@@ -2,7 +2,8 @@
 //
 // Row tiles are numbered by (sequence, head) fastest; with a causal mask the longest
 // (the last rows) come first, so that the short ones fill the tail. Which of them a CTA
-// takes is in RowTiles.cpp. Grid y is the split.
+// takes is in RowTiles.cpp. Grid y is the split. With longest_first these numbers are
+// turns, which sequences take by their lengths.
 //
 // Lengths of a ragged problem, and places in packed tensors, are read here and nowhere
 // else. How many splits share a row tile follows from its own key tiles; what is left

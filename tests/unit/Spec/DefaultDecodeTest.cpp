@@ -274,6 +274,7 @@ TEST(DefaultDecode, RaggedRowTilesTakeTurns) {
   EXPECT_EQ(of(16, 1023, 64), std::tuple(4, 1, 1, false));
   EXPECT_EQ(of(8, 2048, 128), std::tuple(4, 4, 8, false)) << "half of the multiprocessors have none";
   EXPECT_EQ(std::get<0>(of(64, 4097, 128)), 4);
+  EXPECT_FALSE(std::get<3>(of(8, 16384, 128))) << "though its parts wait";
   EXPECT_GT(std::get<1>(of(32, 8192, 128)), 1) << "too long for one CTA";
   EXPECT_TRUE(std::get<3>(of(32, 8192, 128))) << "parts wait for places";
   EXPECT_FALSE(defaultOn("sm_90a", problemOf(Mode::Decode, 32, 8, 2048, 128)).longestFirst);
