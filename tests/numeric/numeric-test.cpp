@@ -217,6 +217,21 @@ bool compileFor(const Target &target, const Options &options) {
   return isRight;
 }
 
+/// The first of the wanted names that no case, with these settings, and no check has; null if all are of some.
+const std::string *unknownName(const Options &options) {
+  std::vector<std::string> names = {"state_algebra"};
+  Options all = options;
+  all.only.clear();
+  for (const Case &entry : casesOf(all, hostTarget()))
+    names.push_back(entry.name);
+  for (const DeviceCheck &check : deviceChecks)
+    names.push_back(check.name);
+  for (const std::string &part : options.only)
+    if (llvm::none_of(names, [&](const std::string &name) { return name.find(part) != std::string::npos; }))
+      return &part;
+  return nullptr;
+}
+
 int run(Options &options) {
   llvm::Expected<Knobs> knobs = Knobs::fromEnvironment();
   if (!knobs) {
@@ -228,6 +243,11 @@ int run(Options &options) {
   if (options.settings.isLong) {
     options.settings.samples = 24;
     options.settings.randomProblems *= 10;
+  }
+  if (const std::string *name = options.random ? nullptr : unknownName(options)) { // A run of nothing would be right.
+    std::fprintf(stderr, "numeric-test: case: expected a part of a name that --list shows, or of a check's, got \"%s\"\n",
+                 name->c_str());
+    return 1;
   }
   if (options.jobs == 0)
     options.jobs = std::max(1u, std::thread::hardware_concurrency());
