@@ -245,7 +245,7 @@ int run(Options &options) {
     options.settings.randomProblems *= 10;
   }
   if (const std::string *name = options.random ? nullptr : unknownName(options)) { // A run of nothing would be right.
-    std::fprintf(stderr, "numeric-test: case: expected a part of a name that --list shows, or of a check's, got \"%s\"\n",
+    std::fprintf(stderr, "numeric-test: case: expected a part of a name of --list, or of a check's, got \"%s\"\n",
                  name->c_str());
     return 1;
   }
