@@ -1,8 +1,9 @@
 //===- DefaultSchedule.h - what the rules of default schedules share ------===//
 //
-// Internal: `defaultSchedule` itself is in Schedule.h. Its rules are in three files,
-// of few rows on a GPU (DefaultDecode.cpp), of all else (DefaultSchedule.cpp), and of how
-// many rows' keys are split (DefaultSplits.cpp).
+// Internal: `defaultSchedule` itself is in Schedule.h. Its rules are in four files,
+// of few rows on a GPU (DefaultDecode.cpp), of many lengths of these (DefaultRagged.cpp),
+// of all else (DefaultSchedule.cpp), and of how many rows' keys are split
+// (DefaultSplits.cpp).
 //
 //===----------------------------------------------------------------------===//
 #ifndef LLA_DIALECT_SPEC_DEFAULTSCHEDULE_H
@@ -20,6 +21,15 @@ bool hasFewRows(const Problem &problem);
 
 /// Of few rows on a GPU; of a decode's many, where many rows' schedules do not fit.
 Schedule decode(const Problem &problem, const Target &target);
+
+/// Warps, splits and order of `schedule`, of few rows (load = registers, four warps), for lengths that differ.
+void divideManyLengths(const Problem &problem, int64_t tiles, const Target &target, Schedule &schedule);
+
+bool isNarrow(const Problem &problem);
+/// Rows of K and V that end within a line share it with the next head's (bhsd: the next key's).
+bool sharesLines(const Problem &problem);
+/// Two CTAs for nine multiprocessors of ten: nothing is left that splits could fill.
+bool isFull(int64_t tiles, const Target &target);
 
 /// `schedule`, of many rows (load = ring), or it with the keys of each row tile split, where that is faster.
 Schedule withSplits(const Problem &problem, const Target &target, const Schedule &schedule);
